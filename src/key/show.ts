@@ -1,0 +1,62 @@
+const MAX_ITEMS = 6
+const MAX_STRING = 40
+const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}]/gu
+
+/**
+ * A value as an error message shows it: bounded in length, on one line, and without running code of
+ * the value's own where that can be helped. Never throws.
+ */
+export function show(value: unknown, depth = 1): string {
+  try {
+    return showUnsafely(value, depth)
+  } catch {
+    return '…'
+  }
+}
+
+function showUnsafely(value: unknown, depth: number): string {
+  switch (typeof value) {
+    case 'string':
+      return showString(value)
+    case 'bigint':
+      return `${String(value).slice(0, MAX_STRING)}n`
+    case 'function':
+      return 'a function'
+    case 'symbol':
+      return 'a symbol'
+    case 'object':
+      return value === null ? 'null' : showObject(value, depth)
+    default:
+      return String(value)
+  }
+}
+
+function showString(text: string): string {
+  const shown = JSON.stringify(text.slice(0, MAX_STRING)).replace(
+    INVISIBLE,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
+  )
+  return text.length > MAX_STRING ? `${shown}…` : shown
+}
+
+function showObject(value: object, depth: number): string {
+  if (Array.isArray(value)) {
+    if (depth === 0) return '[…]'
+    return `[${list(value.length, (index) => show(value[index], depth - 1))}]`
+  }
+  const name: unknown = value.constructor?.name
+  if (name === 'CacheKey') return showString(String(value))
+  if (typeof name === 'string' && name !== 'Object') return `an instance of ${name.slice(0, MAX_STRING)}`
+  const names = Object.keys(value)
+  if (names.length > 0 && depth === 0) return '{…}'
+  return `{${list(names.length, (index) => {
+    const pair = names[index] as string
+    return `${/^[\w$]+$/.test(pair) ? pair.slice(0, MAX_STRING) : showString(pair)}: ${show(value[pair as keyof typeof value], depth - 1)}`
+  })}}`
+}
+
+function list(length: number, item: (index: number) => string): string {
+  const items = Array.from({ length: Math.min(length, MAX_ITEMS) }, (_, index) => item(index))
+  if (length > MAX_ITEMS) items.push(`… ${length - MAX_ITEMS} more`)
+  return items.join(', ')
+}

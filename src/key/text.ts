@@ -1,0 +1,78 @@
+import { InvalidKeyError } from '../errors.js'
+import { isPairs, segmentsOfParts } from './parts.js'
+import { isOrdinaryPath, normalizeSegment } from './segment.js'
+import { show } from './show.js'
+
+/** What separates two segments of a key. No segment holds it, or begins or ends with a colon. */
+export const SEPARATOR = '::'
+
+/** The most segments a key has. A read fetches a generation for each of them, so there is an end to it. */
+export const MAX_SEGMENTS = 32
+
+// A path this short cannot have a segment too many (the shortest of 33 is longer) or one too long.
+const SHORT_PATH = MAX_SEGMENTS + (MAX_SEGMENTS - 1) * SEPARATOR.length
+
+/** The text of the key that a path means. */
+export function textOfPath(path: string): string {
+  if (path.length <= SHORT_PATH && isOrdinaryPath(path)) return path
+  if (path === '') throw emptyKey()
+  const segments = path.split(SEPARATOR)
+  checkCount(segments.length, path)
+  return segments.map(normalizeSegment).join(SEPARATOR)
+}
+
+/**
+ * The text of the key that an array of parts, or an object of pairs, means.
+ * @param base the text of the key that stands in the place of the first part, if one does
+ */
+export function textOfParts(input: unknown, base?: string): string {
+  const segments = segmentsOfParts(partsOf(input), input, base === undefined ? 0 : 1)
+  const above = base === undefined ? 0 : prefixesOf(base).length + 1
+  checkCount(above + segments.length, input)
+  let text = base
+  for (const segment of segments) text = text === undefined ? segment : text + SEPARATOR + segment
+  if (text === undefined) throw emptyKey()
+  return text
+}
+
+/** What an array begins with. What cannot be read here is reported by {@link textOfParts}. */
+export function firstOf(input: unknown): unknown {
+  try {
+    return Array.isArray(input) ? input[0] : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The texts of all keys above the key of this text, outermost first. */
+export function prefixesOf(text: string): string[] {
+  const prefixes: string[] = []
+  for (let end = text.indexOf(SEPARATOR); end !== -1; end = text.indexOf(SEPARATOR, end + SEPARATOR.length))
+    prefixes.push(text.slice(0, end))
+  return prefixes
+}
+
+function partsOf(input: unknown): readonly unknown[] {
+  try {
+    if (Array.isArray(input)) return input
+    if (isPairs(input)) return [input]
+  } catch (cause) {
+    throw notAKey(input, cause)
+  }
+  throw notAKey(input)
+}
+
+function notAKey(input: unknown, cause?: unknown): InvalidKeyError {
+  const message = `The key is ${show(input)}. Use a string, an array of parts, or an object of pairs.`
+  return new InvalidKeyError(message, { cause })
+}
+
+function emptyKey(): InvalidKeyError {
+  return new InvalidKeyError('The key is empty. Give it at least one part.')
+}
+
+function checkCount(count: number, key: unknown): void {
+  if (count <= MAX_SEGMENTS) return
+  const message = `The key ${show(key, 2)} has ${count} segments; the most is ${MAX_SEGMENTS}.`
+  throw new InvalidKeyError(`${message} A nested array or object counts as one.`)
+}

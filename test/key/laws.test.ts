@@ -1,0 +1,152 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { CacheKey } from '../../src/key/cache-key.js'
+
+// What no segment holds as it is, and the one exception.
+const FORBIDDEN = /[\p{C}\p{Z}:"'`\\*?[\]^{}]|%(?![.~u]|[0-9A-F]{2})/u
+const DATE_SEGMENT = /^%\.[-+\dT:.]+Z$/
+
+const HOSTILE = [
+  ...['::', ':', ':::', 'a:', ':a', 'a::b', '\n', '\0', ' ', '\ud800', '\udc00', '\udc00\ud800', '😀', 'é'],
+  ...['*', '?', '[a]', '{b}', '^', '\\', '"', "'", '`', '%', '%2E', '%.', '%.null', '%.true', '%~', '%uD800'],
+  ...[
+    '%25',
+    '%2A',
+    '%2a',
+    '%E2%80%A8',
+    '%C3%A9',
+    '%80',
+    '%F4%90%80%80',
+    '\u2028',
+    '\ufeff',
+    '\u202e',
+    '\ue000',
+  ],
+  ...['__proto__', 'constructor', '', '0', '-0', 'null', 'true', '1970-01-01T00:00:00.000Z', 'x'.repeat(130)],
+  ...['%.~AAAAAAAAAAAAAAAAAAAAAA', 'a%~AAAAAAAAAAAAAAAAAAAAAA', '%.1970-01-01T00:00:00.000Z'],
+]
+const piece = fc.oneof(fc.constantFrom(...HOSTILE), fc.string({ unit: 'binary', maxLength: 4 }), lone())
+const string = fc.oneof(
+  piece,
+  fc.array(piece, { maxLength: 6 }).map((pieces) => pieces.join('')),
+  fc.array(piece, { minLength: 60, maxLength: 90 }).map((pieces) => pieces.join('')),
+)
+const scalar = fc.oneof(
+  { weight: 4, arbitrary: string },
+  { weight: 1, arbitrary: fc.constantFrom(null, true, false, 0, 1, '0', '1', 1n) },
+  { weight: 1, arbitrary: fc.oneof(fc.double({ noNaN: true }), fc.integer(), fc.bigInt()) },
+  { weight: 1, arbitrary: fc.date({ noInvalidDate: true }) },
+)
+const parts = fc.array(scalar, { minLength: 1, maxLength: 5 })
+
+describe('laws of keys', () => {
+  it('never makes one key of two different lists of parts', () => {
+    // Near misses are what matters: the second list is the first with one part changed, joined or split.
+    const pair = fc.oneof(
+      fc.tuple(parts, parts),
+      fc.tuple(parts, fc.nat(4), scalar).map(([list, at, part]) => [list, list.with(at % list.length, part)]),
+      fc.array(string, { minLength: 2, maxLength: 4 }).map((list) => [list, [list.join('::')]]),
+      parts.map((list) => [list, list.map(String)]),
+      parts.map((list) => [list, CacheKey.from(list).segments]),
+    )
+    fc.assert(
+      fc.property(pair, ([one = [], other = []]) => {
+        const same = JSON.stringify(one.map(identity)) === JSON.stringify(other.map(identity))
+        expect(CacheKey.from(one).text === CacheKey.from(other).text).toBe(same)
+      }),
+      { numRuns: 1500 },
+    )
+  })
+
+  it('reads back every text that a key prints', () => {
+    fc.assert(
+      fc.property(parts, (list) => {
+        const { text, segments } = CacheKey.from(list)
+        expect(CacheKey.from(text).text).toBe(text)
+        expect(CacheKey.from(text).segments).toEqual(segments)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('takes any string for a path and prints it in one way', () => {
+    const path = fc.array(string, { minLength: 1, maxLength: 4 }).map((pieces) => pieces.join('::'))
+    fc.assert(
+      fc.property(path, (written) => {
+        fc.pre(written !== '' && written.split('::').length <= 32)
+        const { text } = CacheKey.from(written)
+        expect(CacheKey.from(text).text).toBe(text)
+        expectClean(text)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('gives parts from which the same key can be built', () => {
+    fc.assert(
+      fc.property(parts, (list) => {
+        const key = CacheKey.from(list)
+        fc.pre(!key.text.includes('%~'))
+        expect(CacheKey.from(key.parts).text).toBe(key.text)
+      }),
+    )
+  })
+
+  it('has exactly its prefixes for ancestors', () => {
+    fc.assert(
+      fc.property(parts, scalar, (list, part) => {
+        const key = CacheKey.from(list)
+        const child = key.child(part)
+        expect(child.ancestors).toEqual([...key.ancestors, key.text])
+        expect(child.ancestors).toEqual(
+          child.segments.slice(1).map((_, end) => child.segments.slice(0, end + 1).join('::')),
+        )
+        expect(child.parent?.text).toBe(key.text)
+        expect(child.isWithin(key)).toBe(true)
+        expect(key.isWithin(child)).toBe(false)
+        expect(child.text).toBe(CacheKey.from([...list, part]).text)
+      }),
+    )
+  })
+
+  it('lets no part leave its place', () => {
+    fc.assert(
+      fc.property(parts, scalar, parts, (before, part, after) => {
+        const key = CacheKey.from([...before, part, ...after])
+        expect(key.segments).toHaveLength(before.length + 1 + after.length)
+        expect(key.text.startsWith(`${CacheKey.from(before).text}::`)).toBe(true)
+        expect(key.text.endsWith(`::${CacheKey.from(after).text}`)).toBe(true)
+        expectClean(key.text)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('keeps a pair of hostile name and value in its two places', () => {
+    fc.assert(
+      fc.property(string, scalar, (name, value) => {
+        const pairs = Object.defineProperty({}, name, { value, enumerable: true })
+        expect(CacheKey.from(['a', pairs, 'b']).text).toBe(CacheKey.from(['a', name, value, 'b']).text)
+      }),
+    )
+  })
+})
+
+/** What makes a part the same part: its type, but that numbers are what they print. */
+function identity(part: unknown): string {
+  if (part === null || typeof part === 'boolean') return `special ${part}`
+  if (part instanceof Date) return `date ${part.toISOString()}`
+  return `string ${part}`
+}
+
+function expectClean(text: string): void {
+  for (const segment of text.split('::')) {
+    if (!DATE_SEGMENT.test(segment)) expect(segment).not.toMatch(FORBIDDEN)
+    expect(Buffer.byteLength(segment)).toBeLessThanOrEqual(120)
+    expect(segment).not.toBe('')
+  }
+}
+
+function lone(): fc.Arbitrary<string> {
+  return fc.integer({ min: 0xd800, max: 0xdfff }).map((code) => String.fromCharCode(code))
+}
