@@ -1,0 +1,343 @@
+import type { Duration } from './duration.js'
+import { NotCachedError } from './errors.js'
+import { type OperationMessage, operations } from './events.js'
+import { describe, describeUnknown, type Inspection } from './inspection.js'
+import { CacheKey, type KeyInput, type KeyPart } from './key/cache-key.js'
+import { type CacheOptions, type ResolvedOptions, resolveOptions, resolveTtl } from './options.js'
+import { type CacheStats, Counters } from './stats/counters.js'
+import { Failsafe } from './store/failsafe.js'
+import type { ListOptions, ListPage, Store } from './store/store.js'
+import { TierChain } from './tiers/chain.js'
+import type { ReadOutcome } from './tiers/outcome.js'
+import { RequestScope, type RequestScopeOptions, RequestScopes } from './tiers/request-scope.js'
+
+export interface SetOptions {
+  /** How long it lives. Default: the cache's `ttl`. */
+  readonly ttl?: Duration
+  /** Store it whatever happened since this request found the key missing: for a value that does not come from what was read then. */
+  readonly overwrite?: boolean
+}
+
+export interface DeleteOptions {
+  /** Also everything below the key, in one atomic step. Default: false. */
+  readonly children?: boolean
+}
+
+/** How many names one step of `keys()` looks at. */
+const SCAN = 500
+
+/** What all views of one cache share. */
+interface Core {
+  readonly options: ResolvedOptions
+  readonly store: Store
+  readonly chain: TierChain
+  readonly failsafe: Failsafe
+  readonly counters: Counters
+  readonly scopes: RequestScopes
+  enabled: boolean
+}
+
+/**
+ * A cache of values under keys that form a tree. Where the store fails, reads
+ * miss, writes are skipped and nothing hangs, unless `throwOnStoreError` asks
+ * for a `CacheNotRespondingError`; every method says what it answers then.
+ */
+export class KeyedCache {
+  private readonly core: Core
+  private readonly boundScope: RequestScope | undefined
+
+  /** Use `createCache`. */
+  constructor(core: Core, boundScope?: RequestScope) {
+    this.core = core
+    this.boundScope = boundScope
+  }
+
+  /**
+   * Builds a key; see `CacheKey`. One argument means what it means in
+   * `get(argument)`, of several each is one part, escaped.
+   * @example cache.key('SHIP_company', { country: 'CZ', weight: 3 }) // SHIP_company::country::CZ::weight::3
+   * @throws InvalidKeyError
+   */
+  key(input: KeyInput): CacheKey
+  key(...parts: KeyPart[]): CacheKey
+  key(...parts: KeyPart[]): CacheKey {
+    return CacheKey.of(...parts)
+  }
+
+  /**
+   * The value, or `default` (or `undefined`) when it is not cached. A store failure is a miss.
+   * @throws InvalidKeyError
+   */
+  async get<T = unknown>(key: KeyInput): Promise<T | undefined>
+  async get<T, D = T>(key: KeyInput, options: { readonly default: D }): Promise<T | D>
+  async get(key: KeyInput, options?: { readonly default?: unknown }): Promise<unknown> {
+    const outcome = await this.read(CacheKey.from(key))
+    return outcome.hit ? outcome.value : options?.default
+  }
+
+  /**
+   * The value.
+   * @throws NotCachedError when it is not cached, or the store fails; `key` is the key's text.
+   * @throws InvalidKeyError
+   */
+  async getOrThrow<T = unknown>(key: KeyInput): Promise<T> {
+    const asked = CacheKey.from(key)
+    const outcome = await this.read(asked)
+    if (!outcome.hit) throw new NotCachedError(asked.text)
+    return outcome.value as T
+  }
+
+  /** Whether it is cached; never counted as a read. `false` when the store fails. */
+  async has(key: KeyInput): Promise<boolean> {
+    const asked = CacheKey.from(key)
+    const scope = this.scope
+    if (!this.core.enabled) {
+      scope?.observations?.miss(asked.text)
+      return false
+    }
+    const left = performance.now()
+    const found = await this.core.chain.has(asked, scope)
+    publish('has', asked.text, found ? 'hit' : 'miss', left)
+    return found
+  }
+
+  /**
+   * Stores a value; resolves to whether it was stored. It is not when caching
+   * is off, when the store fails, and when this request found the key missing
+   * and it was invalidated since: then the value may be out of date.
+   * @throws UnserializableValueError naming what in the value cannot be stored
+   * @throws ConfigurationError for a bad `ttl`
+   * @throws InvalidKeyError
+   */
+  async set(key: KeyInput, value: unknown, { ttl, overwrite = false }: SetOptions = {}): Promise<boolean> {
+    const { chain, counters, options } = this.core
+    const target = CacheKey.from(key)
+    const ttlMs = ttl === undefined ? options.ttlMs : resolveTtl(ttl, options.maxTtlMs)
+    if (!this.core.enabled) return false
+    const left = performance.now()
+    const outcome = await chain.write(target, value, jittered(ttlMs, options.ttlJitter), this.scope, overwrite)
+    if (outcome === 'stored') counters.write(target.family)
+    if (outcome === 'refused') counters.refusedFill(target.family)
+    publish('set', target.text, outcome, left)
+    return outcome === 'stored'
+  }
+
+  /**
+   * Removes a key, with `children` everything below it too; resolves to whether
+   * anything was there. Goes through while caching is off. `false`, and a
+   * warning, when the store did not surely do it.
+   * @throws InvalidKeyError
+   */
+  async delete(key: KeyInput, { children = false }: DeleteOptions = {}): Promise<boolean> {
+    const { chain, counters } = this.core
+    const target = CacheKey.from(key)
+    const left = performance.now()
+    const was = await chain.remove(target, children, this.scope)
+    counters.delete(target.family, children)
+    publish('delete', target.text, was === undefined ? 'failed' : was ? 'deleted' : 'absent', left)
+    return was ?? false
+  }
+
+  /** Removes everything under this cache's prefix and nothing else; resolves to whether the store surely did it. */
+  async clear(): Promise<boolean> {
+    const left = performance.now()
+    const done = await this.core.chain.clear(this.scope)
+    this.core.counters.clear()
+    publish('clear', '', done ? 'deleted' : 'failed', left)
+    return done
+  }
+
+  /** The values of many keys in one round trip, in their order; `default` (or `undefined`) for what is not cached. */
+  async getMany<T = unknown>(keys: Iterable<KeyInput>): Promise<(T | undefined)[]>
+  async getMany<T, D = T>(keys: Iterable<KeyInput>, options: { readonly default: D }): Promise<(T | D)[]>
+  async getMany(keys: Iterable<KeyInput>, options?: { readonly default?: unknown }): Promise<unknown[]> {
+    const asked = Array.from(keys, (key) => CacheKey.from(key))
+    const outcomes = await Promise.all(asked.map((key) => this.read(key)))
+    return outcomes.map((outcome) => (outcome.hit ? outcome.value : options?.default))
+  }
+
+  /** Stores many values in one round trip, each as `set` would; resolves to how many were stored. */
+  async setMany(entries: Iterable<readonly [key: KeyInput, value: unknown]>, options?: SetOptions): Promise<number> {
+    const pairs = Array.from(entries, ([key, value]) => [CacheKey.from(key), value] as const)
+    return count(pairs.map(([key, value]) => this.set(key, value, options)))
+  }
+
+  /** Removes many keys in one round trip, each as `delete` would; resolves to for how many anything was there. */
+  async deleteMany(keys: Iterable<KeyInput>, options?: DeleteOptions): Promise<number> {
+    const targets = Array.from(keys, (key) => CacheKey.from(key))
+    return count(targets.map((key) => this.delete(key, options)))
+  }
+
+  /**
+   * Whether a key is cached, why not, what is stored and by whom. Leaves no
+   * trace; `state` is `unknown` when the store fails.
+   */
+  async inspect(key: KeyInput): Promise<Inspection> {
+    const { store, failsafe, options } = this.core
+    const asked = CacheKey.from(key)
+    try {
+      return await describe(asked, await store.peek(asked), options.keyPrefix)
+    } catch (error) {
+      return failsafe.absorb('inspect', asked.text, error, describeUnknown(asked))
+    }
+  }
+
+  /**
+   * The live keys, all or those at and below one, in no order; fetched a page
+   * at a time. One that is there all the while comes at least once.
+   * @throws CacheNotRespondingError, since a listing that stops short would be taken for a whole one
+   */
+  async *keys(under?: KeyInput): AsyncGenerator<CacheKey, void, undefined> {
+    const within = under === undefined ? undefined : CacheKey.from(under)
+    let cursor: string | undefined
+    do {
+      const page: ListPage = await this.core.store.list({ under: within, cursor, scan: SCAN })
+      for (const { key } of page.entries) yield key
+      cursor = page.cursor
+    } while (cursor !== undefined)
+  }
+
+  /**
+   * One page of live entries, with their sizes and times: what `keys()` is made
+   * of, for those who page themselves.
+   * @throws CacheNotRespondingError
+   */
+  list(options: ListOptions): Promise<ListPage> {
+    return this.core.store.list(options)
+  }
+
+  /** What this process has counted since it started. */
+  stats(): CacheStats {
+    return this.core.counters.snapshot()
+  }
+
+  /**
+   * Proves that the store takes a value and gives it back.
+   * @throws CacheNotRespondingError
+   */
+  async check(): Promise<void> {
+    await this.core.store.check()
+  }
+
+  /** Whether caching is on. */
+  get enabled(): boolean {
+    return this.core.enabled
+  }
+
+  /** Switches caching on or off in this process: off, reads miss and `set` does nothing; deletes go through. */
+  enable(state: boolean): void {
+    this.core.enabled = state
+  }
+
+  /**
+   * Runs a job with a request memory of its own, gone when it settles. In it, a
+   * `set` after a miss is a fill, as in a request with a safe method.
+   */
+  async withRequestMemory<T>(job: (cache: KeyedCache) => T): Promise<Awaited<T>> {
+    const scope = this.openScope({ fills: true })
+    try {
+      return await this.runInScope(scope, () => job(this.bindTo(scope)))
+    } finally {
+      scope.end()
+    }
+  }
+
+  /** Disconnects what this cache opened; a client that was handed in stays open. */
+  async close(): Promise<void> {
+    await this.core.store.close()
+  }
+
+  /** What entries are held by, for people: `redis 127.0.0.1:6379/0`. */
+  get storeDescription(): string {
+    return this.core.store.description
+  }
+
+  get keyPrefix(): string {
+    return this.core.options.keyPrefix
+  }
+
+  /** A scope for one request. For integrations: it must be `end()`ed. */
+  openScope(options: Omit<RequestScopeOptions, 'memory'>): RequestScope {
+    return new RequestScope({ ...options, memory: this.core.options.requestMemory })
+  }
+
+  /** Runs `fn`, and whatever it starts, in a scope. */
+  runInScope<T>(scope: RequestScope, fn: () => T): T {
+    return this.core.scopes.run(scope, fn)
+  }
+
+  /** This cache for one request, also where the async context has been lost on the way. */
+  bindTo(scope: RequestScope): KeyedCache {
+    return new KeyedCache(this.core, scope)
+  }
+
+  private get scope(): RequestScope | undefined {
+    return this.boundScope ?? this.core.scopes.current()
+  }
+
+  private async read(key: CacheKey): Promise<ReadOutcome> {
+    const { chain, counters, enabled } = this.core
+    const scope = this.scope
+    if (!enabled) {
+      scope?.observations?.miss(key.text)
+      counters.miss(key.family, 'disabled')
+      return { hit: false, reason: 'disabled' }
+    }
+    const left = performance.now()
+    const outcome = await chain.read(key, scope)
+    if (outcome.hit) counters.hit(key.family, outcome.tier)
+    else counters.miss(key.family, outcome.reason)
+    if (operations.hasSubscribers) {
+      const { tier, reason } = { tier: undefined, reason: undefined, ...outcome }
+      publish('get', key.text, outcome.hit ? 'hit' : 'miss', left, tier, reason)
+    }
+    return outcome
+  }
+}
+
+/**
+ * Makes a cache; it connects when it is first used. Without options the
+ * environment decides: `REDIS_URL`, `KEYEDCACHE_PREFIX`, `KEYEDCACHE_ALIAS`,
+ * `KEYEDCACHE_ENABLED`; without `REDIS_URL` entries live in this process.
+ * @example const cache = createCache({ redis: 'redis://127.0.0.1:6379', keyPrefix: 'shop' })
+ * @throws ConfigurationError that says what to write
+ */
+export function createCache(given?: CacheOptions): KeyedCache {
+  const options = resolveOptions(given)
+  const { store, compressAbove, process } = options
+  const counters = new Counters(process)
+  const failsafe = new Failsafe(options.throwOnStoreError, options.logger, () => counters.trouble())
+  return new KeyedCache({
+    options,
+    store,
+    failsafe,
+    chain: new TierChain({ store, failsafe, compressAbove, process }),
+    counters,
+    scopes: new RequestScopes(),
+    enabled: options.enabled,
+  })
+}
+
+function publish(
+  operation: OperationMessage['operation'],
+  key: string,
+  outcome: OperationMessage['outcome'],
+  left: number,
+  tier?: OperationMessage['tier'],
+  reason?: string,
+): void {
+  if (!operations.hasSubscribers) return
+  const durationMs = performance.now() - left
+  operations.publish({ operation, key, outcome, tier, reason, durationMs } satisfies OperationMessage)
+}
+
+function jittered(ttlMs: number, share: number): number {
+  return share === 0 ? ttlMs : Math.max(1, Math.round(ttlMs * (1 - Math.random() * share)))
+}
+
+/** How many came to something. All are tried before the first error is thrown. */
+async function count(attempts: readonly Promise<boolean>[]): Promise<number> {
+  const settled = await Promise.allSettled(attempts)
+  for (const result of settled) if (result.status === 'rejected') throw result.reason
+  return settled.filter((result) => result.status === 'fulfilled' && result.value).length
+}

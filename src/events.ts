@@ -1,0 +1,38 @@
+import { channel } from 'node:diagnostics_channel'
+import type { KeyedCacheError } from './errors.js'
+
+/**
+ * What is published on `node:diagnostics_channel`; near-free while nobody
+ * listens. Messages are published in the async context of the caller, so an
+ * `AsyncLocalStorage` of one's own tells which request they belong to.
+ *
+ * @see https://nodejs.org/docs/latest-v20.x/api/diagnostics_channel.html
+ */
+export interface OperationMessage {
+  readonly operation: 'get' | 'has' | 'set' | 'delete' | 'clear'
+  /** The key's text; empty for `clear`. */
+  readonly key: string
+  /** `hit`, `miss`; `stored`, `refused` (a fill that was fenced), `skipped`; `deleted`, `absent`, `failed`. */
+  readonly outcome: 'hit' | 'miss' | 'stored' | 'refused' | 'skipped' | 'deleted' | 'absent' | 'failed'
+  /** Which tier answered a hit. */
+  readonly tier?: 'request' | 'store' | undefined
+  /** Why it missed. */
+  readonly reason?: string | undefined
+  readonly durationMs: number
+}
+
+/** An operation that the store did not surely carry out, and what was answered instead. */
+export interface TroubleMessage {
+  readonly operation: string
+  readonly key: string | undefined
+  readonly error: KeyedCacheError
+}
+
+/** Names of the channels, for `diagnostics_channel.subscribe`. */
+export const CHANNELS = {
+  operation: 'keyedcache:operation',
+  trouble: 'keyedcache:trouble',
+} as const
+
+export const operations = channel(CHANNELS.operation)
+export const troubles = channel(CHANNELS.trouble)

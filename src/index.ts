@@ -1,0 +1,40 @@
+export {
+  createCache,
+  type DeleteOptions,
+  KeyedCache,
+  type SetOptions,
+} from './cache.js'
+export type { Duration } from './duration.js'
+export type { Provenance } from './entry.js'
+export {
+  CacheNotRespondingError,
+  ConfigurationError,
+  InvalidKeyError,
+  KeyedCacheError,
+  NotCachedError,
+  UnserializableValueError,
+} from './errors.js'
+export { CHANNELS, type OperationMessage, type TroubleMessage } from './events.js'
+export type { Inspection } from './inspection.js'
+export { CacheKey, type CacheKeyed, type KeyInput, type KeyPart } from './key/cache-key.js'
+export type { BackendOption, CacheOptions, StoreOption } from './options.js'
+export type { CacheStats, Figures } from './stats/counters.js'
+export type { Logger } from './store/failsafe.js'
+export type { MemoryStoreOptions } from './store/memory-store.js'
+export type { RedisTarget } from './store/redis/connection.js'
+export type {
+  ListedEntry,
+  ListOptions,
+  ListPage,
+  NewEntry,
+  Observation,
+  Origin,
+  Peek,
+  Reading,
+  RemoveOptions,
+  Store,
+  WriteOptions,
+  WriteResult,
+} from './store/store.js'
+export type { MissReason, Tier } from './tiers/outcome.js'
+export type { RequestOrigin, RequestScope } from './tiers/request-scope.js'

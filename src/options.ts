@@ -1,0 +1,234 @@
+import { hostname } from 'node:os'
+import leven from 'leven'
+import { COMPRESS_ABOVE } from './codec/codec.js'
+import { type Duration, parseDuration } from './duration.js'
+import { ConfigurationError } from './errors.js'
+import { withDeadlines } from './store/deadline.js'
+import type { Logger } from './store/failsafe.js'
+import { MemoryStore, type MemoryStoreOptions } from './store/memory-store.js'
+import type { RedisTarget } from './store/redis/connection.js'
+import { isKeyPrefix } from './store/redis/names.js'
+import { RedisStore } from './store/redis/redis-store.js'
+import type { Store } from './store/store.js'
+
+/** What to use instead of Redis: the embedded store, or one of one's own. */
+export type StoreOption = 'memory' | { readonly memory: MemoryStoreOptions } | Store
+
+/** One place where entries live. A text is a Redis URL. */
+export type BackendOption = string | { readonly redis: RedisTarget } | { readonly store: StoreOption }
+
+export interface CacheOptions {
+  /** A Redis URL, ioredis options, or an ioredis client (never closed by us). Default: `REDIS_URL`. */
+  redis?: RedisTarget
+  /** Instead of `redis`. Default, where `REDIS_URL` is not set: `'memory'`. */
+  store?: StoreOption
+  /** Several of the above by name; `alias` says which one this cache uses. */
+  backends?: Record<string, BackendOption>
+  /** Default: `KEYEDCACHE_ALIAS`, else `default`. */
+  alias?: string
+  /** Separates applications and sites in one Redis; obligatory there in production. Default: `KEYEDCACHE_PREFIX`. */
+  keyPrefix?: string
+  /** How long an entry lives where `set` does not say. Default: 300 seconds. */
+  ttl?: Duration
+  /** No entry may live longer. Default: 30 days. */
+  maxTtl?: Duration
+  /** Shortens each TTL by a random part of up to this share (0 to 1), so that what was set together does not expire together. Default: 0. */
+  ttlJitter?: number
+  /** Keep what a request has read in that request's memory. Default: true. */
+  requestMemory?: boolean
+  /** Values of more bytes are compressed where it pays; `false` for never. Default: 32 KiB. */
+  compressAbove?: number | false
+  timeouts?: {
+    /** The most that a store operation may take, connecting included. Default: 250 ms. */
+    store?: Duration
+    /** The most that one attempt to connect may take. Default: 2 s. */
+    connect?: Duration
+  }
+  /** Reject where the store fails, instead of answering as if nothing were cached. Default: false. */
+  throwOnStoreError?: boolean
+  /** Switched off, reads miss and `set` does nothing. Default: `KEYEDCACHE_ENABLED`, else true. */
+  enabled?: boolean
+  /** Where warnings go. Default: `console`. */
+  logger?: Logger
+}
+
+/** The options once everything is decided: what the cache works with. */
+export interface ResolvedOptions {
+  readonly store: Store
+  readonly alias: string
+  readonly keyPrefix: string
+  readonly ttlMs: number
+  readonly maxTtlMs: number
+  readonly ttlJitter: number
+  readonly requestMemory: boolean
+  readonly compressAbove: number | false
+  readonly throwOnStoreError: boolean
+  readonly enabled: boolean
+  readonly logger: Logger
+  /** This process: `host:pid`. */
+  readonly process: string
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+const KNOWN = {
+  redis: true,
+  store: true,
+  backends: true,
+  alias: true,
+  keyPrefix: true,
+  ttl: true,
+  maxTtl: true,
+  ttlJitter: true,
+  requestMemory: true,
+  compressAbove: true,
+  timeouts: true,
+  throwOnStoreError: true,
+  enabled: true,
+  logger: true,
+} satisfies Record<keyof CacheOptions, true>
+
+/**
+ * Decides everything once.
+ * @throws ConfigurationError that says what to write.
+ */
+export function resolveOptions(options: CacheOptions = {}, env: Environment = process.env): ResolvedOptions {
+  refuseUnknown(options, KNOWN, 'option')
+  const timeouts = options.timeouts ?? {}
+  refuseUnknown(timeouts, { store: true, connect: true }, 'timeout')
+  const logger = options.logger ?? console
+  const production = env['NODE_ENV'] === 'production'
+  const alias = options.alias ?? env['KEYEDCACHE_ALIAS'] ?? 'default'
+  const backend = chooseBackend(options, alias, env)
+  const keyPrefix = resolvePrefix(options.keyPrefix ?? env['KEYEDCACHE_PREFIX'], 'redis' in backend && production)
+  if (production && !('redis' in backend) && backend.store === undefined) {
+    logger.warn(
+      'keyedcache: no Redis is configured, so each process keeps its own entries in memory, and a delete in one is not seen by the others. Set REDIS_URL, or write store: "memory" if that is meant.',
+    )
+  }
+  const maxTtlMs = parseDuration(options.maxTtl ?? '30d', 'maxTtl')
+  return {
+    store: openStore(backend, keyPrefix, {
+      timeoutMs: parseDuration(timeouts.store ?? '250ms', 'timeouts.store'),
+      connectTimeoutMs: parseDuration(timeouts.connect ?? '2s', 'timeouts.connect'),
+    }),
+    alias,
+    keyPrefix,
+    ttlMs: resolveTtl(options.ttl ?? 300, maxTtlMs),
+    maxTtlMs,
+    ttlJitter: resolveShare(options.ttlJitter ?? 0),
+    requestMemory: options.requestMemory ?? true,
+    compressAbove: options.compressAbove ?? COMPRESS_ABOVE,
+    throwOnStoreError: options.throwOnStoreError ?? false,
+    enabled: options.enabled ?? isEnabled(env['KEYEDCACHE_ENABLED']),
+    logger,
+    process: `${hostname()}:${process.pid}`,
+  }
+}
+
+/**
+ * Milliseconds of a TTL.
+ * @throws ConfigurationError when it is no duration, or longer than the longest.
+ */
+export function resolveTtl(ttl: Duration, maxTtlMs: number): number {
+  const ms = parseDuration(ttl, 'ttl')
+  if (ms <= maxTtlMs) return ms
+  throw new ConfigurationError(
+    `ttl is ${ms / 1_000} s, but no entry may live longer than ${maxTtlMs / 1_000} s: raise maxTtl if that is meant.`,
+  )
+}
+
+/** Refuses names that are not known, and suggests the nearest that is. */
+export function refuseUnknown(given: object, known: Readonly<Record<string, true>>, what: string): void {
+  for (const name of Object.keys(given)) {
+    if (Object.hasOwn(known, name)) continue
+    const nearest = Object.keys(known).reduce((best, other) => (leven(name, other) < leven(name, best) ? other : best))
+    const close = leven(name, nearest) <= Math.max(2, name.length / 3)
+    throw new ConfigurationError(
+      close
+        ? `Unknown ${what} "${name}": did you mean "${nearest}"?`
+        : `Unknown ${what} "${name}". Known are ${Object.keys(known).join(', ')}.`,
+    )
+  }
+}
+
+/** A backend with what it lacks left open: `store: undefined` is nobody's choice. */
+type Backend = { readonly redis: RedisTarget } | { readonly store: StoreOption | undefined }
+
+function chooseBackend({ redis, store, backends }: CacheOptions, alias: string, env: Environment): Backend {
+  const given = Object.entries({ redis, store, backends }).filter(([, value]) => value !== undefined)
+  if (given.length > 1) {
+    throw new ConfigurationError(`Give one of ${given.map(([name]) => name).join(' and ')}: both say where entries live.`)
+  }
+  if (backends !== undefined) return namedBackend(backends, alias)
+  if (alias !== 'default') {
+    throw new ConfigurationError(
+      `There is no backend "${alias}": only the default one is configured. Name it in \`backends\`.`,
+    )
+  }
+  if (redis !== undefined) return { redis }
+  const url = env['REDIS_URL']
+  return store === undefined && url ? { redis: url } : { store }
+}
+
+function namedBackend(backends: Record<string, BackendOption>, alias: string): Backend {
+  const backend = Object.hasOwn(backends, alias) ? backends[alias] : undefined
+  if (backend === undefined) {
+    const names = Object.keys(backends).map((name) => `"${name}"`)
+    throw new ConfigurationError(`There is no backend "${alias}". Known are ${names.join(', ') || 'none'}.`)
+  }
+  if (typeof backend === 'string') return { redis: backend }
+  refuseUnknown(backend, { redis: true, store: true }, `option of backend "${alias}",`)
+  return backend
+}
+
+function openStore(
+  backend: Backend,
+  keyPrefix: string,
+  timeouts: { readonly timeoutMs: number; readonly connectTimeoutMs: number },
+): Store {
+  if ('redis' in backend) return new RedisStore({ redis: checkTarget(backend.redis), keyPrefix, ...timeouts })
+  const { store = 'memory' } = backend
+  if (store === 'memory') return new MemoryStore()
+  if (typeof store === 'object' && 'read' in store) return withDeadlines(store, timeouts.timeoutMs)
+  if (typeof store === 'object' && 'memory' in store) {
+    refuseUnknown(store.memory, { maxEntries: true, maxBytes: true }, 'limit of the memory store,')
+    return new MemoryStore(store.memory)
+  }
+  throw new ConfigurationError(`store must be 'memory', { memory: { maxEntries, maxBytes } } or an object with the store interface.`)
+}
+
+function checkTarget(target: RedisTarget): RedisTarget {
+  if (typeof target !== 'string') return target
+  if (/^redis\+(cluster|sentinel):/.test(target)) {
+    throw new ConfigurationError(
+      'A Redis URL of a cluster or of sentinels is not supported yet: for sentinels give ioredis options, redis: { sentinels, name }.',
+    )
+  }
+  if (/^(rediss?:\/\/|\/|unix:)/.test(target)) return target
+  throw new ConfigurationError(`redis must be a URL like redis://127.0.0.1:6379/0, not '${target.replace(/\/\/.*@/, '//…@')}'.`)
+}
+
+function resolvePrefix(prefix: string | undefined, obligatory: boolean): string {
+  if (prefix === undefined || prefix === '') {
+    if (!obligatory) return 'keyedcache'
+    throw new ConfigurationError(
+      "In production a Redis needs a key prefix, so that applications and sites never meet: write keyPrefix: 'shop' or set KEYEDCACHE_PREFIX=shop.",
+    )
+  }
+  if (isKeyPrefix(prefix)) return prefix
+  throw new ConfigurationError(
+    `keyPrefix may hold letters, digits, "_", "-", "." and single colons between them, at most 100 characters: not '${prefix.slice(0, 100)}'.`,
+  )
+}
+
+function resolveShare(share: number): number {
+  if (typeof share === 'number' && share >= 0 && share < 1) return share
+  throw new ConfigurationError(`ttlJitter must be a share from 0 to less than 1, not ${share}.`)
+}
+
+function isEnabled(text: string | undefined): boolean {
+  if (text === undefined || /^(1|true|yes|on|)$/i.test(text)) return true
+  if (/^(0|false|no|off)$/i.test(text)) return false
+  throw new ConfigurationError(`KEYEDCACHE_ENABLED must be true or false, not '${text}'.`)
+}

@@ -1,0 +1,56 @@
+import { CacheNotRespondingError } from '../errors.js'
+import type { Store } from './store.js'
+
+/**
+ * Settles as `promise` does, or rejects with a `CacheNotRespondingError` at a
+ * moment of `performance.now()`.
+ */
+export function before<T>(deadline: number, promise: Promise<T>, what: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let settled = false
+    const expire = () => {
+      if (!settled) reject(new CacheNotRespondingError(`${what} is not responding: no answer in time.`))
+    }
+    // When this process itself was held up, the answer may be there already: look once before giving up.
+    const timer = setTimeout(() => setImmediate(expire), Math.max(0, deadline - performance.now()))
+    const settle = () => {
+      settled = true
+      clearTimeout(timer)
+    }
+    promise.then(
+      (value) => {
+        settle()
+        resolve(value)
+      },
+      (error: unknown) => {
+        settle()
+        reject(error)
+      },
+    )
+  })
+}
+
+/** Any store, each of whose operations takes `timeoutMs` at most and fails with the one error that callers know. */
+export function withDeadlines(store: Store, timeoutMs: number): Store {
+  const limit = async <T>(operation: () => Promise<T>): Promise<T> => {
+    try {
+      return await before(performance.now() + timeoutMs, operation(), store.description)
+    } catch (error) {
+      if (error instanceof CacheNotRespondingError) throw error
+      throw new CacheNotRespondingError(`${store.description} is not responding: ${String(error)}.`, { cause: error })
+    }
+  }
+  return {
+    description: store.description,
+    shared: store.shared,
+    read: (key) => limit(() => store.read(key)),
+    observe: (key) => limit(() => store.observe(key)),
+    write: (key, entry, options) => limit(() => store.write(key, entry, options)),
+    remove: (key, options) => limit(() => store.remove(key, options)),
+    clear: (origin) => limit(() => store.clear(origin)),
+    peek: (key) => limit(() => store.peek(key)),
+    list: (options) => limit(() => store.list(options)),
+    check: () => limit(() => store.check()),
+    close: () => store.close(),
+  }
+}

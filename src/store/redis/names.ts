@@ -1,0 +1,101 @@
+import { CacheKey } from '../../key/cache-key.js'
+
+const PREFIX = /^[\w.-]+(:[\w.-]+)*$/
+
+/** Whether a text can separate this application's names from everyone else's. */
+export function isKeyPrefix(text: string): boolean {
+  return PREFIX.test(text) && text.length <= 100
+}
+
+/**
+ * Builds every key name that keyedcache uses in Redis, and reads them back.
+ *
+ * ```
+ * shop:product::123                     an entry
+ * shop:gen:{shop:product::123}          its generation
+ * shop:gen:{shop}                       the topmost generation: the prefix itself
+ * ```
+ * A path holds neither braces nor, in its first segment, a colon: so no entry
+ * is ever taken for a generation, nor one application's entry for that of
+ * another whose prefix begins alike. The braces are a hash tag: in a cluster a
+ * path's names share a slot, and paths spread over all nodes.
+ *
+ * `clientPrefix` is what an ioredis client with a `keyPrefix` puts in front of
+ * every name by itself; only tags and patterns must spell it out.
+ *
+ * @see https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags
+ */
+export class Names {
+  readonly #entries: string
+  readonly #generations: string
+  readonly #topGeneration: string
+
+  constructor(
+    readonly keyPrefix: string,
+    readonly clientPrefix = '',
+  ) {
+    this.#entries = `${keyPrefix}:`
+    this.#generations = `${keyPrefix}:gen:{${clientPrefix}${keyPrefix}:`
+    this.#topGeneration = `${keyPrefix}:gen:{${clientPrefix}${keyPrefix}}`
+  }
+
+  entry(path: string): string {
+    return this.#entries + path
+  }
+
+  generation(path: string): string {
+    return `${this.#generations}${path}}`
+  }
+
+  topGeneration(): string {
+    return this.#topGeneration
+  }
+
+  /** The generations above a key, outermost first: the prefix's, then each strict ancestor's. */
+  generationsAbove(key: CacheKey): string[] {
+    const names = [this.#topGeneration]
+    for (const ancestor of key.ancestors) names.push(this.generation(ancestor))
+    return names
+  }
+
+  /** Where `check()` writes. */
+  probe(): string {
+    return this.#own('probe')
+  }
+
+  /** Held by the process that reclaims dead entries. */
+  sweepLock(): string {
+    return this.#own('sweep')
+  }
+
+  /** When the last complete pass over the names began. */
+  swept(): string {
+    return this.#own('swept')
+  }
+
+  /** A `SCAN` pattern that matches all entries at and below a key, and some other names: ask `keyOf`. */
+  pattern(under?: CacheKey): string {
+    const literal = this.clientPrefix + this.#entries + (under?.text ?? '')
+    return `${literal.replace(/[\\*?[\]^]/g, '\\$&')}*`
+  }
+
+  /** A name for this prefix as a whole. No entry has it: paths hold no braces. */
+  #own(purpose: string): string {
+    return `${this.keyPrefix}:${purpose}:{${this.clientPrefix}${this.keyPrefix}}`
+  }
+
+  /** The key whose entry has this name (as Redis tells it, client prefix and all), or `undefined`. */
+  keyOf(name: string, under?: CacheKey): CacheKey | undefined {
+    const start = this.clientPrefix + this.#entries
+    if (!name.startsWith(start)) return undefined
+    const text = name.slice(start.length)
+    if (text === '' || text.includes('{')) return undefined
+    let key: CacheKey
+    try {
+      key = CacheKey.from(text)
+    } catch {
+      return undefined
+    }
+    return key.text === text && (!under || key.isWithin(under)) ? key : undefined
+  }
+}

@@ -1,0 +1,193 @@
+import { createHash } from 'node:crypto'
+
+/**
+ * The Lua scripts that change anything in Redis. Each is one atomic step on one
+ * path: an entry and the generations above it.
+ *
+ * What all of them keep:
+ * - **Deadline.** `ARGV[1]` is a time on this server's clock in milliseconds.
+ *   After it a script does nothing and says `LATE`: a command that was caught
+ *   in a frozen or reconnecting connection never takes effect after its caller
+ *   was told that it failed.
+ * - **Ids.** `ARGV[2]` is 12 random bytes that were never used before. It
+ *   becomes the id of the frame, and of every generation that the script makes.
+ * - The first element of every reply is a status, the second this server's
+ *   time in milliseconds.
+ *
+ * @see https://redis.io/docs/latest/develop/programmability/eval-intro/
+ */
+export interface Script {
+  readonly lua: string
+  readonly sha: string
+}
+
+/** Statuses: the first element of every reply. */
+export const LATE = -1
+export const REFUSED = 0
+export const DONE = 1
+
+const PRELUDE = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if now > tonumber(ARGV[1]) then return {${LATE}, now} end
+local id = ARGV[2]
+
+-- The frame at a key, or false: for a foreign type too, which a write replaces.
+local function frame_at(key)
+  local frame = redis.pcall('GET', key)
+  if type(frame) == 'table' or not frame then return false end
+  if string.sub(frame, 1, 3) ~= 'kc\\1' or #frame < 17 then return false end
+  return frame
+end
+
+local function id_of(frame) return string.sub(frame, 5, 16) end
+
+-- The id of a generation that lives at least ttl from now on, and at most a tenth
+-- and a minute longer; made if absent. An id never changes here: to prolong is not
+-- to replace.
+local function keep_generation(key, ttl, in_use)
+  local generation = redis.call('GET', key)
+  if not generation or #generation < 13 then
+    redis.call('SET', key, id .. in_use, 'PX', math.ceil(ttl * 1.1) + 60000)
+    return id
+  end
+  local current = string.sub(generation, 1, 12)
+  local left = redis.call('PTTL', key)
+  local life = left
+  if left < ttl then life = math.ceil(ttl * 1.1) + 60000 end
+  if in_use == '1' and string.sub(generation, 13, 13) == '0' then
+    redis.call('SET', key, current .. '1' .. string.sub(generation, 14), 'PX', life)
+  elseif life ~= left then
+    redis.call('PEXPIRE', key, life)
+  end
+  return current
+end
+`
+
+/**
+ * KEYS  entry, generations above it (outermost first)
+ * ARGV  deadline, id, ttl, body, standing id or '', observed generations joined or ''
+ *
+ * Writes a value. With a standing id, only while that frame still stands and the
+ * observed generations are the current ones: so nothing that was read before an
+ * invalidation is ever stored after it.
+ */
+export const WRITE = script(`
+local ttl = tonumber(ARGV[3])
+local standing, observed = ARGV[5], ARGV[6]
+if standing ~= '' then
+  local frame = frame_at(KEYS[1])
+  if not frame or id_of(frame) ~= standing then return {${REFUSED}, now} end
+  for i = 2, #KEYS do
+    local generation = redis.call('GET', KEYS[i])
+    local expected = string.sub(observed, (i - 2) * 12 + 1, (i - 1) * 12)
+    if not generation or string.sub(generation, 1, 12) ~= expected then return {${REFUSED}, now} end
+  end
+end
+local above = {}
+for i = 2, #KEYS do above[i - 1] = keep_generation(KEYS[i], ttl, '1') end
+redis.call('SET', KEYS[1], 'kc\\1V' .. id .. string.char(#above) .. table.concat(above) .. ARGV[4], 'PX', ttl)
+return {${DONE}, now}
+`)
+
+/**
+ * KEYS  entry, generations above it
+ * ARGV  deadline, id, life of a marker
+ *
+ * Returns the frame that stands (its head suffices unless it is a value) and the
+ * values of all generations; plants a marker where nothing stands and makes the
+ * missing generations, so that there is always an id that an invalidation replaces.
+ */
+export const OBSERVE = script(`
+local life = tonumber(ARGV[3])
+local reply = {${DONE}, now, false}
+for i = 2, #KEYS do
+  keep_generation(KEYS[i], life, '0')
+  reply[i + 2] = redis.call('GET', KEYS[i])
+end
+local frame = frame_at(KEYS[1])
+if not frame then
+  frame = 'kc\\1M' .. id .. string.char(0)
+  redis.call('SET', KEYS[1], frame, 'PX', life)
+elseif redis.call('PTTL', KEYS[1]) < life and string.sub(frame, 4, 4) ~= 'V' then
+  redis.call('PEXPIRE', KEYS[1], life)
+end
+reply[3] = frame
+return reply
+`)
+
+/**
+ * KEYS  entry, generations above it; with children last the entry's own generation
+ * ARGV  deadline, id, life of the tombstone, provenance, '1' with children else '0'
+ *
+ * Leaves a tombstone, whose new id fences whoever observed what stood there; with
+ * children, a new generation, which fences and invalidates everything below at
+ * once, however much it is. The third element says whether anything was there.
+ */
+export const REMOVE = script(`
+local life = tonumber(ARGV[3])
+local children = ARGV[5] == '1'
+local last = #KEYS
+if children then last = last - 1 end
+local was = 0
+local frame = frame_at(KEYS[1])
+if frame and string.sub(frame, 4, 4) == 'V' then
+  was = 1
+  for i = 2, last do
+    local generation = redis.call('GET', KEYS[i])
+    local carried = string.sub(frame, 18 + (i - 2) * 12, 17 + (i - 1) * 12)
+    if not generation or string.sub(generation, 1, 12) ~= carried then was = 0 end
+  end
+end
+redis.call('SET', KEYS[1], 'kc\\1T' .. id .. string.char(0) .. ARGV[4], 'PX', life)
+if children then
+  local own = redis.call('GET', KEYS[#KEYS])
+  if own then
+    if string.sub(own, 13, 13) == '1' then was = 1 end
+    redis.call('SET', KEYS[#KEYS], id .. '0' .. ARGV[4], 'PX', life)
+  end
+end
+return {${DONE}, now, was}
+`)
+
+/**
+ * KEYS  the topmost generation
+ * ARGV  deadline, id, its life, provenance
+ *
+ * Replaces the generation that every entry carries: nothing under the prefix is live any more.
+ */
+export const CLEAR = script(`
+redis.call('SET', KEYS[1], id .. '0' .. ARGV[4], 'PX', tonumber(ARGV[3]))
+return {${DONE}, now}
+`)
+
+/**
+ * KEYS  entries
+ * ARGV  deadline, id (unused), the id of the frame found dead in each entry's place
+ *
+ * Reclaims dead entries: each only while the very frame that was found dead still stands.
+ */
+export const RECLAIM = script(`
+local gone = 0
+for i = 1, #KEYS do
+  local frame = frame_at(KEYS[i])
+  if frame and id_of(frame) == ARGV[i + 2] then gone = gone + redis.call('UNLINK', KEYS[i]) end
+end
+return {${DONE}, now, gone}
+`)
+
+/**
+ * KEYS  the probe
+ * ARGV  deadline, id
+ *
+ * Proves that this server takes a write and gives it back.
+ */
+export const PROBE = script(`
+redis.call('SET', KEYS[1], id, 'PX', 60000)
+return {${DONE}, now, redis.call('GET', KEYS[1])}
+`)
+
+function script(body: string): Script {
+  const lua = PRELUDE + body
+  return { lua, sha: createHash('sha1').update(lua).digest('hex') }
+}

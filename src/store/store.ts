@@ -1,0 +1,120 @@
+import type { EntryBody, Provenance } from '../entry.js'
+import type { CacheKey } from '../key/cache-key.js'
+
+/**
+ * How long a marker stands: a request that takes longer between its miss and
+ * its `set` computes in vain, since a marker that is gone proves nothing.
+ */
+export const MARKER_LIFE_MS = 60_000
+
+/** How long a delete can be given as the reason of a miss. */
+export const TOMBSTONE_LIFE_MS = 10 * 60_000
+
+/** An entry's place and the generations above it, as one read found them. */
+export interface Reading {
+  /** The frame that stands there, if one does. */
+  readonly frame: Buffer | null
+  /** The generations of all strict ancestors, outermost (the prefix itself) first. */
+  readonly generations: readonly (Buffer | null)[]
+}
+
+/**
+ * What stood in an entry's place when its data began to be read, and the ids of
+ * the generations above it. A fill that names it is refused once anything was
+ * invalidated since.
+ */
+export interface Observation {
+  readonly standing: Buffer
+  readonly generations: readonly Buffer[]
+}
+
+/** What an entry is written with; the store adds the time, on its own clock. */
+export type NewEntry = Omit<EntryBody, 'writtenAt'>
+
+export interface WriteOptions {
+  /** Write only while this still stands; without it the write is unconditional and fences everyone else. */
+  readonly basis?: Observation | undefined
+}
+
+/** What a write came to. `id` is the frame that now stands there. */
+export type WriteResult = { readonly written: true; readonly id: Buffer } | { readonly written: false }
+
+/** Where an invalidation came from; the store adds the time and the process. */
+export type Origin = Omit<Provenance, 'at'>
+
+export interface RemoveOptions {
+  readonly children: boolean
+  readonly origin: Origin
+}
+
+/** An entry's place as staff see it: nothing of it is counted, touched or prolonged. */
+export interface Peek extends Reading {
+  /** The store's clock at that moment, in milliseconds since the epoch. */
+  readonly now: number
+  /** Milliseconds until the frame expires. */
+  readonly ttlMs: number
+  /** Bytes of the frame. */
+  readonly bytes: number
+}
+
+/** One live entry of a listing. */
+export interface ListedEntry {
+  readonly key: CacheKey
+  readonly bytes: number
+  readonly ttlMs: number
+  /** On the store's clock. */
+  readonly writtenAt: number
+  readonly writtenBy: string
+}
+
+export interface ListPage {
+  readonly entries: readonly ListedEntry[]
+  /** Where the next page starts; `undefined` after the last. */
+  readonly cursor: string | undefined
+  /** How many names were looked at for this page, and about how many there are in all. */
+  readonly scanned: number
+  readonly total: number
+}
+
+export interface ListOptions {
+  /** Only this key and what lies below it. */
+  readonly under?: CacheKey | undefined
+  readonly cursor?: string | undefined
+  /** How many names to look at, about: a page may hold fewer live entries, or none. */
+  readonly scan: number
+}
+
+/**
+ * Where entries live. Every operation rejects with a `CacheNotRespondingError`
+ * when it was not surely carried out in time, and never hangs. Operations of
+ * one tick may share a command; writes go before the reads of that tick.
+ *
+ * What a store promises (its tests are `test/conformance`): ids are never used
+ * twice; a generation that is absent matches nothing; `write` with a basis,
+ * `remove` and `clear` are each one atomic step.
+ */
+export interface Store {
+  /** What it is, for people: `redis 127.0.0.1:6379` or `embedded memory`. */
+  readonly description: string
+  /** Whether other processes see the same entries. */
+  readonly shared: boolean
+
+  read(key: CacheKey): Promise<Reading>
+  /**
+   * Plants a marker where nothing stands, makes missing generations, and
+   * returns what stands: with it, the entry as it is at that moment.
+   */
+  observe(key: CacheKey): Promise<Observation & Reading>
+  write(key: CacheKey, entry: NewEntry, options?: WriteOptions): Promise<WriteResult>
+  /** Leaves a tombstone, and a new generation with `children`; whether anything was there. */
+  remove(key: CacheKey, options: RemoveOptions): Promise<boolean>
+  /** Invalidates everything under this store's prefix. */
+  clear(origin: Origin): Promise<void>
+
+  peek(key: CacheKey): Promise<Peek>
+  list(options: ListOptions): Promise<ListPage>
+  /** Proves that it takes and gives back values. */
+  check(): Promise<void>
+  /** Disconnects what it opened itself. */
+  close(): Promise<void>
+}

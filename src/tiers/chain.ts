@@ -1,0 +1,177 @@
+import { DecodeError, decodeValue, encodeValue, type Payload } from '../codec/codec.js'
+import { type EntryBody, parseBody } from '../entry.js'
+import type { CacheKey } from '../key/cache-key.js'
+import type { Failsafe } from '../store/failsafe.js'
+import { judge } from '../store/judge.js'
+import type { Observation, Reading, Store } from '../store/store.js'
+import type { ReadOutcome, WriteOutcome } from './outcome.js'
+import type { RequestScope } from './request-scope.js'
+
+export interface ChainOptions {
+  readonly store: Store
+  readonly failsafe: Failsafe
+  /** Payloads of more bytes are compressed where it pays. */
+  readonly compressAbove: number | false
+  /** This process, `host:pid`: who writes. */
+  readonly process: string
+}
+
+const STORE_DOWN: ReadOutcome = { hit: false, reason: 'store-down' }
+
+/**
+ * The tiers, one behind the other: request memory, then the store. A hit fills
+ * the tier above it; a miss is observed where a `set` that follows it will be a
+ * fill.
+ */
+export class TierChain {
+  readonly #store: Store
+  readonly #failsafe: Failsafe
+  readonly #compressAbove: number | false
+  readonly #process: string
+
+  constructor({ store, failsafe, compressAbove, process }: ChainOptions) {
+    this.#store = store
+    this.#failsafe = failsafe
+    this.#compressAbove = compressAbove
+    this.#process = process
+  }
+
+  async read(key: CacheKey, scope: RequestScope | undefined): Promise<ReadOutcome> {
+    const memory = scope?.memory
+    const slot = memory?.get(key)
+    if (slot) {
+      const value = 'value' in slot ? slot.value : await this.#decodeOwn(key, slot.payload, scope)
+      return { hit: true, value, tier: 'request' }
+    }
+    const pending = memory?.beginRead(key)
+    let outcome: ReadOutcome | undefined
+    try {
+      outcome = await this.#outcome(await this.#store.read(key))
+      if (!outcome.hit) outcome = await this.#observe(key, scope, outcome)
+    } catch (error) {
+      scope?.observations?.miss(key.text)
+      outcome = this.#failsafe.absorb('get', key.text, error, STORE_DOWN)
+    } finally {
+      if (pending) memory?.endRead(pending, outcome?.hit ? outcome : undefined)
+    }
+    return outcome
+  }
+
+  /** Whether a read would hit, without decoding the value. A miss is observed all the same. */
+  async has(key: CacheKey, scope: RequestScope | undefined): Promise<boolean> {
+    if (scope?.memory?.get(key)) return true
+    try {
+      const { live } = judge(await this.#store.read(key))
+      if (!live) await this.#observe(key, scope, STORE_DOWN)
+      return live
+    } catch (error) {
+      scope?.observations?.miss(key.text)
+      return this.#failsafe.absorb('has', key.text, error, false)
+    }
+  }
+
+  async write(
+    key: CacheKey,
+    value: unknown,
+    ttlMs: number,
+    scope: RequestScope | undefined,
+    overwrite: boolean,
+  ): Promise<WriteOutcome> {
+    // The value as it is now: what its owner does to it afterwards is not stored.
+    const encoded = encodeValue(value, { compressAbove: this.#compressAbove, key: key.text })
+    const observations = overwrite ? undefined : scope?.observations
+    const fill = observations?.isFill(key.text) ?? false
+    scope?.memory?.put(key, { payload: encoded })
+    try {
+      const basis = fill ? await observations?.basis(key.text) : undefined
+      if (fill && !basis) return 'refused'
+      const { bytes, format } = await encoded
+      const entry = { format, payload: bytes, ttlMs, writtenBy: this.#process }
+      const result = await this.#store.write(key, entry, { basis })
+      if (!result.written) return 'refused'
+      if (basis) observations?.renew(key.text, { ...basis, standing: result.id })
+      return 'stored'
+    } catch (error) {
+      return this.#failsafe.absorb('set', key.text, error, 'failed')
+    } finally {
+      scope?.memory?.spoil(key)
+    }
+  }
+
+  /** Whether anything was there; `undefined` when the store did not surely do it. */
+  async remove(key: CacheKey, children: boolean, scope: RequestScope | undefined): Promise<boolean | undefined> {
+    scope?.memory?.drop(key, children)
+    try {
+      return await this.#store.remove(key, { children, origin: this.#origin(scope) })
+    } catch (error) {
+      return this.#failsafe.absorb('delete', key.text, error, undefined)
+    } finally {
+      scope?.memory?.drop(key, children)
+    }
+  }
+
+  /** Whether the store surely did it. */
+  async clear(scope: RequestScope | undefined): Promise<boolean> {
+    scope?.memory?.dropAll()
+    try {
+      await this.#store.clear(this.#origin(scope))
+      return true
+    } catch (error) {
+      return this.#failsafe.absorb('clear', undefined, error, false)
+    } finally {
+      scope?.memory?.dropAll()
+    }
+  }
+
+  /** What a frame in the store comes to for a reader. */
+  async #outcome(reading: Reading): Promise<ReadOutcome> {
+    const judgement = judge(reading)
+    if (!judgement.live) return { hit: false, reason: judgement.reason, provenance: judgement.provenance }
+    const decoded = await decodeEntry(judgement.frame)
+    return decoded ? { hit: true, value: decoded.value, tier: 'store' } : { hit: false, reason: 'undecodable' }
+  }
+
+  /**
+   * Remembers what stands where a miss was, before anyone can act on the miss.
+   * A value that has come in the meantime is a hit.
+   */
+  async #observe(key: CacheKey, scope: RequestScope | undefined, miss: ReadOutcome): Promise<ReadOutcome> {
+    const observations = scope?.observations
+    if (!observations) return miss
+    if (observations.isFill(key.text)) {
+      await observations.basis(key.text)
+      return miss
+    }
+    const observing = this.#store.observe(key)
+    observations.add(key.text, observing)
+    const found: Observation & Reading = await observing
+    if (!judge(found).live) return miss
+    const outcome = await this.#outcome(found)
+    return outcome.hit ? outcome : miss
+  }
+
+  async #decodeOwn(key: CacheKey, payload: Payload | Promise<Payload>, scope: RequestScope | undefined): Promise<unknown> {
+    const pending = scope?.memory?.beginRead(key)
+    const value = await decodeValue(await payload)
+    if (pending) scope?.memory?.endRead(pending, { value })
+    return value
+  }
+
+  #origin(scope: RequestScope | undefined) {
+    return { process: this.#process, ...scope?.origin() }
+  }
+}
+
+/** An entry with its value, or `undefined` for bytes that cannot be read. */
+export async function decodeEntry(
+  frame: Buffer,
+): Promise<{ readonly body: EntryBody; readonly value: unknown } | undefined> {
+  const body = parseBody(frame)
+  if (!body) return undefined
+  try {
+    return { body, value: await decodeValue({ bytes: body.payload, format: body.format }) }
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,24 @@
+import type { Provenance } from '../entry.js'
+import type { AbsenceReason } from '../store/judge.js'
+
+/** Which tier answered: this request's memory, or the store. */
+export type Tier = 'request' | 'store'
+
+/** Why a read was a miss. */
+export type MissReason =
+  | AbsenceReason
+  /** Caching is switched off. */
+  | 'disabled'
+  /** The store did not answer. */
+  | 'store-down'
+
+/** What a read came to. */
+export type ReadOutcome =
+  | { readonly hit: true; readonly value: unknown; readonly tier: Tier }
+  | { readonly hit: false; readonly reason: MissReason; readonly provenance?: Provenance | undefined }
+
+/**
+ * What a `set` came to: `refused` is a fill whose key was invalidated since its
+ * miss, `failed` one that did not surely reach the store.
+ */
+export type WriteOutcome = 'stored' | 'refused' | 'failed'

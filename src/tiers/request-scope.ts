@@ -1,0 +1,54 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { Observations } from './observations.js'
+import { RequestMemory } from './request-memory.js'
+
+/** Where a request comes from, for the record of what it invalidates. */
+export interface RequestOrigin {
+  /** `POST /products/123` */
+  readonly route?: string | undefined
+  readonly user?: string | undefined
+}
+
+export interface RequestScopeOptions {
+  /** Keep what was read and written. */
+  readonly memory: boolean
+  /** Whether a `set` after a miss is a fill: so in a request with a safe method (RFC 9110 §9.2.1) and in a job. */
+  readonly fills: boolean
+  /** Asked only when something is invalidated. */
+  readonly origin?: (() => RequestOrigin) | undefined
+}
+
+/** What the cache knows of one request: its memory and what it observed. */
+export class RequestScope {
+  readonly memory: RequestMemory | undefined
+  readonly observations: Observations | undefined
+  readonly #origin: (() => RequestOrigin) | undefined
+
+  constructor({ memory, fills, origin }: RequestScopeOptions) {
+    this.memory = memory ? new RequestMemory() : undefined
+    this.observations = fills ? new Observations() : undefined
+    this.#origin = origin
+  }
+
+  origin(): RequestOrigin {
+    return this.#origin?.() ?? {}
+  }
+
+  /** The response has ended: reads fall through from now on, fills stay fills. */
+  end(): void {
+    this.memory?.end()
+  }
+}
+
+/** The scope of whatever runs now, however deep in a service. */
+export class RequestScopes {
+  readonly #storage = new AsyncLocalStorage<RequestScope>()
+
+  current(): RequestScope | undefined {
+    return this.#storage.getStore()
+  }
+
+  run<T>(scope: RequestScope, fn: () => T): T {
+    return this.#storage.run(scope, fn)
+  }
+}
