@@ -1,0 +1,21 @@
+# The example shop (the last stage, so the default), and `test`: everything that `npm test` needs.
+FROM node:20-slim AS installed
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci
+
+FROM installed AS test
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends redis-server chromium \
+ && rm -rf /var/lib/apt/lists/*
+COPY . .
+ENV CI=true
+ENTRYPOINT ["npm", "test", "--"]
+
+FROM installed AS shop
+COPY --chown=node:node . .
+RUN npm run build
+USER node
+ENV NODE_ENV=production
+EXPOSE 8000
+CMD ["npm", "run", "example", "--", "--workers", "4"]
