@@ -47,7 +47,22 @@ describe('a structure in a key', () => {
     const shared = new ArrayBuffer(4)
     const different: unknown[] = [
       ...[undefined, null, true, false, 0, 1, 1n, '1', '', 'undefined', Number.NaN, 'NaN', Infinity],
-      ...[[], {}, [[]], [{}], [undefined], [null], [1, 2], [2, 1], ['1', '2'], ['1,2'], [[1], 2], [1, [2]]],
+      ...[
+        [],
+        {},
+        [[]],
+        [{}],
+        [undefined],
+        [null],
+        [1, 2],
+        [2, 1],
+        ['s', ''],
+        ['', 's'],
+        ['1', '2'],
+        ['1,2'],
+        [[1], 2],
+        [1, [2]],
+      ],
       ...[{ amount: 1 }, new Money(), new Other(), new Money(2), new Named(), { id: 1 }],
       ...[{ a: undefined }, { a: null }, { 'a;': 1 }, { a: 1, b: 2 }, { a: 2, b: 1 }, { ab: 12 }],
       ...[new Map(), new Set(), new Set([1]), new Set(['1']), new Map([[1, 2]]), new Map([[2, 1]])],
