@@ -8,10 +8,10 @@ import { expect, test } from 'vitest'
 const RANKS = [
   ['errors.ts', 'entry.ts', 'events.ts', 'key/escape.ts', 'codec/codec.ts'],
   ['store/store.ts', 'store/redis/scripts.ts'],
-  ['stats/counters.ts'],
   ['tiers/chain.ts'],
+  ['stats/counters.ts'],
   ['compute/lease.ts'],
-  ['cache.ts', 'options.ts', 'cache/inspect.ts'],
+  ['cache.ts', 'options.ts', 'inspection.ts', 'cache/inspect.ts'],
   ['express/middleware.ts', 'model/mixin.ts', 'dashboard/pages/keys.ts', 'cli/main.ts'],
 ]
 const FACES = RANKS.length - 1
