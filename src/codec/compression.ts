@@ -1,0 +1,78 @@
+import { promisify } from 'node:util'
+import { constants, deflateRaw, inflateRaw } from 'node:zlib'
+import { DecodeError } from './decode-error.js'
+import { MAX_INFLATED_BYTES } from './limits.js'
+
+// Deflate in zlib's thread pool. The inflated size stands before the deflated
+// bytes (uint32, little-endian), so that a reader knows it before it inflates.
+
+const deflateAsync = promisify(deflateRaw)
+const inflateAsync = promisify(inflateRaw)
+
+const SIZE_BYTES = 4
+/** No deflate stream inflates to more than this times its length (RFC 1951: 258 bytes in two bits). */
+const MAX_RATIO = 1032
+/** Of what is kept, at least a tenth has to be saved. */
+const WORTHWHILE = 0.9
+const SAMPLE_ABOVE = 64 * 1024
+const SAMPLE_PARTS = 4
+const SAMPLE_PART_BYTES = 4 * 1024
+
+/** The bytes deflated, or `undefined` where that does not pay (images, what is compressed already). */
+export async function deflate(bytes: Buffer): Promise<Buffer | undefined> {
+  if (bytes.length > MAX_INFLATED_BYTES) return undefined
+  if (
+    bytes.length > SAMPLE_ABOVE &&
+    !pays(await deflateBytes(sample(bytes)), SAMPLE_PARTS * SAMPLE_PART_BYTES)
+  ) {
+    return undefined
+  }
+  const deflated = await deflateBytes(bytes)
+  if (!pays(deflated, bytes.length)) return undefined
+  const size = Buffer.allocUnsafe(SIZE_BYTES)
+  size.writeUInt32LE(bytes.length)
+  return Buffer.concat([size, deflated])
+}
+
+/** Rejects with `DecodeError` unless the bytes inflate to exactly the size they name. */
+export async function inflate(bytes: Buffer): Promise<Buffer> {
+  const size = bytes.length < SIZE_BYTES ? 0 : bytes.readUInt32LE()
+  if (size === 0 || size > MAX_INFLATED_BYTES || size > bytes.length * MAX_RATIO) {
+    throw new DecodeError('impossible inflated size')
+  }
+  let inflated: Buffer
+  try {
+    inflated = await inflateAsync(bytes.subarray(SIZE_BYTES), {
+      maxOutputLength: size,
+      chunkSize: chunkSize(size),
+    })
+  } catch (error) {
+    throw new DecodeError('cannot be inflated', { cause: error })
+  }
+  if (inflated.length !== size) throw new DecodeError('inflated to another size')
+  return inflated
+}
+
+/** Level 1: half the time of the default level for an eighth more bytes. */
+function deflateBytes(bytes: Buffer): Promise<Buffer> {
+  return deflateAsync(bytes, { level: constants.Z_BEST_SPEED, chunkSize: chunkSize(bytes.length) })
+}
+
+function pays(deflated: Buffer, from: number): boolean {
+  return deflated.length <= from * WORTHWHILE
+}
+
+/** Pieces from all over the value: it may begin with text and go on with an image. */
+function sample(bytes: Buffer): Buffer {
+  const stride = Math.floor(bytes.length / SAMPLE_PARTS)
+  return Buffer.concat(
+    Array.from({ length: SAMPLE_PARTS }, (_, i) =>
+      bytes.subarray(i * stride, i * stride + SAMPLE_PART_BYTES),
+    ),
+  )
+}
+
+/** One output buffer for most values; zlib's default of 16 kB makes a large one many. */
+function chunkSize(size: number): number {
+  return Math.min(Math.max(size, 1024), 256 * 1024)
+}

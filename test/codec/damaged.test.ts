@@ -1,0 +1,211 @@
+import { deserialize, serialize } from 'node:v8'
+import { gzipSync } from 'node:zlib'
+import fc from 'fast-check'
+import { afterEach, describe, expect, it } from 'vitest'
+import { DecodeError, decodeValue, encodeValue, type Payload } from '../../src/codec/codec.js'
+
+const encode = (value: unknown) => encodeValue(value, { compressAbove: false }) as Payload
+const { format } = encode(null)
+
+const SMALL = encode({
+  id: 4711n,
+  name: 'Židle',
+  price: -0,
+  tags: Object.assign(new Array(3), { 0: 'a', 2: undefined }),
+  at: new Date(5),
+  map: new Map([[1, new Set([Buffer.from('b')])]]),
+  re: /x/g,
+  raw: Float64Array.of(1),
+}).bytes
+
+const PAYLOADS = [
+  SMALL,
+  encode('text').bytes,
+  encode([1, 2, [3]]).bytes,
+  encode({ a: undefined, b: null, c: [] }).bytes,
+  encode(new Uint8Array(40).buffer).bytes,
+  encode(-(2n ** 300n)).bytes,
+]
+
+/** Decodes what may be anything; anything but a value or a `DecodeError` fails the test. */
+function attempt(bytes: Buffer, asFormat = format): 'value' | 'refused' {
+  const before = memory()
+  try {
+    void decodeValue({ bytes, format: asFormat })
+    return 'value'
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error
+    return 'refused'
+  } finally {
+    if (memory() - before > 16e6) expect.fail(`took ${memory() - before} bytes of memory`)
+  }
+}
+
+function memory(): number {
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
+}
+
+afterEach(() => {
+  expect(Object.keys(Object.prototype)).toEqual([])
+  expect(({} as { polluted?: unknown }).polluted).toBeUndefined()
+})
+
+describe('damaged bytes', () => {
+  it('every truncation is refused', () => {
+    for (const bytes of PAYLOADS) {
+      for (let length = 0; length < bytes.length; length++) {
+        expect(attempt(bytes.subarray(0, length))).toBe('refused')
+      }
+    }
+  })
+
+  it('what follows a value is refused', () => {
+    for (const bytes of PAYLOADS) expect(attempt(Buffer.concat([bytes, bytes.subarray(2)]))).toBe('refused')
+  })
+
+  it('every single flipped bit gives a value or a DecodeError', () => {
+    for (const bytes of PAYLOADS) {
+      for (let bit = 0; bit < bytes.length * 8; bit++) {
+        const damaged = Buffer.from(bytes)
+        damaged[bit >> 3] = (damaged[bit >> 3] as number) ^ (1 << (bit & 7))
+        attempt(damaged)
+      }
+    }
+  })
+
+  it('so do random changes', () => {
+    const change = fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 }))
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...PAYLOADS),
+        fc.array(change, { minLength: 1, maxLength: 6 }),
+        (bytes, changes) => {
+          const damaged = Buffer.from(bytes)
+          for (const [at, to] of changes) damaged[at % damaged.length] = to
+          attempt(damaged)
+        },
+      ),
+      { numRuns: 5000 },
+    )
+  })
+
+  it('so do random tags', () => {
+    const tag = fc.constantFrom(...Buffer.from('_0TFIUNDZ"cBR\\o;\'Aa{:,$@^-V~ur?psw'))
+    const byte = fc.oneof(tag, fc.integer({ min: 0, max: 4 }), fc.integer({ min: 0, max: 255 }))
+    fc.assert(
+      fc.property(fc.array(byte, { maxLength: 40 }), (body) => {
+        attempt(Buffer.from([0xff, 15, ...body]))
+      }),
+      { numRuns: 5000 },
+    )
+  })
+})
+
+describe('foreign bytes are refused', () => {
+  it.each<[string, Buffer]>([
+    ['nothing', Buffer.alloc(0)],
+    ['JSON', Buffer.from('{"a":[1,2,3]}')],
+    ['gzip', gzipSync('hello')],
+    ['msgpack', Buffer.from([0x82, 0xa1, 0x61, 0x01, 0xa1, 0x62, 0xc0])],
+    ['PHP serialize', Buffer.from('a:1:{s:1:"a";i:5;}')],
+    ['Python pickle', Buffer.from('80049500000000000000000000004b012e', 'hex')],
+    ['zeros', Buffer.alloc(64)],
+    ['ones', Buffer.alloc(64, 0xff)],
+  ])('%s', (_name, bytes) => {
+    expect(attempt(bytes)).toBe('refused')
+    expect(attempt(bytes, 0)).toBe('refused')
+  })
+
+  it('random bytes', () => {
+    fc.assert(fc.property(fc.uint8Array(), (bytes) => attempt(Buffer.from(bytes)) === 'refused'))
+  })
+
+  it('every other format number, and a newer wire version', () => {
+    for (let other = 0; other < 256; other++) {
+      if ((other & 0x7f) !== format) expect(attempt(SMALL, other)).toBe('refused')
+    }
+    for (let version = 16; version < 256; version++) {
+      if (version === serialize(null)[1]) continue
+      expect(attempt(Buffer.concat([Buffer.from([0xff, version]), SMALL.subarray(2)]))).toBe('refused')
+    }
+  })
+
+  it("what V8 reads but this package never writes: errors, boxed values, other hosts' objects", () => {
+    for (const value of [new Error('x'), Object(1), Object('s'), new ArrayBuffer(1)]) {
+      if (!(value instanceof ArrayBuffer)) expect(attempt(serialize(value))).toBe('refused')
+    }
+    const resizable: ArrayBufferConstructor & { new (size: number, options: object): ArrayBuffer } =
+      ArrayBuffer
+    expect(attempt(serialize(new resizable(1, { maxByteLength: 9 })))).toBe('refused')
+  })
+})
+
+describe('forged bytes', () => {
+  const varint = (value: number): number[] =>
+    value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...varint(Math.floor(value / 128))]
+  const forged = (...body: (string | number[])[]) =>
+    Buffer.concat([Buffer.from([0xff, 15]), ...body.map((part) => Buffer.from(part as string))])
+
+  it.each(['a', 'A', '"', 'c', 'B', 'Z', '\\', '~'])('a huge length after %s', (tag) => {
+    for (const length of [2 ** 20, 2 ** 25 - 1, 2 ** 28, 2 ** 31, 2 ** 32 - 1]) {
+      expect(attempt(forged(tag, varint(length), varint(length)))).toBe('refused')
+      expect(attempt(forged('A', varint(2), tag, varint(length), [0, 0, 0]))).toBe('refused')
+      expect(attempt(forged(tag, varint(length), tag === 'a' ? '@' : '$', [0], varint(length)))).toBe(
+        'refused',
+      )
+    }
+  })
+
+  it('many arrays that each claim as much as one might', () => {
+    const one = [...Buffer.from('a'), ...varint(100_000)]
+    expect(attempt(forged(...Array.from({ length: 100 }, () => one)))).toBe('refused')
+    const dense = [...Buffer.from('A'), ...varint(3000)]
+    expect(attempt(forged(...Array.from({ length: 900 }, () => dense)))).toBe('refused')
+  })
+
+  it('endless nesting', () => {
+    const levels = 100_000
+    const open = (tag: string | number[]) =>
+      Buffer.concat(Array.from({ length: levels }, () => Buffer.from(tag as string)))
+    for (const tag of ['o"\u0001a', 'A\u0001', ';', "'", 'a\u0001I\u0000']) {
+      expect(attempt(Buffer.concat([forged(), open(tag)]))).toBe('refused')
+    }
+    const whole = Buffer.concat([forged(), open('A\u0001'), Buffer.from('0'), open([0x24, 0, 1])])
+    expect(attempt(whole)).toBe('refused')
+  })
+
+  it('a length that never ends', () => {
+    expect(
+      attempt(
+        forged(
+          '"',
+          Array.from({ length: 5000 }, () => 0x80),
+        ),
+      ),
+    ).toBe('refused')
+  })
+
+  it('a view of a kind nobody knows, or of half an element', () => {
+    expect(attempt(forged('\\', [99, 1, 0]))).toBe('refused')
+    expect(attempt(forged('\\', [10, 3, 0, 0, 0]))).toBe('refused')
+  })
+
+  it.each(['__proto__', 'constructor', 'prototype'])('%s is a name like any other', (name) => {
+    const inner = { polluted: true, prototype: { polluted: true } }
+    const value = Object.defineProperty({}, name, { value: inner, enumerable: true })
+    for (const bytes of [encode(value).bytes, encode([value, { [name]: 1 }]).bytes, serialize(value)]) {
+      attempt(bytes)
+    }
+    const decoded = decodeValue(encode(value)) as object
+    expect(Object.getPrototypeOf(decoded)).toBe(Object.prototype)
+    expect(Object.getOwnPropertyDescriptor(decoded, name)?.value).toStrictEqual(inner)
+  })
+
+  it('V8 alone would have believed the length: the reason for the screen', () => {
+    const before = memory()
+    const bytes = Buffer.from([0xff, 15, ...Buffer.from('a'), ...varint(4_000_000)])
+    expect(() => deserialize(bytes)).toThrow()
+    expect(memory() - before).toBeGreaterThan(16e6)
+  })
+})
