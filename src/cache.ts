@@ -115,7 +115,13 @@ export class KeyedCache {
     const ttlMs = ttl === undefined ? options.ttlMs : resolveTtl(ttl, options.maxTtlMs)
     if (!this.core.enabled) return false
     const left = performance.now()
-    const outcome = await chain.write(target, value, jittered(ttlMs, options.ttlJitter), this.scope, overwrite)
+    const outcome = await chain.write(
+      target,
+      value,
+      jittered(ttlMs, options.ttlJitter),
+      this.scope,
+      overwrite,
+    )
     if (outcome === 'stored') counters.write(target.family)
     if (outcome === 'refused') counters.refusedFill(target.family)
     publish('set', target.text, outcome, left)
@@ -157,7 +163,10 @@ export class KeyedCache {
   }
 
   /** Stores many values in one round trip, each as `set` would; resolves to how many were stored. */
-  async setMany(entries: Iterable<readonly [key: KeyInput, value: unknown]>, options?: SetOptions): Promise<number> {
+  async setMany(
+    entries: Iterable<readonly [key: KeyInput, value: unknown]>,
+    options?: SetOptions,
+  ): Promise<number> {
     const pairs = Array.from(entries, ([key, value]) => [CacheKey.from(key), value] as const)
     return count(pairs.map(([key, value]) => this.set(key, value, options)))
   }

@@ -191,7 +191,12 @@ const MAX_LABEL = 200
 
 export function encodeProvenance({ at, process, route, user }: Provenance): Buffer {
   return Buffer.from(
-    JSON.stringify({ at: Math.round(at), process, route: route?.slice(0, MAX_LABEL), user: user?.slice(0, MAX_LABEL) }),
+    JSON.stringify({
+      at: Math.round(at),
+      process,
+      route: route?.slice(0, MAX_LABEL),
+      user: user?.slice(0, MAX_LABEL),
+    }),
   )
 }
 

@@ -4,6 +4,7 @@ export {
   KeyedCache,
   type SetOptions,
 } from './cache.js'
+export type { DashboardOptions } from './dashboard/dashboard.js'
 export type { Duration } from './duration.js'
 export type { Provenance } from './entry.js'
 export {
@@ -15,8 +16,16 @@ export {
   UnserializableValueError,
 } from './errors.js'
 export { CHANNELS, type OperationMessage, type TroubleMessage } from './events.js'
+export { type KeyedCacheHandler, keyedCache, type MiddlewareOptions } from './express/middleware.js'
 export type { Inspection } from './inspection.js'
-export { CacheKey, type CacheKeyed, type KeyInput, type KeyPart } from './key/cache-key.js'
+export {
+  CacheKey,
+  type CacheKeyed,
+  type Identified,
+  type KeyInput,
+  type KeyPairs,
+  type KeyPart,
+} from './key/cache-key.js'
 export type { BackendOption, CacheOptions, StoreOption } from './options.js'
 export type { CacheStats, Figures } from './stats/counters.js'
 export type { Logger } from './store/failsafe.js'

@@ -97,10 +97,13 @@ export function resolveOptions(options: CacheOptions = {}, env: Environment = pr
   const timeouts = options.timeouts ?? {}
   refuseUnknown(timeouts, { store: true, connect: true }, 'timeout')
   const logger = options.logger ?? console
-  const production = env['NODE_ENV'] === 'production'
-  const alias = options.alias ?? env['KEYEDCACHE_ALIAS'] ?? 'default'
+  const production = env.NODE_ENV === 'production'
+  const alias = options.alias ?? env.KEYEDCACHE_ALIAS ?? 'default'
   const backend = chooseBackend(options, alias, env)
-  const keyPrefix = resolvePrefix(options.keyPrefix ?? env['KEYEDCACHE_PREFIX'], 'redis' in backend && production)
+  const keyPrefix = resolvePrefix(
+    options.keyPrefix ?? env.KEYEDCACHE_PREFIX,
+    'redis' in backend && production,
+  )
   if (production && !('redis' in backend) && backend.store === undefined) {
     logger.warn(
       'keyedcache: no Redis is configured, so each process keeps its own entries in memory, and a delete in one is not seen by the others. Set REDIS_URL, or write store: "memory" if that is meant.',
@@ -120,7 +123,7 @@ export function resolveOptions(options: CacheOptions = {}, env: Environment = pr
     requestMemory: options.requestMemory ?? true,
     compressAbove: options.compressAbove ?? COMPRESS_ABOVE,
     throwOnStoreError: options.throwOnStoreError ?? false,
-    enabled: options.enabled ?? isEnabled(env['KEYEDCACHE_ENABLED']),
+    enabled: options.enabled ?? isEnabled(env.KEYEDCACHE_ENABLED),
     logger,
     process: `${hostname()}:${process.pid}`,
   }
@@ -142,7 +145,9 @@ export function resolveTtl(ttl: Duration, maxTtlMs: number): number {
 export function refuseUnknown(given: object, known: Readonly<Record<string, true>>, what: string): void {
   for (const name of Object.keys(given)) {
     if (Object.hasOwn(known, name)) continue
-    const nearest = Object.keys(known).reduce((best, other) => (leven(name, other) < leven(name, best) ? other : best))
+    const nearest = Object.keys(known).reduce((best, other) =>
+      leven(name, other) < leven(name, best) ? other : best,
+    )
     const close = leven(name, nearest) <= Math.max(2, name.length / 3)
     throw new ConfigurationError(
       close
@@ -158,7 +163,9 @@ type Backend = { readonly redis: RedisTarget } | { readonly store: StoreOption |
 function chooseBackend({ redis, store, backends }: CacheOptions, alias: string, env: Environment): Backend {
   const given = Object.entries({ redis, store, backends }).filter(([, value]) => value !== undefined)
   if (given.length > 1) {
-    throw new ConfigurationError(`Give one of ${given.map(([name]) => name).join(' and ')}: both say where entries live.`)
+    throw new ConfigurationError(
+      `Give one of ${given.map(([name]) => name).join(' and ')}: both say where entries live.`,
+    )
   }
   if (backends !== undefined) return namedBackend(backends, alias)
   if (alias !== 'default') {
@@ -167,7 +174,7 @@ function chooseBackend({ redis, store, backends }: CacheOptions, alias: string, 
     )
   }
   if (redis !== undefined) return { redis }
-  const url = env['REDIS_URL']
+  const url = env.REDIS_URL
   return store === undefined && url ? { redis: url } : { store }
 }
 
@@ -195,7 +202,9 @@ function openStore(
     refuseUnknown(store.memory, { maxEntries: true, maxBytes: true }, 'limit of the memory store,')
     return new MemoryStore(store.memory)
   }
-  throw new ConfigurationError(`store must be 'memory', { memory: { maxEntries, maxBytes } } or an object with the store interface.`)
+  throw new ConfigurationError(
+    `store must be 'memory', { memory: { maxEntries, maxBytes } } or an object with the store interface.`,
+  )
 }
 
 function checkTarget(target: RedisTarget): RedisTarget {
@@ -206,7 +215,9 @@ function checkTarget(target: RedisTarget): RedisTarget {
     )
   }
   if (/^(rediss?:\/\/|\/|unix:)/.test(target)) return target
-  throw new ConfigurationError(`redis must be a URL like redis://127.0.0.1:6379/0, not '${target.replace(/\/\/.*@/, '//…@')}'.`)
+  throw new ConfigurationError(
+    `redis must be a URL like redis://127.0.0.1:6379/0, not '${target.replace(/\/\/.*@/, '//…@')}'.`,
+  )
 }
 
 function resolvePrefix(prefix: string | undefined, obligatory: boolean): string {

@@ -1,6 +1,7 @@
 // What never stands in a key as it is: the escape sign, the separator, quotes, what Redis patterns and
-// cluster hash tags are made of, and everything that people cannot see.
-const FORBIDDEN = /[%:"'`\\*?[\]^{}\p{C}\p{Z}]/u
+// cluster hash tags are made of, and everything that people cannot see. Not \p{Cn}, the unassigned:
+// processes with older and newer Unicode tables must write the same key.
+const FORBIDDEN = /[%:"'`\\*?[\]^{}\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Z}\p{Noncharacter_Code_Point}]/u
 const EVERY_FORBIDDEN = new RegExp(FORBIDDEN, 'gu')
 
 // One escape as `escapeCharacter` writes it: a lone surrogate, or the UTF-8 bytes of one character.

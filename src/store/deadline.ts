@@ -37,7 +37,9 @@ export function withDeadlines(store: Store, timeoutMs: number): Store {
       return await before(performance.now() + timeoutMs, operation(), store.description)
     } catch (error) {
       if (error instanceof CacheNotRespondingError) throw error
-      throw new CacheNotRespondingError(`${store.description} is not responding: ${String(error)}.`, { cause: error })
+      throw new CacheNotRespondingError(`${store.description} is not responding: ${String(error)}.`, {
+        cause: error,
+      })
     }
   }
   return {

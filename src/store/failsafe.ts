@@ -44,7 +44,9 @@ export class Failsafe {
       return
     }
     const more = this.#unlogged > 0 ? ` (and ${this.#unlogged} more since the last warning)` : ''
-    this.#logger.warn(`keyedcache: ${operation}${key === undefined ? '' : ` of "${key}"`} failed. ${error.message}${more}`)
+    this.#logger.warn(
+      `keyedcache: ${operation}${key === undefined ? '' : ` of "${key}"`} failed. ${error.message}${more}`,
+    )
     this.#loggedAt = now
     this.#unlogged = 0
   }

@@ -73,7 +73,9 @@ export class MemoryStore implements Store {
 
   async observe(key: CacheKey): Promise<Observation & Reading> {
     const id = newId()
-    const generations = generationsAbove(key).map((name) => this.#keepGeneration(name, id, MARKER_LIFE_MS, false))
+    const generations = generationsAbove(key).map((name) =>
+      this.#keepGeneration(name, id, MARKER_LIFE_MS, false),
+    )
     let frame = this.#held.get(key.text)
     if (!frame) {
       frame = composeFrame('marker', id, [])
@@ -145,7 +147,8 @@ export class MemoryStore implements Store {
   async check(): Promise<void> {
     const probe = '{probe}'
     this.#hold(probe, newId(), 60_000)
-    if (!this.#held.delete(probe)) throw new CacheNotRespondingError('The embedded memory store holds nothing: its limits are too low.')
+    if (!this.#held.delete(probe))
+      throw new CacheNotRespondingError('The embedded memory store holds nothing: its limits are too low.')
   }
 
   async close(): Promise<void> {
@@ -159,7 +162,11 @@ export class MemoryStore implements Store {
   #stands(key: CacheKey, basis: Observation): boolean {
     const frame = this.#held.get(key.text)
     if (!frame || !frameId(frame).equals(basis.standing)) return false
-    const expected = composeFrame('value', newId(), basis.generations.map((value) => value.subarray(0, ID_BYTES)))
+    const expected = composeFrame(
+      'value',
+      newId(),
+      basis.generations.map((value) => value.subarray(0, ID_BYTES)),
+    )
     return firstBrokenGeneration(expected, this.#above(key)) === -1
   }
 

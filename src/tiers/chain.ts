@@ -99,7 +99,11 @@ export class TierChain {
   }
 
   /** Whether anything was there; `undefined` when the store did not surely do it. */
-  async remove(key: CacheKey, children: boolean, scope: RequestScope | undefined): Promise<boolean | undefined> {
+  async remove(
+    key: CacheKey,
+    children: boolean,
+    scope: RequestScope | undefined,
+  ): Promise<boolean | undefined> {
     scope?.memory?.drop(key, children)
     try {
       return await this.#store.remove(key, { children, origin: this.#origin(scope) })
@@ -128,7 +132,9 @@ export class TierChain {
     const judgement = judge(reading)
     if (!judgement.live) return { hit: false, reason: judgement.reason, provenance: judgement.provenance }
     const decoded = await decodeEntry(judgement.frame)
-    return decoded ? { hit: true, value: decoded.value, tier: 'store' } : { hit: false, reason: 'undecodable' }
+    return decoded
+      ? { hit: true, value: decoded.value, tier: 'store' }
+      : { hit: false, reason: 'undecodable' }
   }
 
   /**
@@ -150,7 +156,11 @@ export class TierChain {
     return outcome.hit ? outcome : miss
   }
 
-  async #decodeOwn(key: CacheKey, payload: Payload | Promise<Payload>, scope: RequestScope | undefined): Promise<unknown> {
+  async #decodeOwn(
+    key: CacheKey,
+    payload: Payload | Promise<Payload>,
+    scope: RequestScope | undefined,
+  ): Promise<unknown> {
     const pending = scope?.memory?.beginRead(key)
     const value = await decodeValue(await payload)
     if (pending) scope?.memory?.endRead(pending, { value })
@@ -158,7 +168,7 @@ export class TierChain {
   }
 
   #origin(scope: RequestScope | undefined) {
-    return { process: this.#process, ...scope?.origin() }
+    return { ...scope?.origin(), process: this.#process }
   }
 }
 

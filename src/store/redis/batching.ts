@@ -91,7 +91,8 @@ export class Batching {
     if (reply.status === LATE && performance.now() < deadline) {
       reply = await this.#enqueue(script, keys, args, deadline)
     }
-    if (reply.status === LATE) throw new CacheNotRespondingError('Redis is not responding: a write came too late.')
+    if (reply.status === LATE)
+      throw new CacheNotRespondingError('Redis is not responding: a write came too late.')
     return reply
   }
 

@@ -31,7 +31,9 @@ export class Connection {
 
   constructor(target: RedisTarget, connectTimeoutMs: number) {
     if (isCluster(target)) {
-      throw new ConfigurationError('A Redis Cluster is not supported yet: give `redis` a single server or a Sentinel.')
+      throw new ConfigurationError(
+        'A Redis Cluster is not supported yet: give `redis` a single server or a Sentinel.',
+      )
     }
     this.#owned = !isClient(target)
     this.client = isClient(target) ? target : open(target, connectTimeoutMs)
@@ -137,11 +139,11 @@ function open(target: string | RedisOptions, connectTimeoutMs: number): Redis {
 }
 
 function isClient(target: unknown): target is Redis {
-  return target instanceof Redis || (isObject(target) && typeof target['callBuffer'] === 'function')
+  return target instanceof Redis || (isObject(target) && typeof target.callBuffer === 'function')
 }
 
 function isCluster(target: unknown): boolean {
-  return target instanceof Cluster || (isObject(target) && target['isCluster'] === true)
+  return target instanceof Cluster || (isObject(target) && target.isCluster === true)
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -85,10 +85,14 @@ export class Reclaiming {
   async #pass(lock: string): Promise<void> {
     let cursor = '0'
     do {
-      const [next, names] = (await this.#send(['SCAN', cursor, 'MATCH', this.#names.pattern(), 'COUNT', PAGE])) as [
-        Buffer,
-        Buffer[],
-      ]
+      const [next, names] = (await this.#send([
+        'SCAN',
+        cursor,
+        'MATCH',
+        this.#names.pattern(),
+        'COUNT',
+        PAGE,
+      ])) as [Buffer, Buffer[]]
       await this.#reclaim(names)
       await this.#send(['PEXPIRE', lock, LOCK_MS])
       cursor = next.toString()
@@ -104,12 +108,15 @@ export class Reclaiming {
     }
     const heads = await this.#connection.sendAll(keys.map(head), performance.now() + this.#timeoutMs)
     // Only now the generations: read before, they could be older than the entry and condemn a live one.
-    const generations = await Promise.all(keys.map((key) => this.#batching.read(this.#names.generationsAbove(key))))
+    const generations = await Promise.all(
+      keys.map((key) => this.#batching.read(this.#names.generationsAbove(key))),
+    )
     const dead = keys.flatMap((key, index) => {
       const frame = heads[index]
       if (!(frame instanceof Buffer) || frame.length === 0) return []
       const judgement = judge({ frame, generations: generations[index] ?? [] })
-      const gone = !judgement.live && (judgement.reason === 'ancestor-deleted' || judgement.reason === 'generation-lost')
+      const gone =
+        !judgement.live && (judgement.reason === 'ancestor-deleted' || judgement.reason === 'generation-lost')
       const parsed = parseFrame(frame)
       return gone && parsed.kind === 'value' ? [{ name: this.#names.entry(key.text), id: parsed.id }] : []
     })

@@ -1,5 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { encodeBody, encodeProvenance, FRAME_HEAD_BYTES, frameId, ID_BYTES, parseBodyHead } from '../../entry.js'
+import {
+  encodeBody,
+  encodeProvenance,
+  FRAME_HEAD_BYTES,
+  frameId,
+  ID_BYTES,
+  parseBodyHead,
+} from '../../entry.js'
 import { CacheNotRespondingError } from '../../errors.js'
 import type { CacheKey } from '../../key/cache-key.js'
 import { judge } from '../judge.js'
@@ -138,7 +145,9 @@ export class RedisStore implements Store {
     const id = newId()
     const { rest } = await this.#batching.run(PROBE, [this.#names.probe()], [id])
     if (!(rest[0] instanceof Buffer) || !rest[0].equals(id)) {
-      throw new CacheNotRespondingError('Redis is not responding: it did not give back what was just written.')
+      throw new CacheNotRespondingError(
+        'Redis is not responding: it did not give back what was just written.',
+      )
     }
   }
 
@@ -168,7 +177,9 @@ export class RedisStore implements Store {
         ]
       }),
     )
-    const generations = await Promise.all(keys.map((key) => this.#batching.read(this.#names.generationsAbove(key))))
+    const generations = await Promise.all(
+      keys.map((key) => this.#batching.read(this.#names.generationsAbove(key))),
+    )
     return keys.flatMap((key, index) => {
       const [head, ttlMs, bytes] = replies.slice(index * 3, index * 3 + 3) as [Buffer, number, number]
       const frame = head.length > 0 ? head : null

@@ -1,0 +1,112 @@
+import { type Request, type RequestHandler, Router } from 'express'
+import { createCache, KeyedCache } from '../cache.js'
+import { type DashboardOptions, dashboard } from '../dashboard/dashboard.js'
+import { type CacheOptions, refuseUnknown } from '../options.js'
+import type { RequestOrigin } from '../tiers/request-scope.js'
+import { auditOf } from './audit.js'
+
+declare global {
+  namespace Express {
+    interface Request {
+      /** The cache, bound to this request's memory. */
+      cache: KeyedCache
+    }
+  }
+}
+
+export interface MiddlewareOptions {
+  /** `false` serves no dashboard here. Default: at `/cache`, for staff. */
+  dashboard?: false | DashboardOptions
+  /**
+   * Who is asking, for the record of what is deleted. Default: method and path
+   * of the request, and the `username`, `email` or `id` of `req.user`.
+   */
+  audit?: (req: Request) => RequestOrigin
+}
+
+/** Express middleware, with the cache that it serves. */
+export interface KeyedCacheHandler extends RequestHandler {
+  readonly cache: KeyedCache
+  /** The dashboard, to be mounted elsewhere: `app.use('/admin/cache', handler.dashboard())`. */
+  dashboard(options?: DashboardOptions): RequestHandler
+  /** Disconnects what the cache opened. */
+  close(): Promise<void>
+}
+
+/**
+ * Sets `req.cache`, opens a request scope around everything that follows, and
+ * serves the dashboard at `/cache`. Mount it after what sets `req.user`: the
+ * dashboard is for staff only.
+ * @example app.use(keyedCache())
+ * @throws ConfigurationError
+ */
+export function keyedCache(options?: CacheOptions & MiddlewareOptions): KeyedCacheHandler
+export function keyedCache(cache: KeyedCache, options?: MiddlewareOptions): KeyedCacheHandler
+export function keyedCache(
+  given: KeyedCache | (CacheOptions & MiddlewareOptions) = {},
+  more: MiddlewareOptions = {},
+): KeyedCacheHandler {
+  const { cache, options } = unpack(given, more)
+  const pages = options.dashboard === false ? undefined : mount(cache, options.dashboard ?? {})
+  const audit = options.audit ?? auditOf
+
+  const handler: RequestHandler = (req, res, next) => {
+    if (pages?.serves(req.path)) {
+      pages.router(req, res, next)
+      return
+    }
+    const scope = cache.openScope({ fills: isSafe(req.method), origin: () => originOf(req, audit) })
+    req.cache = cache.bindTo(scope)
+    const end = () => scope.end()
+    res.once('finish', end)
+    res.once('close', end)
+    cache.runInScope(scope, next)
+  }
+  return Object.assign(handler, {
+    cache,
+    dashboard: (own: DashboardOptions = {}) => dashboard(cache, own),
+    close: () => cache.close(),
+  })
+}
+
+function unpack(
+  given: KeyedCache | (CacheOptions & MiddlewareOptions),
+  more: MiddlewareOptions,
+): { readonly cache: KeyedCache; readonly options: MiddlewareOptions } {
+  if (given instanceof KeyedCache) {
+    refuseUnknown(more, { dashboard: true, audit: true }, 'option')
+    return { cache: given, options: more }
+  }
+  const { dashboard, audit, ...cacheOptions } = given
+  return {
+    cache: createCache(cacheOptions),
+    options: { ...(dashboard !== undefined && { dashboard }), ...(audit && { audit }) },
+  }
+}
+
+/** The dashboard under its path; everything else goes on to the application. */
+function mount(cache: KeyedCache, options: DashboardOptions) {
+  const path = options.path ?? '/cache'
+  const lower = path.toLowerCase()
+  return {
+    router: Router().use(path, dashboard(cache, options)),
+    serves(requested: string): boolean {
+      const asked = requested.toLowerCase()
+      return asked === lower || asked.startsWith(`${lower}/`)
+    },
+  }
+}
+
+/** A hook that fails must not keep a delete from happening; the record says that it did. */
+function originOf(req: Request, audit: (req: Request) => RequestOrigin): RequestOrigin {
+  try {
+    return audit(req)
+  } catch (error) {
+    return { ...auditOf(req), user: `unknown: audit failed with ${String(error)}` }
+  }
+}
+
+/** Methods that ask for nothing to be changed (RFC 9110 §9.2.1), of those that carry content worth caching. */
+function isSafe(method: string): boolean {
+  return method === 'GET' || method === 'HEAD'
+}

@@ -1,0 +1,308 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { parseBody } from '../../src/entry.js'
+import { CacheKey, type KeyInput } from '../../src/key/cache-key.js'
+import { judge } from '../../src/store/judge.js'
+import type { NewEntry, Store } from '../../src/store/store.js'
+
+/** What a suite needs of a store under test. */
+export interface StoreUnderTest {
+  readonly store: Store
+  /** The same entries as another process sees them; the store itself where there is none. */
+  readonly other: Store
+  close(): Promise<void>
+}
+
+const ORIGIN = { process: 'test:1', route: 'POST /products/123', user: 'anna' }
+
+const key = (input: KeyInput) => CacheKey.from(input)
+
+function entry(payload: string, ttlMs = 60_000): NewEntry {
+  return { format: 1, payload: Buffer.from(payload), ttlMs, writtenBy: 'test:1' }
+}
+
+/** What every store promises; a new one costs a file with one call of this. */
+export function describeStoreConformance(name: string, open: () => Promise<StoreUnderTest>): void {
+  describe(`${name} keeps what every store promises`, () => {
+    let opened: StoreUnderTest
+    let store: Store
+    let other: Store
+
+    beforeEach(async () => {
+      opened = await open()
+      ;({ store, other } = opened)
+    })
+    afterEach(() => opened.close())
+
+    const payload = async (from: Store, input: KeyInput): Promise<string | undefined> => {
+      const judgement = judge(await from.read(key(input)))
+      if (!judgement.live) return undefined
+      return parseBody(judgement.frame)?.payload.toString()
+    }
+    const reason = async (input: KeyInput) => {
+      const judgement = judge(await store.read(key(input)))
+      return judgement.live ? 'live' : judgement.reason
+    }
+
+    describe('entries', () => {
+      it('gives back what was written, here and elsewhere', async () => {
+        expect(await payload(store, 'a::b')).toBeUndefined()
+        expect((await store.write(key('a::b'), entry('one'))).written).toBe(true)
+        expect(await payload(store, 'a::b')).toBe('one')
+        expect(await payload(other, 'a::b')).toBe('one')
+      })
+
+      it('overwrites, each time under a new id', async () => {
+        const first = await store.write(key('a'), entry('one'))
+        const second = await other.write(key('a'), entry('two'))
+        expect(await payload(store, 'a')).toBe('two')
+        expect(first).not.toEqual(second)
+      })
+
+      it('keeps bytes of every kind, and a parent beside its children', async () => {
+        const bytes = Buffer.from(Array.from({ length: 512 }, (_, index) => index % 256)).toString('latin1')
+        await store.write(key('p'), { ...entry(''), payload: Buffer.from(bytes, 'latin1') })
+        await store.write(key('p::c'), entry('child'))
+        const judgement = judge(await store.read(key('p')))
+        expect(judgement.live && parseBody(judgement.frame)?.payload.toString('latin1')).toBe(bytes)
+        expect(await payload(store, 'p::c')).toBe('child')
+      })
+
+      it('lets an entry go when its time is over', async () => {
+        await store.write(key('short'), entry('gone soon', 40))
+        await store.write(key('long'), entry('stays'))
+        await vi.waitFor(async () => expect(await payload(store, 'short')).toBeUndefined(), {
+          timeout: 2_000,
+          interval: 5,
+        })
+        expect(await payload(store, 'long')).toBe('stays')
+      })
+
+      it('answers many reads and writes of one tick, each with its own', async () => {
+        const many = Array.from({ length: 1_500 }, (_, index) => key(['many', index]))
+        await Promise.all(many.map((one, index) => store.write(one, entry(`value ${index}`))))
+        const read = await Promise.all(many.map((one) => payload(other, one)))
+        expect(read).toEqual(many.map((_, index) => `value ${index}`))
+      })
+
+      it('reads in one tick what the same tick has written before', async () => {
+        await store.write(key('tick'), entry('old'))
+        const writing = store.write(key('tick'), entry('new'))
+        expect(await payload(store, 'tick')).toBe('new')
+        await writing
+      })
+    })
+
+    describe('remove', () => {
+      beforeEach(async () => {
+        for (const path of ['a', 'a::b', 'a::b::c', 'ab', 'z']) await store.write(key(path), entry(path))
+      })
+
+      it('removes one key and says whether anything was there', async () => {
+        expect(await store.remove(key('a'), { children: false, origin: ORIGIN })).toBe(true)
+        expect(await payload(other, 'a')).toBeUndefined()
+        expect(await payload(other, 'a::b')).toBe('a::b')
+        expect(await store.remove(key('a'), { children: false, origin: ORIGIN })).toBe(false)
+        expect(await store.remove(key('never'), { children: false, origin: ORIGIN })).toBe(false)
+      })
+
+      it('with children removes everything below too, and nothing beside', async () => {
+        expect(await store.remove(key('a'), { children: true, origin: ORIGIN })).toBe(true)
+        for (const path of ['a', 'a::b', 'a::b::c']) expect(await payload(other, path)).toBeUndefined()
+        for (const path of ['ab', 'z']) expect(await payload(other, path)).toBe(path)
+        expect(await store.remove(key('a'), { children: true, origin: ORIGIN })).toBe(false)
+      })
+
+      it('says that something was there when only children were', async () => {
+        await store.write(key('family::child'), entry('x'))
+        expect(await store.remove(key('family'), { children: true, origin: ORIGIN })).toBe(true)
+        expect(await store.remove(key('family'), { children: true, origin: ORIGIN })).toBe(false)
+        await store.write(key('family::child'), entry('y'))
+        expect(await store.remove(key('family'), { children: true, origin: ORIGIN })).toBe(true)
+      })
+
+      it('says that nothing was there when what stood there was below a removed key', async () => {
+        await store.remove(key('a'), { children: true, origin: ORIGIN })
+        expect(await store.remove(key('a::b'), { children: false, origin: ORIGIN })).toBe(false)
+      })
+
+      it('lets new entries live below a removed key', async () => {
+        await store.remove(key('a'), { children: true, origin: ORIGIN })
+        await store.write(key('a::b'), entry('again'))
+        expect(await payload(store, 'a::b')).toBe('again')
+        expect(await payload(store, 'a::b::c')).toBeUndefined()
+      })
+
+      it('tells who removed it', async () => {
+        await store.remove(key('a::b'), { children: true, origin: ORIGIN })
+        const one = judge(await store.read(key('a::b')))
+        expect(one).toMatchObject({ live: false, reason: 'deleted', provenance: ORIGIN })
+        const below = judge(await store.read(key('a::b::c')))
+        expect(below).toMatchObject({ live: false, reason: 'ancestor-deleted', provenance: ORIGIN, depth: 2 })
+      })
+
+      it('clears everything', async () => {
+        await store.clear(ORIGIN)
+        for (const path of ['a', 'a::b', 'ab', 'z']) expect(await payload(other, path)).toBeUndefined()
+        await store.write(key('z'), entry('again'))
+        expect(await payload(other, 'z')).toBe('again')
+      })
+    })
+
+    describe('fills', () => {
+      const fill = async (input: KeyInput, text: string, basis: Awaited<ReturnType<Store['observe']>>) =>
+        (await store.write(key(input), entry(text), { basis })).written
+
+      it('stores a fill while nothing has happened since its observation', async () => {
+        const basis = await store.observe(key('f::1'))
+        expect(await reason('f::1')).toBe('absent')
+        expect(await fill('f::1', 'filled', basis)).toBe(true)
+        expect(await payload(other, 'f::1')).toBe('filled')
+      })
+
+      it('does not change what stands by observing it', async () => {
+        await store.write(key('f::1'), entry('stands'))
+        await store.observe(key('f::1'))
+        expect(await payload(other, 'f::1')).toBe('stands')
+      })
+
+      it('stores only the first of two fills from one observation', async () => {
+        const [mine, theirs] = [await store.observe(key('f')), await other.observe(key('f'))]
+        expect(mine.standing).toEqual(theirs.standing)
+        expect(await fill('f', 'first', mine)).toBe(true)
+        expect(await fill('f', 'second', theirs)).toBe(false)
+        expect(await payload(store, 'f')).toBe('first')
+      })
+
+      const invalidations: Record<string, (at: Store) => Promise<unknown>> = {
+        'a delete': (at) => at.remove(key('f::1'), { children: false, origin: ORIGIN }),
+        'a delete with children': (at) => at.remove(key('f::1'), { children: true, origin: ORIGIN }),
+        'a delete of the parent with children': (at) =>
+          at.remove(key('f'), { children: true, origin: ORIGIN }),
+        'a clear': (at) => at.clear(ORIGIN),
+        'a plain write': (at) => at.write(key('f::1'), entry('newer')),
+      }
+      for (const [what, invalidate] of Object.entries(invalidations)) {
+        for (const where of ['the same', 'another'] as const) {
+          for (const before of ['nothing', 'a removed entry', 'an entry below a removed one'] as const) {
+            it(`refuses a fill after ${what} by ${where} process, where ${before} stood`, async () => {
+              if (before !== 'nothing') await store.write(key('f::1'), entry('oldest'))
+              if (before === 'a removed entry')
+                await store.remove(key('f::1'), { children: false, origin: ORIGIN })
+              if (before === 'an entry below a removed one')
+                await store.remove(key('f'), { children: true, origin: ORIGIN })
+              const basis = await store.observe(key('f::1'))
+              await invalidate(where === 'the same' ? store : other)
+              expect(await fill('f::1', 'stale', basis)).toBe(false)
+              expect(await payload(other, 'f::1')).toBe(what === 'a plain write' ? 'newer' : undefined)
+            })
+          }
+        }
+      }
+
+      it('is not disturbed by what happens beside it', async () => {
+        const basis = await store.observe(key('f::1'))
+        await other.remove(key('f::2'), { children: true, origin: ORIGIN })
+        await other.remove(key('f'), { children: false, origin: ORIGIN })
+        await other.write(key('f'), entry('parent'))
+        expect(await fill('f::1', 'filled', basis)).toBe(true)
+      })
+    })
+
+    describe('looking', () => {
+      it('tells what stands there and leaves no trace', async () => {
+        await store.write(key('l'), entry('seen', 30_000))
+        const before = await store.read(key('l'))
+        const peek = await other.peek(key('l'))
+        expect(peek.frame).toEqual(before.frame)
+        expect(peek.ttlMs).toBeGreaterThan(20_000)
+        expect(peek.ttlMs).toBeLessThanOrEqual(30_000)
+        expect(peek.bytes).toBe(before.frame?.length)
+        expect(Math.abs(peek.now - Date.now())).toBeLessThan(5_000)
+        expect((await other.peek(key('nothing::here'))).frame).toBeNull()
+        expect(await store.read(key('nothing::here'))).toEqual({
+          frame: null,
+          generations: expect.any(Array),
+        })
+        expect((await store.read(key('nothing::here'))).generations[1]).toBeNull()
+      })
+
+      const listAll = async (under?: KeyInput) => {
+        const found: string[] = []
+        let cursor: string | undefined
+        do {
+          const page = await other.list({
+            under: under === undefined ? undefined : key(under),
+            cursor,
+            scan: 50,
+          })
+          found.push(...page.entries.map((one) => one.key.text))
+          cursor = page.cursor
+        } while (cursor !== undefined)
+        return found.sort()
+      }
+
+      it('lists live keys page by page, all or below one', async () => {
+        const texts = Array.from({ length: 230 }, (_, index) => key(['list', index % 7, index]).text).sort()
+        await Promise.all([...texts, 'lis', 'list2::x'].map((text) => store.write(key(text), entry(text))))
+        expect(await listAll()).toEqual([...texts, 'lis', 'list2::x'].sort())
+        expect(await listAll('list')).toEqual(texts)
+        expect(await listAll('list::3')).toEqual(texts.filter((text) => text.startsWith('list::3::')))
+        expect(await listAll('nobody')).toEqual([])
+      })
+
+      it('lists nothing that is removed, dead, only observed or expired', async () => {
+        for (const path of ['live', 'removed', 'dead::child', 'expiring']) {
+          await store.write(key(path), entry(path, path === 'expiring' ? 30 : 60_000))
+        }
+        await store.remove(key('removed'), { children: false, origin: ORIGIN })
+        await store.remove(key('dead'), { children: true, origin: ORIGIN })
+        await store.observe(key('observed'))
+        await vi.waitFor(async () => expect(await listAll()).toEqual(['live']), {
+          timeout: 2_000,
+          interval: 10,
+        })
+      })
+
+      it('tells of each listed entry its size, times and writer', async () => {
+        await store.write(key('one'), entry('payload', 30_000))
+        const [one] = (await other.list({ scan: 10_000 })).entries
+        expect(one).toMatchObject({ writtenBy: 'test:1' })
+        expect(one?.bytes).toBe((await store.peek(key('one'))).bytes)
+        expect(one?.ttlMs).toBeGreaterThan(20_000)
+        expect(Math.abs((one?.writtenAt ?? 0) - Date.now())).toBeLessThan(5_000)
+      })
+
+      it('keeps hostile keys apart and lists them as they are', async () => {
+        const hostile = [
+          '*',
+          'a*',
+          '?',
+          '[a]',
+          '\\',
+          'x::y',
+          '{x}',
+          '\n',
+          '\0',
+          '\ud800',
+          'é',
+          '__proto__',
+          '%2A',
+          ' ',
+        ]
+        const keys = hostile.map((part) => CacheKey.from(['hostile', part]))
+        await Promise.all(keys.map((one) => store.write(one, entry(one.text))))
+        for (const one of keys) expect(await payload(other, one)).toBe(one.text)
+        expect(await listAll('hostile')).toEqual(keys.map((one) => one.text).sort())
+        expect(await store.remove(CacheKey.from(['hostile', '*']), { children: true, origin: ORIGIN })).toBe(
+          true,
+        )
+        expect(await listAll('hostile')).toHaveLength(hostile.length - 1)
+      })
+
+      it('proves that it works', async () => {
+        await expect(store.check()).resolves.toBeUndefined()
+        expect(await listAll()).toEqual([])
+      })
+    })
+  })
+}

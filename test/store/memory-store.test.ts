@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest'
+import { CacheKey } from '../../src/key/cache-key.js'
+import { judge } from '../../src/store/judge.js'
+import { MemoryStore } from '../../src/store/memory-store.js'
+import { describeStoreConformance } from '../conformance/store-conformance.js'
+
+describeStoreConformance('The embedded memory store', async () => {
+  const store = new MemoryStore()
+  return { store, other: store, close: () => store.close() }
+})
+
+describe('The embedded memory store is bounded', () => {
+  const write = (store: MemoryStore, part: number, bytes = 10) =>
+    store.write(CacheKey.from(['bounded', part]), {
+      format: 1,
+      payload: Buffer.alloc(bytes),
+      ttlMs: 60_000,
+      writtenBy: 'test:1',
+    })
+  const isLive = async (store: MemoryStore, part: number) =>
+    judge(await store.read(CacheKey.from(['bounded', part]))).live
+  const count = async (store: MemoryStore) => (await store.list({ scan: 1_000_000 })).entries.length
+
+  it('in entries: the least recently used goes first', async () => {
+    const store = new MemoryStore({ maxEntries: 12 })
+    for (let part = 0; part < 10; part++) await write(store, part)
+    expect(await isLive(store, 0)).toBe(true)
+    await write(store, 10)
+    expect(await isLive(store, 0)).toBe(true)
+    expect(await isLive(store, 1)).toBe(false)
+    for (let part = 11; part < 1_000; part++) await write(store, part)
+    expect(await count(store)).toBeLessThanOrEqual(12)
+  })
+
+  it('in bytes', async () => {
+    const store = new MemoryStore({ maxBytes: 100_000 })
+    for (let part = 0; part < 100; part++) await write(store, part, 5_000)
+    const { entries } = await store.list({ scan: 1_000 })
+    expect(entries.length).toBeGreaterThan(10)
+    expect(entries.reduce((sum, one) => sum + one.bytes, 0)).toBeLessThanOrEqual(100_000)
+  })
+
+  it('says so when a value is larger than everything it may hold, and keeps nothing old in its place', async () => {
+    const store = new MemoryStore({ maxBytes: 10_000 })
+    await write(store, 1)
+    expect(await write(store, 1, 20_000)).toEqual({ written: false })
+    expect(await isLive(store, 1)).toBe(false)
+  })
+
+  it('refuses a fill whose marker was evicted: absence proves nothing', async () => {
+    const store = new MemoryStore({ maxEntries: 8 })
+    const key = CacheKey.from('bounded::filled')
+    const basis = await store.observe(key)
+    for (let part = 0; part < 20; part++) await write(store, part)
+    const result = await store.write(
+      key,
+      { format: 1, payload: Buffer.from('x'), ttlMs: 1_000, writtenBy: 't:1' },
+      { basis },
+    )
+    expect(result).toEqual({ written: false })
+  })
+
+  it('treats an entry whose generation was evicted as gone', async () => {
+    const store = new MemoryStore({ maxEntries: 4 })
+    const deep = CacheKey.from('a::b::c')
+    await store.write(deep, { format: 1, payload: Buffer.from('x'), ttlMs: 60_000, writtenBy: 't:1' })
+    expect(judge(await store.read(deep)).live).toBe(true)
+    await store.write(CacheKey.from('z'), {
+      format: 1,
+      payload: Buffer.from('x'),
+      ttlMs: 60_000,
+      writtenBy: 't:1',
+    })
+    expect(judge(await store.read(deep)).live).toBe(false)
+  })
+})

@@ -1,0 +1,395 @@
+import { Redis } from 'ioredis'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { ConfigurationError } from '../../src/errors.js'
+import { CacheKey, type KeyInput } from '../../src/key/cache-key.js'
+import { judge } from '../../src/store/judge.js'
+import { RedisStore, type RedisStoreOptions } from '../../src/store/redis/redis-store.js'
+import type { NewEntry } from '../../src/store/store.js'
+import { describeStoreConformance } from '../conformance/store-conformance.js'
+import { type RedisServer, startRedis } from '../helpers/redis.js'
+
+let server: RedisServer
+let admin: Redis
+let prefixes = 0
+const opened: RedisStore[] = []
+
+beforeAll(async () => {
+  server = await startRedis()
+  admin = new Redis(server.url)
+})
+afterAll(async () => {
+  admin.disconnect()
+  await server.stop()
+})
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((store) => store.close()))
+})
+
+function open(options: Partial<RedisStoreOptions> = {}): RedisStore {
+  const defaults = {
+    redis: server.url,
+    keyPrefix: `test:${++prefixes}`,
+    timeoutMs: 2_000,
+    connectTimeoutMs: 2_000,
+  }
+  const store = new RedisStore({ ...defaults, ...options })
+  opened.push(store)
+  return store
+}
+
+const ORIGIN = { process: 'test:1' }
+const key = (input: KeyInput) => CacheKey.from(input)
+const entry = (payload = 'x', ttlMs = 60_000): NewEntry => ({
+  format: 1,
+  payload: Buffer.from(payload),
+  ttlMs,
+  writtenBy: 'test:1',
+})
+const isLive = async (store: RedisStore, input: KeyInput) => judge(await store.read(key(input))).live
+
+describeStoreConformance('The Redis store', async () => {
+  const keyPrefix = `conformance:${++prefixes}`
+  const [store, other] = [open({ keyPrefix }), open({ keyPrefix })]
+  return { store, other, close: async () => {} }
+})
+
+describeStoreConformance('The Redis store on a client of its user with a key prefix', async () => {
+  const keyPrefix = `conformance:${++prefixes}`
+  const clients = [1, 2].map(() => new Redis(server.url, { keyPrefix: 'host*app:' }))
+  const [store, other] = clients.map((redis) => open({ redis, keyPrefix })) as [RedisStore, RedisStore]
+  return {
+    store,
+    other,
+    close: async () => {
+      for (const client of clients) {
+        expect(client.status).toBe('ready')
+        client.disconnect()
+      }
+    },
+  }
+})
+
+describe('In Redis', () => {
+  it('names are readable, begin with the prefix, and share one cluster slot for each path', async () => {
+    const keyPrefix = `names:${++prefixes}`
+    const store = open({ keyPrefix })
+    await store.write(key(['product', 123, 'reviews']), entry())
+    const names = (await admin.keys(`${keyPrefix}*`)).sort()
+    expect(names).toEqual([
+      `${keyPrefix}:gen:{${keyPrefix}:product::123}`,
+      `${keyPrefix}:gen:{${keyPrefix}:product}`,
+      `${keyPrefix}:gen:{${keyPrefix}}`,
+      `${keyPrefix}:product::123::reviews`,
+    ])
+  })
+
+  it('strangers are left alone, also those whose names begin alike', async () => {
+    const server = await startRedis()
+    const client = new Redis(server.url)
+    try {
+      const store = open({ redis: server.url, keyPrefix: 'shop' })
+      const neighbours = ['shop:eu', 'shop2', 'shop.x', 'sho'].map((keyPrefix) =>
+        open({ redis: server.url, keyPrefix }),
+      )
+      for (const neighbour of neighbours) {
+        await neighbour.write(key('product::1'), entry())
+        await neighbour.write(key('product'), entry())
+      }
+      const strangers = [
+        'shop',
+        'shop:',
+        'shop:*',
+        'shop:a b',
+        'shop:x:y',
+        'shop:{x}',
+        'other',
+        'shopping:cart',
+      ]
+      for (const name of strangers) await client.set(name, `value of ${name}`)
+      await client.rpush('shop:list', 'a', 'b')
+      await client.hset('shop:hash::1', 'field', 'value')
+
+      await store.write(key('product::1'), entry())
+      await store.remove(key('product'), { children: true, origin: ORIGIN })
+      await store.clear(ORIGIN)
+      for (
+        let page = await store.list({ scan: 1_000 });
+        ;
+        page = await store.list({ scan: 1_000, cursor: page.cursor })
+      ) {
+        expect(page.entries).toEqual([])
+        if (page.cursor === undefined) break
+      }
+      // A pass over all names runs a second after the delete; wait until it has ended.
+      await vi.waitFor(async () => expect(await client.exists('shop:swept:{shop}')).toBe(1), {
+        timeout: 10_000,
+        interval: 50,
+      })
+
+      for (const name of strangers) expect(await client.get(name)).toBe(`value of ${name}`)
+      expect(await client.lrange('shop:list', 0, -1)).toEqual(['a', 'b'])
+      expect(await client.hgetall('shop:hash::1')).toEqual({ field: 'value' })
+      for (const neighbour of neighbours) {
+        expect(await isLive(neighbour, 'product::1')).toBe(true)
+        expect(await isLive(neighbour, 'product')).toBe(true)
+        expect((await neighbour.list({ scan: 1_000 })).entries.map((one) => one.key.text).sort()).toEqual([
+          'product',
+          'product::1',
+        ])
+      }
+    } finally {
+      client.disconnect()
+      await server.stop()
+    }
+  })
+
+  it("what stands in an entry's place and is none is a miss, can be listed around, and can be overwritten", async () => {
+    const keyPrefix = `foreign:${++prefixes}`
+    const store = open({ keyPrefix })
+    await store.write(key('good'), entry())
+    const foreign = {
+      list: ['rpush', 'a'],
+      text: ['set', 'hello'],
+      empty: ['set', ''],
+      json: ['set', '{"a":1}'],
+    } as const
+    for (const [name, [command, value]] of Object.entries(foreign)) {
+      await admin.call(command, `${keyPrefix}:${name}`, value)
+      expect(await isLive(store, name)).toBe(false)
+      expect((await store.peek(key(name))).ttlMs).toBe(0)
+    }
+    expect((await store.list({ scan: 100_000 })).entries.map((one) => one.key.text)).toEqual(['good'])
+    for (const name of Object.keys(foreign)) {
+      const basis = await store.observe(key(name))
+      expect(await store.write(key(name), entry(), { basis })).toMatchObject({ written: true })
+      expect(await isLive(store, name)).toBe(true)
+    }
+  })
+
+  it('everything has a time to live, and a generation outlives what is below it', async () => {
+    const keyPrefix = `ttl:${++prefixes}`
+    const store = open({ keyPrefix })
+    await store.write(key('a::b'), entry('x', 3_600_000))
+    await store.write(key('a::c'), entry('x', 1_000))
+    await store.observe(key('a::d'))
+    await store.remove(key('a::e'), { children: true, origin: ORIGIN })
+    await store.check()
+    const lives = Object.fromEntries(
+      await Promise.all(
+        (await admin.keys(`${keyPrefix}*`)).map(async (name) => [name, await admin.pttl(name)] as const),
+      ),
+    )
+    expect(Object.values(lives).every((life) => life > 0)).toBe(true)
+    for (const name of [`${keyPrefix}:gen:{${keyPrefix}}`, `${keyPrefix}:gen:{${keyPrefix}:a}`]) {
+      expect(lives[name]).toBeGreaterThan(3_600_000)
+      expect(lives[name]).toBeLessThan(3_600_000 * 1.1 + 61_000)
+    }
+  })
+
+  it('scripts are loaded when the server has forgotten them', async () => {
+    const store = open()
+    await store.write(key('a'), entry())
+    await admin.script('FLUSH')
+    const results = await Promise.all([
+      store.write(key('b'), entry()),
+      store.write(key('c'), entry()),
+      store.remove(key('a'), { children: false, origin: ORIGIN }),
+    ])
+    expect(results).toMatchObject([{ written: true }, { written: true }, true])
+  })
+
+  it('all reads of one tick travel as one command, each name in it once', async () => {
+    const store = open()
+    await store.read(key('warm'))
+    const monitor = await new Redis(server.url).monitor()
+    const commands: string[][] = []
+    monitor.on('monitor', (_time: string, args: string[]) => commands.push(args))
+    await Promise.all(Array.from({ length: 50 }, (_, index) => store.read(key(['family', index]))))
+    await admin.echo('end')
+    await vi.waitFor(() => expect(commands.some((args) => args[1] === 'end')).toBe(true))
+    monitor.disconnect()
+    const sent = commands.filter((args) => args[1] !== 'end')
+    expect(sent.map((args) => args[0]?.toLowerCase())).toEqual(['mget'])
+    expect(sent[0]).toHaveLength(1 + 50 + 2)
+  })
+})
+
+describe('A command that comes late', () => {
+  it('does nothing once its caller was told that it failed', async () => {
+    const own = await startRedis()
+    try {
+      const store = open({ redis: own.url, keyPrefix: 'late', timeoutMs: 150 })
+      await store.write(key('kept'), entry('old'))
+      own.freeze()
+      await expect(store.write(key('kept'), entry('new'))).rejects.toThrow(/not responding/)
+      await expect(store.remove(key('kept'), { children: true, origin: ORIGIN })).rejects.toThrow(
+        /not responding/,
+      )
+      await expect(store.clear(ORIGIN)).rejects.toThrow(/not responding/)
+      await expect(store.observe(key('marked'))).rejects.toThrow(/not responding/)
+      own.thaw()
+      const witness = open({ redis: own.url, keyPrefix: 'late' })
+      const judgement = judge(await witness.read(key('kept')))
+      expect(judgement.live && judgement.frame.includes('old')).toBe(true)
+      expect((await witness.peek(key('marked'))).frame).toBeNull()
+    } finally {
+      own.thaw()
+      await own.stop()
+    }
+  })
+
+  it('is judged on the server’s clock, however wrong ours is', async () => {
+    const store = open()
+    const skewed = vi.spyOn(Date, 'now').mockReturnValue(0)
+    try {
+      expect(await store.write(key('a'), entry())).toMatchObject({ written: true })
+    } finally {
+      skewed.mockRestore()
+    }
+  })
+})
+
+describe('A server in trouble', () => {
+  const operations: Record<string, (store: RedisStore) => Promise<unknown>> = {
+    read: (store) => store.read(key('a')),
+    observe: (store) => store.observe(key('a')),
+    write: (store) => store.write(key('a'), entry()),
+    remove: (store) => store.remove(key('a'), { children: true, origin: ORIGIN }),
+    clear: (store) => store.clear(ORIGIN),
+    peek: (store) => store.peek(key('a')),
+    list: (store) => store.list({ scan: 10 }),
+    check: (store) => store.check(),
+  }
+  const troubles: Record<string, (own: RedisServer) => Promise<void> | void> = {
+    frozen: (own) => own.freeze(),
+    killed: (own) => own.kill(),
+  }
+
+  for (const [trouble, cause] of Object.entries(troubles)) {
+    it(`that is ${trouble} makes every operation fail in time, and serves again afterwards`, async () => {
+      const own = await startRedis()
+      try {
+        const store = open({ redis: own.url, keyPrefix: 'trouble', timeoutMs: 150 })
+        await store.write(key('a'), entry())
+        await cause(own)
+        for (const [name, operation] of Object.entries(operations)) {
+          const left = performance.now()
+          await expect(operation(store), name).rejects.toMatchObject({
+            code: 'ERR_KEYEDCACHE_NOT_RESPONDING',
+          })
+          expect(performance.now() - left, name).toBeLessThan(1_000)
+        }
+        if (trouble === 'frozen') own.thaw()
+        else await own.restart()
+        await vi.waitFor(
+          async () => {
+            await store.check()
+            expect(await store.write(key('a'), entry())).toMatchObject({ written: true })
+            expect(await isLive(store, 'a')).toBe(true)
+          },
+          { timeout: 5_000, interval: 20 },
+        )
+      } finally {
+        own.thaw()
+        await own.stop()
+      }
+    })
+  }
+
+  it('that was never there is no different, at the first operation already', async () => {
+    const gone = await startRedis()
+    await gone.stop()
+    const store = open({ redis: gone.url, timeoutMs: 150 })
+    for (const [name, operation] of Object.entries(operations)) {
+      await expect(operation(store), name).rejects.toMatchObject({ code: 'ERR_KEYEDCACHE_NOT_RESPONDING' })
+    }
+  })
+
+  it('is not buried under commands that nobody waits for any more', async () => {
+    const own = await startRedis()
+    try {
+      const store = open({ redis: own.url, keyPrefix: 'bounded', timeoutMs: 20 })
+      await store.check()
+      own.freeze()
+      const wave = () =>
+        Promise.allSettled(Array.from({ length: 300 }, (_, index) => store.write(key(['w', index]), entry())))
+      let last: PromiseSettledResult<unknown>[] = []
+      for (let round = 0; round < 12; round++) last = await wave()
+      expect(last.every((one) => one.status === 'rejected' && /unanswered/.test(String(one.reason)))).toBe(
+        true,
+      )
+      own.thaw()
+      await vi.waitFor(() => store.check(), { timeout: 5_000, interval: 20 })
+    } finally {
+      own.thaw()
+      await own.stop()
+    }
+  })
+
+  it('that refuses writes is reported with what it said', async () => {
+    const own = await startRedis({ args: ['--maxmemory', '1mb', '--maxmemory-policy', 'noeviction'] })
+    try {
+      const store = open({ redis: own.url, keyPrefix: 'full' })
+      const full = async () => {
+        for (let part = 0; part < 100; part++)
+          await store.write(key(['big', part]), entry('x'.repeat(100_000)))
+      }
+      await expect(full()).rejects.toThrow(/OOM/)
+    } finally {
+      await own.stop()
+    }
+  })
+})
+
+describe('Clients and targets', () => {
+  it('takes ioredis options', async () => {
+    const store = open({ redis: { host: '127.0.0.1', port: server.port, db: 3 } })
+    await store.check()
+    expect(store.description).toBe(`redis 127.0.0.1:${server.port}/3`)
+  })
+
+  it('never closes a client that was handed in, and puts nothing of its own on it', async () => {
+    const client = new Redis(server.url)
+    const store = open({ redis: client })
+    await store.check()
+    await store.close()
+    expect(await client.ping()).toBe('PONG')
+    expect(client.listenerCount('error')).toBe(0)
+    client.disconnect()
+  })
+
+  it('fails in time when a handed-in client was closed', async () => {
+    const client = new Redis(server.url)
+    const store = open({ redis: client })
+    await store.check()
+    client.disconnect()
+    await expect(store.read(key('a'))).rejects.toMatchObject({ code: 'ERR_KEYEDCACHE_NOT_RESPONDING' })
+  })
+
+  it('never shows the password', () => {
+    const store = open({ redis: 'redis://user:secret@127.0.0.1:1/0' })
+    expect(store.description).not.toContain('secret')
+  })
+
+  it('says that a cluster is not supported yet', () => {
+    expect(() => open({ redis: { isCluster: true } as never })).toThrow(ConfigurationError)
+  })
+})
+
+describe('Dead entries', () => {
+  it('are reclaimed in the background, live ones stay', async () => {
+    const keyPrefix = `reclaim:${++prefixes}`
+    const store = open({ keyPrefix })
+    await Promise.all(Array.from({ length: 1_200 }, (_, index) => store.write(key(['dead', index]), entry())))
+    await Promise.all(Array.from({ length: 50 }, (_, index) => store.write(key(['alive', index]), entry())))
+    await store.remove(key('dead'), { children: true, origin: ORIGIN })
+    const again = Array.from({ length: 10 }, (_, index) => ['dead', index])
+    for (const one of again) await store.write(key(one), entry('again'))
+    await vi.waitFor(
+      async () => expect(await admin.keys(`${keyPrefix}:dead::*`)).toHaveLength(again.length),
+      { timeout: 15_000, interval: 100 },
+    )
+    for (const one of again) expect(await isLive(store, one)).toBe(true)
+    expect(await admin.keys(`${keyPrefix}:alive::*`)).toHaveLength(50)
+  })
+})
