@@ -1,11 +1,11 @@
 import type { Duration } from './duration.js'
-import { NotCachedError } from './errors.js'
+import { CacheNotRespondingError, NotCachedError } from './errors.js'
 import { type OperationMessage, operations } from './events.js'
 import { describe, describeUnknown, type Inspection } from './inspection.js'
 import { CacheKey, type KeyInput, type KeyPart } from './key/cache-key.js'
 import { type CacheOptions, type ResolvedOptions, resolveOptions, resolveTtl } from './options.js'
 import { type CacheStats, Counters } from './stats/counters.js'
-import { Failsafe } from './store/failsafe.js'
+import { Failsafe, type Logger } from './store/failsafe.js'
 import type { ListOptions, ListPage, Store } from './store/store.js'
 import { TierChain } from './tiers/chain.js'
 import type { ReadOutcome } from './tiers/outcome.js'
@@ -22,6 +22,9 @@ export interface DeleteOptions {
   /** Also everything below the key, in one atomic step. Default: false. */
   readonly children?: boolean
 }
+
+/** What a delete came to: `absent` when nothing was there, `failed` when it did not surely reach the store. */
+export type DeleteOutcome = 'deleted' | 'absent' | 'failed'
 
 /** How many names one step of `keys()` looks at. */
 const SCAN = 500
@@ -134,14 +137,23 @@ export class KeyedCache {
    * warning, when the store did not surely do it.
    * @throws InvalidKeyError
    */
-  async delete(key: KeyInput, { children = false }: DeleteOptions = {}): Promise<boolean> {
+  async delete(key: KeyInput, options?: DeleteOptions): Promise<boolean> {
+    return (await this.deleteOutcome(key, options)) === 'deleted'
+  }
+
+  /**
+   * Deletes, and tells nothing there (`absent`) from not surely done (`failed`). For integrations.
+   * @throws InvalidKeyError
+   */
+  async deleteOutcome(key: KeyInput, { children = false }: DeleteOptions = {}): Promise<DeleteOutcome> {
     const { chain, counters } = this.core
     const target = CacheKey.from(key)
     const left = performance.now()
     const was = await chain.remove(target, children, this.scope)
     counters.delete(target.family, children)
-    publish('delete', target.text, was === undefined ? 'failed' : was ? 'deleted' : 'absent', left)
-    return was ?? false
+    const outcome = was === undefined ? 'failed' : was ? 'deleted' : 'absent'
+    publish('delete', target.text, outcome, left)
+    return outcome
   }
 
   /** Removes everything under this cache's prefix and nothing else; resolves to whether the store surely did it. */
@@ -179,15 +191,16 @@ export class KeyedCache {
 
   /**
    * Whether a key is cached, why not, what is stored and by whom. Leaves no
-   * trace; `state` is `unknown` when the store fails.
+   * trace, no counted trouble either; `state` is `unknown` when the store fails.
    */
   async inspect(key: KeyInput): Promise<Inspection> {
-    const { store, failsafe, options } = this.core
+    const { store, options } = this.core
     const asked = CacheKey.from(key)
     try {
       return await describe(asked, await store.peek(asked), options.keyPrefix)
     } catch (error) {
-      return failsafe.absorb('inspect', asked.text, error, describeUnknown(asked))
+      if (options.throwOnStoreError || !(error instanceof CacheNotRespondingError)) throw error
+      return describeUnknown(asked)
     }
   }
 
@@ -263,6 +276,11 @@ export class KeyedCache {
 
   get keyPrefix(): string {
     return this.core.options.keyPrefix
+  }
+
+  /** Where warnings go. For integrations. */
+  get logger(): Logger {
+    return this.core.options.logger
   }
 
   /** A scope for one request. For integrations: it must be `end()`ed. */
