@@ -158,10 +158,13 @@ describe('forged bytes', () => {
   })
 
   it('many arrays that each claim as much as one might', () => {
-    const one = [...Buffer.from('a'), ...varint(100_000)]
-    expect(attempt(forged(...Array.from({ length: 100 }, () => one)))).toBe('refused')
-    const dense = [...Buffer.from('A'), ...varint(3000)]
-    expect(attempt(forged(...Array.from({ length: 900 }, () => dense)))).toBe('refused')
+    const nested = (open: string, close: string, length: number, times: number) =>
+      forged(
+        ...Array.from({ length: times }, () => [...Buffer.from(open), ...varint(length)]),
+        ...Array.from({ length: times }, () => [...Buffer.from(close), 0, ...varint(length)]),
+      )
+    expect(attempt(nested('a', '@', 100_000, 100))).toBe('refused')
+    expect(attempt(nested('A', '$', 5000, 900))).toBe('refused')
   })
 
   it('endless nesting', () => {

@@ -104,7 +104,7 @@ describe('what cannot be stored is refused with its path', () => {
 
 function refusal(value: unknown): UnserializableValueError {
   try {
-    encodeValue(value, { compressAbove: false })
+    void encodeValue(value, { compressAbove: false })
   } catch (error) {
     if (error instanceof UnserializableValueError) return error
     throw error
