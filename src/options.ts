@@ -148,7 +148,7 @@ export function refuseUnknown(given: object, known: Readonly<Record<string, true
     const nearest = Object.keys(known).reduce((best, other) =>
       leven(name, other) < leven(name, best) ? other : best,
     )
-    const close = leven(name, nearest) <= Math.max(2, name.length / 3)
+    const close = leven(name, nearest) <= Math.max(2, name.length * 0.4)
     throw new ConfigurationError(
       close
         ? `Unknown ${what} "${name}": did you mean "${nearest}"?`

@@ -1,0 +1,118 @@
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { createCache } from '../../src/cache.js'
+import { resolveOptions } from '../../src/options.js'
+import { MemoryStore } from '../../src/store/memory-store.js'
+import { type RedisServer, startRedis } from '../helpers/redis.js'
+
+const quiet = { warn: () => {} }
+
+describe('Options', () => {
+  it('are all optional: without a Redis entries live in memory', () => {
+    const options = resolveOptions({}, {})
+    expect(options).toMatchObject({ ttlMs: 300_000, maxTtlMs: 2_592_000_000, enabled: true, requestMemory: true })
+    expect(options.store.description).toBe('embedded memory')
+  })
+
+  it('come from the environment', async () => {
+    const options = resolveOptions(
+      {},
+      { REDIS_URL: 'redis://127.0.0.1:6399/2', KEYEDCACHE_PREFIX: 'shop:eu', KEYEDCACHE_ENABLED: 'false' },
+    )
+    expect(options).toMatchObject({ keyPrefix: 'shop:eu', enabled: false })
+    expect(options.store.description).toBe('redis 127.0.0.1:6399/2')
+    await options.store.close()
+  })
+
+  it('win over the environment', () => {
+    const options = resolveOptions(
+      { store: 'memory', keyPrefix: 'mine', enabled: true },
+      { REDIS_URL: 'redis://127.0.0.1:1', KEYEDCACHE_PREFIX: 'theirs', KEYEDCACHE_ENABLED: '0' },
+    )
+    expect(options).toMatchObject({ keyPrefix: 'mine', enabled: true })
+    expect(options.store.description).toBe('embedded memory')
+  })
+
+  it('warn once in production when there is no Redis and nobody chose memory', () => {
+    const warn = vi.fn()
+    resolveOptions({ logger: { warn } }, { NODE_ENV: 'production' })
+    expect(warn).toHaveBeenCalledTimes(1)
+    expect(warn.mock.calls[0]?.[0]).toMatch(/no Redis is configured.*Set REDIS_URL/)
+    warn.mockClear()
+    resolveOptions({ store: 'memory', logger: { warn } }, { NODE_ENV: 'production' })
+    resolveOptions({ logger: { warn } }, {})
+    expect(warn).not.toHaveBeenCalled()
+  })
+
+  const mistakes: [name: string, options: object, env: Record<string, string>, message: string | RegExp][] = [
+    ['a misspelt option', { keyprefix: 'x' }, {}, 'Unknown option "keyprefix": did you mean "keyPrefix"?'],
+    ['another', { tll: 5 }, {}, 'Unknown option "tll": did you mean "ttl"?'],
+    ['an unheard-of option', { compressionLevelOfDetail: 5 }, {}, /^Unknown option "compressionLevelOfDetail"\. Known are redis, store, /],
+    ['a misspelt timeout', { timeouts: { stroe: 5 } }, {}, 'Unknown timeout "stroe": did you mean "store"?'],
+    ['a misspelt limit', { store: { memory: { maxEntry: 5 } } }, {}, 'Unknown limit of the memory store, "maxEntry": did you mean "maxEntries"?'],
+    ['two places at once', { redis: 'redis://127.0.0.1', store: 'memory' }, {}, 'Give one of redis and store: both say where entries live.'],
+    ['a bad default ttl', { ttl: 'soon' }, {}, /^ttl must be a positive number of seconds or a text like/],
+    ['a default ttl over the longest', { ttl: '2h', maxTtl: '1h' }, {}, /^ttl is 7200 s, but no entry may live longer than 3600 s/],
+    ['a bad deadline', { timeouts: { store: 0 } }, {}, /^timeouts\.store must be a positive number/],
+    ['a bad jitter', { ttlJitter: 2 }, {}, 'ttlJitter must be a share from 0 to less than 1, not 2.'],
+    ['a bad prefix', { keyPrefix: 'a b*' }, {}, /^keyPrefix may hold letters, digits/],
+    ['a prefix that ends in a colon', { keyPrefix: 'shop:' }, {}, /^keyPrefix may hold letters, digits/],
+    ['no prefix in production', {}, { REDIS_URL: 'redis://127.0.0.1:1', NODE_ENV: 'production' }, /write keyPrefix: 'shop' or set KEYEDCACHE_PREFIX=shop\.$/],
+    ['a bad URL', { redis: 'http://user:secret@host' }, {}, "redis must be a URL like redis://127.0.0.1:6379/0, not 'http://…@host'."],
+    ['a cluster URL', { redis: 'redis+cluster://a,b' }, {}, /not supported yet/],
+    ['an unknown alias', { backends: { default: { store: 'memory' }, catalog: { store: 'memory' } }, alias: 'catalogue' }, {}, 'There is no backend "catalogue". Known are "default", "catalog".'],
+    ['an alias without backends', { alias: 'catalog' }, {}, /only the default one is configured/],
+    ['a store that is none', { store: 5 }, {}, /^store must be 'memory'/],
+    ['a bad switch', {}, { KEYEDCACHE_ENABLED: 'maybe' }, "KEYEDCACHE_ENABLED must be true or false, not 'maybe'."],
+  ]
+  for (const [name, options, env, message] of mistakes) {
+    it(`refuse ${name} and say what to write`, () => {
+      expect(() => resolveOptions(options, env)).toThrow(
+        expect.objectContaining({
+          name: 'ConfigurationError',
+          code: 'ERR_KEYEDCACHE_CONFIGURATION',
+          message: typeof message === 'string' ? message : expect.stringMatching(message),
+        }),
+      )
+    })
+  }
+})
+
+describe('Backends', () => {
+  let server: RedisServer | undefined
+  afterEach(() => server?.stop())
+
+  it('are chosen by alias, or by the environment', async () => {
+    server = await startRedis()
+    const backends = { default: { store: 'memory' }, catalog: server.url } as const
+    const inMemory = createCache({ backends })
+    const inRedis = createCache({ backends, alias: 'catalog' })
+    expect(inMemory.storeDescription).toBe('embedded memory')
+    expect(inRedis.storeDescription).toBe(`redis 127.0.0.1:${server.port}/0`)
+    await inMemory.set('a', 1)
+    expect(await inRedis.has('a')).toBe(false)
+    await inRedis.close()
+    expect(resolveOptions({ backends }, { KEYEDCACHE_ALIAS: 'catalog' }).alias).toBe('catalog')
+  })
+})
+
+describe('A store of one’s own', () => {
+  it('is used as it is, with a deadline on each operation', async () => {
+    const inner = new MemoryStore()
+    const store = Object.assign(Object.create(inner) as MemoryStore, {
+      read: () => new Promise<never>(() => {}),
+      check: () => Promise.reject(new Error('disk full')),
+    })
+    Object.setPrototypeOf(store, {
+      write: inner.write.bind(inner),
+      observe: inner.observe.bind(inner),
+      remove: inner.remove.bind(inner),
+      description: 'a store of its own',
+      shared: false,
+    })
+    const cache = createCache({ store, timeouts: { store: '50ms' }, logger: quiet })
+    expect(await cache.set('a', 1)).toBe(true)
+    expect(await cache.get('a')).toBeUndefined()
+    expect(cache.stats().totals.missesBy).toEqual({ 'store-down': 1 })
+    await expect(cache.check()).rejects.toThrow('a store of its own is not responding: Error: disk full.')
+  })
+})

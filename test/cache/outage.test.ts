@@ -1,0 +1,127 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createCache, type KeyedCache } from '../../src/cache.js'
+import { CacheNotRespondingError } from '../../src/errors.js'
+import { CHANNELS, type TroubleMessage } from '../../src/events.js'
+import { type RedisServer, startRedis } from '../helpers/redis.js'
+
+/** What each public operation answers while the store does not. */
+const ANSWERS: Record<string, [(cache: KeyedCache) => Promise<unknown>, unknown]> = {
+  get: [(cache) => cache.get('a'), undefined],
+  'get with a default': [(cache) => cache.get('a', { default: 7 }), 7],
+  has: [(cache) => cache.has('a'), false],
+  set: [(cache) => cache.set('a', 1), false],
+  delete: [(cache) => cache.delete('a'), false],
+  'delete with children': [(cache) => cache.delete('a', { children: true }), false],
+  clear: [(cache) => cache.clear(), false],
+  getMany: [(cache) => cache.getMany(['a', 'b']), [undefined, undefined]],
+  setMany: [
+    (cache) =>
+      cache.setMany([
+        ['a', 1],
+        ['b', 2],
+      ]),
+    0,
+  ],
+  deleteMany: [(cache) => cache.deleteMany(['a', 'b']), 0],
+  inspect: [async (cache) => (await cache.inspect('a')).state, 'unknown'],
+}
+
+/** What tells of a failure whatever the options say. */
+const THROWING: Record<string, (cache: KeyedCache) => Promise<unknown>> = {
+  keys: (cache) => cache.keys().next(),
+  list: (cache) => cache.list({ scan: 10 }),
+  check: (cache) => cache.check(),
+}
+
+const TROUBLES: Record<string, (server: RedisServer) => void | Promise<void>> = {
+  frozen: (server) => server.freeze(),
+  killed: (server) => server.kill(),
+}
+
+const warnings: string[] = []
+const logger = { warn: (message: string) => void warnings.push(message) }
+
+for (const [trouble, cause] of Object.entries(TROUBLES)) {
+  describe(`While Redis is ${trouble}`, () => {
+    let server: RedisServer
+    let cache: KeyedCache
+
+    beforeEach(async () => {
+      server = await startRedis()
+      cache = createCache({ redis: server.url, keyPrefix: 'outage', logger })
+      await cache.set('a', 1)
+      warnings.length = 0
+      await cause(server)
+    })
+    afterEach(async () => {
+      server.thaw()
+      await cache.close()
+      await server.stop()
+    })
+
+    for (const [name, [operation, answer]] of Object.entries(ANSWERS)) {
+      it(`${name} answers as documented, in time`, async () => {
+        const left = performance.now()
+        expect(await operation(cache)).toEqual(answer)
+        expect(performance.now() - left).toBeLessThan(1_000)
+      })
+    }
+
+    it('getOrThrow says that it is not cached', async () => {
+      await expect(cache.getOrThrow('a')).rejects.toMatchObject({ code: 'ERR_KEYEDCACHE_NOT_CACHED' })
+    })
+
+    for (const [name, operation] of Object.entries(THROWING)) {
+      it(`${name} throws: a wrong answer would be worse`, async () => {
+        await expect(operation(cache)).rejects.toThrow(CacheNotRespondingError)
+        await expect(operation(cache)).rejects.toThrow(/^Redis is not responding: /)
+      })
+    }
+
+    it('throwOnStoreError throws everywhere', async () => {
+      const strict = createCache({ redis: server.url, keyPrefix: 'outage', throwOnStoreError: true, logger })
+      for (const [name, [operation]] of Object.entries(ANSWERS)) {
+        await expect(operation(strict), name).rejects.toMatchObject({ code: 'ERR_KEYEDCACHE_NOT_RESPONDING' })
+      }
+      await strict.close()
+    })
+
+    it('is said once in a while, not each time, and published each time', async () => {
+      const published: TroubleMessage[] = []
+      const listener = (message: unknown) => void published.push(message as TroubleMessage)
+      subscribe(CHANNELS.trouble, listener)
+      for (let time = 0; time < 5; time++) await cache.get(['a', time])
+      unsubscribe(CHANNELS.trouble, listener)
+      expect(warnings).toHaveLength(1)
+      expect(warnings[0]).toMatch(/^keyedcache: get of "a::0" failed\. Redis is not responding: /)
+      expect(published.map(({ operation, key }) => `${operation} ${key}`)).toEqual(
+        [0, 1, 2, 3, 4].map((time) => `get a::${time}`),
+      )
+      expect(cache.stats().troubles).toBe(5)
+      expect(cache.stats().totals.missesBy).toEqual({ 'store-down': 5 })
+    })
+
+    it('a request’s memory goes on serving what it holds', async () => {
+      await cache.withRequestMemory(async () => {
+        await cache.set('b', 2)
+        expect(await cache.get('b')).toBe(2)
+      })
+    })
+
+    it('ten thousand reads at once all miss, in time', async () => {
+      const left = performance.now()
+      const values = await Promise.all(Array.from({ length: 10_000 }, (_, id) => cache.get(['many', id])))
+      expect(values.every((value) => value === undefined)).toBe(true)
+      expect(performance.now() - left).toBeLessThan(3_000)
+    })
+
+    it('serves again when it is back', async () => {
+      await cache.get('a')
+      if (trouble === 'frozen') server.thaw()
+      else await server.restart()
+      await vi.waitFor(async () => expect(await cache.set('a', 2)).toBe(true), { timeout: 5_000, interval: 20 })
+      expect(await cache.get('a')).toBe(2)
+    })
+  })
+}

@@ -1,0 +1,350 @@
+import { describe, expect, it } from 'vitest'
+import { createCache, type KeyedCache } from '../../src/cache.js'
+import type { CacheOptions } from '../../src/options.js'
+import { MemoryStore } from '../../src/store/memory-store.js'
+import type { Store } from '../../src/store/store.js'
+import { describeOnEveryBackend } from '../helpers/backends.js'
+
+describeOnEveryBackend('Within one request', (open) => {
+  it('a repeated read is answered from memory, also deep in a service', async () => {
+    const [cache, other] = [open(), open()]
+    await cache.set('a', { n: 1 })
+    const service = () => cache.get('a')
+    await cache.withRequestMemory(async () => {
+      const first = await cache.get('a')
+      await other.set('a', { n: 2 })
+      expect(await service()).toBe(first)
+    })
+    expect(cache.stats().totals).toMatchObject({ hits: 2, requestHits: 1 })
+    expect(await cache.get('a')).toEqual({ n: 2 })
+  })
+
+  it('own writes are seen at once, as they were when written', async () => {
+    const cache = open()
+    await cache.withRequestMemory(async () => {
+      const value = { n: 1 }
+      const setting = cache.set('a', value)
+      value.n = 2
+      expect(await cache.get('a')).toEqual({ n: 1 })
+      await setting
+      expect(await cache.get('a')).toEqual({ n: 1 })
+    })
+  })
+
+  it('own writes of large values too, which take their time to be compressed', async () => {
+    const cache = open({ compressAbove: 1_000 })
+    await cache.set('a', 'old')
+    await cache.withRequestMemory(async () => {
+      expect(await cache.get('a')).toBe('old')
+      const setting = cache.set('a', 'new '.repeat(100_000))
+      expect(await cache.get('a')).toBe('new '.repeat(100_000))
+      expect(await setting).toBe(true)
+    })
+    expect(await cache.get('a')).toBe('new '.repeat(100_000))
+  })
+
+  it('own deletes are seen at once, with children', async () => {
+    const cache = open()
+    await cache.setMany([
+      ['a', 1],
+      ['a::b', 2],
+      ['ab', 3],
+    ])
+    await cache.withRequestMemory(async () => {
+      expect(await cache.getMany(['a', 'a::b', 'ab'])).toEqual([1, 2, 3])
+      await cache.delete('a', { children: true })
+      expect(await cache.getMany(['a', 'a::b', 'ab'])).toEqual([undefined, undefined, 3])
+      await cache.clear()
+      expect(await cache.get('ab')).toBeUndefined()
+    })
+  })
+
+  it('a miss is not remembered: what another process sets meanwhile is seen', async () => {
+    const [cache, other] = [open(), open()]
+    await cache.withRequestMemory(async () => {
+      expect(await cache.get('a')).toBeUndefined()
+      await other.set('a', 1)
+      expect(await cache.get('a')).toBe(1)
+    })
+  })
+
+  it('two requests under way at once never see each other’s memory', async () => {
+    const cache = open()
+    await cache.set('shared', { n: 0 })
+    const job = (n: number) =>
+      cache.withRequestMemory(async (mine) => {
+        const read = await mine.get<{ n: number }>('shared')
+        if (read) read.n = n
+        await new Promise(setImmediate)
+        return mine.get('shared')
+      })
+    expect(await Promise.all([job(1), job(2), job(3)])).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }])
+    expect(await cache.get('shared')).toEqual({ n: 0 })
+  })
+
+  it('work that goes on after the end falls through, and its fills stay fills', async () => {
+    const [cache, other] = [open(), open()]
+    await cache.set('a', 1)
+    let later: Promise<unknown> = Promise.resolve()
+    let go = () => {}
+    const gone = new Promise<void>((resolve) => {
+      go = resolve
+    })
+    await cache.withRequestMemory(async (mine) => {
+      await mine.get('a')
+      await mine.get('missed')
+      later = (async () => {
+        await gone
+        expect(await mine.get('a')).toBe(2)
+        return mine.set('missed', 'computed from old data')
+      })()
+    })
+    await other.set('a', 2)
+    await other.delete('missed')
+    go()
+    expect(await later).toBe(false)
+    expect(await cache.has('missed')).toBe(false)
+  })
+
+  it('can be switched off: reads fall through, fills stay fills', async () => {
+    const cache = open({ requestMemory: false })
+    const other = open()
+    await cache.set('a', 1)
+    await cache.withRequestMemory(async () => {
+      await cache.get('a')
+      await other.set('a', 2)
+      expect(await cache.get('a')).toBe(2)
+      await cache.get('missed')
+      await other.delete('missed')
+      expect(await cache.set('missed', 'stale')).toBe(false)
+    })
+  })
+})
+
+describeOnEveryBackend('A set after a miss', (open) => {
+  const misses: Record<string, (cache: KeyedCache) => Promise<unknown>> = {
+    get: (cache) => cache.get('p::1'),
+    has: (cache) => cache.has('p::1'),
+    getMany: (cache) => cache.getMany(['p::0', 'p::1']),
+    getOrThrow: (cache) => cache.getOrThrow('p::1').catch(() => undefined),
+    'get, twice at once': (cache) => Promise.all([cache.get('p::1'), cache.get('p::1')]),
+    'get, and again later': async (cache) => [await cache.get('p::1'), await cache.get('p::1')],
+  }
+  const invalidations: Record<string, (cache: KeyedCache) => Promise<unknown>> = {
+    delete: (cache) => cache.delete('p::1'),
+    'delete with children': (cache) => cache.delete('p::1', { children: true }),
+    'delete of the parent with children': (cache) => cache.delete('p', { children: true }),
+    clear: (cache) => cache.clear(),
+    set: (cache) => cache.set('p::1', 'newer'),
+    'set by a POST': (cache) => cache.runInScope(cache.openScope({ fills: false }), () => cache.set('p::1', 'newer')),
+  }
+  for (const [missed, miss] of Object.entries(misses)) {
+    for (const [changed, invalidate] of Object.entries(invalidations)) {
+      it(`found by ${missed} is refused after a ${changed} elsewhere`, async () => {
+        const [cache, other] = [open(), open()]
+        await cache.withRequestMemory(async () => {
+          await miss(cache)
+          await invalidate(other)
+          expect(await cache.set('p::1', 'stale')).toBe(false)
+        })
+        expect(await other.get('p::1')).toBe(changed.startsWith('set') ? 'newer' : undefined)
+        expect(cache.stats().totals.refusedFills).toBe(1)
+      })
+    }
+  }
+
+  it('is stored when nothing happened, and so is the next one', async () => {
+    const cache = open()
+    await cache.withRequestMemory(async () => {
+      await cache.get('p::1')
+      expect(await cache.set('p::1', 'first')).toBe(true)
+      expect(await cache.set('p::1', 'second')).toBe(true)
+    })
+    expect(await cache.get('p::1')).toBe('second')
+  })
+
+  it('is refused when the first of two is overtaken', async () => {
+    const [cache, other] = [open(), open()]
+    await cache.withRequestMemory(async () => {
+      await cache.get('p::1')
+      expect(await cache.set('p::1', 'first')).toBe(true)
+      await other.delete('p::1')
+      expect(await cache.set('p::1', 'second')).toBe(false)
+    })
+  })
+
+  it('is refused after an own delete: what was read before it may be out of date', async () => {
+    const cache = open()
+    await cache.withRequestMemory(async () => {
+      await cache.get('p::1')
+      await cache.delete('p::1')
+      expect(await cache.get('p::1')).toBeUndefined()
+      expect(await cache.set('p::1', 'computed before')).toBe(false)
+    })
+    expect(await cache.has('p::1')).toBe(false)
+  })
+
+  it('is a plain write with overwrite, without a miss before it, outside a request and in a POST', async () => {
+    const [cache, other] = [open(), open()]
+    await cache.withRequestMemory(async () => {
+      await cache.get('p::1')
+      await other.delete('p::1')
+      expect(await cache.set('p::1', 'meant', { overwrite: true })).toBe(true)
+      expect(await cache.set('never::read', 1)).toBe(true)
+    })
+    expect(await cache.get('p::1')).toBe('meant')
+
+    await cache.get('q')
+    await other.delete('q')
+    expect(await cache.set('q', 1)).toBe(true)
+
+    const post = cache.openScope({ fills: false })
+    await cache.runInScope(post, async () => {
+      await cache.get('r')
+      await other.delete('r')
+      expect(await cache.set('r', 1)).toBe(true)
+    })
+  })
+
+  it('sees a value that came between the miss and its observation', async () => {
+    const [cache, other] = [open(), open()]
+    await other.set('p::1', 'there')
+    await cache.withRequestMemory(async () => {
+      expect(await cache.get('p::1')).toBe('there')
+    })
+  })
+
+  it('is refused when caching was off at the miss and on again at the set', async () => {
+    const cache = open()
+    await cache.withRequestMemory(async () => {
+      cache.enable(false)
+      await cache.get('p::1')
+      cache.enable(true)
+      expect(await cache.set('p::1', 'unproved')).toBe(false)
+    })
+  })
+})
+
+describe('Request memory, interleaving by interleaving', () => {
+  it('a read under way while the same request deletes the key does not come back', async () => {
+    const { cache, gate } = gated()
+    await cache.set('a', 'old')
+    await cache.withRequestMemory(async () => {
+      const release = gate('read')
+      const reading = cache.get('a')
+      await cache.delete('a')
+      release()
+      expect(await reading).toBe('old')
+      expect(await cache.get('a')).toBeUndefined()
+    })
+  })
+
+  it('a read that begins and ends while the delete is under way does not come back', async () => {
+    const { cache, gate } = gated()
+    await cache.set('a::b', 'old')
+    await cache.withRequestMemory(async () => {
+      const release = gate('remove')
+      const deleting = cache.delete('a', { children: true })
+      expect(await cache.get('a::b')).toBe('old')
+      release()
+      await deleting
+      expect(await cache.get('a::b')).toBeUndefined()
+    })
+  })
+
+  it('a read under way while the same request sets the key does not hide what was set', async () => {
+    const { cache, gate } = gated()
+    await cache.set('a', 'old')
+    await cache.withRequestMemory(async () => {
+      const release = gate('read')
+      const reading = cache.get('a')
+      await cache.set('a', 'new')
+      release()
+      await reading
+      expect(await cache.get('a')).toBe('new')
+    })
+  })
+
+  it('a read under way while everything is cleared does not come back', async () => {
+    const { cache, gate } = gated()
+    await cache.set('a', 'old')
+    await cache.withRequestMemory(async () => {
+      const release = gate('read')
+      const reading = cache.get('a')
+      await cache.clear()
+      release()
+      await reading
+      expect(await cache.get('a')).toBeUndefined()
+    })
+  })
+
+  it('a second miss of a key waits until the first has been observed', async () => {
+    const { cache, gate, store } = gated()
+    await cache.withRequestMemory(async () => {
+      const release = gate('observe')
+      const first = cache.get('a')
+      const second = cache.get('a')
+      let returned = false
+      void second.then(() => {
+        returned = true
+      })
+      for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate)
+      expect(returned).toBe(false)
+      release()
+      await Promise.all([first, second])
+      await store.remove(cache.key('a'), { children: false, origin: { process: 'other:1' } })
+      expect(await cache.set('a', 'stale')).toBe(false)
+    })
+  })
+
+  it('a miss while the store was down is never followed by a plain write', async () => {
+    const { cache, store, failing } = gated()
+    await cache.withRequestMemory(async () => {
+      failing.add('read')
+      expect(await cache.get('a')).toBeUndefined()
+      failing.clear()
+      await store.remove(cache.key('a'), { children: false, origin: { process: 'other:1' } })
+      expect(await cache.set('a', 'stale')).toBe(false)
+    })
+    await cache.withRequestMemory(async () => {
+      failing.add('observe')
+      expect(await cache.get('b')).toBeUndefined()
+      failing.clear()
+      expect(await cache.set('b', 'unproved')).toBe(false)
+    })
+  })
+})
+
+/** A cache over an embedded store whose next operation of a kind can be held back, or fail. */
+function gated(options: CacheOptions = {}) {
+  const inner = new MemoryStore()
+  const held = new Map<string, Promise<void>>()
+  const failing = new Set<string>()
+  const store = new Proxy(inner, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target)
+      if (typeof member !== 'function') return member
+      return async (...args: unknown[]) => {
+        const wait = held.get(String(name))
+        held.delete(String(name))
+        if (failing.has(String(name))) throw new Error('down')
+        // A read has happened when it is held back: its answer is on the way.
+        const result = name === 'read' ? await member.apply(target, args) : undefined
+        await wait
+        return name === 'read' ? result : member.apply(target, args)
+      }
+    },
+  }) as Store
+  const gate = (operation: keyof Store) => {
+    let release = () => {}
+    held.set(
+      operation,
+      new Promise<void>((resolve) => {
+        release = resolve
+      }),
+    )
+    return () => release()
+  }
+  const cache = createCache({ store, logger: { warn: () => {} }, timeouts: { store: '5s' }, ...options })
+  return { cache, gate, failing, store: inner }
+}

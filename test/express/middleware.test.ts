@@ -1,0 +1,280 @@
+import { EventEmitter, once } from 'node:events'
+import { request } from 'node:http'
+import { Readable } from 'node:stream'
+import { setTimeout as pause } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import express, { type NextFunction, type Request, type Response } from 'express'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { createCache, type KeyedCache } from '../../src/cache.js'
+import { ConfigurationError } from '../../src/errors.js'
+import { keyedCache } from '../../src/express/middleware.js'
+import { serve, type TestServer } from '../helpers/http.js'
+
+const servers: TestServer[] = []
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map((server) => server.close()))
+})
+
+async function start(app: express.Express): Promise<TestServer> {
+  const server = await serve(app)
+  servers.push(server)
+  return server
+}
+
+/** An application whose cache holds `a`, with the middleware in front. */
+async function shop(cache: KeyedCache = createCache({ store: 'memory' })) {
+  await cache.set('a', { n: 0 })
+  const app = express()
+  app.use(keyedCache(cache, { dashboard: false }))
+  return { app, cache }
+}
+
+describe('app.use(keyedCache())', () => {
+  it('is all it takes', async () => {
+    vi.stubEnv('REDIS_URL', '')
+    const app = express()
+    const handler = keyedCache()
+    app.use(handler)
+    app.get('/', async (req, res) => {
+      const seen = await req.cache.get<number>('visits', { default: 0 })
+      await req.cache.set('visits', seen + 1)
+      res.json(seen)
+    })
+    const server = await start(app)
+    expect((await server.ask('/')).body).toBe('0')
+    expect((await server.ask('/')).body).toBe('1')
+    expect((await server.ask('/cache/')).status).toBe(401)
+    await handler.close()
+    vi.unstubAllEnvs()
+  })
+
+  it('gives a repeated read from the request’s memory, with req.cache and without', async () => {
+    const { app, cache } = await shop()
+    const service = () => cache.get('a')
+    app.get('/', async (req, res) => {
+      const first = await req.cache.get('a')
+      res.json([first === (await service()), first === (await req.cache.get('a'))])
+    })
+    const server = await start(app)
+    expect((await server.ask('/')).body).toBe('[true,true]')
+    expect(cache.stats().totals).toMatchObject({ hits: 3, requestHits: 2 })
+  })
+
+  it('opens the dashboard where it is told to, or nowhere', async () => {
+    const app = express()
+    app.use(keyedCache({ store: 'memory', dashboard: { path: '/staff/Cache' } }))
+    app.use('/elsewhere', keyedCache({ store: 'memory', dashboard: false }).dashboard())
+    app.get('/staff/cachefoo', (_req, res) => void res.send('the application’s own'))
+    const server = await start(app)
+    expect((await server.ask('/staff/cache/')).status).toBe(401)
+    expect((await server.ask('/elsewhere/')).status).toBe(401)
+    expect((await server.ask('/staff/cachefoo')).body).toBe('the application’s own')
+    expect((await server.ask('/cache/')).status).toBe(404)
+  })
+
+  it('refuses options it does not know', () => {
+    expect(() => keyedCache({ dashbord: false } as never)).toThrow(ConfigurationError)
+    expect(() => keyedCache({ dashboard: { readonly: true } } as never)).toThrow(/did you mean "readOnly"/)
+    expect(() => keyedCache(createCache({ store: 'memory' }), { ttl: 5 } as never)).toThrow(/Unknown option "ttl"/)
+  })
+
+  it('records who deleted what', async () => {
+    const { app, cache } = await shop()
+    app.use((req, _res, next) => {
+      Object.assign(req, { user: { username: 'anna', id: 5 } })
+      next()
+    })
+    app.post('/products/:id', async (req, res) => {
+      await req.cache.delete('a')
+      res.end()
+    })
+    const server = await start(app)
+    await server.ask('/products/123?secret=1', { method: 'POST' })
+    const { provenance, why } = await cache.inspect('a')
+    expect(provenance).toMatchObject({ route: 'POST /products/123', user: 'anna' })
+    expect(why).toMatch(/^Deleted \d+ ms ago by process .+, POST \/products\/123, user anna\.$/)
+  })
+
+  it('deletes also when the audit hook fails', async () => {
+    const cache = createCache({ store: 'memory' })
+    await cache.set('a', 1)
+    const app = express()
+    const audit = () => {
+      throw new Error('no user database')
+    }
+    app.use(keyedCache(cache, { dashboard: false, audit }))
+    app.post('/', async (req, res) => void res.json(await req.cache.delete('a')))
+    expect((await (await start(app)).ask('/', { method: 'POST' })).body).toBe('true')
+    expect((await cache.inspect('a')).provenance?.user).toMatch(/audit failed with Error: no user database/)
+  })
+})
+
+describe('A set after a miss', () => {
+  const app = async (change: (cache: KeyedCache) => Promise<unknown>) => {
+    const { app, cache } = await shop()
+    app.all('/', async (req, res) => {
+      await req.cache.get('p')
+      await change(cache)
+      res.send(String(await req.cache.set('p', 'computed')))
+    })
+    return start(app)
+  }
+  const outside = (cache: KeyedCache) => cache.bindTo(cache.openScope({ fills: false })).delete('p')
+
+  it('in a GET or HEAD is a fill, in a POST a plain write', async () => {
+    const server = await app(outside)
+    expect((await server.ask('/')).body).toBe('false')
+    for (const method of ['POST', 'PUT', 'DELETE', 'PATCH']) {
+      expect((await server.ask('/', { method })).body).toBe('true')
+    }
+    const still = await app(async () => {})
+    expect((await still.ask('/')).body).toBe('true')
+  })
+})
+
+describe('The request scope', () => {
+  /** Answers how many of the request's reads came from its memory. */
+  const probe = (cache: KeyedCache) => async () => {
+    const before = cache.stats().totals.requestHits
+    await cache.get('a')
+    await cache.get('a')
+    return cache.stats().totals.requestHits - before
+  }
+
+  const ways: Record<string, (app: express.Express, inMemory: () => Promise<number>) => void> = {
+    'an async handler': (app, inMemory) => {
+      app.get('/', async (_req, res) => {
+        await pause(1)
+        res.json(await inMemory())
+      })
+    },
+    'timers and callbacks': (app, inMemory) => {
+      app.get('/', (_req, res) => {
+        setTimeout(() => process.nextTick(() => setImmediate(async () => res.json(await inMemory()))), 1)
+      })
+    },
+    'a chain of next()': (app, inMemory) => {
+      app.use((_req, _res, next) => setImmediate(next))
+      app.use('/', express.Router().use((_req: Request, _res: Response, next: NextFunction) => next()))
+      app.get('/', async (_req, res) => void res.json(await inMemory()))
+    },
+    'an error handler': (app, inMemory) => {
+      app.get('/', (_req, _res, next) => void setImmediate(() => next(new Error('broken'))))
+      app.use(async (_error: Error, _req: Request, res: Response, _next: NextFunction) => {
+        res.json(await inMemory())
+      })
+    },
+    'a stream': (app, inMemory) => {
+      app.get('/', (_req, res) => {
+        Readable.from(
+          (async function* () {
+            yield String(await inMemory())
+          })(),
+        ).pipe(res)
+      })
+    },
+    'a body parser': (app, inMemory) => {
+      app.use(express.json())
+      app.post('/', async (_req, res) => void res.json(await inMemory()))
+      app.get('/', async (_req, res) => void res.json(await inMemory()))
+    },
+  }
+  for (const [way, build] of Object.entries(ways)) {
+    it(`survives ${way}`, async () => {
+      const { app, cache } = await shop()
+      build(app, probe(cache))
+      const server = await start(app)
+      expect((await server.ask('/')).body).toBe('1')
+      if (way === 'a body parser') {
+        const headers = { 'content-type': 'application/json' }
+        expect((await server.ask('/', { method: 'POST', headers, body: '{"a":1}' })).body).toBe('1')
+      }
+    })
+  }
+
+  it('is on req.cache even where the async context was lost', async () => {
+    const { app, cache } = await shop()
+    const bus = new EventEmitter()
+    app.get('/', (req, res) => {
+      bus.once('go', async () => {
+        await req.cache.get('a')
+        await req.cache.get('a')
+        await req.cache.get('missed')
+        await cache.bindTo(cache.openScope({ fills: false })).delete('missed')
+        res.json([cache.stats().totals.requestHits, await req.cache.set('missed', 'stale')])
+      })
+    })
+    const server = await start(app)
+    const asking = server.ask('/')
+    await vi.waitFor(() => expect(bus.listenerCount('go')).toBe(1))
+    bus.emit('go')
+    expect((await asking).body).toBe('[1,false]')
+  })
+
+  it('is never shared by two requests, on one connection or at once', async () => {
+    const { app, cache } = await shop()
+    app.get('/:n', async (req, res) => {
+      const read = await cache.get<{ n: string | number }>('a')
+      const seen = read?.n
+      if (read) read.n = req.params.n
+      await pause(2)
+      res.json([seen, (await cache.get<{ n: string }>('a'))?.n])
+    })
+    const server = await start(app)
+    const answers = await Promise.all(Array.from({ length: 40 }, (_, n) => server.ask(`/${n}`)))
+    expect(answers.map(({ body }) => body)).toEqual(answers.map((_, n) => `[0,"${n}"]`))
+    for (let n = 0; n < 5; n++) expect((await server.ask(`/${n}`)).body).toBe(`[0,"${n}"]`)
+  })
+
+  it('ends with the response, also of a request that was aborted', async () => {
+    const { app, cache } = await shop()
+    const after: Promise<boolean>[] = []
+    app.get('/', async (_req, res) => {
+      const first = await cache.get('a')
+      after.push(once(res, 'close').then(async () => first === (await cache.get('a'))))
+      if (_req.query.hang === undefined) res.end()
+    })
+    const server = await start(app)
+    await server.ask('/')
+    expect(await after[0]).toBe(false)
+
+    const asking = request({ port: server.port, host: '127.0.0.1', path: '/?hang' })
+    asking.on('error', () => {})
+    asking.end()
+    await vi.waitFor(() => expect(after).toHaveLength(2))
+    asking.destroy()
+    expect(await after[1]).toBe(false)
+  })
+
+  it('leaves nothing behind: memory stays flat over 50,000 requests', async () => {
+    const { app, cache } = await shop()
+    app.get('/:id', async (req, res) => {
+      await cache.get('a')
+      if ((await req.cache.get(['row', req.params.id])) === undefined) await req.cache.set(['row', req.params.id], 'x'.repeat(1_000))
+      res.end()
+    })
+    const server = await start(app)
+    const round = async (requests: number) => {
+      let left = requests
+      const client = async () => {
+        while (left-- > 0) await server.ask(`/${left % 500}`)
+      }
+      await Promise.all(Array.from({ length: 50 }, client))
+      return usedHeap()
+    }
+    await round(5_000)
+    const before = await round(5_000)
+    const after = await round(50_000)
+    expect(after - before).toBeLessThan(3 * 1024 * 1024)
+  }, 120_000)
+})
+
+/** Bytes in use on the heap, once everything unreachable is gone. */
+function usedHeap(): number {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  collect()
+  collect()
+  return process.memoryUsage().heapUsed
+}

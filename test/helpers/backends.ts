@@ -1,0 +1,39 @@
+import { afterAll, afterEach, beforeAll, describe } from 'vitest'
+import { createCache, type KeyedCache } from '../../src/cache.js'
+import type { CacheOptions } from '../../src/options.js'
+import { MemoryStore } from '../../src/store/memory-store.js'
+import { type RedisServer, startRedis } from './redis.js'
+
+/** Opens caches that all see the same entries, as those of several processes do. */
+export type OpenCache = (options?: CacheOptions) => KeyedCache
+
+/** Runs the same tests on the embedded store and on a real Redis; each test starts empty. */
+export function describeOnEveryBackend(name: string, tests: (open: OpenCache) => void): void {
+  describe(`${name}, in memory`, () => {
+    let store = new MemoryStore()
+    afterEach(() => {
+      store = new MemoryStore()
+    })
+    tests((options = {}) => createCache({ ...options, store }))
+  })
+
+  describe(`${name}, on Redis`, () => {
+    let server: RedisServer
+    let prefixes = 0
+    let keyPrefix = 'test:0'
+    const opened: KeyedCache[] = []
+    beforeAll(async () => {
+      server = await startRedis()
+    })
+    afterEach(async () => {
+      await Promise.all(opened.splice(0).map((cache) => cache.close()))
+      keyPrefix = `test:${++prefixes}`
+    })
+    afterAll(() => server.stop())
+    tests((options = {}) => {
+      const cache = createCache({ redis: server.url, keyPrefix, timeouts: { store: '2s' }, ...options })
+      opened.push(cache)
+      return cache
+    })
+  })
+}
