@@ -1,0 +1,72 @@
+import cluster from 'node:cluster'
+import { createServer } from 'node:http'
+import { createApp } from './app.js'
+import { openDatabase } from './database.js'
+import { announce, HOST, PORT } from './welcome.js'
+
+/** Requests that take longer are cut off when the shop stops. */
+const PATIENCE_MS = 10_000
+
+/** Serves the shop from this process until it is told to stop. */
+export function runShop() {
+  const db = openDatabase()
+  const { app, caching } = createApp(db)
+  const server = createServer(app)
+
+  server.once('error', (error) => {
+    const taken = error.code === 'EADDRINUSE'
+    const message = taken
+      ? `Port ${PORT} is in use. Choose another: PORT=8080 npm run example`
+      : error.message
+    if (cluster.isWorker) return process.send({ cannotStart: message }, () => process.exit(1))
+    console.error(message)
+    process.exit(1)
+  })
+  // A browser stays with one worker as long as its connection lives. With a new connection for each request it
+  // meets them all, which is what several workers are for in an example; a real shop leaves this out.
+  if (cluster.isWorker) server.maxRequestsPerSocket = 1
+  server.listen(PORT, HOST, () => {
+    const store = caching.cache.storeDescription
+    if (cluster.isWorker) process.send({ store })
+    else announce({ store, workers: 1 })
+  })
+
+  stopWhenTold(() => stop({ server, caching, db }))
+}
+
+async function stop({ server, caching, db }) {
+  const closed = new Promise((resolve) => server.close(resolve))
+  // Connections are kept open between requests; those that fall idle from now on are closed too.
+  const sweep = setInterval(() => server.closeIdleConnections(), 50)
+  const cut = setTimeout(() => server.closeAllConnections(), PATIENCE_MS)
+  await closed
+  clearInterval(sweep)
+  clearTimeout(cut)
+  await caching.close()
+  db.close()
+  process.exit(0)
+}
+
+/** The first signal, or the primary's word, stops the shop in good order; a second signal ends it at once. */
+function stopWhenTold(stopShop) {
+  let stopping = false
+  const begin = () => {
+    if (stopping) return
+    stopping = true
+    stopShop().catch((error) => {
+      console.error(error)
+      process.exit(1)
+    })
+  }
+  let signals = 0
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    process.on(signal, () => {
+      signals++
+      if (signals > 1) process.exit(1)
+      begin()
+    })
+  }
+  process.on('message', (message) => {
+    if (message === 'stop') begin()
+  })
+}

@@ -1,0 +1,20 @@
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+/**
+ * Refuses what another site makes a browser send (CSRF). Browsers say where a request comes from:
+ * in `Sec-Fetch-Site`, or, older ones and over plain HTTP to other hosts, in `Origin`. Who says nothing is refused.
+ */
+export function sameOriginOnly(req, res, next) {
+  if (SAFE.has(req.method) || isSameOrigin(req)) next()
+  else
+    res
+      .status(403)
+      .render('error', { title: 'Refused', text: 'This form was not sent from the shop’s own pages.' })
+}
+
+export function isSameOrigin(req) {
+  const site = req.get('Sec-Fetch-Site')
+  if (site !== undefined) return site === 'same-origin'
+  const origin = req.get('Origin')
+  return origin !== undefined && URL.canParse(origin) && new URL(origin).host === req.get('Host')
+}
