@@ -135,12 +135,17 @@ describeOnEveryBackend('A cache', (open) => {
     const seconds = (await cache.inspect('seconds')).ttlMs
     expect(seconds).toBeGreaterThan(80_000)
     expect(seconds).toBeLessThanOrEqual(90_000)
-    await vi.waitFor(async () => expect(await cache.has('short')).toBe(false), { timeout: 3_000, interval: 5 })
+    await vi.waitFor(async () => expect(await cache.has('short')).toBe(false), {
+      timeout: 3_000,
+      interval: 5,
+    })
   })
 
   it('refuses a bad ttl at the call', async () => {
     const cache = open({ maxTtl: '1h' })
-    const attempts = { ttl: ['soon', '5 minutes', 0, -1, Number.NaN, Number.POSITIVE_INFINITY, '0s', {}, null] }
+    const attempts = {
+      ttl: ['soon', '5 minutes', 0, -1, Number.NaN, Number.POSITIVE_INFINITY, '0s', {}, null],
+    }
     for (const ttl of attempts.ttl) {
       await expect(cache.set('a', 1, { ttl: ttl as never }), String(ttl)).rejects.toThrow(
         /^ttl must be a positive number of seconds or a text like '500ms', '10s', '5m', '1h' or '30d', not /,
@@ -155,7 +160,9 @@ describeOnEveryBackend('A cache', (open) => {
   it('spreads expiries where asked to', async () => {
     const cache = open({ ttl: 1_000, ttlJitter: 0.5 })
     await cache.setMany(Array.from({ length: 30 }, (_, id) => [['spread', id], id] as const))
-    const ttls = await Promise.all(Array.from({ length: 30 }, async (_, id) => (await cache.inspect(['spread', id])).ttlMs ?? 0))
+    const ttls = await Promise.all(
+      Array.from({ length: 30 }, async (_, id) => (await cache.inspect(['spread', id])).ttlMs ?? 0),
+    )
     expect(Math.min(...ttls)).toBeGreaterThan(490_000)
     expect(Math.max(...ttls)).toBeLessThanOrEqual(1_000_000)
     expect(Math.max(...ttls) - Math.min(...ttls)).toBeGreaterThan(100_000)
@@ -163,7 +170,9 @@ describeOnEveryBackend('A cache', (open) => {
 
   it('refuses bad keys and values with an error that says where, and stores nothing', async () => {
     const cache = open()
-    await expect(cache.get(['product', undefined as never])).rejects.toThrow(/Part 2 of the key \["product", undefined\] is undefined/)
+    await expect(cache.get(['product', undefined as never])).rejects.toThrow(
+      /Part 2 of the key \["product", undefined\] is undefined/,
+    )
     await expect(cache.set('', 1)).rejects.toMatchObject({ code: 'ERR_KEYEDCACHE_INVALID_KEY' })
     await expect(cache.delete([])).rejects.toMatchObject({ code: 'ERR_KEYEDCACHE_INVALID_KEY' })
     const failure = cache.set('value', { rows: [{ total: () => 1 }] })

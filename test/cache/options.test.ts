@@ -9,7 +9,12 @@ const quiet = { warn: () => {} }
 describe('Options', () => {
   it('are all optional: without a Redis entries live in memory', () => {
     const options = resolveOptions({}, {})
-    expect(options).toMatchObject({ ttlMs: 300_000, maxTtlMs: 2_592_000_000, enabled: true, requestMemory: true })
+    expect(options).toMatchObject({
+      ttlMs: 300_000,
+      maxTtlMs: 2_592_000_000,
+      enabled: true,
+      requestMemory: true,
+    })
     expect(options.store.description).toBe('embedded memory')
   })
 
@@ -46,23 +51,63 @@ describe('Options', () => {
   const mistakes: [name: string, options: object, env: Record<string, string>, message: string | RegExp][] = [
     ['a misspelt option', { keyprefix: 'x' }, {}, 'Unknown option "keyprefix": did you mean "keyPrefix"?'],
     ['another', { tll: 5 }, {}, 'Unknown option "tll": did you mean "ttl"?'],
-    ['an unheard-of option', { compressionLevelOfDetail: 5 }, {}, /^Unknown option "compressionLevelOfDetail"\. Known are redis, store, /],
+    [
+      'an unheard-of option',
+      { compressionLevelOfDetail: 5 },
+      {},
+      /^Unknown option "compressionLevelOfDetail"\. Known are redis, store, /,
+    ],
     ['a misspelt timeout', { timeouts: { stroe: 5 } }, {}, 'Unknown timeout "stroe": did you mean "store"?'],
-    ['a misspelt limit', { store: { memory: { maxEntry: 5 } } }, {}, 'Unknown limit of the memory store, "maxEntry": did you mean "maxEntries"?'],
-    ['two places at once', { redis: 'redis://127.0.0.1', store: 'memory' }, {}, 'Give one of redis and store: both say where entries live.'],
+    [
+      'a misspelt limit',
+      { store: { memory: { maxEntry: 5 } } },
+      {},
+      'Unknown limit of the memory store, "maxEntry": did you mean "maxEntries"?',
+    ],
+    [
+      'two places at once',
+      { redis: 'redis://127.0.0.1', store: 'memory' },
+      {},
+      'Give one of redis and store: both say where entries live.',
+    ],
     ['a bad default ttl', { ttl: 'soon' }, {}, /^ttl must be a positive number of seconds or a text like/],
-    ['a default ttl over the longest', { ttl: '2h', maxTtl: '1h' }, {}, /^ttl is 7200 s, but no entry may live longer than 3600 s/],
+    [
+      'a default ttl over the longest',
+      { ttl: '2h', maxTtl: '1h' },
+      {},
+      /^ttl is 7200 s, but no entry may live longer than 3600 s/,
+    ],
     ['a bad deadline', { timeouts: { store: 0 } }, {}, /^timeouts\.store must be a positive number/],
     ['a bad jitter', { ttlJitter: 2 }, {}, 'ttlJitter must be a share from 0 to less than 1, not 2.'],
     ['a bad prefix', { keyPrefix: 'a b*' }, {}, /^keyPrefix may hold letters, digits/],
     ['a prefix that ends in a colon', { keyPrefix: 'shop:' }, {}, /^keyPrefix may hold letters, digits/],
-    ['no prefix in production', {}, { REDIS_URL: 'redis://127.0.0.1:1', NODE_ENV: 'production' }, /write keyPrefix: 'shop' or set KEYEDCACHE_PREFIX=shop\.$/],
-    ['a bad URL', { redis: 'http://user:secret@host' }, {}, "redis must be a URL like redis://127.0.0.1:6379/0, not 'http://…@host'."],
+    [
+      'no prefix in production',
+      {},
+      { REDIS_URL: 'redis://127.0.0.1:1', NODE_ENV: 'production' },
+      /write keyPrefix: 'shop' or set KEYEDCACHE_PREFIX=shop\.$/,
+    ],
+    [
+      'a bad URL',
+      { redis: 'http://user:secret@host' },
+      {},
+      "redis must be a URL like redis://127.0.0.1:6379/0, not 'http://…@host'.",
+    ],
     ['a cluster URL', { redis: 'redis+cluster://a,b' }, {}, /not supported yet/],
-    ['an unknown alias', { backends: { default: { store: 'memory' }, catalog: { store: 'memory' } }, alias: 'catalogue' }, {}, 'There is no backend "catalogue". Known are "default", "catalog".'],
+    [
+      'an unknown alias',
+      { backends: { default: { store: 'memory' }, catalog: { store: 'memory' } }, alias: 'catalogue' },
+      {},
+      'There is no backend "catalogue". Known are "default", "catalog".',
+    ],
     ['an alias without backends', { alias: 'catalog' }, {}, /only the default one is configured/],
     ['a store that is none', { store: 5 }, {}, /^store must be 'memory'/],
-    ['a bad switch', {}, { KEYEDCACHE_ENABLED: 'maybe' }, "KEYEDCACHE_ENABLED must be true or false, not 'maybe'."],
+    [
+      'a bad switch',
+      {},
+      { KEYEDCACHE_ENABLED: 'maybe' },
+      "KEYEDCACHE_ENABLED must be true or false, not 'maybe'.",
+    ],
   ]
   for (const [name, options, env, message] of mistakes) {
     it(`refuse ${name} and say what to write`, () => {

@@ -120,7 +120,10 @@ for (const [trouble, cause] of Object.entries(TROUBLES)) {
       await cache.get('a')
       if (trouble === 'frozen') server.thaw()
       else await server.restart()
-      await vi.waitFor(async () => expect(await cache.set('a', 2)).toBe(true), { timeout: 5_000, interval: 20 })
+      await vi.waitFor(async () => expect(await cache.set('a', 2)).toBe(true), {
+        timeout: 5_000,
+        interval: 20,
+      })
       expect(await cache.get('a')).toBe(2)
     })
   })

@@ -136,7 +136,8 @@ describeOnEveryBackend('A set after a miss', (open) => {
     'delete of the parent with children': (cache) => cache.delete('p', { children: true }),
     clear: (cache) => cache.clear(),
     set: (cache) => cache.set('p::1', 'newer'),
-    'set by a POST': (cache) => cache.runInScope(cache.openScope({ fills: false }), () => cache.set('p::1', 'newer')),
+    'set by a POST': (cache) =>
+      cache.runInScope(cache.openScope({ fills: false }), () => cache.set('p::1', 'newer')),
   }
   for (const [missed, miss] of Object.entries(misses)) {
     for (const [changed, invalidate] of Object.entries(invalidations)) {

@@ -1,5 +1,12 @@
 import { once } from 'node:events'
-import { Agent, type ClientRequestArgs, createServer, request, type RequestListener, type Server } from 'node:http'
+import {
+  Agent,
+  type ClientRequestArgs,
+  createServer,
+  type RequestListener,
+  request,
+  type Server,
+} from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 /** A real server around an application, on a loopback port, asked over kept-alive connections. */
@@ -33,7 +40,9 @@ export async function serve(app: RequestListener): Promise<TestServer> {
           answer.on('data', (chunk: string) => {
             text += chunk
           })
-          answer.on('end', () => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: text }))
+          answer.on('end', () =>
+            resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: text }),
+          )
           answer.on('error', reject)
         })
         asking.on('error', reject)

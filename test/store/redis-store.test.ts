@@ -169,8 +169,8 @@ describe('In Redis', () => {
   it('everything has a time to live, and a generation outlives what is below it', async () => {
     const keyPrefix = `ttl:${++prefixes}`
     const store = open({ keyPrefix })
-    await store.write(key('a::b'), entry('x', 3_600_000))
     await store.write(key('a::c'), entry('x', 1_000))
+    await store.write(key('a::b'), entry('x', 3_600_000))
     await store.observe(key('a::d'))
     await store.remove(key('a::e'), { children: true, origin: ORIGIN })
     await store.check()

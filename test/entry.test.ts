@@ -1,0 +1,155 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { encodeValue } from '../src/codec/codec.js'
+import {
+  composeFrame,
+  composeGeneration,
+  encodeBody,
+  encodeProvenance,
+  firstBrokenGeneration,
+  ID_BYTES,
+  parseFrame,
+  parseGeneration,
+} from '../src/entry.js'
+import { judge } from '../src/store/judge.js'
+import { decodeEntry } from '../src/tiers/chain.js'
+
+const id = fc.uint8Array({ minLength: ID_BYTES, maxLength: ID_BYTES }).map((bytes) => Buffer.from(bytes))
+const generations = fc.array(id, { minLength: 1, maxLength: 32 })
+
+function frameOf(value: unknown, above: Buffer[], frameId = Buffer.alloc(ID_BYTES, 7)): Buffer {
+  const payload = encodeValue(value, { compressAbove: false })
+  if (payload instanceof Promise) throw new Error('unexpectedly compressed')
+  const body = encodeBody({
+    format: payload.format,
+    payload: payload.bytes,
+    writtenAt: 1_790_000_000_000,
+    ttlMs: 300_000,
+    writtenBy: 'host:1',
+  })
+  return composeFrame('value', frameId, above, body)
+}
+
+const standing = (above: Buffer[]) => above.map((one) => composeGeneration(one, true))
+
+/** What a reader comes to: the value, or that it is a miss. */
+async function read(frame: Buffer, above: Buffer[]): Promise<{ value: unknown } | 'miss'> {
+  const judgement = judge({ frame, generations: standing(above) })
+  if (!judgement.live) return 'miss'
+  const entry = await decodeEntry(judgement.frame)
+  return entry ? { value: entry.value } : 'miss'
+}
+
+describe('A frame', () => {
+  it('gives back what it was made from', async () => {
+    await fc.assert(
+      fc.asyncProperty(id, generations, fc.jsonValue(), async (own, above, value) => {
+        const frame = frameOf(value, above, own)
+        expect(parseFrame(frame)).toMatchObject({ kind: 'value', id: own, generations: above.length })
+        expect(await read(frame, above)).toEqual({ value: structuredClone(value) })
+      }),
+    )
+  })
+
+  it('is live only while each generation above it is the one it was written under', () => {
+    fc.assert(
+      fc.property(generations, fc.nat(), (above, at) => {
+        const position = at % above.length
+        const frame = frameOf(1, above)
+        const replaced = standing(above).map((one, index) =>
+          index === position ? composeGeneration(Buffer.alloc(ID_BYTES, 0xee), true) : one,
+        )
+        const absent = standing(above).map((one, index) => (index === position ? null : one))
+        expect(firstBrokenGeneration(frame, standing(above))).toBe(-1)
+        expect(firstBrokenGeneration(frame, replaced)).toBe(position)
+        expect(firstBrokenGeneration(frame, absent)).toBe(position)
+        expect(judge({ frame, generations: standing(above).slice(1) }).live).toBe(false)
+        expect(
+          judge({ frame, generations: [...standing(above), composeGeneration(Buffer.alloc(ID_BYTES), true)] })
+            .live,
+        ).toBe(false)
+      }),
+    )
+  })
+
+  it('tells who deleted it, and survives a damaged record of that', () => {
+    const provenance = { at: 1_790_000_000_000, process: 'host:1', route: 'POST /p', user: 'anna' }
+    const info = encodeProvenance(provenance)
+    expect(parseFrame(composeFrame('tombstone', Buffer.alloc(ID_BYTES), [], info))).toMatchObject({
+      kind: 'tombstone',
+      provenance,
+    })
+    expect(parseGeneration(composeGeneration(Buffer.alloc(ID_BYTES), false, info))).toMatchObject({
+      inUse: false,
+      provenance,
+    })
+    for (const broken of ['{', '{}', '[]', 'null', '{"at":"x","process":1}', '{"__proto__":{"at":1}}']) {
+      const frame = parseFrame(composeFrame('tombstone', Buffer.alloc(ID_BYTES), [], Buffer.from(broken)))
+      expect(frame).toMatchObject({ kind: 'tombstone', provenance: undefined })
+    }
+  })
+})
+
+describe('Damaged bytes are a miss, never a wrong value', () => {
+  const value = { name: 'Lamp', price: 4_990, tags: ['a', 'b'], at: new Date(0), nested: new Map([[1, 2n]]) }
+  const above = [Buffer.alloc(ID_BYTES, 1), Buffer.alloc(ID_BYTES, 2)]
+  const frame = frameOf(value, above)
+  const harmless = async (damaged: Buffer) => {
+    const result = await read(damaged, above)
+    if (result !== 'miss') expect(result.value).toEqual(value)
+    return result
+  }
+
+  it('at every truncation', async () => {
+    for (let length = 0; length < frame.length; length++)
+      expect(await harmless(frame.subarray(0, length))).toBe('miss')
+  })
+
+  it('at every flipped bit', async () => {
+    for (let bit = 0; bit < frame.length * 8; bit++) {
+      const damaged = Buffer.from(frame)
+      damaged[bit >> 3] = (damaged[bit >> 3] as number) ^ (1 << (bit & 7))
+      const result = await harmless(damaged)
+      // Only a frame's own id says nothing about its value.
+      if (result !== 'miss') expect(bit >> 3).toSatisfy((byte: number) => byte >= 4 && byte < 16)
+    }
+  })
+
+  it('wherever bytes are overwritten, cut out or put in', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.nat(frame.length - 1),
+        fc.nat(20),
+        fc.uint8Array({ maxLength: 20 }),
+        async (at, cut, put) => {
+          const damaged = Buffer.concat([frame.subarray(0, at), put, frame.subarray(at + cut)])
+          if (!damaged.equals(frame)) await harmless(damaged)
+        },
+      ),
+      { numRuns: 2_000 },
+    )
+  })
+
+  it('whatever stands there', async () => {
+    const foreign = [
+      '',
+      'hello',
+      '{"a":1}',
+      'kc',
+      'kc\x01',
+      'kc\x02V',
+      '\x1f\x8b\x08\0',
+      'a:1:{i:0;i:1;}',
+      '\x82\xa1a\x01',
+    ]
+    for (const text of foreign) expect(await harmless(Buffer.from(text, 'latin1'))).toBe('miss')
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 400 }), async (bytes) => {
+        expect(await harmless(Buffer.from(bytes))).toBe('miss')
+        expect(await harmless(Buffer.concat([Buffer.from('kc\x01V', 'latin1'), bytes]))).toBe('miss')
+      }),
+      { numRuns: 1_000 },
+    )
+    expect(({} as Record<string, unknown>).polluted).toBeUndefined()
+  })
+})
