@@ -1,0 +1,25 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+
+export interface Asset {
+  readonly type: string
+  readonly etag: string
+  readonly bytes: Buffer
+}
+
+const TYPES = {
+  'dashboard.css': 'text/css; charset=utf-8',
+  'dashboard.js': 'text/javascript; charset=utf-8',
+  'icon.svg': 'image/svg+xml',
+} as const
+
+/** The files that pages refer to. They tell nothing of the cache, so that error pages can use them too. */
+export function readAssets(views: URL): ReadonlyMap<string, Asset> {
+  return new Map(
+    Object.entries(TYPES).map(([name, type]) => {
+      const bytes = readFileSync(new URL(`assets/${name}`, views))
+      const etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`
+      return [`/assets/${name}`, { type, etag, bytes }]
+    }),
+  )
+}

@@ -1,0 +1,41 @@
+import express, { type Request, type Response } from 'express'
+import { Refusal } from './refusal.js'
+
+/** Room for the longest key, percent-encoded, and a token. */
+const parse = express.urlencoded({ extended: false, limit: '64kb', parameterLimit: 20 })
+
+/**
+ * The fields of a form, also where the application has parsed it already.
+ * @throws Refusal for anything but a form of bounded size
+ */
+export async function formOf(req: Request, res: Response): Promise<Record<string, unknown>> {
+  if (!/^application\/x-www-form-urlencoded\s*(;|$)/i.test(req.headers['content-type'] ?? '')) {
+    throw new Refusal(
+      415,
+      'A change is sent as a form, application/x-www-form-urlencoded; this is something else.',
+    )
+  }
+  // Read by the application: to read it again would be to wait for what has gone by.
+  if (!req.readableEnded) await read(req, res)
+  const body: unknown = req.body
+  if (typeof body === 'object' && body !== null && !Buffer.isBuffer(body))
+    return body as Record<string, unknown>
+  return {}
+}
+
+function read(req: Request, res: Response): Promise<void> {
+  return new Promise((resolve, reject) => {
+    parse(req, res, (error?: unknown) => {
+      if (error) reject(refusalOf(error))
+      else resolve()
+    })
+  })
+}
+
+function refusalOf(error: unknown): unknown {
+  const status = (error as { status?: unknown }).status
+  if (status === 413) return new Refusal(413, 'The form is too large.')
+  if (typeof status === 'number' && status >= 400 && status < 500)
+    return new Refusal(400, 'The form could not be read.')
+  return error
+}

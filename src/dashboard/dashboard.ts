@@ -1,0 +1,139 @@
+import type { Request, RequestHandler, Response } from 'express'
+import type { KeyedCache } from '../cache.js'
+import { admit } from './access.js'
+import { readAssets } from './assets.js'
+import { tell } from './audit.js'
+import { formOf } from './body.js'
+import { Links, rootFrom } from './links.js'
+import { type DashboardOptions, type ResolvedDashboard, resolveDashboard } from './options.js'
+import { Parameters, queryOf } from './parameters.js'
+import { problemPage } from './problem.js'
+import { Receipts } from './receipts.js'
+import { Refusal } from './refusal.js'
+import { sendAsset, sendDownload, sendHtml, sendRedirect, setHeaders } from './responding.js'
+import { route } from './routes.js'
+import { requireSameOrigin } from './same-origin.js'
+import { createRender, VIEWS } from './views.js'
+import type { Answer, Page, Visit } from './visit.js'
+
+export type { AuditEvent } from './audit.js'
+export type { CsrfHook, DashboardOptions } from './options.js'
+export type { RedactOption, SecretName } from './secrets.js'
+
+/**
+ * Pages for staff about a cache, to be mounted anywhere behind what sets
+ * `req.user`. It answers every request that it gets.
+ * @example app.use('/admin/cache', dashboard(cache, { loginUrl: '/login' }))
+ * @throws ConfigurationError
+ */
+export function dashboard(cache: KeyedCache, options: DashboardOptions = {}): RequestHandler {
+  const resolved = resolveDashboard(options, cache.logger)
+  const assets = readAssets(VIEWS)
+  const render = createRender()
+  const receipts = new Receipts()
+  const site: Site = {
+    prefix: cache.keyPrefix,
+    get store() {
+      return cache.storeDescription
+    },
+    readOnly: resolved.readOnly,
+  }
+
+  async function serve(req: Request, res: Response, path: string, links: Links): Promise<void> {
+    const asset = assets.get(path)
+    if (asset && (req.method === 'GET' || req.method === 'HEAD')) return sendAsset(req, res, asset)
+
+    const admission = await admit(req, resolved)
+    if (!admission.admitted) return sendRedirect(res, 302, admission.login)
+    await answer(req, res, path, links).catch((error: unknown) => fail(req, res, error, links, site))
+  }
+
+  async function answer(req: Request, res: Response, path: string, links: Links): Promise<void> {
+    const { handler, rest } = route(req.method, path, resolved.readOnly)
+    const fields = req.method === 'POST' ? await changeOf(req, res, resolved) : queryOf(req.url)
+    await send(req, res, await handler(visitOf(req, new Parameters(fields), rest, links)), links)
+  }
+
+  async function send(req: Request, res: Response, answer: Answer, links: Links): Promise<void> {
+    if ('to' in answer) return sendRedirect(res, 303, links.root + answer.to)
+    if ('pieces' in answer) return sendDownload(req, res, answer)
+    const csrf = resolved.csrf && { field: resolved.csrf.field, token: await resolved.csrf.token(req) }
+    await sendPage(req, res, answer, links, { site, csrf })
+  }
+
+  async function sendPage(
+    req: Request,
+    res: Response,
+    page: Page,
+    links: Links,
+    more: object,
+  ): Promise<void> {
+    const { title, data, view, status = 200 } = page
+    sendHtml(req, res, status, await render(view, { title, view, links, ...more, ...data }))
+  }
+
+  function visitOf(req: Request, parameters: Parameters, rest: string, links: Links): Visit {
+    const { readOnly, hideValues, secrets, audit, onAudit, logger } = resolved
+    return {
+      ...{ cache, parameters, rest, links, readOnly, hideValues, secrets, receipts },
+      origin: () => audit(req),
+      audit: (event) => tell(onAudit, event, logger),
+      now: Date.now(),
+    }
+  }
+
+  /** Without `site` the page tells a stranger nothing, not even which store there is. */
+  async function fail(req: Request, res: Response, error: unknown, links: Links, site?: Site): Promise<void> {
+    // Whoever asked has gone.
+    if (res.destroyed) return
+    if (!(error instanceof Refusal))
+      cache.logger.warn(`keyedcache: the dashboard failed. ${describeError(error)}`)
+    if (res.headersSent) {
+      res.destroy()
+      return
+    }
+    if (error instanceof Refusal && error.allow !== undefined) res.setHeader('Allow', error.allow)
+    if (error instanceof Refusal && error.status === 401)
+      res.setHeader('WWW-Authenticate', 'Session realm="keyedcache"')
+    await sendPage(req, res, problemPage(error), links, { site })
+  }
+
+  return (req, res, next) => {
+    const path = pathOf(req.url)
+    const links = new Links(rootFrom(pathOf(req.originalUrl), path))
+    setHeaders(res)
+    serve(req, res, path, links)
+      .catch((error: unknown) => fail(req, res, error, links))
+      .catch(next)
+  }
+}
+
+/** What every page of the dashboard tells. */
+interface Site {
+  readonly prefix: string
+  readonly store: string
+  readonly readOnly: boolean
+}
+
+/** The fields of a change, once it is sure that our own page sent them. */
+async function changeOf(req: Request, res: Response, { origins, csrf }: ResolvedDashboard) {
+  requireSameOrigin(req, origins)
+  const fields = await formOf(req, res)
+  if (csrf && (await csrf.verify(req)) !== true) {
+    throw new Refusal(
+      403,
+      'The change was refused: its token is missing or out of date.',
+      'Nothing was changed. Load the form again and send it from there.',
+    )
+  }
+  return Object.entries(fields)
+}
+
+/** As it was sent, undecoded; without the origin that a proxy's request may begin with. */
+function pathOf(url: string): string {
+  return url.replace(/^https?:\/\/[^/?]*/i, '').split('?', 1)[0] || '/'
+}
+
+function describeError(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}

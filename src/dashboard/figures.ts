@@ -1,0 +1,55 @@
+import { formatDuration } from '../duration.js'
+
+/** What there is no figure for. Never "0": nothing was measured. */
+export const NONE = '–'
+
+const WHOLE = new Intl.NumberFormat('en')
+
+export function whole(count: number): string {
+  return WHOLE.format(count)
+}
+
+/** `3 keys`, `at least 5,000 keys` */
+export function keys(count: { readonly keys: number; readonly more: boolean }): string {
+  return `${count.more ? 'at least ' : ''}${whole(count.keys)} ${count.keys === 1 ? 'key' : 'keys'}`
+}
+
+/** A share in per cent; "–" of nothing. Only all is 100 %, only none is 0 %. */
+export function share(part: number, of: number): string {
+  if (of === 0) return NONE
+  const percent = (part / of) * 100
+  const rounded = Number(percent.toFixed(1))
+  if (rounded === 100 && part < of) return '99.9 %'
+  if (rounded === 0 && part > 0) return '0.1 %'
+  return `${rounded.toFixed(1)} %`
+}
+
+export function size(bytes: number): string {
+  if (bytes < 1_024) return `${bytes} B`
+  if (bytes < 1_024 ** 2) return `${(bytes / 1_024).toFixed(1)} KiB`
+  return `${(bytes / 1_024 ** 2).toFixed(1)} MiB`
+}
+
+/** A moment as pages show it. */
+export interface Moment {
+  /** `12 s ago` */
+  readonly relative: string
+  /** For `<time datetime>`. */
+  readonly iso: string
+  /** `2026-01-31 12:00:00 UTC` */
+  readonly absolute: string
+}
+
+export function past(at: number, now: number): Moment {
+  return { relative: `${formatDuration(Math.max(0, now - at))} ago`, ...written(at) }
+}
+
+export function future(inMs: number, now: number): Moment {
+  return { relative: `in ${formatDuration(inMs)}`, ...written(now + inMs) }
+}
+
+function written(at: number): { iso: string; absolute: string } {
+  const date = new Date(at)
+  const iso = Number.isNaN(date.getTime()) ? '' : date.toISOString()
+  return { iso, absolute: iso && `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC` }
+}

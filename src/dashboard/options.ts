@@ -1,0 +1,138 @@
+import type { Request } from 'express'
+import { ConfigurationError } from '../errors.js'
+import { refuseUnknown } from '../options.js'
+import type { Logger } from '../store/failsafe.js'
+import type { RequestOrigin } from '../tiers/request-scope.js'
+import type { AuditEvent } from './audit.js'
+import { type RedactOption, SecretNames } from './secrets.js'
+
+export interface DashboardOptions {
+  /** Where the middleware serves it. Default: `/cache`. */
+  path?: string
+  /** Who may see it; only `true` opens it, and a failure closes it. Default: `req.user.is_staff === true`. */
+  isStaff?: (req: Request) => boolean | Promise<boolean>
+  /** Where someone who is not signed in is sent, with the way back as `?next=`. Default: a 401 page. */
+  loginUrl?: string
+  /** Nothing can be deleted here. Default: false. */
+  readOnly?: boolean
+  /**
+   * Names of keys and fields whose values are masked: added to the default list, or with
+   * `{ only: […] }` instead of it. A text matches anywhere in a name, whatever its case and
+   * separators (`'api key'` in `X-Api-Key`); one of up to four letters only as a word of it.
+   */
+  redact?: RedactOption
+  /** Show no values at all. Default: false. */
+  hideValues?: boolean
+  /** Further origins whose pages may send the forms, `https://admin.example.com`. */
+  origins?: readonly string[]
+  /** A token of the application's own that every form carries and every change must bring. */
+  csrf?: CsrfHook
+  /** Who is asking, for the record of what is deleted. Default: the route, and `username`, `email` or `id` of `req.user`. */
+  audit?: (req: Request) => RequestOrigin
+  /** Told of every delete. A failure is logged and changes nothing. */
+  onAudit?: (event: AuditEvent) => void | Promise<void>
+}
+
+export interface CsrfHook {
+  /** The name of the hidden field. Default: `_csrf`. */
+  field?: string
+  /** The token for a form; `req.res` is the response, where a cookie has to be set. */
+  token(req: Request): string | Promise<string>
+  /** Whether a change brings its token, in `req.body` or elsewhere. */
+  verify(req: Request): boolean | Promise<boolean>
+}
+
+/** The options once everything is decided. */
+export interface ResolvedDashboard {
+  readonly isStaff: (req: Request) => boolean | Promise<boolean>
+  readonly loginUrl: string | undefined
+  readonly readOnly: boolean
+  readonly secrets: SecretNames
+  readonly hideValues: boolean
+  readonly origins: ReadonlySet<string>
+  readonly csrf: Required<CsrfHook> | undefined
+  readonly audit: (req: Request) => RequestOrigin
+  readonly onAudit: (event: AuditEvent) => void | Promise<void>
+  readonly logger: Logger
+}
+
+const KNOWN = {
+  path: true,
+  isStaff: true,
+  loginUrl: true,
+  readOnly: true,
+  redact: true,
+  hideValues: true,
+  origins: true,
+  csrf: true,
+  audit: true,
+  onAudit: true,
+} satisfies Record<keyof DashboardOptions, true>
+
+/** @throws ConfigurationError that says what to write. */
+export function resolveDashboard(options: DashboardOptions, logger: Logger): ResolvedDashboard {
+  refuseUnknown(options, KNOWN, 'dashboard option')
+  return {
+    isStaff: aFunction(options.isStaff, 'isStaff') ?? ((req) => userOf(req)?.['is_staff'] === true),
+    loginUrl: checkLoginUrl(options.loginUrl),
+    readOnly: options.readOnly ?? false,
+    secrets: new SecretNames(options.redact),
+    hideValues: options.hideValues ?? false,
+    origins: new Set((options.origins ?? []).map(checkOrigin)),
+    csrf: checkCsrf(options.csrf),
+    audit: aFunction(options.audit, 'audit') ?? originOf,
+    onAudit: aFunction(options.onAudit, 'onAudit') ?? (() => {}),
+    logger,
+  }
+}
+
+/** Whoever is signed in, as passport and its like tell it. */
+export function userOf(req: Request): Record<string, unknown> | undefined {
+  const { user } = req as { user?: unknown }
+  return typeof user === 'object' && user !== null ? (user as Record<string, unknown>) : undefined
+}
+
+function originOf(req: Request): RequestOrigin {
+  const user = userOf(req)
+  const name = ['username', 'email', 'id'].map((property) => user?.[property]).find(isName)
+  return {
+    route: `${req.method} ${req.baseUrl}${req.path}`,
+    user: name === undefined ? undefined : String(name),
+  }
+}
+
+function isName(value: unknown): boolean {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint'
+}
+
+function aFunction<T>(given: T | undefined, name: string): T | undefined {
+  if (given === undefined || typeof given === 'function') return given
+  throw new ConfigurationError(`The dashboard option ${name} must be a function.`)
+}
+
+function checkLoginUrl(url: string | undefined): string | undefined {
+  if (url === undefined || /^(https?:\/\/[^/]|\/(?![/\\]))[^\s\\]*$/.test(url)) return url
+  throw new ConfigurationError(
+    `loginUrl must be a path like '/login' or an http(s) URL, not '${url.slice(0, 100)}'.`,
+  )
+}
+
+function checkOrigin(given: string): string {
+  const origin = URL.canParse(given) ? new URL(given).origin : 'null'
+  if (/^https?:/.test(origin) && given.replace(/\/$/, '').split('/').length === 3) return origin
+  throw new ConfigurationError(
+    `origins holds '${String(given).slice(0, 100)}': write it like 'https://admin.example.com'.`,
+  )
+}
+
+function checkCsrf(hook: CsrfHook | undefined): Required<CsrfHook> | undefined {
+  if (hook === undefined) return undefined
+  refuseUnknown(hook, { field: true, token: true, verify: true }, 'option of csrf,')
+  if (typeof hook.token !== 'function' || typeof hook.verify !== 'function') {
+    throw new ConfigurationError(
+      'csrf needs both functions: token(req) for the forms and verify(req) for what they send.',
+    )
+  }
+  const { field = '_csrf' } = hook
+  return { field, token: (req) => hook.token(req), verify: (req) => hook.verify(req) }
+}

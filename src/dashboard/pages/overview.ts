@@ -1,0 +1,103 @@
+import { CacheNotRespondingError } from '../../errors.js'
+import { type Figures, OTHER_FAMILIES } from '../../stats/counters.js'
+import type { MissReason } from '../../tiers/outcome.js'
+import { past, share, whole } from '../figures.js'
+import type { Page, Visit } from '../visit.js'
+
+const REASONS: Record<MissReason, string> = {
+  absent: 'never set, expired or evicted',
+  deleted: 'deleted',
+  'ancestor-deleted': 'deleted with something above it',
+  'generation-lost': 'the store lost its generation',
+  undecodable: 'unreadable bytes',
+  disabled: 'caching was off',
+  'store-down': 'the store did not answer',
+}
+
+/** How the store is, and what this process has counted. */
+export async function overview({ cache, now, links }: Visit): Promise<Page> {
+  const stats = cache.stats()
+  const { totals } = stats
+  const families = [...stats.families].sort(([, one], [, other]) => calls(other) - calls(one))
+  return {
+    view: 'overview',
+    title: 'Overview',
+    data: {
+      store: await probe(cache),
+      enabled: cache.enabled,
+      process: stats.process,
+      since: past(stats.since, now),
+      quiet: volume(totals) === 0 && stats.clears === 0,
+      ratio: share(totals.hits, calls(totals)),
+      reads: whole(calls(totals)),
+      figures: [
+        figure('Hits', totals.hits),
+        figure('of these from request memory', totals.requestHits, 'part'),
+        figure('Misses', totals.misses),
+        figure('Writes', totals.writes),
+        figure(
+          'Refused fills',
+          totals.refusedFills,
+          '',
+          'Values computed from data that was invalidated meanwhile: not stored, so that nobody reads them.',
+        ),
+        figure('Deletes', totals.deletes),
+        figure('of these with children', totals.treeDeletes, 'part'),
+        figure('Clears', stats.clears),
+        figure(
+          'Troubles',
+          stats.troubles,
+          stats.troubles > 0 ? 'bad' : '',
+          'Operations that the store did not surely carry out.',
+        ),
+      ],
+      reasons: reasonsOf(totals),
+      families: families.map(([name, figures]) => ({
+        name,
+        // Beyond the first hundred, families are counted together: nothing lies under that name.
+        href: name === OTHER_FAMILIES && families.length > 100 ? undefined : links.keys({ under: name }),
+        calls: whole(calls(figures)),
+        hits: whole(figures.hits),
+        requestHits: whole(figures.requestHits),
+        misses: whole(figures.misses),
+        ratio: share(figures.hits, calls(figures)),
+        reasons: reasonsOf(figures),
+        writes: whole(figures.writes),
+        deletes: whole(figures.deletes),
+      })),
+    },
+  }
+}
+
+async function probe(cache: Visit['cache']) {
+  const began = performance.now()
+  try {
+    await cache.check()
+    return { up: true, answer: `${(performance.now() - began).toFixed(1)} ms` }
+  } catch (error) {
+    if (!(error instanceof CacheNotRespondingError)) throw error
+    return { up: false, answer: error.message }
+  }
+}
+
+function figure(label: string, count: number, kind = '', hint = '') {
+  return { label, value: whole(count), kind, hint }
+}
+
+function reasonsOf({ missesBy, misses }: Readonly<Figures>) {
+  return Object.entries(missesBy)
+    .sort(([, one], [, other]) => other - one)
+    .map(([reason, count]) => ({
+      label: REASONS[reason as MissReason],
+      count: whole(count),
+      share: share(count, misses),
+    }))
+}
+
+function calls({ hits, misses }: Readonly<Figures>): number {
+  return hits + misses
+}
+
+function volume(figures: Readonly<Figures>): number {
+  return calls(figures) + figures.writes + figures.refusedFills + figures.deletes
+}

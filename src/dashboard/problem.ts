@@ -1,0 +1,31 @@
+import { Refusal } from './refusal.js'
+import type { Page } from './visit.js'
+
+const TITLES: Readonly<Record<number, string>> = {
+  400: 'That cannot be done',
+  401: 'Sign in first',
+  403: 'Not allowed',
+  404: 'Not found',
+  405: 'Not this way',
+  413: 'Too large',
+  415: 'Not a form',
+  503: 'The store is not responding',
+}
+
+/** The page for what went wrong. Only a refusal is told: anything else may say more than it should. */
+export function problemPage(error: unknown): Page & { readonly status: number } {
+  const { status, message, hint } =
+    error instanceof Refusal
+      ? error
+      : new Refusal(
+          500,
+          'Something went wrong here. It has been logged.',
+          'Nothing is wrong with what you asked for.',
+        )
+  return {
+    view: 'problem',
+    status,
+    title: TITLES[status] ?? 'Something went wrong',
+    data: { status, message, hint },
+  }
+}

@@ -1,0 +1,67 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { Request, Response } from 'express'
+import type { Asset } from './assets.js'
+import { HEADERS } from './headers.js'
+import type { Download } from './visit.js'
+
+// Node's own methods only: an application may have its own idea of what `res.send` does.
+
+export function setHeaders(res: Response): void {
+  for (const [name, value] of Object.entries(HEADERS)) res.setHeader(name, value)
+}
+
+export function sendHtml(req: Request, res: Response, status: number, html: string): void {
+  const body = Buffer.from(html)
+  res.statusCode = status
+  res.setHeader('Content-Type', 'text/html; charset=utf-8')
+  res.setHeader('Content-Length', body.length)
+  res.end(req.method === 'HEAD' ? undefined : body)
+}
+
+export function sendRedirect(res: Response, status: 302 | 303, location: string): void {
+  res.statusCode = status
+  res.setHeader('Location', location)
+  res.setHeader('Content-Length', 0)
+  res.end()
+}
+
+export async function sendDownload(
+  req: Request,
+  res: Response,
+  { fileName, pieces }: Download,
+): Promise<void> {
+  res.statusCode = 200
+  res.setHeader('Content-Type', 'text/plain; charset=utf-8')
+  res.setHeader('Content-Disposition', `attachment; filename="${fileName}"`)
+  if (req.method === 'HEAD') res.end()
+  else await pipeline(Readable.from(chunked(pieces)), res)
+}
+
+export function sendAsset(req: Request, res: Response, { type, etag, bytes }: Asset): void {
+  res.setHeader('Cache-Control', 'no-cache')
+  res.setHeader('ETag', etag)
+  if (req.headers['if-none-match'] === etag) {
+    res.statusCode = 304
+    res.end()
+    return
+  }
+  res.statusCode = 200
+  res.setHeader('Content-Type', type)
+  res.setHeader('Content-Length', bytes.length)
+  res.end(req.method === 'HEAD' ? undefined : bytes)
+}
+
+const CHUNK = 32_768
+
+/** Small pieces together, so that a large value does not cost a write for each of its leaves. */
+function* chunked(pieces: Iterable<string>): Generator<Buffer> {
+  let text = ''
+  for (const piece of pieces) {
+    text += piece
+    if (text.length < CHUNK) continue
+    yield Buffer.from(text)
+    text = ''
+  }
+  yield Buffer.from(`${text}\n`)
+}

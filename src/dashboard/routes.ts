@@ -1,0 +1,71 @@
+import { clearForm, clearNow } from './pages/clear.js'
+import { deleteForm, deleteNow } from './pages/delete.js'
+import { done } from './pages/done.js'
+import { download } from './pages/download.js'
+import { keyPage } from './pages/key.js'
+import { keysPage } from './pages/keys.js'
+import { overview } from './pages/overview.js'
+import { Refusal } from './refusal.js'
+import type { Handler } from './visit.js'
+
+export interface Route {
+  readonly path: string
+  readonly get: Handler
+  readonly post?: Handler
+  /** Closed where the dashboard is read-only. */
+  readonly changes?: true
+}
+
+/** Every page there is. A path that ends in `/…` takes what follows it as a key. */
+const ROUTES: readonly Route[] = [
+  { path: '/', get: overview },
+  { path: '/keys', get: keysPage },
+  { path: '/keys/…', get: keyPage },
+  { path: '/key', get: keyPage },
+  { path: '/download', get: download },
+  { path: '/delete', get: deleteForm, post: deleteNow, changes: true },
+  { path: '/clear', get: clearForm, post: clearNow, changes: true },
+  { path: '/done', get: done },
+]
+
+/**
+ * The handler for a request, and what follows its route in the path.
+ * @throws Refusal where there is none
+ */
+export function route(
+  method: string,
+  path: string,
+  readOnly: boolean,
+): { readonly handler: Handler; readonly rest: string } {
+  const { found, rest } = find(path)
+  if (found === undefined) throw new Refusal(404, 'There is no such page.')
+  if (found.changes && readOnly) {
+    throw new Refusal(403, 'This dashboard is read-only: nothing can be deleted here.')
+  }
+  const handler =
+    method === 'GET' || method === 'HEAD' ? found.get : method === 'POST' ? found.post : undefined
+  if (handler === undefined) {
+    const allow = found.post ? 'GET, HEAD, POST' : 'GET, HEAD'
+    throw new Refusal(405, `This page does not take the method ${method.slice(0, 20)}.`, undefined, allow)
+  }
+  return { handler, rest }
+}
+
+function find(path: string): { readonly found: Route | undefined; readonly rest: string } {
+  const exact = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
+  for (const candidate of ROUTES) {
+    if (candidate.path === exact) return { found: candidate, rest: '' }
+    const start = candidate.path.slice(0, -1)
+    if (candidate.path.endsWith('/…') && path.startsWith(start))
+      return { found: candidate, rest: decode(path.slice(start.length)) }
+  }
+  return { found: undefined, rest: '' }
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    throw new Refusal(400, 'The address is not well formed: a “%” in it is no escape.')
+  }
+}

@@ -1,0 +1,49 @@
+import type { Request } from 'express'
+import { Refusal } from './refusal.js'
+
+const HINT = 'Nothing was changed. Open the dashboard itself and send its form from there.'
+
+/**
+ * Lets a change through only when it comes from a page of this origin, or of
+ * one that the application named. Browsers set both headers themselves; where
+ * they tell nothing, nothing is changed.
+ * @see https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header
+ * @throws Refusal that says why
+ */
+export function requireSameOrigin(req: Request, origins: ReadonlySet<string>): void {
+  const site = req.headers['sec-fetch-site']
+  if (site !== undefined) {
+    if (site === 'same-origin') return
+    throw refused(
+      'the browser says that it does not come from a page of this site (Sec-Fetch-Site is not same-origin)',
+    )
+  }
+  const { origin } = req.headers
+  if (origin === undefined) throw refused('it does not say where it comes from (there is no Origin header)')
+  if (origin === 'null') throw refused('it comes from a page that hides its origin (Origin is null)')
+  const given = normalized(origin)
+  const own = ownOrigin(req)
+  if (given !== undefined && (given === own || origins.has(given))) return
+  throw refused(
+    `it comes from another origin (${origin.slice(0, 100)}) than this page (${own ?? 'unknown'})`,
+    'Behind a proxy, this page knows its own origin only with Express’s “trust proxy” set; or name the origin in the dashboard’s “origins”.',
+  )
+}
+
+function refused(why: string, more?: string): Refusal {
+  return new Refusal(403, `The change was refused: ${why}.`, more === undefined ? HINT : `${HINT} ${more}`)
+}
+
+/** This page's origin as the browser sees it, also through a proxy that the application trusts. */
+function ownOrigin(req: Request): string | undefined {
+  const trusts = req.app.get('trust proxy fn') as (address: string | undefined, hop: number) => boolean
+  const forwarded = req.get('x-forwarded-host')?.split(',', 1)[0]?.trim()
+  const host = forwarded && trusts(req.socket.remoteAddress, 0) ? forwarded : req.get('host')
+  return host === undefined ? undefined : normalized(`${req.protocol}://${host}`)
+}
+
+/** Without a default port, in lower case; `undefined` for anything that is not just an origin. */
+function normalized(origin: string): string | undefined {
+  if (!/^https?:\/\/[^\s/?#@\\]+$/i.test(origin) || !URL.canParse(origin)) return undefined
+  return new URL(origin).origin
+}

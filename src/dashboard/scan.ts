@@ -1,0 +1,70 @@
+import type { KeyedCache } from '../cache.js'
+import type { CacheKey } from '../key/cache-key.js'
+import type { ListedEntry } from '../store/store.js'
+
+/** How many names one step looks at: so many rows a page may have more than it asked for. */
+const STEP = 250
+
+/** What one page may cost, however many keys there are. */
+const MAX_NAMES = 20_000
+const MAX_MS = 400
+
+export interface Scan {
+  readonly entries: readonly ListedEntry[]
+  /** Where to go on; `undefined` when every name was looked at. */
+  readonly cursor: string | undefined
+  /** Names looked at here, and about how many the store holds in all. */
+  readonly scanned: number
+  readonly total: number
+}
+
+export interface ScanOptions {
+  readonly under?: CacheKey | undefined
+  readonly cursor?: string | undefined
+  /** Stop at so many. */
+  readonly enough: number
+  readonly matches?: ((key: CacheKey) => boolean) | undefined
+}
+
+/**
+ * Looks for live keys until there are enough, or no more, or it has cost enough.
+ * @throws CacheNotRespondingError
+ */
+export async function scan(
+  cache: KeyedCache,
+  { under, cursor: start, enough, matches }: ScanOptions,
+): Promise<Scan> {
+  const found = new Map<string, ListedEntry>()
+  const until = performance.now() + MAX_MS
+  let cursor = start
+  let scanned = 0
+  let total = 0
+  do {
+    const page = await cache.list({ under, cursor, scan: STEP })
+    for (const entry of page.entries) {
+      if (matches === undefined || matches(entry.key)) found.set(entry.key.text, entry)
+    }
+    cursor = page.cursor
+    scanned += page.scanned
+    total = page.total
+  } while (cursor !== undefined && found.size < enough && scanned < MAX_NAMES && performance.now() < until)
+  return { entries: [...found.values()], cursor, scanned: Math.min(scanned, total), total }
+}
+
+/** Live keys at and below one, as far as a bounded look tells; `undefined` when the store fails. */
+export interface Count {
+  readonly keys: number
+  /** Whether there may be more. */
+  readonly more: boolean
+  readonly samples: readonly string[]
+}
+
+const MAX_COUNTED = 5_000
+const SAMPLES = 8
+
+/** @throws CacheNotRespondingError */
+export async function count(cache: KeyedCache, under?: CacheKey): Promise<Count> {
+  const { entries, cursor } = await scan(cache, { under, enough: MAX_COUNTED })
+  const samples = entries.slice(0, SAMPLES).map(({ key }) => key.text)
+  return { keys: entries.length, more: cursor !== undefined, samples }
+}

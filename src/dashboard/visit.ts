@@ -1,0 +1,50 @@
+import type { KeyedCache } from '../cache.js'
+import type { RequestOrigin } from '../tiers/request-scope.js'
+import type { AuditEvent } from './audit.js'
+import type { Links } from './links.js'
+import type { Parameters } from './parameters.js'
+import type { Receipts } from './receipts.js'
+import type { SecretNames } from './secrets.js'
+
+/** One request as a page sees it: nothing of the web framework. */
+export interface Visit {
+  readonly cache: KeyedCache
+  readonly parameters: Parameters
+  /** What follows the route's own path, decoded. */
+  readonly rest: string
+  readonly links: Links
+  readonly readOnly: boolean
+  readonly hideValues: boolean
+  readonly secrets: SecretNames
+  readonly receipts: Receipts
+  /** Who is asking, from where; only asked when something is changed. */
+  readonly origin: () => RequestOrigin
+  /** Tells the application; never rejects. */
+  readonly audit: (event: AuditEvent) => Promise<void>
+  /** Milliseconds since the epoch. */
+  readonly now: number
+}
+
+/** A page to be rendered: the view's name, and plain data for it. */
+export interface Page {
+  readonly view: string
+  readonly title: string
+  readonly data: object
+  /** Default: 200. */
+  readonly status?: number
+}
+
+/** Somewhere else to go, by GET; relative to the dashboard's root. */
+export interface Redirect {
+  readonly to: string
+}
+
+/** A text to be saved, in pieces. */
+export interface Download {
+  readonly fileName: string
+  readonly pieces: Iterable<string>
+}
+
+export type Answer = Page | Redirect | Download
+
+export type Handler = (visit: Visit) => Answer | Promise<Answer>
