@@ -15,9 +15,9 @@ ENTRYPOINT ["npm", "test", "--"]
 FROM installed AS shop
 COPY --chown=node:node . .
 RUN chown node:node /app
-# As the user who also starts the shop: starting it builds again, over what stands in dist/.
 USER node
 RUN npm run build
 ENV NODE_ENV=production
 EXPOSE 8000
-CMD ["npm", "run", "example", "--", "--workers", "4"]
+# `npm run example -- --workers 4`, without npm, which would keep the signal to stop for itself.
+CMD ["node", "example-app/server.js", "--workers", "4"]
