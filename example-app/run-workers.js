@@ -6,6 +6,8 @@ import { announce } from './welcome.js'
 /** A worker that dies sooner than this is not replaced at once. */
 const LIVED_MS = 10_000
 const LONGEST_PAUSE_MS = 30_000
+/** A worker that has not stopped by then hangs. */
+const STOP_WITHIN_MS = 15_000
 
 /** Starts the workers, replaces those that die, and stops them all when this process is told to. */
 export function runWorkers(count) {
@@ -38,6 +40,10 @@ export function runWorkers(count) {
     born.delete(worker)
     ready.delete(worker)
     if (stopping) return
+    if (!announced) {
+      console.error(`Worker ${worker.id} ended (${signal ?? code}) before the shop was open.`)
+      return stop(1)
+    }
     pause = lived > LIVED_MS ? 0 : Math.min(LONGEST_PAUSE_MS, Math.max(200, pause * 2))
     console.error(`Worker ${worker.id} ended (${signal ?? code}); another one starts in ${pause} ms.`)
     await sleep(pause)
@@ -49,6 +55,7 @@ export function runWorkers(count) {
     const workers = Object.values(cluster.workers)
     const gone = workers.map((worker) => new Promise((resolve) => worker.once('exit', resolve)))
     for (const worker of workers) if (worker.isConnected()) worker.send('stop')
+    setTimeout(killAll, STOP_WITHIN_MS)
     await Promise.all(gone)
     process.exit(exitCode)
   }
@@ -56,9 +63,13 @@ export function runWorkers(count) {
   for (const signal of ['SIGINT', 'SIGTERM']) {
     process.on(signal, () => {
       if (!stopping) return stop(0)
-      for (const worker of Object.values(cluster.workers)) worker.process.kill('SIGKILL')
+      killAll()
       process.exit(1)
     })
   }
   for (let number = 0; number < count; number++) start()
+}
+
+function killAll() {
+  for (const worker of Object.values(cluster.workers)) worker.process.kill('SIGKILL')
 }
