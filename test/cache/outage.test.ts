@@ -113,7 +113,7 @@ for (const [trouble, cause] of Object.entries(TROUBLES)) {
       const left = performance.now()
       const values = await Promise.all(Array.from({ length: 10_000 }, (_, id) => cache.get(['many', id])))
       expect(values.every((value) => value === undefined)).toBe(true)
-      expect(performance.now() - left).toBeLessThan(3_000)
+      expect(performance.now() - left).toBeLessThan(10_000)
     })
 
     it('serves again when it is back', async () => {

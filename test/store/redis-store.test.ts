@@ -201,7 +201,7 @@ describe('In Redis', () => {
   it('all reads of one tick travel as one command, each name in it once', async () => {
     const store = open()
     await store.read(key('warm'))
-    const monitor = await new Redis(server.url).monitor()
+    const monitor = await admin.monitor()
     const commands: string[][] = []
     monitor.on('monitor', (_time: string, args: string[]) => commands.push(args))
     await Promise.all(Array.from({ length: 50 }, (_, index) => store.read(key(['family', index]))))

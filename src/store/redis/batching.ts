@@ -86,7 +86,6 @@ export class Batching {
    */
   async run(script: Script, keys: readonly string[], args: Write['args']): Promise<ScriptReply> {
     const deadline = performance.now() + this.#timeoutMs
-    if (!this.clock.known) await this.#askTime(deadline)
     let reply = await this.#enqueue(script, keys, args, deadline)
     if (reply.status === LATE && performance.now() < deadline) {
       reply = await this.#enqueue(script, keys, args, deadline)
@@ -132,14 +131,21 @@ export class Batching {
   }
 
   async #sendWrites(writes: readonly Write[]): Promise<void> {
-    const left = performance.now()
+    const latest = Math.max(...writes.map((write) => write.deadline))
     try {
-      const replies = await this.#evaluate(writes, 'EVALSHA')
+      // A deadline must be told on the clock of the server that gets it: never on that of the last one.
+      while (!this.#connection.isReady || !this.clock.known) {
+        if (!this.#connection.isReady) await this.#connection.ready(latest)
+        else await this.#askTime(latest)
+      }
+      const left = performance.now()
+      const replies = await this.#evaluate(writes, 'EVALSHA', latest)
       const unknown = [...writes.keys()].filter((index) => isUnknownScript(replies[index]))
       if (unknown.length > 0) {
         const repeated = await this.#evaluate(
           unknown.map((index) => writes[index] as Write),
           'EVAL',
+          latest,
         )
         for (const [position, index] of unknown.entries()) replies[index] = repeated[position]
       }
@@ -151,8 +157,7 @@ export class Batching {
   }
 
   /** One reply or error for each write; throws when the server gave none at all. */
-  async #evaluate(writes: readonly Write[], command: 'EVAL' | 'EVALSHA'): Promise<unknown[]> {
-    const latest = Math.max(...writes.map((write) => write.deadline))
+  #evaluate(writes: readonly Write[], command: 'EVAL' | 'EVALSHA', latest: number): Promise<unknown[]> {
     const commands = writes.map(({ script, keys, args, deadline }): Command => {
       const code = command === 'EVAL' ? script.lua : script.sha
       return [command, code, keys.length, ...keys, Math.floor(this.clock.at(deadline)), ...args]

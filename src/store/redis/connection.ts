@@ -46,20 +46,37 @@ export class Connection {
     return `redis ${path ?? `${host ?? '127.0.0.1'}:${port ?? 6379}`}/${db ?? 0}`
   }
 
+  get isReady(): boolean {
+    return this.client.status === 'ready'
+  }
+
   /** Calls back whenever another server, or the same one restarted, may answer from now on. */
   onLost(listener: () => void): void {
     this.client.on('close', listener)
   }
 
+  /** Waits until commands can be sent, together with everyone else who does. */
+  async ready(deadline: number): Promise<void> {
+    const { client } = this
+    if (client.status === 'ready') return
+    if (client.status === 'end') throw notResponding('its connection was closed')
+    if (client.status === 'wait') client.connect().catch(ignore)
+    // `once` also rejects at the first 'error': a refused connection fails at once.
+    this.#opening ??= once(client, 'ready').finally(() => {
+      this.#opening = undefined
+    })
+    await before(deadline, this.#opening, 'Redis').catch(rethrow)
+  }
+
   async send(command: Command, deadline: number): Promise<unknown> {
-    if (this.client.status !== 'ready') await this.#ready(deadline)
+    if (!this.isReady) await this.ready(deadline)
     const [name, ...args] = command
     return this.#answered(1, deadline, () => this.client.callBuffer(name, args))
   }
 
   /** Several commands in one go; each has its own reply or error. */
   async sendAll(commands: readonly Command[], deadline: number): Promise<unknown[]> {
-    if (this.client.status !== 'ready') await this.#ready(deadline)
+    if (!this.isReady) await this.ready(deadline)
     const replies = await this.#answered(commands.length, deadline, () =>
       commands.length === 1 ? this.#alone(commands[0] as Command) : this.#pipelined(commands),
     )
@@ -100,18 +117,6 @@ export class Connection {
     }
     reply.then(settled, settled)
     return before(deadline, reply, 'Redis').catch(rethrow)
-  }
-
-  /** Waits for the connection, together with everyone else who does. */
-  #ready(deadline: number): Promise<unknown> {
-    const { client } = this
-    if (client.status === 'end') throw notResponding('its connection was closed')
-    if (client.status === 'wait') client.connect().catch(ignore)
-    // `once` also rejects at the first 'error': a refused connection fails at once.
-    this.#opening ??= once(client, 'ready').finally(() => {
-      this.#opening = undefined
-    })
-    return before(deadline, this.#opening, 'Redis').catch(rethrow)
   }
 }
 
