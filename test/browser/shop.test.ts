@@ -1,8 +1,11 @@
 import type { Browser, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type Shop, startShop } from '../example/shop.js'
 import { launchBrowser } from '../helpers/browser.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
+
+// Many pages, each with its pictures, on a machine that may be busy with other tests.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 let browser: Browser
 beforeAll(async () => {
@@ -167,7 +170,7 @@ describe.each([
       from: 'deleted with what is above it',
     })
 
-    for (let view = 0; view < 2 * workers; view++) {
+    for (let view = 0; view < workers; view++) {
       await page.goto(`${shop.url}/products/2`)
       expect(await price(page)).toBe('€29.50')
       expect(await page.locator('.notice').count()).toBe(0)
@@ -176,7 +179,59 @@ describe.each([
     }
   })
 
+  test('the dashboard counts along, lists the keys, and deletes a product with what is below it', async () => {
+    await page.getByRole('link', { name: 'Cache' }).click()
+    expect(page.url()).toBe(`${shop.url}/cache/`)
+    expect(await page.locator('main').textContent()).toContain('Store up')
+
+    const before = await mostReads(page, shop, 2 * workers)
+    await expect
+      .poll(
+        async () => {
+          await page.goto(`${shop.url}/products/2`)
+          return await mostReads(page, shop, 1)
+        },
+        { timeout: 15_000 },
+      )
+      .toBeGreaterThan(before)
+
+    await page.getByRole('link', { name: 'Keys' }).click()
+    const listed = await page.locator('table.keys th.key').allTextContents()
+    expect(listed.map((text) => text.trim())).toEqual(
+      expect.arrayContaining([
+        'product::2',
+        'product::2::reviews',
+        'catalogue::all',
+        'SHIP_company::country::CZ::weight::3::zipcode::11000',
+      ]),
+    )
+
+    await page.getByLabel('Under').fill('product::2')
+    await page.getByRole('button', { name: 'Find' }).click()
+    expect(await page.locator('table.keys th.key').count()).toBe(2)
+    await page.getByRole('link', { name: 'Delete it' }).click()
+    await page.getByLabel('Yes').check()
+    await page.getByRole('button', { name: 'Preview' }).click()
+    expect(await page.locator('main').textContent()).toMatch(/2 keys live at and below it now/)
+    await page.getByRole('button', { name: 'Delete it and everything below' }).click()
+    expect(await page.locator('main').textContent()).toMatch(/Deleted .+ user staff/)
+
+    await page.goto(`${shop.url}/cache/keys/product::2`)
+    expect(await page.locator('main').textContent()).toMatch(/Not cached[\s\S]+User\s*staff/)
+
+    await page.goto(`${shop.url}/products/2`)
+    expect(await calls(page)).toContainEqual({ call: 'get product::2', result: 'miss', from: 'deleted' })
+    expect(await calls(page)).toContainEqual({
+      call: 'get product::2::reviews',
+      result: 'miss',
+      from: 'deleted with what is above it',
+    })
+    await page.reload()
+    expect((await calls(page)).toSorted(byCall)).toEqual(HITS.toSorted(byCall))
+  })
+
   test('signed out, the forms and the dashboard are closed again', async () => {
+    await page.goto(shop.url)
     await page.getByRole('button', { name: 'Sign out staff' }).click()
     await page.goto(`${shop.url}/products/2/edit`)
     expect(page.url()).toBe(`${shop.url}/login?next=%2Fproducts%2F2%2Fedit`)
@@ -216,6 +271,19 @@ describe.each([
   })
 })
 
+/** How many reads of products the dashboard counts; the most of several looks, as each may be another worker's figures. */
+async function mostReads(page: Page, shop: Shop, looks: number): Promise<number> {
+  let most = 0
+  for (let look = 0; look < looks; look++) {
+    await page.goto(`${shop.url}/cache/`)
+    const row = page.locator('tr', { has: page.getByRole('rowheader', { name: 'product', exact: true }) })
+    if ((await row.count()) === 0) continue
+    const reads = await row.locator('td').first().textContent()
+    most = Math.max(most, Number(reads?.replace(/\D/g, '')))
+  }
+  return most
+}
+
 function byCall(one: Call, other: Call): number {
   return one.call.localeCompare(other.call) || one.result.localeCompare(other.result)
 }
@@ -245,7 +313,7 @@ describe('while Redis is in trouble', () => {
     for (const path of ['/', '/products/2', '/products/2', '/login']) {
       const answer = await page.goto(shop.url + path)
       expect(answer?.status()).toBe(200)
-      expect(await pageTime(page), path).toBeLessThan(1200)
+      expect(await pageTime(page), path).toBeLessThan(1500)
       for (const { call, result, from } of await calls(page)) {
         if (call.startsWith('get ') && from !== 'request memory') {
           expect({ result, from }).toEqual({ result: 'miss', from: 'the store does not answer' })
