@@ -2,7 +2,10 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+
+// A process for each test, and a compiler for some.
+vi.setConfig({ testTimeout: 60_000 })
 
 /** An application of somebody else: the packed package is installed in it as npm does it, without a network. */
 const application = mkdtempSync(join(tmpdir(), 'keyedcache-package-'))
