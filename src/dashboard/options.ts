@@ -73,7 +73,7 @@ const KNOWN = {
 export function resolveDashboard(options: DashboardOptions, logger: Logger): ResolvedDashboard {
   refuseUnknown(options, KNOWN, 'dashboard option')
   return {
-    isStaff: aFunction(options.isStaff, 'isStaff') ?? ((req) => userOf(req)?.['is_staff'] === true),
+    isStaff: aFunction(options.isStaff, 'isStaff') ?? ((req) => userOf(req)?.is_staff === true),
     loginUrl: checkLoginUrl(options.loginUrl),
     readOnly: options.readOnly ?? false,
     secrets: new SecretNames(options.redact),

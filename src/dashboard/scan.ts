@@ -48,7 +48,8 @@ export async function scan(
     scanned += page.scanned
     total = page.total
   } while (cursor !== undefined && found.size < enough && scanned < MAX_NAMES && performance.now() < until)
-  return { entries: [...found.values()], cursor, scanned: Math.min(scanned, total), total }
+  const entries = [...found.values()].sort((one, other) => (one.key.text < other.key.text ? -1 : 1))
+  return { entries, cursor, scanned: Math.min(scanned, total), total }
 }
 
 /** Live keys at and below one, as far as a bounded look tells; `undefined` when the store fails. */

@@ -28,7 +28,6 @@ export async function keyPage(visit: Visit): Promise<Page> {
       facts: {
         expires: found.ttlMs === undefined ? undefined : future(found.ttlMs, now),
         size: found.bytes === undefined ? undefined : size(found.bytes),
-        bytes: found.bytes === undefined ? undefined : whole(found.bytes),
         written: found.writtenAt === undefined ? undefined : past(found.writtenAt, now),
         by: found.writtenBy,
         deleted: found.provenance && { ...found.provenance, at: past(found.provenance.at, now) },

@@ -1,0 +1,154 @@
+import type { RequestHandler } from 'express'
+import { describe, expect, test } from 'vitest'
+import { type Asking, openSite, words } from './site.js'
+
+const PAGES = [
+  '/',
+  '',
+  '/keys',
+  '/keys/product::1',
+  '/key?key=a',
+  '/download?key=a',
+  '/delete',
+  '/clear',
+  '/done',
+  '/nowhere',
+]
+const anonymous = { as: undefined, headers: { 'x-test-user': undefined } } satisfies Asking
+
+test.each(PAGES)('%s is closed to strangers, and to customers', async (page) => {
+  const { ask } = await openSite()
+  const stranger = await ask(`/cache${page}`, anonymous)
+  expect(stranger.status).toBe(401)
+  expect(stranger.headers['www-authenticate']).toBeDefined()
+  expect((await ask(`/cache${page}`, { as: 'customer' })).status).toBe(403)
+  const site = await openSite({ dashboard: { loginUrl: '/login' } })
+  const sent = await site.ask(`/cache${page}`, anonymous)
+  expect(sent.status).toBe(302)
+  expect(sent.headers.location).toBe(`/login?next=${encodeURIComponent(`/cache${page}`)}`)
+  expect((await site.ask(`/cache${page}`, { as: 'customer' })).status).toBe(403)
+})
+
+test('a change by strangers or customers changes nothing', async () => {
+  const { ask, cache } = await openSite()
+  await cache.set('a', 1)
+  for (const as of [{ ...anonymous }, { as: 'customer' }] satisfies Asking[]) {
+    const asking = { ...as, headers: { ...('headers' in as && as.headers) } }
+    expect((await ask('/cache/delete', { ...asking, form: { key: 'a' } })).status).toBeGreaterThan(400)
+    expect((await ask('/cache/clear', { ...asking, form: { prefix: 'shop' } })).status).toBeGreaterThan(400)
+  }
+  expect(await cache.get('a')).toBe(1)
+})
+
+test('who meets a closed door is not told of what lies behind it', async () => {
+  const { ask, cache } = await openSite({ cache: { keyPrefix: 'geheim' } })
+  await cache.set('product', 1)
+  for (const asking of [anonymous, { as: 'customer' as const }]) {
+    expect((await ask('/cache/', asking)).text).not.toMatch(/geheim|embedded|product/)
+  }
+})
+
+test('says where to mount it when nothing has set req.user', async () => {
+  const { ask } = await openSite()
+  expect(words((await ask('/cache/', anonymous)).text)).toContain('Mount the cache after your authentication')
+  const passport = await openSite({
+    before: (app) => app.use(withUser(null)),
+  })
+  expect((await passport.ask('/cache/', anonymous)).text).not.toContain('Mount the cache')
+})
+
+describe('the way back from the login page', () => {
+  test.each([
+    ['//evil.example/cache', '/:tenant/cache'],
+    ['/\\evil.example/cache', '/:tenant/cache'],
+    ['//evil.example/', '/'],
+    ['http://evil.example/cache/', '/cache'],
+  ])('never leads elsewhere: %s', async (path, mount) => {
+    const { ask } = await openSite({ mount, dashboard: { loginUrl: '/login?a=1#top' } })
+    const { status, headers } = await ask(path, anonymous)
+    if (status === 404) return // this Express does not take it to be under the mount path
+    expect(status).toBe(302)
+    const login = new URL(headers.location as string, 'http://here')
+    expect(login.pathname + login.hash).toBe('/login#top')
+    expect(login.searchParams.get('a')).toBe('1')
+    expect(new URL(login.searchParams.get('next') as string, 'http://here').host).toBe('here')
+  })
+
+  test('leads to a page, not to a change', async () => {
+    const { ask } = await openSite({ dashboard: { loginUrl: 'https://login.example/' } })
+    const { headers } = await ask('/cache/delete', { ...anonymous, form: { key: 'a' } })
+    expect(headers.location).toBe('https://login.example/?next=%2Fcache%2F')
+  })
+})
+
+describe('isStaff', () => {
+  test('may be a function of the application', async () => {
+    const { ask } = await openSite({ dashboard: { isStaff: async (req) => req.get('x-team') === 'ops' } })
+    expect((await ask('/cache/', { ...anonymous, headers: { 'x-team': 'ops' } })).status).toBe(200)
+    expect((await ask('/cache/')).status).toBe(403)
+  })
+
+  test.each([
+    [
+      'throws',
+      () => {
+        throw new Error('database is down')
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('database is down'))],
+  ])('that %s closes the door, and is logged', async (_how, isStaff) => {
+    const logged: string[] = []
+    const { ask } = await openSite({
+      cache: { logger: { warn: (message) => logged.push(message) } },
+      dashboard: { isStaff },
+    })
+    const reply = await ask('/cache/')
+    expect(reply.status).toBe(500)
+    expect(reply.text).not.toContain('database')
+    expect(logged.join()).toContain('database is down')
+  })
+
+  test.each([1, 'yes', {}, null])('opens for true alone, not for %j', async (answer) => {
+    const { ask } = await openSite({ dashboard: { isStaff: () => answer as boolean } })
+    expect((await ask('/cache/')).status).toBe(403)
+  })
+
+  test.each([1, 'true', undefined])('is_staff must be true, not %j', async (is_staff) => {
+    const { ask } = await openSite({
+      before: (app) => app.use(withUser({ is_staff })),
+    })
+    expect((await ask('/cache/')).status).toBe(403)
+  })
+})
+
+test('read-only is kept on the server', async () => {
+  const { ask, cache } = await openSite({ dashboard: { readOnly: true } })
+  await cache.set('a', 1)
+  for (const page of ['/delete', '/clear']) {
+    expect((await ask(`/cache${page}`)).status).toBe(403)
+    const reply = await ask(`/cache${page}`, { form: { key: 'a', prefix: 'shop' } })
+    expect(reply.status).toBe(403)
+    expect(words(reply.text)).toContain('read-only')
+  }
+  expect(await cache.get('a')).toBe(1)
+  expect((await ask('/cache/keys/a')).text).not.toMatch(/href="[^"]*delete/)
+  expect((await ask('/cache/')).status).toBe(200)
+})
+
+test.each([
+  [{ redact: ['x'], readonly: true }, 'did you mean "readOnly"'],
+  [{ origins: ['shop.example'] }, 'https://admin.example.com'],
+  [{ loginUrl: '//evil.example' }, 'loginUrl'],
+  [{ csrf: { token: () => '' } }, 'verify'],
+  [{ redact: [''] }, 'redact'],
+  [{ isStaff: true }, 'isStaff'],
+])('says what is wrong with the options %j', async (dashboard, message) => {
+  await expect(openSite({ dashboard: dashboard as object })).rejects.toThrow(message)
+})
+
+function withUser(user: unknown): RequestHandler {
+  return (req, _res, next) => {
+    Object.assign(req, { user })
+    next()
+  }
+}

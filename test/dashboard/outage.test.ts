@@ -1,0 +1,124 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { createCache, type KeyedCache } from '../../src/cache.js'
+import type { CacheOptions } from '../../src/options.js'
+import type { Store } from '../../src/store/store.js'
+import { type RedisServer, startRedis } from '../helpers/redis.js'
+import { openSite, QUIET, words } from './site.js'
+
+const PAGES = [
+  '/',
+  '/keys',
+  '/keys?q=a',
+  '/keys?cursor=5',
+  '/keys/a',
+  '/delete?key=a&children=yes&preview=yes',
+  '/clear',
+  '/done?key=a',
+]
+
+let redis: RedisServer
+beforeAll(async () => {
+  redis = await startRedis()
+})
+afterAll(() => redis?.stop())
+
+async function connected(options: CacheOptions = {}): Promise<KeyedCache> {
+  const cache = createCache({ redis: redis.url, keyPrefix: 'shop', logger: QUIET, ...options })
+  await expect.poll(() => cache.set('a', 1)).toBe(true)
+  return cache
+}
+
+function failing(throwOnStoreError: boolean): KeyedCache {
+  const fail = () => Promise.reject(new Error('out of order'))
+  const store: Store = {
+    ...{ description: 'a broken store', shared: true, close: async () => {} },
+    ...{
+      read: fail,
+      observe: fail,
+      write: fail,
+      remove: fail,
+      clear: fail,
+      peek: fail,
+      list: fail,
+      check: fail,
+    },
+  }
+  return createCache({ store, keyPrefix: 'shop', logger: QUIET, throwOnStoreError })
+}
+
+describe.each<[string, () => Promise<KeyedCache>]>([
+  [
+    'a Redis that hangs',
+    async () => {
+      const cache = await connected()
+      redis.freeze()
+      return cache
+    },
+  ],
+  [
+    'a Redis that was killed',
+    async () => {
+      const cache = await connected()
+      await redis.kill()
+      return cache
+    },
+  ],
+  [
+    'a Redis that was never there',
+    async () => createCache({ redis: 'redis://127.0.0.1:1', keyPrefix: 'shop', logger: QUIET }),
+  ],
+  ['a store that rejects', async () => failing(false)],
+  ['a store that rejects, in a cache that throws', async () => failing(true)],
+])('with %s', (_what, open) => {
+  let cache: KeyedCache
+  beforeEach(async () => {
+    cache = await open()
+  })
+  afterEach(async () => {
+    redis.thaw()
+    await redis.restart()
+  })
+
+  test('every page is there in time, and says so', async () => {
+    const { ask } = await openSite({ cache })
+    for (const page of PAGES) {
+      const began = performance.now()
+      const { status, text } = await ask(`/cache${page}`)
+      expect(performance.now() - began, page).toBeLessThan(2_000)
+      expect(status, page).toBe(200)
+      expect(words(text), page).toMatch(/not responding/)
+    }
+    expect((await ask('/cache/download?key=a')).status).toBe(503)
+    expect(cache.stats().troubles).toBe(0)
+  })
+
+  test('a delete that is not sure is not called done', async () => {
+    const events: unknown[] = []
+    const { ask } = await openSite({
+      cache,
+      dashboard: { onAudit: ({ outcome }) => void events.push(outcome) },
+    })
+    for (const [page, form] of [
+      ['delete', { key: 'a' }],
+      ['delete', { key: 'a', children: 'yes' }],
+      ['clear', { prefix: 'shop' }],
+    ] as const) {
+      const { status, text } = await ask(`/cache/${page}`, { form })
+      expect(status).toBe(503)
+      expect(words(text)).toContain('It is not sure that')
+    }
+    expect(events.filter((outcome) => outcome !== 'failed')).toEqual([])
+  })
+})
+
+test('with a Redis that is up, a cursor from elsewhere is refused, and pages are bounded', async () => {
+  const cache = await connected({ timeouts: { store: '10s' } })
+  const { ask } = await openSite({ cache })
+  expect((await ask('/cache/keys?cursor=nonsense')).status).toBe(400)
+  await cache.setMany(Array.from({ length: 2_000 }, (_, index) => [['k', index], 1] as const))
+  const { text } = await ask('/cache/keys?under=k')
+  const rows = text.match(/<th scope="row"/g)?.length
+  expect(rows).toBeGreaterThanOrEqual(100)
+  expect(rows).toBeLessThan(500)
+  expect(words((await ask('/cache/')).text)).toContain('Store up')
+})

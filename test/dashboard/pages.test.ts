@@ -1,0 +1,200 @@
+import { describe, expect, test } from 'vitest'
+import { createCache } from '../../src/cache.js'
+import { openSite, words } from './site.js'
+
+const href = (html: string, text: RegExp) => {
+  const found = [...html.matchAll(/<a[^>]*href="([^"]*)"[^>]*>(.*?)<\/a>/gs)].find(([, , inner]) =>
+    text.test(inner ?? ''),
+  )
+  return found?.[1]?.replaceAll('&amp;', '&')
+}
+
+describe('overview', () => {
+  test('says that nothing has been asked yet, and gives no ratio of nothing', async () => {
+    const { ask } = await openSite()
+    const said = words((await ask('/cache/')).text)
+    expect(said).toContain('Store up')
+    expect(said).toContain('No traffic yet')
+    expect(said).toMatch(/Hit ratio\s*–/)
+  })
+
+  test('shows what this process has counted', async () => {
+    const { ask, cache } = await openSite()
+    await cache.set('product::1', 1)
+    await cache.get('product::1')
+    await cache.get('product::1')
+    await cache.get('product::2')
+    await cache.delete('product::1')
+    await cache.get('product::1')
+    await cache.get('cart::1')
+    await cache.withRequestMemory(async (own) => {
+      await own.set('cart::2', 1)
+      await own.get('cart::2')
+      await own.get('cart::2')
+    })
+    const { text } = await ask('/cache/')
+    const said = words(text)
+    expect(said).toContain(cache.stats().process)
+    expect(said).toMatch(/Hit ratio\s*57\.1 % of 7 reads/)
+    expect(said).toMatch(/Hits\s*4 .*Misses\s*3 .*Writes\s*2 .*Deletes\s*1/)
+    expect(said).toMatch(/2 never set, expired or evicted 66\.7 % 1 deleted 33\.3 %/)
+    const families = [...text.matchAll(/<th scope="row"><a href="([^"]*)"><bdi>(.*?)<\/bdi>/g)].map(
+      ([, to, name]) => [name, to],
+    )
+    expect(families).toEqual([
+      ['product', './keys?under=product'],
+      ['cart', './keys?under=cart'],
+    ])
+  })
+
+  test('says that caching is off', async () => {
+    const { ask } = await openSite({ cache: { enabled: false } })
+    expect(words((await ask('/cache/')).text)).toContain('Caching off')
+    expect(words((await ask('/cache/keys')).text)).toContain('Caching is off, and there are no keys')
+  })
+})
+
+test('looking is never counted, and changes nothing', async () => {
+  const cache = createCache({ store: 'memory', keyPrefix: 'shop' })
+  const { ask } = await openSite({
+    cache,
+    before: (app) => app.use((_req, _res, next) => cache.runInScope(cache.openScope({ fills: true }), next)),
+  })
+  await cache.set('a::b', 1, { ttl: 50 })
+  const before = {
+    stats: cache.stats(),
+    keys: await cache.list({ scan: 100 }),
+    inspection: await cache.inspect('a::c'),
+  }
+  for (const page of [
+    '/',
+    '/keys',
+    '/keys?under=a&q=b',
+    '/keys/a::b',
+    '/keys/a::c',
+    '/download?key=a::b',
+    '/delete?key=a&children=yes&preview=yes',
+    '/clear',
+    '/done',
+    '/nowhere',
+  ]) {
+    await ask(`/cache${page}`)
+  }
+  expect(cache.stats()).toEqual(before.stats)
+  const { ttlMs, ...entry } = (await cache.list({ scan: 100 })).entries[0]!
+  expect(before.keys.entries[0]).toMatchObject(entry)
+  expect(ttlMs).toBeLessThanOrEqual(before.keys.entries[0]!.ttlMs)
+  expect((await cache.inspect('a::c')).why).toBe(before.inspection.why)
+})
+
+describe('keys', () => {
+  test('there are none yet', async () => {
+    const { ask } = await openSite()
+    expect(words((await ask('/cache/keys')).text)).toContain('No keys yet')
+  })
+
+  test('under a key, its siblings not among them', async () => {
+    const { ask, cache } = await openSite()
+    await cache.setMany([
+      ['product', 1],
+      ['product::1', 1],
+      ['product::1::price', 1],
+      ['products', 1],
+    ])
+    const { text } = await ask('/cache/keys?under=product%3A%3A1')
+    const said = words(text)
+    expect(said).toContain('2 found on this page; scanned 4 of about 4 names')
+    expect(said).toContain('There are no more')
+    expect(said).not.toContain('products')
+    expect(href(text, /^<bdi>product<\/bdi>$/)).toBe('./keys?under=product')
+  })
+
+  test('by a text, as it is written or as it reads', async () => {
+    const { ask, cache } = await openSite()
+    await cache.setMany([
+      [['user', 'Anna Karenina'], 1],
+      ['other', 1],
+    ])
+    for (const q of ['karen', 'ANNA%20K', 'Anna%2520Kar']) {
+      const said = words((await ask(`/cache/keys?q=${q}`)).text)
+      expect(said).toContain('1 found')
+      expect(said).not.toContain('other')
+    }
+    expect(words((await ask('/cache/keys?q=nobody')).text)).toContain(
+      'Nothing matches in 2 scanned of about 2 names',
+    )
+  })
+
+  test('a page at a time, each key once, however many there are', async () => {
+    const { ask, cache } = await openSite()
+    await cache.setMany(Array.from({ length: 1_200 }, (_, index) => [`k::${index}`, 1] as const))
+    const seen: string[] = []
+    let page: string | undefined = './keys'
+    let pages = 0
+    while (page !== undefined) {
+      const { text, status } = await ask(
+        new URL(page, 'http://here/cache/').pathname + new URL(page, 'http://here/cache/').search,
+      )
+      expect(status).toBe(200)
+      const rows = [...text.matchAll(/class="key"><a href="[^"]*"><bdi>(.*?)<\/bdi>/g)].map(
+        ([, key]) => key as string,
+      )
+      expect(rows.length).toBeLessThanOrEqual(350)
+      seen.push(...rows)
+      page = href(text, /More keys/)
+      pages++
+    }
+    expect(pages).toBeGreaterThan(3)
+    expect(new Set(seen).size).toBe(1_200)
+    expect(seen).toHaveLength(1_200)
+  })
+
+  test('a search looks at a bounded number of names and says where it stopped', async () => {
+    const list = async ({ cursor = '0', scan }: { cursor?: string | undefined; scan: number }) => {
+      looks++
+      return { entries: [], cursor: String(Number(cursor) + scan), scanned: scan, total: 1_000_000 }
+    }
+    let looks = 0
+    const { ask, cache } = await openSite()
+    cache.list = list
+    const { text } = await ask('/cache/keys?q=needle')
+    expect(words(text)).toMatch(
+      /Nothing matches in [\d,]+ scanned of about 1,000,000 names in the store. There is more to look through/,
+    )
+    expect(looks).toBeLessThanOrEqual(80)
+    const next = href(text, /Look further/) ?? ''
+    expect(next).toMatch(/q=needle&cursor=\d+&seen=\d+/)
+    const further = words((await ask(`/cache/${next.slice(2)}`)).text)
+    expect(further).toMatch(/Nothing matches in 40,000 scanned/)
+    expect(words((await ask('/cache/delete?key=a&children=yes&preview=yes')).text)).toContain(
+      'at least 0 keys',
+    )
+  })
+})
+
+describe('one key', () => {
+  test('cached: what, until when, by whom', async () => {
+    const { ask, cache } = await openSite()
+    await cache.set('product::1', { price: 12n }, { ttl: '1h' })
+    const said = words((await ask('/cache/keys/product::1')).text)
+    for (const part of [
+      'Cached',
+      'price: 12n',
+      'in 60 min',
+      cache.stats().process,
+      'shop (the prefix)',
+      'Generations',
+    ])
+      expect(said).toContain(part)
+  })
+
+  test('not cached: why', async () => {
+    const { ask, cache } = await openSite()
+    await cache.set('product::1', 1)
+    await cache.delete('product', { children: true })
+    expect(words((await ask('/cache/keys/product::1')).text)).toContain(
+      'Not cached Deleted with everything under product',
+    )
+    expect(words((await ask('/cache/keys/never')).text)).toContain('Never set, or expired or evicted')
+  })
+})

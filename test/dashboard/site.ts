@@ -1,0 +1,129 @@
+import { once } from 'node:events'
+import { type IncomingHttpHeaders, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import express, { type Express, type RequestHandler } from 'express'
+import { onTestFinished } from 'vitest'
+import { createCache, type KeyedCache } from '../../src/cache.js'
+import { type DashboardOptions, dashboard } from '../../src/dashboard/dashboard.js'
+import type { CacheOptions } from '../../src/options.js'
+
+/** Who asks: told by a header here, as a session would elsewhere. */
+const USERS: Record<string, object> = {
+  staff: { is_staff: true, username: 'anna' },
+  customer: { is_staff: false, username: 'carl' },
+}
+
+export const signIn: RequestHandler = (req, _res, next) => {
+  const user = USERS[req.get('x-test-user') ?? '']
+  if (user) Object.assign(req, { user })
+  next()
+}
+
+export interface Reply {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly text: string
+}
+
+export interface Asking {
+  readonly as?: 'staff' | 'customer' | undefined
+  readonly method?: string
+  readonly headers?: Record<string, string | undefined>
+  readonly form?: Record<string, string> | string
+}
+
+export interface Site {
+  readonly url: string
+  readonly cache: KeyedCache
+  /** The path is sent as it is: `..` and `%2F` too. Forms say that they come from the same origin. */
+  ask(path: string, asking?: Asking): Promise<Reply>
+}
+
+export interface SiteOptions {
+  readonly cache?: CacheOptions | KeyedCache
+  readonly dashboard?: DashboardOptions
+  readonly mount?: string
+  /** Before the dashboard. */
+  readonly before?: (app: Express) => void
+}
+
+/** An application with a dashboard, for this test alone. */
+export async function openSite({
+  cache: given,
+  dashboard: options,
+  mount = '/cache',
+  before,
+}: SiteOptions = {}): Promise<Site> {
+  const cache =
+    given && 'list' in given
+      ? given
+      : createCache({ store: 'memory', keyPrefix: 'shop', logger: QUIET, ...given })
+  const app = express()
+  app.use(signIn)
+  before?.(app)
+  app.use(mount, dashboard(cache, options))
+  const server = app.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(async () => {
+    server.closeAllConnections()
+    server.close()
+    await cache.close()
+  })
+  const { port } = server.address() as AddressInfo
+  return { url: `http://127.0.0.1:${port}`, cache, ask: (path, asking) => ask(port, path, asking) }
+}
+
+export const QUIET = { warn() {} }
+
+/** `fetch` would tidy up the path, and does not let everyone set the headers that browsers set. */
+async function ask(
+  port: number,
+  path: string,
+  { as = 'staff', method, headers, form }: Asking = {},
+): Promise<Reply> {
+  const body = typeof form === 'object' ? new URLSearchParams(form).toString() : form
+  const all = {
+    ...(as && { 'x-test-user': as }),
+    ...(body !== undefined && {
+      'content-type': 'application/x-www-form-urlencoded',
+      'sec-fetch-site': 'same-origin',
+    }),
+    ...headers,
+  }
+  const given = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as Record<
+    string,
+    string
+  >
+  const asked = request({
+    host: '127.0.0.1',
+    port,
+    path,
+    method: method ?? (body === undefined ? 'GET' : 'POST'),
+    headers: given,
+  })
+  asked.end(body)
+  const [response] = await once(asked, 'response')
+  let text = ''
+  response.setEncoding('utf8')
+  for await (const chunk of response) text += chunk
+  return { status: response.statusCode, headers: response.headers, text }
+}
+
+/** Follows a redirect as a browser would. */
+export function target(from: string, reply: Reply): string {
+  const url = new URL(reply.headers.location ?? '', `http://host${from}`)
+  return url.pathname + url.search
+}
+
+/** What a page says, without its tags. */
+export function words(html: string): string {
+  return html
+    .replace(/<head>.*?<\/head>/s, '')
+    .replace(/<[^>]*>/g, '')
+    .replace(/&lt;/g, '<')
+    .replace(/&gt;/g, '>')
+    .replace(/&#34;/g, '"')
+    .replace(/&#39;/g, "'")
+    .replace(/&amp;/g, '&')
+    .replace(/\s+/g, ' ')
+}
