@@ -14,8 +14,9 @@ export function openDatabase() {
   mkdirSync(directory, { recursive: true })
   const file = join(directory, 'shop.db')
   const connection = new Libsql(file)
-  // Readers do not wait for a writer, and a writer waits up to 5 s for another.
-  connection.exec('PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON')
+  // In WAL mode readers do not wait for a writer. Another process may be filling the file just now: wait for it.
+  connection.exec('PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
+  connection.exec('PRAGMA foreign_keys = ON')
 
   const db = {
     file,
@@ -30,6 +31,8 @@ export function openDatabase() {
     seed(db)
   })
   prepare.immediate()
+  // From now on writes are short.
+  connection.exec('PRAGMA busy_timeout = 5000')
   return db
 }
 

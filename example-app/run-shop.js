@@ -2,6 +2,7 @@ import cluster from 'node:cluster'
 import { createServer } from 'node:http'
 import { createApp } from './app.js'
 import { openDatabase } from './database.js'
+import { gracefulClose } from './graceful-close.js'
 import { announce, HOST, PORT } from './welcome.js'
 
 /** Requests that take longer are cut off when the shop stops. */
@@ -12,6 +13,7 @@ export function runShop() {
   const db = openDatabase()
   const { app, caching } = createApp(db)
   const server = createServer(app)
+  const closeServer = gracefulClose(server, PATIENCE_MS)
 
   server.once('error', (error) => {
     const taken = error.code === 'EADDRINUSE'
@@ -31,17 +33,11 @@ export function runShop() {
     else announce({ store, workers: 1 })
   })
 
-  stopWhenTold(() => stop({ server, caching, db }))
+  stopWhenTold(() => stop({ server, closeServer, caching, db }))
 }
 
-async function stop({ server, caching, db }) {
-  const closed = new Promise((resolve) => server.close(resolve))
-  // Connections are kept open between requests; those that fall idle from now on are closed too.
-  const sweep = setInterval(() => server.closeIdleConnections(), 50)
-  const cut = setTimeout(() => server.closeAllConnections(), PATIENCE_MS)
-  await closed
-  clearInterval(sweep)
-  clearTimeout(cut)
+async function stop({ server, closeServer, caching, db }) {
+  if (server.listening) await closeServer()
   await caching.close()
   db.close()
   process.exit(0)
