@@ -1,7 +1,7 @@
 import { formatDuration } from '../duration.js'
 
 /** What there is no figure for. Never "0": nothing was measured. */
-export const NONE = '–'
+const NONE = '–'
 
 const WHOLE = new Intl.NumberFormat('en')
 

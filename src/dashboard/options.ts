@@ -87,7 +87,7 @@ export function resolveDashboard(options: DashboardOptions, logger: Logger): Res
 }
 
 /** Whoever is signed in, as passport and its like tell it. */
-export function userOf(req: Request): Record<string, unknown> | undefined {
+function userOf(req: Request): Record<string, unknown> | undefined {
   const { user } = req as { user?: unknown }
   return typeof user === 'object' && user !== null ? (user as Record<string, unknown>) : undefined
 }

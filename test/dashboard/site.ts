@@ -13,7 +13,7 @@ const USERS: Record<string, object> = {
   customer: { is_staff: false, username: 'carl' },
 }
 
-export const signIn: RequestHandler = (req, _res, next) => {
+const signIn: RequestHandler = (req, _res, next) => {
   const user = USERS[req.get('x-test-user') ?? '']
   if (user) Object.assign(req, { user })
   next()
