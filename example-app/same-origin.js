@@ -12,7 +12,7 @@ export function sameOriginOnly(req, res, next) {
       .render('error', { title: 'Refused', text: 'This form was not sent from the shop’s own pages.' })
 }
 
-export function isSameOrigin(req) {
+function isSameOrigin(req) {
   const site = req.get('Sec-Fetch-Site')
   if (site !== undefined) return site === 'same-origin'
   const origin = req.get('Origin')
