@@ -217,10 +217,11 @@ describe.each([
 
     await page.goto(`${shop.url}/products/2`)
     expect(await calls(page)).toContainEqual({ call: 'get product::2', result: 'miss', from: 'deleted' })
+    // Once the dead entry has been cleared away, a second after the delete, nobody can say why any more.
     expect(await calls(page)).toContainEqual({
       call: 'get product::2::reviews',
       result: 'miss',
-      from: 'deleted with what is above it',
+      from: expect.stringMatching(/^(deleted with what is above it|never set, or expired)$/),
     })
     // The view above may find its value refused when the dead entry is cleared away in the meantime; then the next stores it.
     await expect
