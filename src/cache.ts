@@ -95,7 +95,7 @@ export class KeyedCache {
     const asked = CacheKey.from(key)
     const scope = this.scope
     if (!this.core.enabled) {
-      scope?.observations?.miss(asked.text)
+      scope?.observations?.unprovable(asked.text, performance.now())
       return false
     }
     const left = performance.now()
@@ -252,11 +252,13 @@ export class KeyedCache {
   }
 
   /**
-   * Runs a job with a request memory of its own, gone when it settles. In it, a
-   * `set` after a miss is a fill, as in a request with a safe method.
+   * Runs a job with a request memory, gone when it settles; within a request, or
+   * another job, it shares that one's. In it, a `set` after a miss is a fill, as
+   * in a request with a safe method.
    */
   async withRequestMemory<T>(job: (cache: KeyedCache) => T): Promise<Awaited<T>> {
-    const scope = this.openScope({ fills: true })
+    const memory = this.core.options.requestMemory
+    const scope = new RequestScope({ memory, fills: true }, this.scope)
     try {
       return await this.runInScope(scope, () => job(this.bindTo(scope)))
     } finally {
@@ -298,6 +300,11 @@ export class KeyedCache {
     return new KeyedCache(this.core, scope)
   }
 
+  /** Whether this is a view of the same cache. For integrations. */
+  isViewOf(other: KeyedCache): boolean {
+    return this.core === other.core
+  }
+
   private get scope(): RequestScope | undefined {
     return this.boundScope ?? this.core.scopes.current()
   }
@@ -306,7 +313,7 @@ export class KeyedCache {
     const { chain, counters, enabled } = this.core
     const scope = this.scope
     if (!enabled) {
-      scope?.observations?.miss(key.text)
+      scope?.observations?.unprovable(key.text, performance.now())
       counters.miss(key.family, 'disabled')
       return { hit: false, reason: 'disabled' }
     }

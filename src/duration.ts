@@ -1,5 +1,11 @@
 import { ConfigurationError } from './errors.js'
 
+/** The longest that anything may take or live: ten years. */
+const LONGEST_MS = 10 * 365 * 86_400_000
+
+/** Timers reach no further: 2^31 - 1 ms, some 24 days. */
+const LONGEST_TIMEOUT_MS = 2 ** 31 - 1
+
 /** A number of seconds, or a number with its unit: `'500ms' '10s' '5m' '1h' '30d'`. */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 
@@ -7,13 +13,32 @@ const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as c
 
 /**
  * Whole milliseconds of a duration; `name` is what the error calls it.
- * @throws ConfigurationError when it is not a positive, finite duration.
+ * @throws ConfigurationError when it is not a positive duration of at most ten years.
  */
 export function parseDuration(duration: Duration, name: string): number {
-  const ms = typeof duration === 'number' ? duration * 1_000 : parseText(duration)
-  if (Number.isFinite(ms) && ms > 0) return Math.max(1, Math.round(ms))
+  return parse(duration, name, { unitMs: 1_000, unit: 'seconds', longestMs: LONGEST_MS })
+}
+
+/**
+ * The same for a time that is waited for: a bare number is milliseconds, as in `setTimeout`.
+ * @throws ConfigurationError when it is not a positive duration of at most 24 days.
+ */
+export function parseTimeout(timeout: Duration, name: string): number {
+  return parse(timeout, name, { unitMs: 1, unit: 'milliseconds', longestMs: LONGEST_TIMEOUT_MS })
+}
+
+function parse(
+  duration: Duration,
+  name: string,
+  { unitMs, unit, longestMs }: { unitMs: number; unit: string; longestMs: number },
+): number {
+  const ms = typeof duration === 'number' ? duration * unitMs : parseText(duration)
+  if (ms > 0 && ms <= longestMs) return Math.max(1, Math.round(ms))
+  if (ms > longestMs && Number.isFinite(ms)) {
+    throw new ConfigurationError(`${name} is ${show(duration)}, longer than ${formatDuration(longestMs)}.`)
+  }
   throw new ConfigurationError(
-    `${name} must be a positive number of seconds or a text like '500ms', '10s', '5m', '1h' or '30d', not ${show(duration)}.`,
+    `${name} must be a positive number of ${unit} or a text like '500ms', '10s', '5m', '1h' or '30d', not ${show(duration)}.`,
   )
 }
 

@@ -189,15 +189,14 @@ export function firstBrokenGeneration(frame: Buffer, generations: readonly (Buff
 
 const MAX_LABEL = 200
 
+/** Whatever a hook gave as a label: a delete must not fail over its record. */
+function label(text: unknown): string | undefined {
+  const printable = typeof text === 'string' || typeof text === 'number' || typeof text === 'bigint'
+  return printable ? String(text).slice(0, MAX_LABEL) : undefined
+}
+
 export function encodeProvenance({ at, process, route, user }: Provenance): Buffer {
-  return Buffer.from(
-    JSON.stringify({
-      at: Math.round(at),
-      process,
-      route: route?.slice(0, MAX_LABEL),
-      user: user?.slice(0, MAX_LABEL),
-    }),
-  )
+  return Buffer.from(JSON.stringify({ at: Math.round(at), process, route: label(route), user: label(user) }))
 }
 
 function parseProvenance(bytes: Buffer): Provenance | undefined {

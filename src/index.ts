@@ -1,10 +1,17 @@
 export {
   createCache,
   type DeleteOptions,
+  type DeleteOutcome,
   KeyedCache,
   type SetOptions,
 } from './cache.js'
-export type { DashboardOptions } from './dashboard/dashboard.js'
+export type {
+  AuditEvent,
+  CsrfHook,
+  DashboardOptions,
+  RedactOption,
+  SecretName,
+} from './dashboard/dashboard.js'
 export type { Duration } from './duration.js'
 export type { Provenance } from './entry.js'
 export {

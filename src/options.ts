@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import leven from 'leven'
 import { COMPRESS_ABOVE } from './codec/codec.js'
-import { type Duration, parseDuration } from './duration.js'
+import { type Duration, parseDuration, parseTimeout } from './duration.js'
 import { ConfigurationError } from './errors.js'
 import { withDeadlines } from './store/deadline.js'
 import type { Logger } from './store/failsafe.js'
@@ -38,6 +38,7 @@ export interface CacheOptions {
   requestMemory?: boolean
   /** Values of more bytes are compressed where it pays; `false` for never. Default: 32 KiB. */
   compressAbove?: number | false
+  /** In milliseconds, or as durations. */
   timeouts?: {
     /** The most that a store operation may take, connecting included. Default: 250 ms. */
     store?: Duration
@@ -96,7 +97,7 @@ export function resolveOptions(options: CacheOptions = {}, env: Environment = pr
   refuseUnknown(options, KNOWN, 'option')
   const timeouts = options.timeouts ?? {}
   refuseUnknown(timeouts, { store: true, connect: true }, 'timeout')
-  const logger = options.logger ?? console
+  const logger = resolveLogger(options.logger ?? console)
   const production = env.NODE_ENV === 'production'
   const alias = options.alias ?? env.KEYEDCACHE_ALIAS ?? 'default'
   const backend = chooseBackend(options, alias, env)
@@ -112,8 +113,8 @@ export function resolveOptions(options: CacheOptions = {}, env: Environment = pr
   const maxTtlMs = parseDuration(options.maxTtl ?? '30d', 'maxTtl')
   return {
     store: openStore(backend, keyPrefix, {
-      timeoutMs: parseDuration(timeouts.store ?? '250ms', 'timeouts.store'),
-      connectTimeoutMs: parseDuration(timeouts.connect ?? '2s', 'timeouts.connect'),
+      timeoutMs: parseTimeout(timeouts.store ?? '250ms', 'timeouts.store'),
+      connectTimeoutMs: parseTimeout(timeouts.connect ?? '2s', 'timeouts.connect'),
     }),
     alias,
     keyPrefix,
@@ -121,7 +122,7 @@ export function resolveOptions(options: CacheOptions = {}, env: Environment = pr
     maxTtlMs,
     ttlJitter: resolveShare(options.ttlJitter ?? 0),
     requestMemory: options.requestMemory ?? true,
-    compressAbove: options.compressAbove ?? COMPRESS_ABOVE,
+    compressAbove: resolveThreshold(options.compressAbove ?? COMPRESS_ABOVE),
     throwOnStoreError: options.throwOnStoreError ?? false,
     enabled: options.enabled ?? isEnabled(env.KEYEDCACHE_ENABLED),
     logger,
@@ -143,6 +144,9 @@ export function resolveTtl(ttl: Duration, maxTtlMs: number): number {
 
 /** Refuses names that are not known, and suggests the nearest that is. */
 export function refuseUnknown(given: object, known: Readonly<Record<string, true>>, what: string): void {
+  if (typeof given !== 'object' || given === null) {
+    throw new ConfigurationError(`An object is wanted where ${what}s are given, not ${String(given)}.`)
+  }
   for (const name of Object.keys(given)) {
     if (Object.hasOwn(known, name)) continue
     const nearest = Object.keys(known).reduce((best, other) =>
@@ -161,26 +165,26 @@ export function refuseUnknown(given: object, known: Readonly<Record<string, true
 type Backend = { readonly redis: RedisTarget } | { readonly store: StoreOption | undefined }
 
 function chooseBackend({ redis, store, backends }: CacheOptions, alias: string, env: Environment): Backend {
-  const given = Object.entries({ redis, store, backends }).filter(([, value]) => value !== undefined)
+  const given = Object.entries({ redis, store, backends }).filter(([, value]) => value != null)
   if (given.length > 1) {
     throw new ConfigurationError(
       `Give one of ${given.map(([name]) => name).join(' and ')}: both say where entries live.`,
     )
   }
-  if (backends !== undefined) return namedBackend(backends, alias)
+  if (backends != null) return namedBackend(backends, alias)
   if (alias !== 'default') {
     throw new ConfigurationError(
       `There is no backend "${alias}": only the default one is configured. Name it in \`backends\`.`,
     )
   }
-  if (redis !== undefined) return { redis }
+  if (redis != null) return { redis }
   const url = env.REDIS_URL
   return store === undefined && url ? { redis: url } : { store }
 }
 
 function namedBackend(backends: Record<string, BackendOption>, alias: string): Backend {
   const backend = Object.hasOwn(backends, alias) ? backends[alias] : undefined
-  if (backend === undefined) {
+  if (backend == null) {
     const names = Object.keys(backends).map((name) => `"${name}"`)
     throw new ConfigurationError(`There is no backend "${alias}". Known are ${names.join(', ') || 'none'}.`)
   }
@@ -197,14 +201,25 @@ function openStore(
   if ('redis' in backend) return new RedisStore({ redis: checkTarget(backend.redis), keyPrefix, ...timeouts })
   const { store = 'memory' } = backend
   if (store === 'memory') return new MemoryStore()
-  if (typeof store === 'object' && 'read' in store) return withDeadlines(store, timeouts.timeoutMs)
-  if (typeof store === 'object' && 'memory' in store) {
-    refuseUnknown(store.memory, { maxEntries: true, maxBytes: true }, 'limit of the memory store,')
-    return new MemoryStore(store.memory)
+  if (typeof store === 'object' && store !== null && 'read' in store)
+    return withDeadlines(store, timeouts.timeoutMs)
+  if (typeof store === 'object' && store !== null && 'memory' in store) {
+    return new MemoryStore(checkLimits(store.memory))
   }
   throw new ConfigurationError(
     `store must be 'memory', { memory: { maxEntries, maxBytes } } or an object with the store interface.`,
   )
+}
+
+function checkLimits(limits: MemoryStoreOptions): MemoryStoreOptions {
+  refuseUnknown(limits, { maxEntries: true, maxBytes: true }, 'limit of the memory store,')
+  for (const [name, limit] of Object.entries(limits)) {
+    if (Number.isSafeInteger(limit) && limit > 0) continue
+    throw new ConfigurationError(
+      `${name} of the memory store must be a positive whole number, not ${String(limit)}.`,
+    )
+  }
+  return limits
 }
 
 function checkTarget(target: RedisTarget): RedisTarget {
@@ -236,6 +251,16 @@ function resolvePrefix(prefix: string | undefined, obligatory: boolean): string 
 function resolveShare(share: number): number {
   if (typeof share === 'number' && share >= 0 && share < 1) return share
   throw new ConfigurationError(`ttlJitter must be a share from 0 to less than 1, not ${share}.`)
+}
+
+function resolveThreshold(bytes: number | false): number | false {
+  if (bytes === false || (typeof bytes === 'number' && bytes >= 0)) return bytes
+  throw new ConfigurationError(`compressAbove must be a number of bytes, or false, not ${String(bytes)}.`)
+}
+
+function resolveLogger(logger: Logger): Logger {
+  if (typeof logger?.warn === 'function') return logger
+  throw new ConfigurationError('logger must have a method warn(message).')
 }
 
 function isEnabled(text: string | undefined): boolean {

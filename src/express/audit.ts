@@ -9,6 +9,10 @@ export function auditOf(req: Request): RequestOrigin {
   }
 }
 
+export function routeOf(req: Request): string {
+  return `${req.method} ${req.baseUrl}${req.path}`
+}
+
 function userName(user: unknown): string | undefined {
   if (typeof user !== 'object' || user === null) return undefined
   for (const property of ['username', 'email', 'id'] as const) {

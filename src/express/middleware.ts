@@ -3,7 +3,7 @@ import { createCache, KeyedCache } from '../cache.js'
 import { type DashboardOptions, dashboard } from '../dashboard/dashboard.js'
 import { type CacheOptions, refuseUnknown } from '../options.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
-import { auditOf } from './audit.js'
+import { auditOf, routeOf } from './audit.js'
 
 declare global {
   namespace Express {
@@ -47,12 +47,17 @@ export function keyedCache(
   more: MiddlewareOptions = {},
 ): KeyedCacheHandler {
   const { cache, options } = unpack(given, more)
-  const pages = options.dashboard === false ? undefined : mount(cache, options.dashboard ?? {})
   const audit = options.audit ?? auditOf
+  const pages = options.dashboard === false ? undefined : mount(cache, { audit, ...options.dashboard })
 
   const handler: RequestHandler = (req, res, next) => {
     if (pages?.serves(req.path)) {
       pages.router(req, res, next)
+      return
+    }
+    // Mounted a second time: the request has its scope already.
+    if ((req.cache as KeyedCache | undefined)?.isViewOf(cache)) {
+      next()
       return
     }
     const scope = cache.openScope({ fills: isSafe(req.method), origin: () => originOf(req, audit) })
@@ -64,7 +69,7 @@ export function keyedCache(
   }
   return Object.assign(handler, {
     cache,
-    dashboard: (own: DashboardOptions = {}) => dashboard(cache, own),
+    dashboard: (own: DashboardOptions = {}) => dashboard(cache, { audit, ...own }),
     close: () => cache.close(),
   })
 }
@@ -102,7 +107,7 @@ function originOf(req: Request, audit: (req: Request) => RequestOrigin): Request
   try {
     return audit(req)
   } catch (error) {
-    return { ...auditOf(req), user: `unknown: audit failed with ${String(error)}` }
+    return { route: routeOf(req), user: `unknown: audit failed with ${String(error)}` }
   }
 }
 

@@ -56,6 +56,7 @@ export class MemoryStore implements Store {
   readonly description = 'embedded memory'
   readonly shared = false
   readonly #held: LRUCache<string, Buffer>
+  #closed = false
 
   constructor({ maxEntries = DEFAULTS.maxEntries, maxBytes = DEFAULTS.maxBytes }: MemoryStoreOptions = {}) {
     this.#held = new LRUCache({
@@ -94,7 +95,9 @@ export class MemoryStore implements Store {
     )
     const frame = composeFrame('value', id, generations, encodeBody({ ...entry, writtenAt: now() }))
     this.#hold(key.text, frame, entry.ttlMs)
-    return this.#held.peek(key.text) === frame ? { written: true, id } : { written: false }
+    // Too large, or so deep that it has pushed out its own generations.
+    const held = this.#held.peek(key.text) === frame && judge({ frame, generations: this.#above(key) }).live
+    return held ? { written: true, id } : { written: false }
   }
 
   async remove(key: CacheKey, { children, origin }: RemoveOptions): Promise<boolean> {
@@ -144,14 +147,13 @@ export class MemoryStore implements Store {
     }
   }
 
+  /** No probe is written: where it is full, that would push out an entry. */
   async check(): Promise<void> {
-    const probe = '{probe}'
-    this.#hold(probe, newId(), 60_000)
-    if (!this.#held.delete(probe))
-      throw new CacheNotRespondingError('The embedded memory store holds nothing: its limits are too low.')
+    if (this.#closed) throw new CacheNotRespondingError('The embedded memory store was closed.')
   }
 
   async close(): Promise<void> {
+    this.#closed = true
     this.#held.clear()
   }
 

@@ -28,6 +28,8 @@ export class TierChain {
   readonly #failsafe: Failsafe
   readonly #compressAbove: number | false
   readonly #process: string
+  /** Writes whose values are still being compressed. */
+  readonly #writes = new Set<{ readonly key: CacheKey; overtaken: boolean }>()
 
   constructor({ store, failsafe, compressAbove, process }: ChainOptions) {
     this.#store = store
@@ -49,7 +51,7 @@ export class TierChain {
       outcome = await this.#outcome(await this.#store.read(key))
       if (!outcome.hit) outcome = await this.#observe(key, scope, outcome)
     } catch (error) {
-      scope?.observations?.miss(key.text)
+      scope?.observations?.unprovable(key.text, performance.now())
       outcome = this.#failsafe.absorb('get', key.text, error, STORE_DOWN)
     } finally {
       if (pending) memory?.endRead(pending, outcome?.hit ? outcome : undefined)
@@ -65,7 +67,7 @@ export class TierChain {
       if (!live) await this.#observe(key, scope, STORE_DOWN)
       return live
     } catch (error) {
-      scope?.observations?.miss(key.text)
+      scope?.observations?.unprovable(key.text, performance.now())
       return this.#failsafe.absorb('has', key.text, error, false)
     }
   }
@@ -77,15 +79,18 @@ export class TierChain {
     scope: RequestScope | undefined,
     overwrite: boolean,
   ): Promise<WriteOutcome> {
+    this.#overtake(key, false)
     // The value as it is now: what its owner does to it afterwards is not stored.
     const encoded = encodeValue(value, { compressAbove: this.#compressAbove, key: key.text })
     const observations = overwrite ? undefined : scope?.observations
     const fill = observations?.isFill(key.text) ?? false
     scope?.memory?.put(key, { payload: encoded })
     try {
+      // Without a need to wait there is no wait: writes and deletes leave in the order of their calls.
+      const payload = encoded instanceof Promise ? await this.#encoding(key, encoded) : encoded
       const basis = fill ? await observations?.basis(key.text) : undefined
-      if (fill && !basis) return 'refused'
-      const { bytes, format } = await encoded
+      if (!payload || (fill && !basis)) return 'refused'
+      const { bytes, format } = payload
       const entry = { format, payload: bytes, ttlMs, writtenBy: this.#process }
       const result = await this.#store.write(key, entry, { basis })
       if (!result.written) return 'refused'
@@ -94,6 +99,7 @@ export class TierChain {
     } catch (error) {
       return this.#failsafe.absorb('set', key.text, error, 'failed')
     } finally {
+      if (fill) observations?.answer(key.text)
       scope?.memory?.spoil(key)
     }
   }
@@ -104,6 +110,7 @@ export class TierChain {
     children: boolean,
     scope: RequestScope | undefined,
   ): Promise<boolean | undefined> {
+    this.#overtake(key, children)
     scope?.memory?.drop(key, children)
     try {
       return await this.#store.remove(key, { children, origin: this.#origin(scope) })
@@ -116,6 +123,7 @@ export class TierChain {
 
   /** Whether the store surely did it. */
   async clear(scope: RequestScope | undefined): Promise<boolean> {
+    for (const write of this.#writes) write.overtaken = true
     scope?.memory?.dropAll()
     try {
       await this.#store.clear(this.#origin(scope))
@@ -144,16 +152,36 @@ export class TierChain {
   async #observe(key: CacheKey, scope: RequestScope | undefined, miss: ReadOutcome): Promise<ReadOutcome> {
     const observations = scope?.observations
     if (!observations) return miss
-    if (observations.isFill(key.text)) {
+    const now = performance.now()
+    if (!observations.miss(key.text, now)) {
       await observations.basis(key.text)
       return miss
     }
     const observing = this.#store.observe(key)
-    observations.add(key.text, observing)
+    observations.add(key.text, observing, now)
     const found: Observation & Reading = await observing
     if (!judge(found).live) return miss
     const outcome = await this.#outcome(found)
     return outcome.hit ? outcome : miss
+  }
+
+  /** The payload once it is compressed; `undefined` when its key was written or deleted meanwhile. */
+  async #encoding(key: CacheKey, encoded: Promise<Payload>): Promise<Payload | undefined> {
+    const write = { key, overtaken: false }
+    this.#writes.add(write)
+    try {
+      const payload = await encoded
+      return write.overtaken ? undefined : payload
+    } finally {
+      this.#writes.delete(write)
+    }
+  }
+
+  /** A later write or delete of the key leaves before those that are still being compressed: they come to nothing. */
+  #overtake(key: CacheKey, children: boolean): void {
+    for (const write of this.#writes) {
+      if (write.key.text === key.text || (children && write.key.isWithin(key))) write.overtaken = true
+    }
   }
 
   async #decodeOwn(

@@ -23,20 +23,30 @@ export class RequestScope {
   readonly memory: RequestMemory | undefined
   readonly observations: Observations | undefined
   readonly #origin: (() => RequestOrigin) | undefined
+  readonly #parent: RequestScope | undefined
+  #ended = false
 
-  constructor({ memory, fills, origin }: RequestScopeOptions) {
-    this.memory = memory ? new RequestMemory() : undefined
-    this.observations = fills ? new Observations() : undefined
+  /** Within `parent` it shares what that one knows: a miss there makes a fill of a `set` here. */
+  constructor({ memory, fills, origin }: RequestScopeOptions, parent?: RequestScope) {
+    this.#parent = parent
     this.#origin = origin
+    this.memory = parent?.isOpen ? parent.memory : memory ? new RequestMemory() : undefined
+    this.observations = parent?.observations ?? (fills ? new Observations() : undefined)
+  }
+
+  get isOpen(): boolean {
+    return !this.#ended
   }
 
   origin(): RequestOrigin {
-    return this.#origin?.() ?? {}
+    return this.#origin?.() ?? this.#parent?.origin() ?? {}
   }
 
   /** The response has ended: reads fall through from now on, fills stay fills. */
   end(): void {
-    this.memory?.end()
+    this.#ended = true
+    if (this.memory !== this.#parent?.memory) this.memory?.end()
+    if (this.observations !== this.#parent?.observations) this.observations?.end()
   }
 }
 

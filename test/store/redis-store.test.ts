@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis'
+import { Redis, type RedisOptions } from 'ioredis'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { ConfigurationError } from '../../src/errors.js'
 import { CacheKey, type KeyInput } from '../../src/key/cache-key.js'
@@ -6,6 +6,7 @@ import { judge } from '../../src/store/judge.js'
 import { RedisStore, type RedisStoreOptions } from '../../src/store/redis/redis-store.js'
 import type { NewEntry } from '../../src/store/store.js'
 import { describeStoreConformance } from '../conformance/store-conformance.js'
+import { startProxy } from '../helpers/proxy.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
 
 let server: RedisServer
@@ -326,18 +327,105 @@ describe('A server in trouble', () => {
     }
   })
 
-  it('that refuses writes is reported with what it said', async () => {
-    const own = await startRedis({ args: ['--maxmemory', '1mb', '--maxmemory-policy', 'noeviction'] })
+  it('is not given more bytes than it may hold unanswered', async () => {
+    const own = await startRedis()
+    try {
+      const store = open({ redis: own.url, keyPrefix: 'bytes', timeoutMs: 30 })
+      await vi.waitFor(() => store.check(), { interval: 20 })
+      own.freeze()
+      let last: unknown
+      for (let part = 0; part < 30; part++) {
+        last = await store.write(key(['big', part]), entry('x'.repeat(2_000_000))).catch((error: unknown) => error)
+      }
+      expect(String(last)).toMatch(/commands \(\d+ bytes\) are unanswered/)
+    } finally {
+      own.thaw()
+      await own.stop()
+    }
+  })
+
+  it('that refuses writes is reported with what it said, and still deletes', async () => {
+    const own = await startRedis({ args: ['--maxmemory', '2mb', '--maxmemory-policy', 'noeviction'] })
     try {
       const store = open({ redis: own.url, keyPrefix: 'full' })
+      for (const path of ['one', 'tree::child', 'rest']) await store.write(key(path), entry())
       const full = async () => {
-        for (let part = 0; part < 100; part++)
-          await store.write(key(['big', part]), entry('x'.repeat(100_000)))
+        for (let part = 0; part < 100; part++) await store.write(key(['big', part]), entry('x'.repeat(100_000)))
       }
       await expect(full()).rejects.toThrow(/OOM/)
+      expect(await store.remove(key('one'), { children: false, origin: ORIGIN })).toBe(true)
+      expect(await store.remove(key('tree'), { children: true, origin: ORIGIN })).toBe(true)
+      expect(await Promise.all(['one', 'tree::child', 'rest'].map((path) => isLive(store, path)))).toEqual([false, false, true])
+      await store.clear(ORIGIN)
+      expect(await isLive(store, 'rest')).toBe(false)
     } finally {
       await own.stop()
     }
+  })
+
+  it('that has become a replica is connected to anew, in case its name leads elsewhere by now', async () => {
+    const [own, master] = [await startRedis(), await startRedis()]
+    const proxy = await startProxy(own.port)
+    try {
+      const store = open({ redis: proxy.url, keyPrefix: 'demoted' })
+      await store.write(key('a'), entry())
+      const client = new Redis(own.url)
+      await client.replicaof('127.0.0.1', master.port)
+      client.disconnect()
+      proxy.leadTo(master.port)
+      await expect(store.write(key('a'), entry())).rejects.toThrow(/READONLY/)
+      await vi.waitFor(async () => expect(await store.write(key('a'), entry())).toMatchObject({ written: true }), {
+        timeout: 5_000,
+        interval: 50,
+      })
+    } finally {
+      await proxy.stop()
+      await Promise.all([own.stop(), master.stop()])
+    }
+  })
+
+  it('behind a connection that has gone silent is connected to anew', async () => {
+    const proxy = await startProxy(server.port)
+    try {
+      const store = open({ redis: proxy.url, timeoutMs: 250 })
+      await vi.waitFor(() => store.check(), { interval: 20 })
+      proxy.silence()
+      await vi.waitFor(() => store.check(), { timeout: 15_000, interval: 100 })
+    } finally {
+      await proxy.stop()
+    }
+  })
+})
+
+describe('A process that is busy itself', () => {
+  it('does not lose a delete over it', async () => {
+    const store = open({ timeoutMs: 250 })
+    await vi.waitFor(() => store.write(key('a'), entry()), { interval: 20 })
+    const removing = store.remove(key('a'), { children: false, origin: ORIGIN })
+    const until = performance.now() + 400
+    while (performance.now() < until);
+    expect(await removing).toBe(true)
+  })
+
+  it('can write and delete ten thousand keys at once, also when the server knows no script yet', async () => {
+    await admin.script('FLUSH')
+    const store = open({ timeoutMs: 1_000 })
+    const many = Array.from({ length: 10_000 }, (_, index) => key(['many', index]))
+    const written = await Promise.all(many.map((one) => store.write(one, entry())))
+    expect(written.every((result) => result.written)).toBe(true)
+    await admin.script('FLUSH')
+    const removed = await Promise.all(many.map((one) => store.remove(one, { children: false, origin: ORIGIN })))
+    expect(removed.every(Boolean)).toBe(true)
+  })
+
+  it('sends what waits before it closes', async () => {
+    const keyPrefix = `closing:${++prefixes}`
+    const [store, witness] = [open({ keyPrefix }), open({ keyPrefix })]
+    await store.write(key('a'), entry())
+    const removing = store.remove(key('a'), { children: false, origin: ORIGIN })
+    await store.close()
+    expect(await removing).toBe(true)
+    expect(await isLive(witness, 'a')).toBe(false)
   })
 })
 
@@ -348,23 +436,39 @@ describe('Clients and targets', () => {
     expect(store.description).toBe(`redis 127.0.0.1:${server.port}/3`)
   })
 
-  it('never closes a client that was handed in, and puts nothing of its own on it', async () => {
-    const client = new Redis(server.url)
+  it('takes the options of a client that was handed in, and leaves the client alone', async () => {
+    const client = new Redis(server.url, { db: 5 })
     const store = open({ redis: client })
     await store.check()
+    expect(store.description).toBe(`redis 127.0.0.1:${server.port}/5`)
     await store.close()
     expect(await client.ping()).toBe('PONG')
     expect(client.listenerCount('error')).toBe(0)
     client.disconnect()
   })
 
-  it('fails in time when a handed-in client was closed', async () => {
-    const client = new Redis(server.url)
-    const store = open({ redis: client })
-    await store.check()
-    client.disconnect()
-    await expect(store.read(key('a'))).rejects.toMatchObject({ code: 'ERR_KEYEDCACHE_NOT_RESPONDING' })
-  })
+  const odd: Record<string, RedisOptions> = {
+    stringNumbers: { stringNumbers: true },
+    enableAutoPipelining: { enableAutoPipelining: true },
+    'an offline queue and resending': { enableOfflineQueue: true, autoResendUnfulfilledCommands: true },
+    'no retries': { retryStrategy: () => null },
+    showFriendlyErrorStack: { showFriendlyErrorStack: true },
+  }
+  for (const [name, options] of Object.entries(odd)) {
+    it(`works alike with a client, or options, that have ${name}`, async () => {
+      const client = new Redis(server.url, options)
+      for (const redis of [client, { ...options, port: server.port, host: '127.0.0.1' }]) {
+        const store = open({ redis })
+        expect(await store.write(key('a::b'), entry())).toMatchObject({ written: true })
+        expect(await isLive(store, 'a::b')).toBe(true)
+        expect(await store.remove(key('a'), { children: true, origin: ORIGIN })).toBe(true)
+        const basis = await store.observe(key('a::b'))
+        expect(await store.write(key('a::b'), entry(), { basis })).toMatchObject({ written: true })
+        expect((await store.list({ scan: 100_000 })).total).toBeTypeOf('number')
+      }
+      client.disconnect()
+    })
+  }
 
   it('never shows the password', () => {
     const store = open({ redis: 'redis://user:secret@127.0.0.1:1/0' })

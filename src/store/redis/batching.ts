@@ -1,18 +1,19 @@
 import { CacheNotRespondingError } from '../../errors.js'
 import { ServerClock } from './clock.js'
-import { asNotResponding, type Command, type Connection } from './connection.js'
+import { type Argument, asNotResponding, type Command, type Connection } from './connection.js'
 import { LATE, type Script } from './scripts.js'
 
 /** So many names at most travel in one `MGET`: the server is never held for long. */
 const MAX_NAMES = 512
 
-/** A script call that waits for the tick to end. */
+/** So many writes at most travel in one go; the next go when these are answered. */
+const MAX_WRITES = 256
+
+/** A script call that waits to be sent. */
 interface Write {
   readonly script: Script
   readonly keys: readonly string[]
-  readonly args: readonly (string | number | Buffer)[]
-  /** A moment of `performance.now()`. */
-  readonly deadline: number
+  readonly args: readonly Argument[]
   readonly resolve: (reply: ScriptReply) => void
   readonly reject: (error: unknown) => void
 }
@@ -53,6 +54,9 @@ class ReadBatch {
  * a command that has not been sent yet, so none is ever answered with what
  * stood before it was asked.
  *
+ * Deadlines begin when a command is sent, so that a process that was busy, or
+ * sends very much, does not take its own delay for the server's.
+ *
  * @see https://redis.io/docs/latest/commands/mget/
  */
 export class Batching {
@@ -61,6 +65,7 @@ export class Batching {
   readonly #timeoutMs: number
   #reads: ReadBatch | undefined
   #writes: Write[] = []
+  readonly #writing = new Set<Promise<void>>()
   #scheduled = false
 
   constructor(connection: Connection, timeoutMs: number) {
@@ -82,28 +87,25 @@ export class Batching {
 
   /**
    * Runs a script; `args` are what follows its deadline. A script that came too
-   * late did nothing: it is sent again while there is time.
+   * late did nothing: once more, with what its reply told of the server's clock.
    */
-  async run(script: Script, keys: readonly string[], args: Write['args']): Promise<ScriptReply> {
-    const deadline = performance.now() + this.#timeoutMs
-    let reply = await this.#enqueue(script, keys, args, deadline)
-    if (reply.status === LATE && performance.now() < deadline) {
-      reply = await this.#enqueue(script, keys, args, deadline)
-    }
+  async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<ScriptReply> {
+    let reply = await this.#enqueue(script, keys, args)
+    if (reply.status === LATE) reply = await this.#enqueue(script, keys, args)
     if (reply.status === LATE)
       throw new CacheNotRespondingError('Redis is not responding: a write came too late.')
     return reply
   }
 
-  async #askTime(deadline: number): Promise<void> {
-    const left = performance.now()
-    const [seconds, microseconds] = (await this.#connection.send(['TIME'], deadline)) as [Buffer, Buffer]
-    this.clock.sample(Number(seconds) * 1000 + Number(microseconds) / 1000, left, performance.now())
+  /** Sends what waits and resolves when it is answered, or has failed. */
+  async flush(): Promise<void> {
+    this.#flush()
+    await Promise.all(this.#writing)
   }
 
-  #enqueue(script: Script, keys: Write['keys'], args: Write['args'], deadline: number): Promise<ScriptReply> {
+  #enqueue(script: Script, keys: Write['keys'], args: Write['args']): Promise<ScriptReply> {
     return new Promise((resolve, reject) => {
-      this.#writes.push({ script, keys, args, deadline, resolve, reject })
+      this.#writes.push({ script, keys, args, resolve, reject })
       this.#schedule()
     })
   }
@@ -117,7 +119,8 @@ export class Batching {
   #flush(): void {
     this.#scheduled = false
     if (this.#writes.length > 0) {
-      void this.#sendWrites(this.#writes)
+      const writing = this.#sendWrites(this.#writes).finally(() => this.#writing.delete(writing))
+      this.#writing.add(writing)
       this.#writes = []
     }
     if (this.#reads) this.#sendReads(this.#reads)
@@ -126,43 +129,62 @@ export class Batching {
 
   #sendReads(batch: ReadBatch): void {
     this.#connection
-      .send(['MGET', ...batch.names], performance.now() + this.#timeoutMs)
+      .send(['MGET', ...batch.names], this.#deadline())
       .then((values) => batch.resolve(values as (Buffer | null)[]), batch.reject)
   }
 
+  /** Sends the writes of one tick, in several goes if they are many. Where one goes unanswered, so would the rest. */
   async #sendWrites(writes: readonly Write[]): Promise<void> {
-    const latest = Math.max(...writes.map((write) => write.deadline))
-    try {
-      // A deadline must be told on the clock of the server that gets it: never on that of the last one.
-      while (!this.#connection.isReady || !this.clock.known) {
-        if (!this.#connection.isReady) await this.#connection.ready(latest)
-        else await this.#askTime(latest)
+    for (let start = 0; start < writes.length; start += MAX_WRITES) {
+      try {
+        await this.#sendGo(writes.slice(start, start + MAX_WRITES))
+      } catch (error) {
+        for (const write of writes.slice(start)) write.reject(error)
+        return
       }
-      const left = performance.now()
-      const replies = await this.#evaluate(writes, 'EVALSHA', latest)
-      const unknown = [...writes.keys()].filter((index) => isUnknownScript(replies[index]))
-      if (unknown.length > 0) {
-        const repeated = await this.#evaluate(
-          unknown.map((index) => writes[index] as Write),
-          'EVAL',
-          latest,
-        )
-        for (const [position, index] of unknown.entries()) replies[index] = repeated[position]
-      }
-      const came = performance.now()
-      for (const [index, write] of writes.entries()) this.#settle(write, replies[index], left, came)
-    } catch (error) {
-      for (const write of writes) write.reject(error)
+    }
+  }
+
+  async #sendGo(go: readonly Write[]): Promise<void> {
+    // A deadline must be told on the clock of the server that gets it: never on that of the last one.
+    const patience = this.#deadline()
+    while (!this.#connection.isReady || !this.clock.known) {
+      if (this.#connection.isReady) await this.#askTime(patience)
+      else await this.#connection.ready(patience)
+    }
+    const left = performance.now()
+    const replies = await this.#evaluate(go)
+    const came = performance.now()
+    const unknown = go.filter((_, index) => isUnknownScript(replies[index]))
+    for (const [index, write] of go.entries()) {
+      if (!isUnknownScript(replies[index])) this.#settle(write, replies[index], left, came)
+    }
+    if (unknown.length === 0) return
+    await this.#load(unknown)
+    const repeatedAt = performance.now()
+    const repeated = await this.#evaluate(unknown)
+    for (const [index, write] of unknown.entries()) {
+      this.#settle(write, repeated[index], repeatedAt, performance.now())
     }
   }
 
   /** One reply or error for each write; throws when the server gave none at all. */
-  #evaluate(writes: readonly Write[], command: 'EVAL' | 'EVALSHA', latest: number): Promise<unknown[]> {
-    const commands = writes.map(({ script, keys, args, deadline }): Command => {
-      const code = command === 'EVAL' ? script.lua : script.sha
-      return [command, code, keys.length, ...keys, Math.floor(this.clock.at(deadline)), ...args]
+  #evaluate(writes: readonly Write[]): Promise<unknown[]> {
+    const deadline = this.#deadline()
+    const latest = Math.floor(this.clock.at(deadline))
+    const commands = writes.map(({ script, keys, args }): Command => {
+      return ['EVALSHA', script.sha, keys.length, ...keys, latest, ...args]
     })
-    return this.#connection.sendAll(commands, latest)
+    return this.#connection.sendAll(commands, deadline)
+  }
+
+  /** The server does not know these scripts: it is new, or has forgotten them. */
+  async #load(writes: readonly Write[]): Promise<void> {
+    const scripts = new Set(writes.map(({ script }) => script.lua))
+    await this.#connection.sendAll(
+      Array.from(scripts, (lua): Command => ['SCRIPT', 'LOAD', lua]),
+      this.#deadline(),
+    )
   }
 
   #settle(write: Write, reply: unknown, left: number, came: number): void {
@@ -175,6 +197,20 @@ export class Batching {
     if (status === LATE) this.clock.forget()
     this.clock.sample(now, left, came)
     write.resolve({ status, rest })
+  }
+
+  async #askTime(deadline: number): Promise<void> {
+    const left = performance.now()
+    const [seconds, microseconds] = (await this.#connection.send(['TIME'], deadline)) as [Buffer, Buffer]
+    this.clock.sample(
+      Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000),
+      left,
+      performance.now(),
+    )
+  }
+
+  #deadline(): number {
+    return performance.now() + this.#timeoutMs
   }
 }
 

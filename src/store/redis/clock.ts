@@ -1,38 +1,41 @@
 /**
- * An estimate of a server's clock, kept beside this process's monotonic one.
+ * A lower bound of a server's clock, kept beside this process's monotonic one.
  * No two machines' clocks are ever compared: what matters is judged on the
- * server's time alone, and this says what that is about now.
+ * server's time alone, and this says how late it is there at least.
  *
- * A sample is off by half its round trip at most, so the quickest of the last
- * seconds counts (as in NTP's clock filter, RFC 5905 §10).
+ * A reply that tells the server's time bounds the difference of the two clocks
+ * from both sides: the server read its clock after the command left and before
+ * the reply came (Cristian's algorithm, 1989). The lower bound is the safe one:
+ * a deadline made with it may come early, never late.
  */
 export class ServerClock {
-  #offset: number | undefined
-  #bestRoundTrip = Number.POSITIVE_INFINITY
+  #difference: number | undefined
   #takenAt = 0
 
   get known(): boolean {
-    return this.#offset !== undefined
+    return this.#difference !== undefined
   }
 
-  /** The server's time at a moment of `performance.now()`, in milliseconds since the epoch. */
+  /** The server's time at a moment of `performance.now()`, at least, in milliseconds since the epoch. */
   at(moment: number): number {
-    return moment + (this.#offset ?? performance.timeOrigin)
+    return moment + (this.#difference ?? performance.timeOrigin)
   }
 
-  /** A reply told the server's time: the command left and the reply came at these local moments. */
+  /** A reply told the server's time in whole milliseconds: the command left and the reply came at these local moments. */
   sample(serverTime: number, left: number, came: number): void {
-    const roundTrip = came - left
-    if (roundTrip > this.#bestRoundTrip && came - this.#takenAt < SAMPLE_LIFE_MS) return
-    this.#offset = serverTime - (left + came) / 2
-    this.#bestRoundTrip = roundTrip
+    const lowest = serverTime - came
+    const highest = serverTime + 1 - left
+    const tighter = this.#difference === undefined || lowest > this.#difference
+    // A clock that was set back, or one that drifts: the old bound holds no longer.
+    const wrong = this.#difference !== undefined && highest < this.#difference
+    if (!tighter && !wrong && came - this.#takenAt < SAMPLE_LIFE_MS) return
+    this.#difference = lowest
     this.#takenAt = came
   }
 
   /** Another server may answer from now on. */
   forget(): void {
-    this.#offset = undefined
-    this.#bestRoundTrip = Number.POSITIVE_INFINITY
+    this.#difference = undefined
   }
 }
 

@@ -1,33 +1,47 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { once } from 'node:events'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import { CacheNotRespondingError, ConfigurationError } from '../../errors.js'
 import { before } from '../deadline.js'
 
-/** What the option `redis` takes: a URL, ioredis options, or a client of one's own. */
+/** What the option `redis` takes: a URL, ioredis options, or a client whose options are taken. */
 export type RedisTarget = string | RedisOptions | Redis
 
-type Argument = string | number | Buffer
+export type Argument = string | number | Buffer
 /** One command: its name and what follows it. */
 export type Command = readonly [name: string, ...args: Argument[]]
 
 /**
- * So many commands may be under way unanswered. More means that the server has
- * stopped answering: piling up behind it would only cost memory.
+ * What may lie on the way to a server that does not answer, after those who
+ * asked have given up: more would only cost memory.
  */
-const MAX_UNANSWERED = 2_000
+const MAX_ABANDONED = { commands: 2_000, bytes: 32 * 1024 * 1024 }
+
+/** A connection on which nothing has been answered for so long is given up for a new one. */
+const SILENT_MS = 5_000
+
+/** Commands that were sent together and have not been answered yet. */
+interface Flight {
+  readonly sentAt: number
+  readonly commands: number
+  readonly bytes: number
+  abandoned: boolean
+}
 
 /**
- * A connection on which everything has a deadline: a moment of
- * `performance.now()` after which the caller is told that it failed. Nothing
+ * A connection of the cache's own, on which everything has a deadline: a moment
+ * of `performance.now()` after which the caller is told that it failed. Nothing
  * waits in an offline queue, and nothing is sent twice.
  */
 export class Connection {
-  readonly client: Redis
-  /** What the client itself puts in front of every key name. */
+  /** What a handed-in client puts in front of every key name. */
   readonly clientPrefix: string
-  readonly #owned: boolean
-  #unanswered = 0
+  readonly #client: Redis
+  readonly #flights = new Set<Flight>()
+  readonly #abandoned = { commands: 0, bytes: 0 }
   #opening: Promise<unknown> | undefined
+  // A socket keeps the async context it was opened in: the first request's would be held for ever.
+  readonly #outside = AsyncLocalStorage.snapshot()
 
   constructor(target: RedisTarget, connectTimeoutMs: number) {
     if (isCluster(target)) {
@@ -35,32 +49,33 @@ export class Connection {
         'A Redis Cluster is not supported yet: give `redis` a single server or a Sentinel.',
       )
     }
-    this.#owned = !isClient(target)
-    this.client = isClient(target) ? target : open(target, connectTimeoutMs)
-    this.clientPrefix = this.client.options.keyPrefix ?? ''
+    this.#client = open(target, connectTimeoutMs)
+    this.clientPrefix = isClient(target)
+      ? (target.options.keyPrefix ?? '')
+      : optionsOf(target).keyPrefix || ''
   }
 
   get description(): string {
-    const { host, port, path, db, sentinels, name } = this.client.options
+    const { host, port, path, db, sentinels, name } = this.#client.options
     if (sentinels?.length) return `redis sentinel ${name ?? ''}/${db ?? 0}`
     return `redis ${path ?? `${host ?? '127.0.0.1'}:${port ?? 6379}`}/${db ?? 0}`
   }
 
   get isReady(): boolean {
-    return this.client.status === 'ready'
+    return this.#client.status === 'ready'
   }
 
   /** Calls back whenever another server, or the same one restarted, may answer from now on. */
   onLost(listener: () => void): void {
-    this.client.on('close', listener)
+    this.#client.on('close', listener)
   }
 
   /** Waits until commands can be sent, together with everyone else who does. */
   async ready(deadline: number): Promise<void> {
-    const { client } = this
+    const client = this.#client
     if (client.status === 'ready') return
     if (client.status === 'end') throw notResponding('its connection was closed')
-    if (client.status === 'wait') client.connect().catch(ignore)
+    if (client.status === 'wait') this.#outside(() => client.connect().catch(ignore))
     // `once` also rejects at the first 'error': a refused connection fails at once.
     this.#opening ??= once(client, 'ready').finally(() => {
       this.#opening = undefined
@@ -71,71 +86,101 @@ export class Connection {
   async send(command: Command, deadline: number): Promise<unknown> {
     if (!this.isReady) await this.ready(deadline)
     const [name, ...args] = command
-    return this.#answered(1, deadline, () => this.client.callBuffer(name, args))
+    return this.#answered([command], deadline, () => this.#client.callBuffer(name, args))
   }
 
   /** Several commands in one go; each has its own reply or error. */
   async sendAll(commands: readonly Command[], deadline: number): Promise<unknown[]> {
     if (!this.isReady) await this.ready(deadline)
-    const replies = await this.#answered(commands.length, deadline, () =>
+    const replies = await this.#answered(commands, deadline, () =>
       commands.length === 1 ? this.#alone(commands[0] as Command) : this.#pipelined(commands),
     )
     if (replies === null) throw notResponding('the commands were dropped')
     return replies.map(([error, reply]) => error ?? reply)
   }
 
+  close(): void {
+    this.#client.disconnect()
+  }
+
   async #alone([name, ...args]: Command): Promise<[Error | null, unknown][]> {
     try {
-      return [[null, await this.client.callBuffer(name, args)]]
+      return [[null, await this.#client.callBuffer(name, args)]]
     } catch (error) {
       return [[error as Error, undefined]]
     }
   }
 
   #pipelined(commands: readonly Command[]): Promise<[Error | null, unknown][] | null> {
-    const pipeline = this.client.pipeline()
+    const pipeline = this.#client.pipeline()
     for (const [name, ...args] of commands) pipeline.callBuffer(name, args)
     return pipeline.exec()
   }
 
-  async close(): Promise<void> {
-    if (this.#owned) this.client.disconnect()
+  /** Follows commands until they are answered, be it long after their caller has given up. */
+  async #answered<T>(commands: readonly Command[], deadline: number, send: () => Promise<T>): Promise<T> {
+    const { commands: count, bytes } = this.#abandoned
+    if (count >= MAX_ABANDONED.commands || bytes >= MAX_ABANDONED.bytes) {
+      throw notResponding(`${count} commands (${bytes} bytes) are unanswered`)
+    }
+    const flight = {
+      sentAt: performance.now(),
+      commands: commands.length,
+      bytes: sizeOf(commands),
+      abandoned: false,
+    }
+    this.#flights.add(flight)
+    const answer = send()
+    answer.then(
+      () => this.#land(flight),
+      () => this.#land(flight),
+    )
+    try {
+      return await before(deadline, answer, 'Redis')
+    } catch (error) {
+      if (this.#flights.has(flight)) this.#abandon(flight)
+      throw asNotResponding(error)
+    }
   }
 
-  async #answered<T>(commands: number, deadline: number, send: () => Promise<T>): Promise<T> {
-    if (this.#unanswered >= MAX_UNANSWERED) throw notResponding(`${this.#unanswered} commands are unanswered`)
-    this.#unanswered += commands
-    const settled = () => {
-      this.#unanswered -= commands
-    }
-    let reply: Promise<T>
-    try {
-      reply = send()
-    } catch (error) {
-      settled()
-      throw error
-    }
-    reply.then(settled, settled)
-    return before(deadline, reply, 'Redis').catch(rethrow)
+  #land(flight: Flight): void {
+    this.#flights.delete(flight)
+    if (!flight.abandoned) return
+    this.#abandoned.commands -= flight.commands
+    this.#abandoned.bytes -= flight.bytes
+  }
+
+  #abandon(flight: Flight): void {
+    flight.abandoned = true
+    this.#abandoned.commands += flight.commands
+    this.#abandoned.bytes += flight.bytes
+    const [oldest] = this.#flights
+    if (oldest && performance.now() - oldest.sentAt > SILENT_MS)
+      this.#outside(() => this.#client.disconnect(true))
   }
 }
 
-function open(target: string | RedisOptions, connectTimeoutMs: number): Redis {
-  const defaults: RedisOptions = {
-    lazyConnect: true,
-    connectTimeout: connectTimeoutMs,
-    connectionName: 'keyedcache',
-    retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 10), 1_000),
-  }
-  // A command must fail rather than wait or be repeated behind its caller's back.
+/**
+ * A client of our own: a shared one would queue, resend and delay behind our
+ * back, as its user has every right to want.
+ */
+function open(target: RedisTarget, connectTimeoutMs: number): Redis {
+  const defaults: RedisOptions = { connectTimeout: connectTimeoutMs, connectionName: 'keyedcache' }
   const required: RedisOptions = {
+    lazyConnect: true,
+    keyPrefix: '',
+    stringNumbers: false,
     enableOfflineQueue: false,
     enableAutoPipelining: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
+    retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 10), 1_000),
+    // The server has become a replica: the name may lead to the new master by now.
+    reconnectOnError: (error) => error.message.startsWith('READONLY'),
   }
-  const client =
-    typeof target === 'string'
+  const client = isClient(target)
+    ? target.duplicate({ ...defaults, ...required })
+    : typeof target === 'string'
       ? new Redis(target, { ...defaults, ...required })
       : new Redis({ ...defaults, ...target, ...required })
   // Without a listener ioredis prints each failure; operations report them with what they were about.
@@ -143,8 +188,20 @@ function open(target: string | RedisOptions, connectTimeoutMs: number): Redis {
   return client
 }
 
+function optionsOf(target: string | RedisOptions): RedisOptions {
+  return typeof target === 'string' ? {} : target
+}
+
+function sizeOf(commands: readonly Command[]): number {
+  let bytes = 0
+  for (const command of commands) {
+    for (const argument of command) bytes += typeof argument === 'number' ? 8 : argument.length
+  }
+  return bytes
+}
+
 function isClient(target: unknown): target is Redis {
-  return target instanceof Redis || (isObject(target) && typeof target.callBuffer === 'function')
+  return target instanceof Redis || (isObject(target) && typeof target.duplicate === 'function')
 }
 
 function isCluster(target: unknown): boolean {

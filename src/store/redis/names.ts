@@ -20,9 +20,6 @@ export function isKeyPrefix(text: string): boolean {
  * another whose prefix begins alike. The braces are a hash tag: in a cluster a
  * path's names share a slot, and paths spread over all nodes.
  *
- * `clientPrefix` is what an ioredis client with a `keyPrefix` puts in front of
- * every name by itself; only tags and patterns must spell it out.
- *
  * @see https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags
  */
 export class Names {
@@ -30,13 +27,10 @@ export class Names {
   readonly #generations: string
   readonly #topGeneration: string
 
-  constructor(
-    readonly keyPrefix: string,
-    readonly clientPrefix = '',
-  ) {
-    this.#entries = `${keyPrefix}:`
-    this.#generations = `${keyPrefix}:gen:{${clientPrefix}${keyPrefix}:`
-    this.#topGeneration = `${keyPrefix}:gen:{${clientPrefix}${keyPrefix}}`
+  constructor(readonly prefix: string) {
+    this.#entries = `${prefix}:`
+    this.#generations = `${prefix}:gen:{${prefix}:`
+    this.#topGeneration = `${prefix}:gen:{${prefix}}`
   }
 
   entry(path: string): string {
@@ -75,20 +69,19 @@ export class Names {
 
   /** A `SCAN` pattern that matches all entries at and below a key, and some other names: ask `keyOf`. */
   pattern(under?: CacheKey): string {
-    const literal = this.clientPrefix + this.#entries + (under?.text ?? '')
+    const literal = this.#entries + (under?.text ?? '')
     return `${literal.replace(/[\\*?[\]^]/g, '\\$&')}*`
   }
 
   /** A name for this prefix as a whole. No entry has it: paths hold no braces. */
   #own(purpose: string): string {
-    return `${this.keyPrefix}:${purpose}:{${this.clientPrefix}${this.keyPrefix}}`
+    return `${this.prefix}:${purpose}:{${this.prefix}}`
   }
 
-  /** The key whose entry has this name (as Redis tells it, client prefix and all), or `undefined`. */
+  /** The key whose entry has this name or `undefined`. */
   keyOf(name: string, under?: CacheKey): CacheKey | undefined {
-    const start = this.clientPrefix + this.#entries
-    if (!name.startsWith(start)) return undefined
-    const text = name.slice(start.length)
+    if (!name.startsWith(this.#entries)) return undefined
+    const text = name.slice(this.#entries.length)
     if (text === '' || text.includes('{')) return undefined
     let key: CacheKey
     try {

@@ -50,7 +50,7 @@ export class RedisStore implements Store {
 
   constructor({ redis, keyPrefix, timeoutMs, connectTimeoutMs }: RedisStoreOptions) {
     this.#connection = new Connection(redis, connectTimeoutMs)
-    this.#names = new Names(keyPrefix, this.#connection.clientPrefix)
+    this.#names = new Names(this.#connection.clientPrefix + keyPrefix)
     this.#batching = new Batching(this.#connection, timeoutMs)
     this.#reclaiming = new Reclaiming(this.#connection, this.#batching, this.#names, timeoutMs)
     this.#timeoutMs = timeoutMs
@@ -68,7 +68,12 @@ export class RedisStore implements Store {
   async observe(key: CacheKey): Promise<Observation & Reading> {
     const { rest } = await this.#batching.run(OBSERVE, this.#place(key), [newId(), MARKER_LIFE_MS])
     const [frame, ...values] = rest as [Buffer, ...Buffer[]]
-    return { frame, standing: frameId(frame), generations: values }
+    // Copies: a view would keep the whole reply alive as long as the request.
+    return {
+      frame,
+      standing: Buffer.from(frameId(frame)),
+      generations: values.map((value) => Buffer.from(value)),
+    }
   }
 
   async write(key: CacheKey, entry: NewEntry, { basis }: WriteOptions = {}): Promise<WriteResult> {
@@ -153,7 +158,8 @@ export class RedisStore implements Store {
 
   async close(): Promise<void> {
     await this.#reclaiming.close()
-    await this.#connection.close()
+    await this.#batching.flush()
+    this.#connection.close()
   }
 
   /** The names that every operation on a key is about: its entry, and the generations above it. */

@@ -40,6 +40,13 @@ local function frame_at(key)
   return frame
 end
 
+-- Invalidates what stands at a key. A full server takes no tombstone; that it is
+-- gone invalidates as well, and only leaves the reason untold.
+local function replace(key, value, life)
+  local done = redis.pcall('SET', key, value, 'PX', life)
+  if type(done) == 'table' and done.err then redis.call('DEL', key) end
+end
+
 local function id_of(frame) return string.sub(frame, 5, 16) end
 
 -- The id of a generation that lives at least ttl from now on, and at most a tenth
@@ -112,6 +119,11 @@ if not frame then
 elseif redis.call('PTTL', KEYS[1]) < life and string.sub(frame, 4, 4) ~= 'V' then
   redis.call('PEXPIRE', KEYS[1], life)
 end
+-- A value that is dead already need not travel.
+for i = 2, #KEYS do
+  local carried = string.sub(frame, 18 + (i - 2) * 12, 17 + (i - 1) * 12)
+  if carried ~= string.sub(reply[i + 2], 1, 12) then frame = string.sub(frame, 1, 17) end
+end
 reply[3] = frame
 return reply
 `)
@@ -139,12 +151,12 @@ if frame and string.sub(frame, 4, 4) == 'V' then
     if not generation or string.sub(generation, 1, 12) ~= carried then was = 0 end
   end
 end
-redis.call('SET', KEYS[1], 'kc\\1T' .. id .. string.char(0) .. ARGV[4], 'PX', life)
+replace(KEYS[1], 'kc\\1T' .. id .. string.char(0) .. ARGV[4], life)
 if children then
   local own = redis.call('GET', KEYS[#KEYS])
   if own then
     if string.sub(own, 13, 13) == '1' then was = 1 end
-    redis.call('SET', KEYS[#KEYS], id .. '0' .. ARGV[4], 'PX', life)
+    replace(KEYS[#KEYS], id .. '0' .. ARGV[4], life)
   end
 end
 return {${DONE}, now, was}
@@ -157,7 +169,7 @@ return {${DONE}, now, was}
  * Replaces the generation that every entry carries: nothing under the prefix is live any more.
  */
 export const CLEAR = script(`
-redis.call('SET', KEYS[1], id .. '0' .. ARGV[4], 'PX', tonumber(ARGV[3]))
+replace(KEYS[1], id .. '0' .. ARGV[4], tonumber(ARGV[3]))
 return {${DONE}, now}
 `)
 
