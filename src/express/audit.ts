@@ -10,7 +10,7 @@ export function auditOf(req: Request): RequestOrigin {
 }
 
 export function routeOf(req: Request): string {
-  return `${req.method} ${req.baseUrl}${req.path}`
+  return `${req.method} ${req.originalUrl.split('?', 1)[0]}`
 }
 
 function userName(user: unknown): string | undefined {

@@ -43,6 +43,20 @@ describeOnEveryBackend('Within one request', (open) => {
     expect(await cache.get('a')).toBe('new '.repeat(100_000))
   })
 
+  it('a job within it shares its memory', async () => {
+    const cache = open()
+    await cache.set('a', 1)
+    await cache.withRequestMemory(async () => {
+      expect(await cache.get('a')).toBe(1)
+      await cache.withRequestMemory(async (inner) => {
+        await inner.delete('a')
+        await inner.set('b', 2)
+      })
+      expect(await cache.getMany(['a', 'b'])).toEqual([undefined, 2])
+    })
+    expect(cache.stats().totals).toMatchObject({ requestHits: 1 })
+  })
+
   it('own deletes are seen at once, with children', async () => {
     const cache = open()
     await cache.setMany([
@@ -207,6 +221,66 @@ describeOnEveryBackend('A set after a miss', (open) => {
     })
   })
 
+  it('is refused in a job within the request that missed, and in one that goes on after it', async () => {
+    const [cache, other] = [open(), open()]
+    await cache.withRequestMemory(async () => {
+      await cache.get('p::1')
+      await other.delete('p::1')
+      await cache.withRequestMemory(async (inner) => {
+        expect(await inner.set('p::1', 'stale')).toBe(false)
+      })
+    })
+    let later: Promise<boolean> = Promise.resolve(true)
+    await cache.withRequestMemory(async (outer) => {
+      await outer.get('p::2')
+      later = new Promise<void>((resolve) => setTimeout(resolve, 20)).then(() =>
+        outer.withRequestMemory(async (inner) => {
+          await other.delete('p::2')
+          return inner.set('p::2', 'stale')
+        }),
+      )
+    })
+    expect(await later).toBe(false)
+    expect(await other.getMany(['p::1', 'p::2'])).toEqual([undefined, undefined])
+  })
+
+  it('in a timer that was born in a request fills again and again', async () => {
+    const cache = open()
+    const rounds: boolean[] = []
+    let timer: Promise<void> = Promise.resolve()
+    await cache.withRequestMemory(async () => {
+      timer = (async () => {
+        for (let round = 0; round < 4; round++) {
+          await new Promise((resolve) => setTimeout(resolve, 5))
+          if ((await cache.get('rates')) === undefined) rounds.push(await cache.set('rates', round))
+          await cache.delete('rates')
+        }
+      })()
+      await cache.get('rates')
+      await cache.set('rates', 'first')
+    })
+    await timer
+    expect(rounds.length).toBeGreaterThan(1)
+    expect(rounds.slice(1).every(Boolean)).toBe(true)
+  })
+
+  it('in a timer that was born in a request is refused all the same when it is overtaken', async () => {
+    const [cache, other] = [open(), open()]
+    let timer: Promise<boolean> = Promise.resolve(true)
+    await cache.withRequestMemory(async () => {
+      timer = (async () => {
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        await cache.get('rates')
+        await cache.set('rates', 1)
+        await cache.delete('rates')
+        await cache.get('rates')
+        await other.delete('rates')
+        return cache.set('rates', 'stale')
+      })()
+    })
+    expect(await timer).toBe(false)
+  })
+
   it('sees a value that came between the miss and its observation', async () => {
     const [cache, other] = [open(), open()]
     await other.set('p::1', 'there')
@@ -349,3 +423,28 @@ function gated(options: CacheOptions = {}) {
   const cache = createCache({ store, logger: { warn: () => {} }, timeouts: { store: '5s' }, ...options })
   return { cache, gate, failing, store: inner }
 }
+
+describeOnEveryBackend('Writes and deletes of one process', (open) => {
+  const large = 'large '.repeat(100_000)
+
+  it('take effect in the order of their calls, however long a value takes to be compressed', async () => {
+    const cache = open({ compressAbove: 1_000 })
+    const orders: [string, () => Promise<unknown>[], unknown][] = [
+      ['small, then delete', () => [cache.set('k', 'small'), cache.delete('k')], undefined],
+      ['large, then delete', () => [cache.set('k', large), cache.delete('k')], undefined],
+      [
+        'large, then delete of the parent',
+        () => [cache.set('k::c', large), cache.delete('k', { children: true })],
+        undefined,
+      ],
+      ['large, then clear', () => [cache.set('k', large), cache.clear()], undefined],
+      ['large, then small', () => [cache.set('k', large), cache.set('k', 'small')], 'small'],
+      ['small, then large', () => [cache.set('k', 'small'), cache.set('k', large)], large],
+      ['delete, then large', () => [cache.delete('k'), cache.set('k', large)], large],
+    ]
+    for (const [name, calls, last] of orders) {
+      await Promise.all(calls())
+      expect(await cache.get(name.includes('parent') ? 'k::c' : 'k'), name).toBe(last)
+    }
+  })
+})

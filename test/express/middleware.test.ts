@@ -7,6 +7,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createCache, type KeyedCache } from '../../src/cache.js'
 import { ConfigurationError } from '../../src/errors.js'
 import { keyedCache } from '../../src/express/middleware.js'
+import { MemoryStore } from '../../src/store/memory-store.js'
 import { serve, type TestServer } from '../helpers/http.js'
 
 const servers: TestServer[] = []
@@ -97,16 +98,70 @@ describe('app.use(keyedCache())', () => {
   })
 
   it('deletes also when the audit hook fails', async () => {
-    const cache = createCache({ store: 'memory' })
-    await cache.set('a', 1)
+    const store = new MemoryStore()
+    const cache = createCache({ store })
     const app = express()
-    const audit = () => {
-      throw new Error('no user database')
+    const hooks: Record<string, () => unknown> = {
+      throwing: () => {
+        throw new Error('no user database')
+      },
+      numeric: () => ({ user: 5 }),
+      nested: () => ({ user: { name: 'x' }, route: ['a'] }),
+      empty: () => null,
     }
-    app.use(keyedCache(cache, { dashboard: false, audit }))
-    app.post('/', async (req, res) => void res.json(await req.cache.delete('a')))
-    expect((await (await start(app)).ask('/', { method: 'POST' })).body).toBe('true')
-    expect((await cache.inspect('a')).provenance?.user).toMatch(/audit failed with Error: no user database/)
+    for (const [name, audit] of Object.entries(hooks)) {
+      app.use(`/${name}`, keyedCache(createCache({ store }), { dashboard: false, audit: audit as never }))
+      app.post(`/${name}`, async (req, res) => void res.json(await req.cache.delete('a')))
+    }
+    app.use('/lazy', (req, _res, next) => {
+      const user = Object.defineProperty({}, 'username', {
+        get() {
+          throw new Error('lazy')
+        },
+      })
+      next(void Object.assign(req, { user }))
+    })
+    app.use('/lazy', keyedCache(createCache({ store }), { dashboard: false }))
+    app.post('/lazy', async (req, res) => void res.json(await req.cache.delete('a')))
+    const server = await start(app)
+    for (const name of [...Object.keys(hooks), 'lazy']) {
+      await cache.set('a', 1)
+      expect((await server.ask(`/${name}`, { method: 'POST' })).body, name).toBe('true')
+      const { provenance } = await cache.inspect('a')
+      if (name === 'throwing') expect(provenance?.user).toMatch(/audit failed with Error: no user database/)
+      if (name === 'numeric') expect(provenance?.user).toBe('5')
+      if (name === 'lazy')
+        expect(provenance).toMatchObject({ route: 'POST /lazy', user: expect.stringMatching(/lazy/) })
+    }
+  })
+})
+
+describe('Mounted twice', () => {
+  it('it is one scope: what was missed before the second is a fill after it', async () => {
+    const { app, cache } = await shop()
+    app.use(async (req, _res, next) => {
+      await req.cache.get('a')
+      await req.cache.get('p')
+      await cache.bindTo(cache.openScope({ fills: false })).delete('p')
+      next()
+    })
+    app.use(keyedCache(cache, { dashboard: false }))
+    app.get('/', async (req, res) => {
+      await req.cache.get('a')
+      res.json([await req.cache.set('p', 'stale'), cache.stats().totals.requestHits])
+    })
+    expect((await (await start(app)).ask('/')).body).toBe('[false,1]')
+  })
+
+  it('with another cache it gives that one, each with its own scope', async () => {
+    const { app } = await shop()
+    const second = createCache({ store: 'memory' })
+    app.use('/second', keyedCache(second, { dashboard: false }))
+    app.get('/second', async (req, res) => void res.json(await req.cache.has('a')))
+    app.get('/', async (req, res) => void res.json(await req.cache.has('a')))
+    const server = await start(app)
+    expect((await server.ask('/second')).body).toBe('false')
+    expect((await server.ask('/')).body).toBe('true')
   })
 })
 

@@ -239,6 +239,25 @@ describe('A command that comes late', () => {
     }
   })
 
+  it('does nothing on a way that is slow in one direction only', async () => {
+    const proxy = await startProxy(server.port)
+    try {
+      const keyPrefix = `slow:${++prefixes}`
+      const [store, witness] = [open({ redis: proxy.url, keyPrefix, timeoutMs: 250 }), open({ keyPrefix })]
+      proxy.delayRequests(100)
+      await vi.waitFor(() => store.write(key('warm'), entry()), { timeout: 5_000, interval: 20 })
+      proxy.delayRequests(320)
+      await expect(store.write(key('a'), entry())).rejects.toThrow(/not responding/)
+      expect((await witness.peek(key('a'))).frame).toBeNull()
+      proxy.delayRequests(0)
+      // What was still on the way arrives now, before the answer to this.
+      await vi.waitFor(() => store.check(), { timeout: 5_000, interval: 20 })
+      expect((await witness.peek(key('a'))).frame).toBeNull()
+    } finally {
+      await proxy.stop()
+    }
+  })
+
   it('is judged on the server’s clock, however wrong ours is', async () => {
     const store = open()
     const skewed = vi.spyOn(Date, 'now').mockReturnValue(0)
@@ -335,7 +354,9 @@ describe('A server in trouble', () => {
       own.freeze()
       let last: unknown
       for (let part = 0; part < 30; part++) {
-        last = await store.write(key(['big', part]), entry('x'.repeat(2_000_000))).catch((error: unknown) => error)
+        last = await store
+          .write(key(['big', part]), entry('x'.repeat(2_000_000)))
+          .catch((error: unknown) => error)
       }
       expect(String(last)).toMatch(/commands \(\d+ bytes\) are unanswered/)
     } finally {
@@ -350,12 +371,17 @@ describe('A server in trouble', () => {
       const store = open({ redis: own.url, keyPrefix: 'full' })
       for (const path of ['one', 'tree::child', 'rest']) await store.write(key(path), entry())
       const full = async () => {
-        for (let part = 0; part < 100; part++) await store.write(key(['big', part]), entry('x'.repeat(100_000)))
+        for (let part = 0; part < 100; part++)
+          await store.write(key(['big', part]), entry('x'.repeat(100_000)))
       }
       await expect(full()).rejects.toThrow(/OOM/)
       expect(await store.remove(key('one'), { children: false, origin: ORIGIN })).toBe(true)
       expect(await store.remove(key('tree'), { children: true, origin: ORIGIN })).toBe(true)
-      expect(await Promise.all(['one', 'tree::child', 'rest'].map((path) => isLive(store, path)))).toEqual([false, false, true])
+      expect(await Promise.all(['one', 'tree::child', 'rest'].map((path) => isLive(store, path)))).toEqual([
+        false,
+        false,
+        true,
+      ])
       await store.clear(ORIGIN)
       expect(await isLive(store, 'rest')).toBe(false)
     } finally {
@@ -374,10 +400,13 @@ describe('A server in trouble', () => {
       client.disconnect()
       proxy.leadTo(master.port)
       await expect(store.write(key('a'), entry())).rejects.toThrow(/READONLY/)
-      await vi.waitFor(async () => expect(await store.write(key('a'), entry())).toMatchObject({ written: true }), {
-        timeout: 5_000,
-        interval: 50,
-      })
+      await vi.waitFor(
+        async () => expect(await store.write(key('a'), entry())).toMatchObject({ written: true }),
+        {
+          timeout: 5_000,
+          interval: 50,
+        },
+      )
     } finally {
       await proxy.stop()
       await Promise.all([own.stop(), master.stop()])
@@ -414,7 +443,9 @@ describe('A process that is busy itself', () => {
     const written = await Promise.all(many.map((one) => store.write(one, entry())))
     expect(written.every((result) => result.written)).toBe(true)
     await admin.script('FLUSH')
-    const removed = await Promise.all(many.map((one) => store.remove(one, { children: false, origin: ORIGIN })))
+    const removed = await Promise.all(
+      many.map((one) => store.remove(one, { children: false, origin: ORIGIN })),
+    )
     expect(removed.every(Boolean)).toBe(true)
   })
 
