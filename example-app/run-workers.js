@@ -54,7 +54,8 @@ export function runWorkers(count) {
     stopping = true
     const workers = Object.values(cluster.workers)
     const gone = workers.map((worker) => new Promise((resolve) => worker.once('exit', resolve)))
-    for (const worker of workers) if (worker.isConnected()) worker.send('stop')
+    // With a callback, a worker that has just ended by itself is no error.
+    for (const worker of workers) if (worker.isConnected()) worker.send('stop', () => {})
     setTimeout(killAll, STOP_WITHIN_MS)
     await Promise.all(gone)
     process.exit(exitCode)
