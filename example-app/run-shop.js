@@ -1,5 +1,6 @@
 import cluster from 'node:cluster'
 import { createServer } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createApp } from './app.js'
 import { openDatabase } from './database.js'
 import { gracefulClose } from './graceful-close.js'
@@ -9,7 +10,7 @@ import { announce, HOST, PORT } from './welcome.js'
 const PATIENCE_MS = 10_000
 
 /** Serves the shop from this process until it is told to stop. */
-export function runShop() {
+export async function runShop() {
   const db = openDatabase()
   const { app, caching } = createApp(db)
   const server = createServer(app)
@@ -27,13 +28,25 @@ export function runShop() {
   // A browser stays with one worker as long as its connection lives. With a new connection for each request it
   // meets them all, which is what several workers are for in an example; a real shop leaves this out.
   if (cluster.isWorker) server.maxRequestsPerSocket = 1
+  stopWhenTold(() => stop({ server, closeServer, caching, db }))
+  await warmUp(caching.cache)
   server.listen(PORT, HOST, () => {
     const store = caching.cache.storeDescription
     if (cluster.isWorker) process.send({ store })
     else announce({ store, workers: 1 })
   })
+}
 
-  stopWhenTold(() => stop({ server, closeServer, caching, db }))
+/** Connects to the store before the first visitor comes. Without it the shop is slower, but not closed. */
+async function warmUp(cache) {
+  for (let attempt = 1; attempt <= 10; attempt++) {
+    try {
+      return await cache.check()
+    } catch {
+      await sleep(100)
+    }
+  }
+  console.warn(`The cache store (${cache.storeDescription}) does not answer. The shop opens without it.`)
 }
 
 async function stop({ server, closeServer, caching, db }) {

@@ -4,12 +4,12 @@ import { parseArgs } from 'node:util'
 // `node example-app/server.js [--workers N]`: one process, or a primary and N worker processes that share the port.
 if (cluster.isWorker) {
   const { runShop } = await import('./run-shop.js')
-  runShop()
+  await runShop()
 } else {
   const workers = workersWanted()
   if (workers === 1) {
     const { runShop } = await import('./run-shop.js')
-    runShop()
+    await runShop()
   } else {
     const { runWorkers } = await import('./run-workers.js')
     runWorkers(workers)

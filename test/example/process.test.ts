@@ -149,6 +149,12 @@ test.each(['0', 'four', '1.5'])('--workers %s is refused', async (workers) => {
   expect(shop.output()).toContain(`--workers takes a whole number from 1 to 64, not ${workers}.`)
 })
 
+test('a shop whose Redis is not there says so and opens', async () => {
+  const shop = await shopWith({ redis: `redis://127.0.0.1:${await freePort()}` })
+  expect(shop.output()).toMatch(/The cache store \(.+\) does not answer\. The shop opens without it\./)
+  expect((await fetch(`${shop.url}/products/1`)).status).toBe(200)
+})
+
 test('two shops that start on one new database fill it once', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'keyedcache-shop-'))
   cleanUps.push(async () => rmSync(directory, { recursive: true }))
