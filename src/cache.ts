@@ -74,7 +74,9 @@ export class KeyedCache {
   async get<T = unknown>(key: KeyInput): Promise<T | undefined>
   async get<T, D = T>(key: KeyInput, options: { readonly default: D }): Promise<T | D>
   async get(key: KeyInput, options?: { readonly default?: unknown }): Promise<unknown> {
-    const outcome = await this.read(CacheKey.from(key))
+    const asked = CacheKey.from(key)
+    const scope = this.scope
+    const outcome = this.held(asked, scope) ?? (await this.read(asked, scope))
     return outcome.hit ? outcome.value : options?.default
   }
 
@@ -85,7 +87,7 @@ export class KeyedCache {
    */
   async getOrThrow<T = unknown>(key: KeyInput): Promise<T> {
     const asked = CacheKey.from(key)
-    const outcome = await this.read(asked)
+    const outcome = await this.read(asked, this.scope)
     if (!outcome.hit) throw new NotCachedError(asked.text)
     return outcome.value as T
   }
@@ -170,7 +172,8 @@ export class KeyedCache {
   async getMany<T, D = T>(keys: Iterable<KeyInput>, options: { readonly default: D }): Promise<(T | D)[]>
   async getMany(keys: Iterable<KeyInput>, options?: { readonly default?: unknown }): Promise<unknown[]> {
     const asked = Array.from(keys, (key) => CacheKey.from(key))
-    const outcomes = await Promise.all(asked.map((key) => this.read(key)))
+    const scope = this.scope
+    const outcomes = await Promise.all(asked.map((key) => this.held(key, scope) ?? this.read(key, scope)))
     return outcomes.map((outcome) => (outcome.hit ? outcome.value : options?.default))
   }
 
@@ -309,25 +312,33 @@ export class KeyedCache {
     return this.boundScope ?? this.core.scopes.current()
   }
 
-  private async read(key: CacheKey): Promise<ReadOutcome> {
-    const { chain, counters, enabled } = this.core
-    const scope = this.scope
-    if (!enabled) {
-      scope?.observations?.unprovable(key.text, performance.now())
-      counters.miss(key.family, 'disabled')
-      return { hit: false, reason: 'disabled' }
-    }
-    const left = performance.now()
-    const outcome = await chain.read(key, scope)
-    if (outcome.hit) counters.hit(key.family, outcome.tier)
-    else counters.miss(key.family, outcome.reason)
-    if (operations.hasSubscribers) {
-      const { tier, reason } = { tier: undefined, reason: undefined, ...outcome }
-      publish('get', key.text, outcome.hit ? 'hit' : 'miss', left, tier, reason)
-    }
+  /** What the request's memory holds, counted; the quick way of every read. */
+  private held(key: CacheKey, scope: RequestScope | undefined): ReadOutcome | undefined {
+    if (scope === undefined || !this.core.enabled) return undefined
+    const outcome = this.core.chain.held(key, scope)
+    if (outcome) this.tell(key, outcome, performance.now())
     return outcome
   }
+
+  private async read(key: CacheKey, scope: RequestScope | undefined): Promise<ReadOutcome> {
+    const left = performance.now()
+    const outcome = this.core.enabled ? await this.core.chain.read(key, scope) : DISABLED
+    if (outcome === DISABLED) scope?.observations?.unprovable(key.text, left)
+    this.tell(key, outcome, left)
+    return outcome
+  }
+
+  private tell(key: CacheKey, outcome: ReadOutcome, left: number): void {
+    const { counters } = this.core
+    if (outcome.hit) counters.hit(key.family, outcome.tier)
+    else counters.miss(key.family, outcome.reason)
+    if (!operations.hasSubscribers) return
+    if (outcome.hit) publish('get', key.text, 'hit', left, outcome.tier)
+    else publish('get', key.text, 'miss', left, undefined, outcome.reason)
+  }
 }
+
+const DISABLED: ReadOutcome = { hit: false, reason: 'disabled' }
 
 /**
  * Makes a cache; it connects when it is first used. Without options the

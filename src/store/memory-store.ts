@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import {
   composeFrame,
@@ -14,6 +13,7 @@ import {
 } from '../entry.js'
 import { CacheNotRespondingError } from '../errors.js'
 import { CacheKey } from '../key/cache-key.js'
+import { newId } from './ids.js'
 import { judge } from './judge.js'
 import {
   type ListedEntry,
@@ -210,10 +210,6 @@ function generation(path: string): string {
 
 function generationsAbove(key: CacheKey): string[] {
   return [TOP, ...key.ancestors.map(generation)]
-}
-
-function newId(): Buffer {
-  return randomBytes(ID_BYTES)
 }
 
 /** Milliseconds since the epoch that never run backwards: this store's clock. */

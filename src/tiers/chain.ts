@@ -38,6 +38,12 @@ export class TierChain {
     this.#process = process
   }
 
+  /** What this request's memory holds under a key, without going any further. */
+  held(key: CacheKey, scope: RequestScope | undefined): ReadOutcome | undefined {
+    const slot = scope?.memory?.get(key)
+    return slot && 'value' in slot ? { hit: true, value: slot.value, tier: 'request' } : undefined
+  }
+
   async read(key: CacheKey, scope: RequestScope | undefined): Promise<ReadOutcome> {
     const memory = scope?.memory
     const slot = memory?.get(key)
@@ -48,7 +54,8 @@ export class TierChain {
     const pending = memory?.beginRead(key)
     let outcome: ReadOutcome | undefined
     try {
-      outcome = await this.#outcome(await this.#store.read(key))
+      const found = this.#outcome(await this.#store.read(key))
+      outcome = found instanceof Promise ? await found : found
       if (!outcome.hit) outcome = await this.#observe(key, scope, outcome)
     } catch (error) {
       scope?.observations?.unprovable(key.text, performance.now())
@@ -135,14 +142,12 @@ export class TierChain {
     }
   }
 
-  /** What a frame in the store comes to for a reader. */
-  async #outcome(reading: Reading): Promise<ReadOutcome> {
+  /** What a frame in the store comes to for a reader; a promise only where it must be decompressed. */
+  #outcome(reading: Reading): ReadOutcome | Promise<ReadOutcome> {
     const judgement = judge(reading)
     if (!judgement.live) return { hit: false, reason: judgement.reason, provenance: judgement.provenance }
-    const decoded = await decodeEntry(judgement.frame)
-    return decoded
-      ? { hit: true, value: decoded.value, tier: 'store' }
-      : { hit: false, reason: 'undecodable' }
+    const decoded = decodeEntry(judgement.frame)
+    return decoded instanceof Promise ? decoded.then(toOutcome) : toOutcome(decoded)
   }
 
   /**
@@ -200,16 +205,29 @@ export class TierChain {
   }
 }
 
-/** An entry with its value, or `undefined` for bytes that cannot be read. */
-export async function decodeEntry(
-  frame: Buffer,
-): Promise<{ readonly body: EntryBody; readonly value: unknown } | undefined> {
+interface Decoded {
+  readonly body: EntryBody
+  readonly value: unknown
+}
+
+function toOutcome(decoded: Decoded | undefined): ReadOutcome {
+  return decoded ? { hit: true, value: decoded.value, tier: 'store' } : { hit: false, reason: 'undecodable' }
+}
+
+/** An entry with its value, or `undefined` for bytes that cannot be read; a promise only where it must be decompressed. */
+export function decodeEntry(frame: Buffer): Decoded | undefined | Promise<Decoded | undefined> {
   const body = parseBody(frame)
   if (!body) return undefined
   try {
-    return { body, value: await decodeValue({ bytes: body.payload, format: body.format }) }
+    const value = decodeValue({ bytes: body.payload, format: body.format })
+    return value instanceof Promise
+      ? value.then((inflated) => ({ body, value: inflated }), unreadable)
+      : { body, value }
   } catch (error) {
-    if (error instanceof DecodeError) return undefined
-    throw error
+    return unreadable(error)
   }
+}
+
+function unreadable(error: unknown): undefined {
+  if (!(error instanceof DecodeError)) throw error
 }

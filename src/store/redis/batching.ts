@@ -24,19 +24,18 @@ export interface ScriptReply {
   readonly rest: readonly unknown[]
 }
 
+/** A read that waits for its answer. */
+interface Read {
+  /** Where its names stand in the batch. */
+  readonly positions: readonly number[]
+  readonly resolve: (values: (Buffer | null)[]) => void
+  readonly reject: (error: unknown) => void
+}
+
 class ReadBatch {
   readonly names: string[] = []
+  readonly reads: Read[] = []
   readonly #positions = new Map<string, number>()
-  readonly values: Promise<(Buffer | null)[]>
-  resolve!: (values: (Buffer | null)[]) => void
-  reject!: (error: unknown) => void
-
-  constructor() {
-    this.values = new Promise((resolve, reject) => {
-      this.resolve = resolve
-      this.reject = reject
-    })
-  }
 
   add(name: string): number {
     let position = this.#positions.get(name)
@@ -45,6 +44,16 @@ class ReadBatch {
       this.#positions.set(name, position)
     }
     return position
+  }
+
+  answer(values: readonly (Buffer | null)[]): void {
+    for (const { positions, resolve } of this.reads) {
+      resolve(positions.map((position) => values[position] ?? null))
+    }
+  }
+
+  fail(error: unknown): void {
+    for (const { reject } of this.reads) reject(error)
   }
 }
 
@@ -74,15 +83,16 @@ export class Batching {
     connection.onLost(() => this.clock.forget())
   }
 
-  /** The values under these names, as they stand at one moment after this call. */
-  async read(names: readonly string[]): Promise<(Buffer | null)[]> {
+  /** The values under these names, as they stand at one moment after this call, in the shape wanted. */
+  read<T>(names: readonly string[], shape: (values: (Buffer | null)[]) => T): Promise<T> {
     if (this.#reads && this.#reads.names.length + names.length > MAX_NAMES) this.#flush()
     this.#reads ??= new ReadBatch()
     const batch = this.#reads
     const positions = names.map((name) => batch.add(name))
     this.#schedule()
-    const values = await batch.values
-    return positions.map((position) => values[position] ?? null)
+    return new Promise((resolve, reject) => {
+      batch.reads.push({ positions, resolve: (values) => resolve(shape(values)), reject })
+    })
   }
 
   /**
@@ -128,9 +138,10 @@ export class Batching {
   }
 
   #sendReads(batch: ReadBatch): void {
-    this.#connection
-      .send(['MGET', ...batch.names], this.#deadline())
-      .then((values) => batch.resolve(values as (Buffer | null)[]), batch.reject)
+    this.#connection.send(['MGET', ...batch.names], this.#deadline()).then(
+      (values) => batch.answer(values as (Buffer | null)[]),
+      (error: unknown) => batch.fail(error),
+    )
   }
 
   /** Sends the writes of one tick, in several goes if they are many. Where one goes unanswered, so would the rest. */

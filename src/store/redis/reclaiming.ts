@@ -7,7 +7,7 @@ import type { Command, Connection } from './connection.js'
 import type { Names } from './names.js'
 import { RECLAIM } from './scripts.js'
 
-/** A page of names and the pause after it: at most some ten thousand names a second. */
+/** A page of names and the pause after it: at most ten thousand names a second, about half of that where all are ours. */
 const PAGE = 500
 const PAUSE_MS = 50
 /** Deletes come in bursts; one pass serves them all. */
@@ -109,7 +109,7 @@ export class Reclaiming {
     const heads = await this.#connection.sendAll(keys.map(head), performance.now() + this.#timeoutMs)
     // Only now the generations: read before, they could be older than the entry and condemn a live one.
     const generations = await Promise.all(
-      keys.map((key) => this.#batching.read(this.#names.generationsAbove(key))),
+      keys.map((key) => this.#batching.read(this.#names.generationsAbove(key), (values) => values)),
     )
     const dead = keys.flatMap((key, index) => {
       const frame = heads[index]

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import {
   encodeBody,
   encodeProvenance,
@@ -9,6 +8,7 @@ import {
 } from '../../entry.js'
 import { CacheNotRespondingError } from '../../errors.js'
 import type { CacheKey } from '../../key/cache-key.js'
+import { newId } from '../ids.js'
 import { judge } from '../judge.js'
 import type {
   ListedEntry,
@@ -60,9 +60,8 @@ export class RedisStore implements Store {
     return this.#connection.description
   }
 
-  async read(key: CacheKey): Promise<Reading> {
-    const [frame = null, ...generations] = await this.#batching.read(this.#place(key))
-    return { frame, generations }
+  read(key: CacheKey): Promise<Reading> {
+    return this.#batching.read(this.#place(key), toReading)
   }
 
   async observe(key: CacheKey): Promise<Observation & Reading> {
@@ -184,7 +183,7 @@ export class RedisStore implements Store {
       }),
     )
     const generations = await Promise.all(
-      keys.map((key) => this.#batching.read(this.#names.generationsAbove(key))),
+      keys.map((key) => this.#batching.read(this.#names.generationsAbove(key), asTheyAre)),
     )
     return keys.flatMap((key, index) => {
       const [head, ttlMs, bytes] = replies.slice(index * 3, index * 3 + 3) as [Buffer, number, number]
@@ -208,10 +207,13 @@ export class RedisStore implements Store {
   }
 }
 
+function toReading([frame = null, ...generations]: (Buffer | null)[]): Reading {
+  return { frame, generations }
+}
+
+function asTheyAre<T>(values: T): T {
+  return values
+}
+
 /** Stands for what a listing cannot read: no frame is empty. */
 const FOREIGN = Buffer.alloc(0)
-
-/** 96 random bits: no two are ever the same. */
-function newId(): Buffer {
-  return randomBytes(ID_BYTES)
-}
