@@ -1,15 +1,17 @@
 import type { Duration } from './duration.js'
 import { CacheNotRespondingError, NotCachedError } from './errors.js'
-import { type OperationMessage, operations } from './events.js'
 import { describe, describeUnknown, type Inspection } from './inspection.js'
 import { CacheKey, type KeyInput, type KeyPart } from './key/cache-key.js'
 import { type CacheOptions, type ResolvedOptions, resolveOptions, resolveTtl } from './options.js'
 import { type CacheStats, Counters } from './stats/counters.js'
+import { type DeleteOutcome, Recorder } from './stats/recorder.js'
 import { Failsafe, type Logger } from './store/failsafe.js'
 import type { ListOptions, ListPage, Store } from './store/store.js'
 import { TierChain } from './tiers/chain.js'
 import type { ReadOutcome } from './tiers/outcome.js'
 import { RequestScope, type RequestScopeOptions, RequestScopes } from './tiers/request-scope.js'
+
+export type { DeleteOutcome }
 
 export interface SetOptions {
   /** How long it lives. Default: the cache's `ttl`. */
@@ -23,9 +25,6 @@ export interface DeleteOptions {
   readonly children?: boolean
 }
 
-/** What a delete came to: `absent` when nothing was there, `failed` when it did not surely reach the store. */
-export type DeleteOutcome = 'deleted' | 'absent' | 'failed'
-
 /** How many names one step of `keys()` looks at. */
 const SCAN = 500
 
@@ -36,6 +35,7 @@ interface Core {
   readonly chain: TierChain
   readonly failsafe: Failsafe
   readonly counters: Counters
+  readonly recorder: Recorder
   readonly scopes: RequestScopes
   enabled: boolean
 }
@@ -102,7 +102,7 @@ export class KeyedCache {
     }
     const left = performance.now()
     const found = await this.core.chain.has(asked, scope)
-    publish('has', asked.text, found ? 'hit' : 'miss', left)
+    this.core.recorder.has(asked, found, left)
     return found
   }
 
@@ -115,21 +115,14 @@ export class KeyedCache {
    * @throws InvalidKeyError
    */
   async set(key: KeyInput, value: unknown, { ttl, overwrite = false }: SetOptions = {}): Promise<boolean> {
-    const { chain, counters, options } = this.core
+    const { chain, enabled, options, recorder } = this.core
     const target = CacheKey.from(key)
     const ttlMs = ttl === undefined ? options.ttlMs : resolveTtl(ttl, options.maxTtlMs)
-    if (!this.core.enabled) return false
     const left = performance.now()
-    const outcome = await chain.write(
-      target,
-      value,
-      jittered(ttlMs, options.ttlJitter),
-      this.scope,
-      overwrite,
-    )
-    if (outcome === 'stored') counters.write(target.family)
-    if (outcome === 'refused') counters.refusedFill(target.family)
-    publish('set', target.text, outcome, left)
+    const outcome = enabled
+      ? await chain.write(target, value, jittered(ttlMs, options.ttlJitter), this.scope, overwrite)
+      : 'skipped'
+    recorder.write(target, outcome, left)
     return outcome === 'stored'
   }
 
@@ -148,13 +141,12 @@ export class KeyedCache {
    * @throws InvalidKeyError
    */
   async deleteOutcome(key: KeyInput, { children = false }: DeleteOptions = {}): Promise<DeleteOutcome> {
-    const { chain, counters } = this.core
+    const { chain, recorder } = this.core
     const target = CacheKey.from(key)
     const left = performance.now()
     const was = await chain.remove(target, children, this.scope)
-    counters.delete(target.family, children)
     const outcome = was === undefined ? 'failed' : was ? 'deleted' : 'absent'
-    publish('delete', target.text, outcome, left)
+    recorder.delete(target, children, outcome, left)
     return outcome
   }
 
@@ -162,8 +154,7 @@ export class KeyedCache {
   async clear(): Promise<boolean> {
     const left = performance.now()
     const done = await this.core.chain.clear(this.scope)
-    this.core.counters.clear()
-    publish('clear', '', done ? 'deleted' : 'failed', left)
+    this.core.recorder.clear(done ? 'deleted' : 'failed', left)
     return done
   }
 
@@ -279,6 +270,11 @@ export class KeyedCache {
     return this.core.store.description
   }
 
+  /** Whether other processes see the same entries. */
+  get isShared(): boolean {
+    return this.core.store.shared
+  }
+
   get keyPrefix(): string {
     return this.core.options.keyPrefix
   }
@@ -316,7 +312,7 @@ export class KeyedCache {
   private held(key: CacheKey, scope: RequestScope | undefined): ReadOutcome | undefined {
     if (scope === undefined || !this.core.enabled) return undefined
     const outcome = this.core.chain.held(key, scope)
-    if (outcome) this.tell(key, outcome, performance.now())
+    if (outcome) this.core.recorder.read(key, outcome, performance.now())
     return outcome
   }
 
@@ -324,17 +320,8 @@ export class KeyedCache {
     const left = performance.now()
     const outcome = this.core.enabled ? await this.core.chain.read(key, scope) : DISABLED
     if (outcome === DISABLED) scope?.observations?.unprovable(key.text, left)
-    this.tell(key, outcome, left)
+    this.core.recorder.read(key, outcome, left)
     return outcome
-  }
-
-  private tell(key: CacheKey, outcome: ReadOutcome, left: number): void {
-    const { counters } = this.core
-    if (outcome.hit) counters.hit(key.family, outcome.tier)
-    else counters.miss(key.family, outcome.reason)
-    if (!operations.hasSubscribers) return
-    if (outcome.hit) publish('get', key.text, 'hit', left, outcome.tier)
-    else publish('get', key.text, 'miss', left, undefined, outcome.reason)
   }
 }
 
@@ -358,22 +345,10 @@ export function createCache(given?: CacheOptions): KeyedCache {
     failsafe,
     chain: new TierChain({ store, failsafe, compressAbove, process }),
     counters,
+    recorder: new Recorder(counters),
     scopes: new RequestScopes(),
     enabled: options.enabled,
   })
-}
-
-function publish(
-  operation: OperationMessage['operation'],
-  key: string,
-  outcome: OperationMessage['outcome'],
-  left: number,
-  tier?: OperationMessage['tier'],
-  reason?: string,
-): void {
-  if (!operations.hasSubscribers) return
-  const durationMs = performance.now() - left
-  operations.publish({ operation, key, outcome, tier, reason, durationMs } satisfies OperationMessage)
 }
 
 function jittered(ttlMs: number, share: number): number {

@@ -72,8 +72,8 @@ export function composeFrame(
   return Buffer.concat([frameStart(kind), id, Buffer.of(generations.length), ...generations, body])
 }
 
-/** The first four bytes of every frame of a kind; also handed to the Redis scripts. */
-export function frameStart(kind: FrameKind): Buffer {
+/** The first four bytes of every frame of a kind. The Redis scripts spell them out. */
+function frameStart(kind: FrameKind): Buffer {
   return Buffer.from([MAGIC.charCodeAt(0), MAGIC.charCodeAt(1), VERSION, KIND_BYTE[kind]])
 }
 

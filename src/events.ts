@@ -1,4 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
+import type { Provenance } from './entry.js'
 import type { KeyedCacheError } from './errors.js'
 
 /**
@@ -12,12 +13,19 @@ export interface OperationMessage {
   readonly operation: 'get' | 'has' | 'set' | 'delete' | 'clear'
   /** The key's text; empty for `clear`. */
   readonly key: string
-  /** `hit`, `miss`; `stored`, `refused` (a fill that was fenced), `skipped`; `deleted`, `absent`, `failed`. */
+  /**
+   * Of a read `hit`, `miss`; of a `set` `stored`, `refused` (a fill that was fenced), `skipped` (caching is
+   * off); of a delete `deleted`, `absent` (nothing was there); of both `failed`: not surely done.
+   */
   readonly outcome: 'hit' | 'miss' | 'stored' | 'refused' | 'skipped' | 'deleted' | 'absent' | 'failed'
+  /** Whether a delete took everything below along. */
+  readonly children?: boolean | undefined
   /** Which tier answered a hit. */
   readonly tier?: 'request' | 'store' | undefined
   /** Why it missed. */
   readonly reason?: string | undefined
+  /** Who deleted it, where that is why it missed. */
+  readonly provenance?: Provenance | undefined
   readonly durationMs: number
 }
 

@@ -55,6 +55,8 @@ export async function describe(key: CacheKey, peek: Peek, keyPrefix: string): Pr
     if (entry) return { ...NOTHING, key, generations, ...fresh(entry, peek) }
   }
   const { reason, provenance, depth } = judgement.live ? UNDECODABLE : judgement
+  if (reason === 'absent')
+    return { ...NOTHING, key, generations, state: 'missing', reason, ...absent(key, peek) }
   const why = explain(reason, peek, provenance, depth === undefined ? undefined : key.ancestors[depth - 1])
   return { ...NOTHING, key, generations, state: 'missing', reason, why, provenance }
 }
@@ -81,12 +83,36 @@ function fresh({ body, value }: { body: EntryBody; value: unknown }, peek: Peek)
   } as const
 }
 
-function explain(reason: MissReason, peek: Peek, provenance?: Provenance, ancestor?: string): string {
+/**
+ * Where nothing stands, the last delete above is the likeliest reason: what it
+ * made unreadable has been reclaimed since.
+ */
+function absent(
+  key: CacheKey,
+  peek: Peek,
+): { readonly why: string; readonly provenance: Provenance | undefined } {
+  const deletes = peek.generations.flatMap((bytes, depth) => {
+    const provenance = bytes ? parseGeneration(bytes)?.provenance : undefined
+    return provenance ? [{ provenance, ancestor: key.ancestors[depth - 1] }] : []
+  })
+  const last = deletes.sort((a, b) => b.provenance.at - a.provenance.at)[0]
+  const since = last
+    ? ` since everything${last.ancestor === undefined ? ' was cleared' : ` under ${last.ancestor} was deleted`} ${by(peek.now, last.provenance)}`
+    : ''
+  const isMarker = peek.frame !== null && parseFrame(peek.frame).kind === 'marker'
+  const why = isMarker
+    ? `A request found nothing here and has not set it yet; before that it was never set${since}, or it expired or was evicted.`
+    : `Never set${since}, or expired or evicted: nothing stands here.`
+  return { why, provenance: last?.provenance }
+}
+
+function explain(
+  reason: Exclude<MissReason, 'absent'>,
+  peek: Peek,
+  provenance?: Provenance,
+  ancestor?: string,
+): string {
   switch (reason) {
-    case 'absent':
-      return peek.frame && parseFrame(peek.frame).kind === 'marker'
-        ? 'A request found nothing here and has not set it yet; before that it was never set, or it expired or was evicted.'
-        : 'Never set, or expired or evicted: nothing stands here.'
     case 'deleted':
       return `Deleted ${by(peek.now, provenance)}.`
     case 'ancestor-deleted':

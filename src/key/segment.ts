@@ -3,7 +3,7 @@ import { FINGERPRINT_LENGTH, fingerprint } from './fingerprint.js'
 import { Unfit, unfitValue } from './unfit.js'
 
 /** The most UTF-8 bytes a segment has: room for any id, e-mail or ordinary path. A longer part is shortened. */
-export const MAX_SEGMENT_BYTES = 120
+const MAX_SEGMENT_BYTES = 120
 
 // No string part brings a bare "%" into a segment, so these two signs are nothing but what they say.
 const SPECIAL = '%.'

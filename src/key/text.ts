@@ -7,7 +7,7 @@ import { show } from './show.js'
 export const SEPARATOR = '::'
 
 /** The most segments a key has. A read fetches a generation for each of them, so there is an end to it. */
-export const MAX_SEGMENTS = 32
+const MAX_SEGMENTS = 32
 
 // A path this short cannot have a segment too many (the shortest of 33 is longer) or one too long.
 const SHORT_PATH = MAX_SEGMENTS + (MAX_SEGMENTS - 1) * SEPARATOR.length

@@ -78,10 +78,12 @@ export class MemoryStore implements Store {
       this.#keepGeneration(name, id, MARKER_LIFE_MS, false),
     )
     let frame = this.#held.get(key.text)
-    if (!frame) {
+    const isValue = frame !== undefined && parseFrame(frame).kind === 'value'
+    // A value that is dead is so for ever: a marker takes its place.
+    if (!frame || (isValue && !judge({ frame, generations }).live)) {
       frame = composeFrame('marker', id, [])
       this.#hold(key.text, frame, MARKER_LIFE_MS)
-    } else if (parseFrame(frame).kind !== 'value' && this.#held.getRemainingTTL(key.text) < MARKER_LIFE_MS) {
+    } else if (!isValue && this.#held.getRemainingTTL(key.text) < MARKER_LIFE_MS) {
       this.#hold(key.text, frame, MARKER_LIFE_MS)
     }
     return { frame, standing: frameId(frame), generations }

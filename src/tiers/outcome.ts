@@ -19,6 +19,7 @@ export type ReadOutcome =
 
 /**
  * What a `set` came to: `refused` is a fill whose key was invalidated since its
- * miss, `failed` one that did not surely reach the store.
+ * miss, `skipped` one while caching was off, `failed` one that did not surely
+ * reach the store.
  */
-export type WriteOutcome = 'stored' | 'refused' | 'failed'
+export type WriteOutcome = 'stored' | 'refused' | 'skipped' | 'failed'

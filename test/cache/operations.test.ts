@@ -256,7 +256,13 @@ describeOnEveryBackend('A cache', (open) => {
     await cache.set('product::1', 1)
     await cache.delete('product', { children: true })
     expect(await why('product::1')).toMatch(/^Deleted with everything under product, \d+ ms ago by process /)
+    expect(await why('product::never')).toMatch(
+      /^Never set since everything under product was deleted \d+ ms ago by process .+, or expired or evicted: nothing stands here\.$/,
+    )
     await cache.clear()
+    expect(await why('product::never')).toMatch(
+      /^Never set since everything was cleared \d+ ms ago by process /,
+    )
     await cache.set('product::2', 1)
     await cache.clear()
     expect((await cache.inspect('product::2')).state).toBe('missing')

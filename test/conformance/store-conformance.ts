@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { parseBody } from '../../src/entry.js'
+import { parseBody, parseFrame } from '../../src/entry.js'
 import { CacheKey, type KeyInput } from '../../src/key/cache-key.js'
 import { judge } from '../../src/store/judge.js'
 import type { NewEntry, Store } from '../../src/store/store.js'
@@ -163,6 +163,16 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         await store.write(key('f::1'), entry('stands'))
         await store.observe(key('f::1'))
         expect(await payload(other, 'f::1')).toBe('stands')
+      })
+
+      it('puts a marker in the place of a value that is dead, so that nobody reclaims what the fill relies on', async () => {
+        await store.write(key('f::1'), entry('dead'))
+        await store.remove(key('f'), { children: true, origin: ORIGIN })
+        const basis = await store.observe(key('f::1'))
+        const { frame } = await other.peek(key('f::1'))
+        expect(frame && parseFrame(frame)).toMatchObject({ kind: 'marker', id: basis.standing })
+        expect(await fill('f::1', 'filled', basis)).toBe(true)
+        expect(await payload(other, 'f::1')).toBe('filled')
       })
 
       it('stores only the first of two fills from one observation', async () => {

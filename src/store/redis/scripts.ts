@@ -23,7 +23,7 @@ export interface Script {
 
 /** Statuses: the first element of every reply. */
 export const LATE = -1
-export const REFUSED = 0
+const REFUSED = 0
 export const DONE = 1
 
 const PRELUDE = `
@@ -101,28 +101,27 @@ return {${DONE}, now}
  * KEYS  entry, generations above it
  * ARGV  deadline, id, life of a marker
  *
- * Returns the frame that stands (its head suffices unless it is a value) and the
- * values of all generations; plants a marker where nothing stands and makes the
- * missing generations, so that there is always an id that an invalidation replaces.
+ * Returns the frame that stands and the values of all generations; plants a marker
+ * where nothing stands, or a value that is dead for ever, and makes the missing
+ * generations: so there is always an id that an invalidation replaces, and that
+ * nobody reclaims.
  */
 export const OBSERVE = script(`
 local life = tonumber(ARGV[3])
 local reply = {${DONE}, now, false}
+local frame = frame_at(KEYS[1])
+local is_value = frame and string.sub(frame, 4, 4) == 'V'
+local live = is_value
 for i = 2, #KEYS do
-  keep_generation(KEYS[i], life, '0')
+  local current = keep_generation(KEYS[i], life, '0')
+  if is_value and current ~= string.sub(frame, 18 + (i - 2) * 12, 17 + (i - 1) * 12) then live = false end
   reply[i + 2] = redis.call('GET', KEYS[i])
 end
-local frame = frame_at(KEYS[1])
-if not frame then
+if not frame or (is_value and not live) then
   frame = 'kc\\1M' .. id .. string.char(0)
   redis.call('SET', KEYS[1], frame, 'PX', life)
-elseif redis.call('PTTL', KEYS[1]) < life and string.sub(frame, 4, 4) ~= 'V' then
+elseif not is_value and redis.call('PTTL', KEYS[1]) < life then
   redis.call('PEXPIRE', KEYS[1], life)
-end
--- A value that is dead already need not travel.
-for i = 2, #KEYS do
-  local carried = string.sub(frame, 18 + (i - 2) * 12, 17 + (i - 1) * 12)
-  if carried ~= string.sub(reply[i + 2], 1, 12) then frame = string.sub(frame, 1, 17) end
 end
 reply[3] = frame
 return reply
