@@ -9,6 +9,8 @@ import { ConfigurationError } from '../../src/errors.js'
 import { keyedCache } from '../../src/express/middleware.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import { serve, type TestServer } from '../helpers/http.js'
+import { collectGarbage } from '../helpers/memory.js'
+import { startRedis } from '../helpers/redis.js'
 
 const servers: TestServer[] = []
 afterEach(async () => {
@@ -283,6 +285,38 @@ describe('The request scope', () => {
     const answers = await Promise.all(Array.from({ length: 40 }, (_, n) => server.ask(`/${n}`)))
     expect(answers.map(({ body }) => body)).toEqual(answers.map((_, n) => `[0,"${n}"]`))
     for (let n = 0; n < 5; n++) expect((await server.ask(`/${n}`)).body).toBe(`[0,"${n}"]`)
+  })
+
+  it('does not keep the request alive that happened to open the connection', async () => {
+    const redis = await startRedis()
+    const cache = createCache({ redis: redis.url, keyPrefix: 'kept' })
+    const app = express()
+    app.use(keyedCache(cache, { dashboard: false }))
+    const requests: WeakRef<Request>[] = []
+    app.get('/', async (req, res) => {
+      requests.push(new WeakRef(req))
+      await req.cache.get('a')
+      await req.cache.set('a', 1)
+      await req.cache.delete('a', { children: true })
+      res.end()
+    })
+    const server = await start(app)
+    for (let n = 0; n < 5; n++) await server.ask('/')
+    await vi.waitFor(
+      () => {
+        collectGarbage()
+        // A kept-alive connection holds its last request.
+        expect(requests.slice(0, 4).map((request) => request.deref() !== undefined)).toEqual([
+          false,
+          false,
+          false,
+          false,
+        ])
+      },
+      { timeout: 10_000, interval: 200 },
+    )
+    await cache.close()
+    await redis.stop()
   })
 
   it('ends with the response, also of a request that was aborted', async () => {

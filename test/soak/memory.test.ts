@@ -1,9 +1,8 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import express from 'express'
 import { expect, it } from 'vitest'
 import { keyedCache } from '../../src/express/middleware.js'
 import { serve } from '../helpers/http.js'
+import { usedHeap } from '../helpers/memory.js'
 
 const REQUESTS = process.env.SOAK ? 500_000 : 50_000
 
@@ -34,12 +33,3 @@ it(`leaves nothing behind: memory stays flat over ${REQUESTS} requests`, async (
   // A leak of as little as a hundred bytes a request would show.
   expect(after - before).toBeLessThan(REQUESTS * 60)
 }, 600_000)
-
-/** Bytes in use on the heap, once everything unreachable is gone. */
-function usedHeap(): number {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
-  collect()
-  collect()
-  return process.memoryUsage().heapUsed
-}
