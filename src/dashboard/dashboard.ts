@@ -2,13 +2,12 @@ import type { Request, RequestHandler, Response } from 'express'
 import type { KeyedCache } from '../cache.js'
 import { admit } from './access.js'
 import { readAssets } from './assets.js'
-import { tell } from './audit.js'
+import { originOf, tell } from './audit.js'
 import { formOf } from './body.js'
 import { Links, rootFrom } from './links.js'
 import { type DashboardOptions, type ResolvedDashboard, resolveDashboard } from './options.js'
 import { Parameters, queryOf } from './parameters.js'
 import { problemPage } from './problem.js'
-import { Receipts } from './receipts.js'
 import { Refusal } from './refusal.js'
 import { sendAsset, sendDownload, sendHtml, sendRedirect, setHeaders } from './responding.js'
 import { route } from './routes.js'
@@ -30,12 +29,12 @@ export function dashboard(cache: KeyedCache, options: DashboardOptions = {}): Re
   const resolved = resolveDashboard(options, cache.logger)
   const assets = readAssets(VIEWS)
   const render = createRender()
-  const receipts = new Receipts()
   const site: Site = {
     prefix: cache.keyPrefix,
     get store() {
       return cache.storeDescription
     },
+    processes: cache.isShared ? 'all processes' : 'this process',
     readOnly: resolved.readOnly,
   }
 
@@ -44,7 +43,7 @@ export function dashboard(cache: KeyedCache, options: DashboardOptions = {}): Re
     if (asset && (req.method === 'GET' || req.method === 'HEAD')) return sendAsset(req, res, asset)
 
     const admission = await admit(req, resolved)
-    if (!admission.admitted) return sendRedirect(res, 302, admission.login)
+    if (!admission.admitted) return sendRedirect(res, admission.login)
     await answer(req, res, path, links).catch((error: unknown) => fail(req, res, error, links, site))
   }
 
@@ -55,7 +54,6 @@ export function dashboard(cache: KeyedCache, options: DashboardOptions = {}): Re
   }
 
   async function send(req: Request, res: Response, answer: Answer, links: Links): Promise<void> {
-    if ('to' in answer) return sendRedirect(res, 303, links.root + answer.to)
     if ('pieces' in answer) return sendDownload(req, res, answer)
     const csrf = resolved.csrf && { field: resolved.csrf.field, token: await resolved.csrf.token(req) }
     await sendPage(req, res, answer, links, { site, csrf })
@@ -75,8 +73,8 @@ export function dashboard(cache: KeyedCache, options: DashboardOptions = {}): Re
   function visitOf(req: Request, parameters: Parameters, rest: string, links: Links): Visit {
     const { readOnly, hideValues, secrets, audit, onAudit, logger } = resolved
     return {
-      ...{ cache, parameters, rest, links, readOnly, hideValues, secrets, receipts },
-      origin: () => audit(req),
+      ...{ cache, parameters, rest, links, readOnly, hideValues, secrets },
+      origin: () => originOf(req, audit),
       audit: (event) => tell(onAudit, event, logger),
       now: Date.now(),
     }
@@ -112,6 +110,8 @@ export function dashboard(cache: KeyedCache, options: DashboardOptions = {}): Re
 interface Site {
   readonly prefix: string
   readonly store: string
+  /** Whose entries these are, for people: those of all processes or of this one. */
+  readonly processes: string
   readonly readOnly: boolean
 }
 

@@ -44,7 +44,7 @@ export function rootFrom(path: string, below: string): string {
   return below === '/' && last !== '' ? `./${last}/` : './'
 }
 
-export function query(parameters: Readonly<Record<string, string | number | undefined>>): string {
+function query(parameters: Readonly<Record<string, string | number | undefined>>): string {
   const given = Object.entries(parameters).filter(
     ([, value]) => value !== undefined && value !== '' && value !== 0,
   )

@@ -3,7 +3,7 @@ import { ConfigurationError } from '../errors.js'
 import { refuseUnknown } from '../options.js'
 import type { Logger } from '../store/failsafe.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
-import type { AuditEvent } from './audit.js'
+import { type AuditEvent, nameOf } from './audit.js'
 import { type RedactOption, SecretNames } from './secrets.js'
 
 export interface DashboardOptions {
@@ -27,7 +27,10 @@ export interface DashboardOptions {
   origins?: readonly string[]
   /** A token of the application's own that every form carries and every change must bring. */
   csrf?: CsrfHook
-  /** Who is asking, for the record of what is deleted. Default: the route, and `username`, `email` or `id` of `req.user`. */
+  /**
+   * Who is asking, for the record of what is deleted; where it fails, that is what the record says.
+   * Default: the route, and `username`, `email` or `id` of `req.user`.
+   */
   audit?: (req: Request) => RequestOrigin
   /** Told of every delete. A failure is logged and changes nothing. */
   onAudit?: (event: AuditEvent) => void | Promise<void>
@@ -80,7 +83,7 @@ export function resolveDashboard(options: DashboardOptions, logger: Logger): Res
     hideValues: options.hideValues ?? false,
     origins: new Set((options.origins ?? []).map(checkOrigin)),
     csrf: checkCsrf(options.csrf),
-    audit: aFunction(options.audit, 'audit') ?? originOf,
+    audit: aFunction(options.audit, 'audit') ?? auditOf,
     onAudit: aFunction(options.onAudit, 'onAudit') ?? (() => {}),
     logger,
   }
@@ -92,17 +95,12 @@ function userOf(req: Request): Record<string, unknown> | undefined {
   return typeof user === 'object' && user !== null ? (user as Record<string, unknown>) : undefined
 }
 
-function originOf(req: Request): RequestOrigin {
+function auditOf(req: Request): RequestOrigin {
   const user = userOf(req)
-  const name = ['username', 'email', 'id'].map((property) => user?.[property]).find(isName)
   return {
     route: `${req.method} ${req.baseUrl}${req.path}`,
-    user: name === undefined ? undefined : String(name),
+    user: nameOf(user?.username) ?? nameOf(user?.email) ?? nameOf(user?.id),
   }
-}
-
-function isName(value: unknown): boolean {
-  return typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint'
 }
 
 function aFunction<T>(given: T | undefined, name: string): T | undefined {

@@ -10,7 +10,6 @@ const LIMITS: Readonly<Record<string, number>> = {
   children: 3,
   preview: 3,
   prefix: 100,
-  receipt: 60,
 }
 
 type Fields = Iterable<readonly [name: string, value: unknown]>

@@ -19,8 +19,8 @@ export function sendHtml(req: Request, res: Response, status: number, html: stri
   res.end(req.method === 'HEAD' ? undefined : body)
 }
 
-export function sendRedirect(res: Response, status: 302 | 303, location: string): void {
-  res.statusCode = status
+export function sendRedirect(res: Response, location: string): void {
+  res.statusCode = 302
   res.setHeader('Location', location)
   res.setHeader('Content-Length', 0)
   res.end()

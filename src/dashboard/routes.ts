@@ -1,6 +1,5 @@
 import { clearForm, clearNow } from './pages/clear.js'
 import { deleteForm, deleteNow } from './pages/delete.js'
-import { done } from './pages/done.js'
 import { download } from './pages/download.js'
 import { keyPage } from './pages/key.js'
 import { keysPage } from './pages/keys.js'
@@ -25,7 +24,6 @@ const ROUTES: readonly Route[] = [
   { path: '/download', get: download },
   { path: '/delete', get: deleteForm, post: deleteNow, changes: true },
   { path: '/clear', get: clearForm, post: clearNow, changes: true },
-  { path: '/done', get: done },
 ]
 
 /**

@@ -3,7 +3,6 @@ import type { RequestOrigin } from '../tiers/request-scope.js'
 import type { AuditEvent } from './audit.js'
 import type { Links } from './links.js'
 import type { Parameters } from './parameters.js'
-import type { Receipts } from './receipts.js'
 import type { SecretNames } from './secrets.js'
 
 /** One request as a page sees it: nothing of the web framework. */
@@ -16,7 +15,6 @@ export interface Visit {
   readonly readOnly: boolean
   readonly hideValues: boolean
   readonly secrets: SecretNames
-  readonly receipts: Receipts
   /** Who is asking, from where; only asked when something is changed. */
   readonly origin: () => RequestOrigin
   /** Tells the application; never rejects. */
@@ -34,17 +32,12 @@ export interface Page {
   readonly status?: number
 }
 
-/** Somewhere else to go, by GET; relative to the dashboard's root. */
-export interface Redirect {
-  readonly to: string
-}
-
 /** A text to be saved, in pieces. */
 export interface Download {
   readonly fileName: string
   readonly pieces: Iterable<string>
 }
 
-export type Answer = Page | Redirect | Download
+export type Answer = Page | Download
 
 export type Handler = (visit: Visit) => Answer | Promise<Answer>

@@ -210,7 +210,10 @@ describe.each([
     await page.getByRole('button', { name: 'Preview' }).click()
     expect(await page.locator('main').textContent()).toMatch(/2 keys live at and below it now/)
     await page.getByRole('button', { name: 'Delete it and everything below' }).click()
-    expect(await page.locator('main').textContent()).toMatch(/Deleted .+ user staff/)
+    const result = await page.locator('main').textContent()
+    expect(result).toMatch(/Deleted with everything below[\s\S]+2 keys lived at and below it just before/)
+    expect(result).toMatch(/By user\s*staff/)
+    expect(result).toMatch(/The key now\s*product::2\s*Deleted .+ user staff/)
 
     await page.goto(`${shop.url}/cache/keys/product::2`)
     expect(await page.locator('main').textContent()).toMatch(/Not cached[\s\S]+User\s*staff/)

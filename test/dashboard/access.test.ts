@@ -11,7 +11,6 @@ const PAGES = [
   '/download?key=a',
   '/delete',
   '/clear',
-  '/done',
   '/nowhere',
 ]
 const anonymous = { as: undefined, headers: { 'x-test-user': undefined } } satisfies Asking
@@ -59,14 +58,13 @@ test('says where to mount it when nothing has set req.user', async () => {
 
 describe('the way back from the login page', () => {
   test.each([
-    ['//evil.example/cache', '/:tenant/cache'],
+    ['//evil.example/cache', '/'],
     ['/\\evil.example/cache', '/:tenant/cache'],
     ['//evil.example/', '/'],
     ['http://evil.example/cache/', '/cache'],
   ])('never leads elsewhere: %s', async (path, mount) => {
     const { ask } = await openSite({ mount, dashboard: { loginUrl: '/login?a=1#top' } })
     const { status, headers } = await ask(path, anonymous)
-    if (status === 404) return // this Express does not take it to be under the mount path
     expect(status).toBe(302)
     const login = new URL(headers.location as string, 'http://here')
     expect(login.pathname + login.hash).toBe('/login#top')

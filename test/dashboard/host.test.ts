@@ -1,7 +1,7 @@
 import express from 'express'
 import { describe, expect, test } from 'vitest'
 import { dashboard } from '../../src/dashboard/dashboard.js'
-import { openSite, target, words } from './site.js'
+import { openSite, words } from './site.js'
 
 /** Every address on a page, as a browser resolves it. */
 function addresses(html: string, page: string): string[] {
@@ -50,6 +50,20 @@ describe.each([
       expect((await ask(link)).status, link).toBe(200)
     }
   })
+})
+
+test.each([
+  ['/delete', { key: 'a', children: 'yes' }],
+  ['/delete/', { key: 'a' }],
+  ['/clear', { prefix: 'shop' }],
+])('so does every link of what %s answers', async (page, form: Record<string, string>) => {
+  const { ask } = await openSite({ mount: '/x/cache' })
+  const { status, text } = await ask(`/x/cache${page}`, { form })
+  expect(status).toBe(200)
+  for (const link of addresses(text, `/x/cache${page}`)) {
+    expect(link).toMatch(/^\/x\/cache\//)
+    expect((await ask(link)).status, link).toBe(200)
+  }
 })
 
 test('its links hold behind a proxy that cuts off the beginning of the path', async () => {
@@ -104,7 +118,7 @@ test('nothing in a request becomes an option of the engine', async () => {
   const plain = words((await ask('/cache/keys')).text)
   expect(words((await ask(`/cache/keys?${options}`)).text)).toBe(plain)
   const { status } = await ask('/cache/delete', { form: `key=a&${options}` })
-  expect(status).toBe(303)
+  expect(status).toBe(200)
 })
 
 test.each<[string, express.RequestHandler]>([
@@ -116,7 +130,7 @@ test.each<[string, express.RequestHandler]>([
   const { ask, cache } = await openSite({ before: (app) => app.use(parser) })
   await cache.set('a::b', 1)
   const reply = await ask('/cache/delete', { form: { key: 'a', children: 'yes' } })
-  expect(reply.status).toBe(303)
+  expect(reply.status).toBe(200)
   expect(await cache.has('a::b')).toBe(false)
 })
 
@@ -135,10 +149,4 @@ test('has its own idea of a query, whatever parser the application has', async (
   })
   await cache.set('a', 'the value')
   expect((await ask('/cache/key?key=a')).text).toContain('the value')
-})
-
-test('a redirect stays under the mount path', async () => {
-  const { ask } = await openSite({ mount: '/x/cache' })
-  const reply = await ask('/x/cache/delete', { form: { key: 'a' } })
-  expect(target('/x/cache/delete', reply)).toMatch(/^\/x\/cache\/done\?/)
 })

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createCache, type KeyedCache } from '../../src/cache.js'
 import type { CacheOptions } from '../../src/options.js'
+import { MemoryStore } from '../../src/store/memory-store.js'
 import type { Store } from '../../src/store/store.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
 import { openSite, QUIET, words } from './site.js'
@@ -13,7 +14,6 @@ const PAGES = [
   '/keys/a',
   '/delete?key=a&children=yes&preview=yes',
   '/clear',
-  '/done?key=a',
 ]
 
 let redis: RedisServer
@@ -105,10 +105,29 @@ describe.each<[string, () => Promise<KeyedCache>]>([
     ] as const) {
       const { status, text } = await ask(`/cache/${page}`, { form })
       expect(status).toBe(503)
-      expect(words(text)).toContain('It is not sure that')
+      const said = words(text)
+      expect(said).toContain('It is not sure that')
+      expect(said).toMatch(/Tried.*By user\s*anna/)
+      expect(said).toMatch(/Live.* now\s*unknown/)
     }
     expect(events.filter((outcome) => outcome !== 'failed')).toEqual([])
   })
+})
+
+test('a delete that was not confirmed may have happened all the same: the page tells what the store says now', async () => {
+  const store = new MemoryStore()
+  const remove = store.remove.bind(store)
+  store.remove = async (...asked) => {
+    await remove(...asked)
+    throw new Error('the answer was lost')
+  }
+  const { ask, cache } = await openSite({ cache: { store } })
+  await cache.set('a', 1)
+  const { status, text } = await ask('/cache/delete', { form: { key: 'a' } })
+  expect(status).toBe(503)
+  expect(words(text)).toMatch(
+    /It is not sure that a was deleted.*The key now\s*a\s*Deleted .* ago by .*, user anna/,
+  )
 })
 
 test('with a Redis that is up, a cursor from elsewhere is refused, and pages are bounded', async () => {

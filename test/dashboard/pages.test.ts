@@ -75,7 +75,6 @@ test('looking is never counted, and changes nothing', async () => {
     '/download?key=a::b',
     '/delete?key=a&children=yes&preview=yes',
     '/clear',
-    '/done',
     '/nowhere',
   ]) {
     await ask(`/cache${page}`)

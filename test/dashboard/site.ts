@@ -109,12 +109,6 @@ async function ask(
   return { status: response.statusCode, headers: response.headers, text }
 }
 
-/** Follows a redirect as a browser would. */
-export function target(from: string, reply: Reply): string {
-  const url = new URL(reply.headers.location ?? '', `http://host${from}`)
-  return url.pathname + url.search
-}
-
 /** What a page says, without its tags. */
 export function words(html: string): string {
   return html

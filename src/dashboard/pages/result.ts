@@ -1,0 +1,31 @@
+import { keys, past } from '../figures.js'
+import type { Page, Visit } from '../visit.js'
+import { type Change, countOrUnknown } from './changing.js'
+import { inspect } from './inspect.js'
+
+/**
+ * What came of a change, and what the store says now: somebody may have been
+ * quicker than this page, and a change that failed may have happened all the same.
+ */
+export async function resultPage({ cache, links, now }: Visit, change: Change): Promise<Page> {
+  const { key, children, outcome, before, at, user } = change
+  const [found, after] = await Promise.all([key && inspect(cache, key), countOrUnknown(cache, key)])
+  const failed = outcome === 'failed'
+  return {
+    view: 'result',
+    title: failed ? 'Not surely deleted' : 'Result',
+    status: failed ? 503 : 200,
+    data: {
+      outcome,
+      children,
+      before: before && keys(before),
+      at: past(at, now),
+      user,
+      key: key && { text: key.text, href: links.key(key.text) },
+      found: found && { state: found.state, why: found.why },
+      after: after && keys(after),
+      keysHref: links.keys({ under: key?.parent?.text }),
+      againHref: key ? links.delete({ key: key.text }) : links.clear(),
+    },
+  }
+}
