@@ -281,6 +281,22 @@ describeOnEveryBackend('A set after a miss', (open) => {
     expect(await timer).toBe(false)
   })
 
+  it('after the end, is not made provable by another branch that misses again', async () => {
+    const [cache, other] = [open(), open()]
+    let later: Promise<boolean[]> = Promise.resolve([])
+    await cache.withRequestMemory(async () => {
+      later = (async () => {
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        await cache.get('p::1')
+        await other.delete('p::1')
+        await cache.get('p::1')
+        return [await cache.set('p::1', 'from before the delete')]
+      })()
+    })
+    expect(await later).toEqual([false])
+    expect(await other.has('p::1')).toBe(false)
+  })
+
   it('sees a value that came between the miss and its observation', async () => {
     const [cache, other] = [open(), open()]
     await other.set('p::1', 'there')

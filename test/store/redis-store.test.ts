@@ -375,6 +375,10 @@ describe('A server in trouble', () => {
           await store.write(key(['big', part]), entry('x'.repeat(100_000)))
       }
       await expect(full()).rejects.toThrow(/OOM/)
+      const client = new Redis(own.url)
+      await client.config('SET', 'maxmemory', '1mb')
+      client.disconnect()
+      await expect(store.write(key('small'), entry())).rejects.toThrow(/OOM/)
       expect(await store.remove(key('one'), { children: false, origin: ORIGIN })).toBe(true)
       expect(await store.remove(key('tree'), { children: true, origin: ORIGIN })).toBe(true)
       expect(await Promise.all(['one', 'tree::child', 'rest'].map((path) => isLive(store, path)))).toEqual([
