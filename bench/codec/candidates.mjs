@@ -46,8 +46,10 @@ export const CANDIDATES = {
   },
   'this codec': {
     encode: (value) => encodeValue(value, raw).bytes,
-    decode: (bytes) => decodeValue({ bytes, format: 1 }),
+    decode: (bytes) => decodeValue({ bytes, format: bytes[0] === 0xff ? 1 : 2 }),
     forged: [
+      deep('['),
+      deep('{"a":'),
       concat('ff0f', times(30, '619cb6db0d')),
       concat('ff0f', deep('A\u0001')),
       concat('ff0f42ffffffff0f'),

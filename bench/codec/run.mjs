@@ -1,11 +1,14 @@
-// Prints the tables of docs/decisions/0001-value-codec.md. `npm run codec`, about two minutes.
+// Prints the tables of docs/decisions/0001-value-codec.md. `npm run codec`, about two minutes;
+// `npm run codec -- formats` only the one that compares the codec's two formats.
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual, promisify } from 'node:util'
 import zlib from 'node:zlib'
+import { decodeValue, encodeValue } from '../dist/codec/codec.js'
+import { deserialize, serialize } from '../dist/codec/structured-clone.js'
 import { CANDIDATES } from './candidates.mjs'
-import { SIZES, TYPES } from './values.mjs'
+import { SHAPES, SIZES, TYPES } from './values.mjs'
 
 const ROUNDS = 21
 const table = (head, rows) => {
@@ -14,18 +17,50 @@ const table = (head, rows) => {
 }
 
 console.log(`Node ${process.version}, ${process.arch}`)
+if (process.argv[2] !== 'formats') compareCandidates()
 table(
-  ['', 'not as it went in', 'damaged and forged bytes'],
-  Object.entries(CANDIDATES).map(([name, it]) => [name, lost(it).join(', ') || '–', hostile(name)]),
+  ['µs', 'chosen', 'clone: bytes', 'write', 'read', 'JSON: bytes', 'write', 'read', 'codec: write', 'read'],
+  formats(),
 )
+if (process.argv[2] !== 'formats') {
+  table(['1 MB of', 'method', 'kept', 'write ms', 'read ms'], compressions())
+  table(['bytes', 'kept', 'inflate in the pool, µs', 'ms saved on 1 Gbit/s'], await handOffs())
+}
 
-const speeds = measureSpeeds()
-table(
-  ['', ...Object.keys(SIZES).flatMap((size) => [`${size}: bytes`, 'write µs', 'read µs'])],
-  Object.keys(CANDIDATES).map((name) => [name, ...speeds.get(name)]),
-)
-table(['1 MB of', 'method', 'kept', 'write ms', 'read ms'], compressions())
-table(['bytes', 'kept', 'inflate in the pool, µs', 'ms saved on 1 Gbit/s'], await handOffs())
+function compareCandidates() {
+  table(
+    ['', 'not as it went in', 'damaged and forged bytes'],
+    Object.entries(CANDIDATES).map(([name, it]) => [name, lost(it).join(', ') || '–', hostile(name)]),
+  )
+  const speeds = measureSpeeds()
+  table(
+    ['', ...Object.keys(SIZES).flatMap((size) => [`${size}: bytes`, 'write µs', 'read µs'])],
+    Object.keys(CANDIDATES).map((name) => [name, ...speeds.get(name)]),
+  )
+}
+
+/** Each shape by structured clone alone, by JSON alone, unchecked, and as the codec chooses. */
+function formats() {
+  return Object.entries(SHAPES).map(([shape, { value, repeat }]) => {
+    const codec = encodeValue(value, { compressAbove: false })
+    const clone = serialize(value)
+    const json = Buffer.from(JSON.stringify(value))
+    const runs = [
+      () => serialize(value),
+      () => deserialize(clone),
+      () => Buffer.from(JSON.stringify(value)),
+      () => JSON.parse(json.toString()),
+      () => encodeValue(value, { compressAbove: false }),
+      () => decodeValue(codec),
+    ].map((run) => ({ run, times: [] }))
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const { run, times } of runs) times.push(time(run, repeat))
+    }
+    const [cloneWrite, cloneRead, jsonWrite, jsonRead, write, read] = runs.map(({ times }) => micros(times))
+    const chosen = codec.format === 2 ? 'JSON' : 'clone'
+    return [shape, chosen, clone.length, cloneWrite, cloneRead, json.length, jsonWrite, jsonRead, write, read]
+  })
+}
 
 function lost({ encode, decode }) {
   return Object.entries(TYPES).flatMap(([type, { value, ok, refused }]) => {

@@ -68,3 +68,36 @@ export const SIZES = {
   '100 rows': { value: Array.from({ length: 100 }, (_, i) => product(i)), repeat: 40 },
   '1 MB': { value: Array.from({ length: 4000 }, (_, i) => product(i)), repeat: 1 },
 }
+
+const record = (id) => ({ ...product(id), createdAt: new Date(1.7e12 + id * 864e5).toISOString() })
+const list = (length, of) => Array.from({ length }, (_, i) => of(i))
+
+/** What the codec chooses between its two formats for, and what it should leave to structured clone. */
+export const SHAPES = {
+  'a product': { value: record(4711), repeat: 3000 },
+  'a product with Czech names': {
+    value: { ...record(4711), name: 'Kancelářská židle', tags: ['židle', 'dub'] },
+    repeat: 3000,
+  },
+  'a product described in Russian': {
+    value: { ...record(4711), description: 'Очень удобный стул для офиса. '.repeat(5) },
+    repeat: 3000,
+  },
+  'a product with a Date': { value: product(4711), repeat: 3000 },
+  '100 rows': { value: list(100, record), repeat: 40 },
+  '100 rows with Dates': { value: list(100, product), repeat: 40 },
+  '100 rows beside a Date': { value: { rows: list(100, record), at: new Date(5) }, repeat: 40 },
+  '50 rows of 60 columns': {
+    value: list(50, () => Object.fromEntries(list(60, (i) => [`column${i}`, i]))),
+    repeat: 40,
+  },
+  '1 MB of rows': { value: list(4000, record), repeat: 1 },
+  '1000 names in one object': {
+    value: Object.fromEntries(list(1000, (i) => [`sku-${i * 37}`, i])),
+    repeat: 40,
+  },
+  '1500 fractions': { value: list(1500, Math.sin), repeat: 100 },
+  '100 points': { value: list(100, (i) => ({ x: Math.sin(i), y: Math.cos(i) })), repeat: 100 },
+  '500 short strings': { value: list(500, (i) => `tag ${i}`), repeat: 100 },
+  '20 kB of HTML': { value: { html: '<p class="x">Lorem ipsum</p>\n'.repeat(700) }, repeat: 100 },
+}

@@ -3,9 +3,11 @@ import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import { DecodeError, decodeValue, encodeValue, type Payload } from '../../src/codec/codec.js'
+import { same } from './same.js'
 
 const encode = (value: unknown) => encodeValue(value, { compressAbove: false }) as Payload
 const { format } = encode(null)
+const { format: JSON_FORMAT } = encode({})
 
 const SMALL = encode({
   id: 4711n,
@@ -19,12 +21,14 @@ const SMALL = encode({
 }).bytes
 
 const PAYLOADS = [
-  SMALL,
-  encode('text').bytes,
-  encode([1, 2, [3]]).bytes,
-  encode({ a: undefined, b: null, c: [] }).bytes,
-  encode(new Uint8Array(40).buffer).bytes,
-  encode(-(2n ** 300n)).bytes,
+  encode('text'),
+  encode([1, 2, [-0]]),
+  encode({ a: undefined, b: null, c: [] }),
+  encode(new Uint8Array(40).buffer),
+  encode(-(2n ** 300n)),
+  encode({ id: 4711, name: 'Židle \ud800', price: -1.5e-7, tags: ['a', null], in: { stock: true, '': {} } }),
+  encode([[1, 2, [3]], []]),
+  { bytes: SMALL, format },
 ]
 
 /** Decodes what may be anything; anything but a value or a `DecodeError` fails the test. */
@@ -52,24 +56,32 @@ afterEach(() => {
 })
 
 describe('damaged bytes', () => {
+  it('of both formats', () => {
+    expect(new Set(PAYLOADS.map((payload) => payload.format))).toEqual(new Set([format, JSON_FORMAT]))
+  })
+
   it('every truncation is refused', () => {
-    for (const bytes of PAYLOADS) {
+    for (const { bytes, format } of PAYLOADS) {
       for (let length = 0; length < bytes.length; length++) {
-        expect(attempt(bytes.subarray(0, length))).toBe('refused')
+        expect(attempt(bytes.subarray(0, length), format)).toBe('refused')
       }
     }
   })
 
   it('what follows a value is refused', () => {
-    for (const bytes of PAYLOADS) expect(attempt(Buffer.concat([bytes, bytes.subarray(2)]))).toBe('refused')
+    for (const { bytes, format } of PAYLOADS) {
+      for (const more of [bytes.subarray(2), Buffer.from('0'), Buffer.from(']')]) {
+        expect(attempt(Buffer.concat([bytes, more]), format)).toBe('refused')
+      }
+    }
   })
 
   it('every single flipped bit gives a value or a DecodeError', () => {
-    for (const bytes of PAYLOADS) {
+    for (const { bytes, format } of PAYLOADS) {
       for (let bit = 0; bit < bytes.length * 8; bit++) {
         const damaged = Buffer.from(bytes)
         damaged[bit >> 3] = (damaged[bit >> 3] as number) ^ (1 << (bit & 7))
-        attempt(damaged)
+        attempt(damaged, format)
       }
     }
   })
@@ -80,10 +92,10 @@ describe('damaged bytes', () => {
       fc.property(
         fc.constantFrom(...PAYLOADS),
         fc.array(change, { minLength: 1, maxLength: 6 }),
-        (bytes, changes) => {
+        ({ bytes, format }, changes) => {
           const damaged = Buffer.from(bytes)
           for (const [at, to] of changes) damaged[at % damaged.length] = to
-          attempt(damaged)
+          attempt(damaged, format)
         },
       ),
       { numRuns: 5000 },
@@ -100,6 +112,25 @@ describe('damaged bytes', () => {
       { numRuns: 5000 },
     )
   })
+
+  it('so do pieces of JSON in any order', () => {
+    const piece = fc.constantFrom(
+      ...'{}[]:,"\\ -.0',
+      '1',
+      'e9',
+      'null',
+      'true',
+      '"a"',
+      '"__proto__":',
+      '\\ud8',
+    )
+    fc.assert(
+      fc.property(fc.constantFrom('{', '['), fc.array(piece, { maxLength: 40 }), (first, rest) => {
+        attempt(Buffer.from(first + rest.join('')), JSON_FORMAT)
+      }),
+      { numRuns: 5000 },
+    )
+  })
 })
 
 describe('foreign bytes are refused', () => {
@@ -112,19 +143,24 @@ describe('foreign bytes are refused', () => {
     ['Python pickle', Buffer.from('80049500000000000000000000004b012e', 'hex')],
     ['zeros', Buffer.alloc(64)],
     ['ones', Buffer.alloc(64, 0xff)],
-  ])('%s', (_name, bytes) => {
+  ])('%s', (name, bytes) => {
     expect(attempt(bytes)).toBe('refused')
     expect(attempt(bytes, 0)).toBe('refused')
+    if (name !== 'JSON') expect(attempt(bytes, JSON_FORMAT)).toBe('refused')
   })
 
   it('random bytes', () => {
-    fc.assert(fc.property(fc.uint8Array(), (bytes) => attempt(Buffer.from(bytes)) === 'refused'))
+    const random = fc.uint8Array({ minLength: 3 }).map((bytes) => Buffer.from(bytes))
+    fc.assert(fc.property(random, (bytes) => attempt(bytes) === 'refused'))
+    fc.assert(fc.property(random, (bytes) => attempt(bytes, JSON_FORMAT) === 'refused'))
   })
 
   it('every other format number, and a newer wire version', () => {
     for (let other = 0; other < 256; other++) {
-      if ((other & 0x7f) !== format) expect(attempt(SMALL, other)).toBe('refused')
+      const known = [format, JSON_FORMAT].includes(other & 0x7f)
+      if (!known) expect(attempt(SMALL, other)).toBe('refused')
     }
+    expect(attempt(SMALL, JSON_FORMAT)).toBe('refused')
     for (let version = 16; version < 256; version++) {
       if (version === serialize(null)[1]) continue
       expect(attempt(Buffer.concat([Buffer.from([0xff, version]), SMALL.subarray(2)]))).toBe('refused')
@@ -197,12 +233,16 @@ describe('forged bytes', () => {
   it.each(['__proto__', 'constructor', 'prototype'])('%s is a name like any other', (name) => {
     const inner = { polluted: true, prototype: { polluted: true } }
     const value = Object.defineProperty({}, name, { value: inner, enumerable: true })
-    for (const bytes of [encode(value).bytes, encode([value, { [name]: 1 }]).bytes, serialize(value)]) {
-      attempt(bytes)
+    for (const payload of [encode(value), { bytes: serialize(value), format }]) {
+      const decoded = decodeValue(payload) as object
+      expect(Object.getPrototypeOf(decoded)).toBe(Object.prototype)
+      expect(Object.getOwnPropertyDescriptor(decoded, name)?.value).toStrictEqual(inner)
     }
-    const decoded = decodeValue(encode(value)) as object
-    expect(Object.getPrototypeOf(decoded)).toBe(Object.prototype)
-    expect(Object.getOwnPropertyDescriptor(decoded, name)?.value).toStrictEqual(inner)
+    expect(encode(value).format).toBe(JSON_FORMAT)
+    const inList = [value, { [name]: { polluted: true } }]
+    expect(same(inList, decodeValue(encode(inList)))).toBe(true)
+    // Set as a property, not as JSON.parse defines it, this would reach the prototype.
+    attempt(Buffer.from(`{"${name}":{"polluted":1},"${name}":{"prototype":{"polluted":1}}}`), JSON_FORMAT)
   })
 
   it('V8 alone would have believed the length: the reason for the screen', () => {
@@ -210,5 +250,58 @@ describe('forged bytes', () => {
     const bytes = Buffer.from([0xff, 15, ...Buffer.from('a'), ...varint(4_000_000)])
     expect(() => deserialize(bytes)).toThrow()
     expect(memory() - before).toBeGreaterThan(16e6)
+  })
+})
+
+describe('forged JSON', () => {
+  const read = (text: string | Buffer) =>
+    decodeValue({ bytes: Buffer.from(text as string), format: JSON_FORMAT })
+
+  it.each<[string, string | Buffer]>([
+    ['nothing', ''],
+    ['a primitive at the top', '4711'],
+    ['a string at the top', '"text"'],
+    ['space before it', ' {}'],
+    ['a byte order mark', '\ufeff{}'],
+    ['a byte order mark of UTF-16', Buffer.from('\ufeff{}', 'utf16le')],
+    ['UTF-8, which is not written', '{"name":"Židle"}'],
+    ['bytes that are not UTF-8', Buffer.from('{"a":"\xff\xfe"}', 'latin1')],
+    ['half a character', Buffer.from('["\xc5"]', 'latin1')],
+    ['a NUL', '["a\0b"]'],
+    ['a control character', '["a\nb"]'],
+    ['a comment', '[1/**/]'],
+    ['a comma too many', '[1,]'],
+    ['NaN', '[NaN]'],
+  ])('%s is refused', (_name, text) => {
+    expect(attempt(Buffer.from(text as string), JSON_FORMAT)).toBe('refused')
+  })
+
+  it('what JSON.parse makes of odd but valid text is a value, and nothing more', () => {
+    expect(read('[1e400,-1e400,1e-400]')).toStrictEqual([
+      Number.POSITIVE_INFINITY,
+      Number.NEGATIVE_INFINITY,
+      0,
+    ])
+    expect(read('{"a":1,"a":2}')).toStrictEqual({ a: 2 })
+    expect(read('["\\ud800"]')).toStrictEqual(['\ud800'])
+  })
+
+  it('endless nesting is a value or a DecodeError', () => {
+    for (const [open, close] of [
+      ['[', ']'],
+      ['{"a":', '}'],
+    ] as const) {
+      expect(attempt(Buffer.from(open.repeat(200_000)), JSON_FORMAT)).toBe('refused')
+      const whole = Buffer.from(open.repeat(50_000) + (open === '[' ? '' : '0') + close.repeat(50_000))
+      expect(attempt(whole, JSON_FORMAT)).toBe('value')
+    }
+  })
+
+  it('an index takes no more memory than its text lets expect', () => {
+    expect(attempt(Buffer.from('{"4294967294":0,"99999999":0}'), JSON_FORMAT)).toBe('value')
+    for (const index of [499, 1023, 99_999_999]) {
+      const text = `[${Array.from({ length: 10_000 }, () => `{"${index}":0}`)}]`
+      expect(attempt(Buffer.from(text), JSON_FORMAT)).toBe('value')
+    }
   })
 })

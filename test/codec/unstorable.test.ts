@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { encodeValue } from '../../src/codec/codec.js'
 import { UnserializableValueError } from '../../src/errors.js'
@@ -55,6 +56,7 @@ const REFUSED: [value: unknown, path: string, what: string][] = [
   [new Day(), 'value', 'an instance of Day'],
   [new Bytes(2), 'value', 'an instance of Bytes'],
   [Object.create({ inherited: 1 }), 'value', 'an instance of Object'],
+  [Object.create(Array.prototype), 'value', 'an instance of Array'],
   [new URL('http://localhost/'), 'value', 'an instance of URL'],
   [new Error('gone'), 'value', 'an error (store what it says as plain data)'],
   [new (class Gone extends TypeError {})(), 'value', 'an error'],
@@ -68,6 +70,7 @@ const REFUSED: [value: unknown, path: string, what: string][] = [
   ],
   [{ a: [new Proxy({}, {})] }, 'value.a[0]', 'a proxy'],
   [Object.assign([], { 99999999: 1 }), 'value', 'an array with more than 100000 holes'],
+  [endless(1001), 'value.next.next', 'nested more than 1000 levels deep'],
   [endless(100_000), 'value.next.next', 'nested more than 1000 levels deep'],
 ]
 
@@ -85,9 +88,31 @@ describe('what cannot be stored is refused with its path', () => {
 
   it('a getter that answers differently the second time', () => {
     const answering = (...answers: unknown[]) =>
-      Object.defineProperty({}, 'x', { get: () => answers.shift(), enumerable: true })
-    expect(refusal(answering(1, nothing, nothing)).path).toBe('value.x')
-    expect(refusal(answering(1, nothing, 1)).path).toBe('value')
+      Object.defineProperty({ price: 1n }, 'x', { get: () => answers.shift(), enumerable: true })
+    expect(refusal(answering(1, 1, nothing, nothing)).path).toBe('value.x')
+    expect(refusal(answering(1, 1, nothing, 1)).path).toBe('value')
+  })
+
+  it.each<[string, unknown, string]>([
+    ['alone', new Proxy({ id: 1 }, {}), 'value'],
+    ['of an array', new Proxy([1, 2], {}), 'value'],
+    ['inside a record', { id: 1, row: new Proxy({ id: 1 }, {}) }, 'value.row'],
+    ['behind a date', { at: new Date(5), row: new Proxy({ id: 1 }, {}) }, 'value.row'],
+    [
+      'that hides its prototype',
+      [new Proxy(new Map(), { getPrototypeOf: () => Object.prototype })],
+      'value[0]',
+    ],
+    ['that throws', [new Proxy({}, { ownKeys: () => nothing() as never })], 'value[0]'],
+  ])('a proxy %s, although JSON would store what it shows', (_name, value, path) => {
+    expect(refusal(value).path.startsWith(path)).toBe(true)
+  })
+
+  it('a module, although it looks like a record', async () => {
+    const url: string = 'data:text/javascript,export const a = 1'
+    const data = await import(/* @vite-ignore */ url)
+    expect(types.isModuleNamespaceObject(data)).toBe(true)
+    expect(refusal({ data }).path).toBe('value')
   })
 
   it('the key is named where it is known', () => {
