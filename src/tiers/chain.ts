@@ -86,11 +86,11 @@ export class TierChain {
     scope: RequestScope | undefined,
     overwrite: boolean,
   ): Promise<WriteOutcome> {
-    this.#overtake(key, false)
     // The value as it is now: what its owner does to it afterwards is not stored.
     const encoded = encodeValue(value, { compressAbove: this.#compressAbove, key: key.text })
     const observations = overwrite ? undefined : scope?.observations
     const fill = observations?.isFill(key.text) ?? false
+    if (!fill) this.#overtake(key, false)
     scope?.memory?.put(key, { payload: encoded })
     try {
       // Without a need to wait there is no wait: writes and deletes leave in the order of their calls.

@@ -456,6 +456,11 @@ describeOnEveryBackend('Writes and deletes of one process', (open) => {
       ['large, then clear', () => [cache.set('k', large), cache.clear()], undefined],
       ['large, then small', () => [cache.set('k', large), cache.set('k', 'small')], 'small'],
       ['small, then large', () => [cache.set('k', 'small'), cache.set('k', large)], large],
+      [
+        'large, then one that cannot be',
+        () => [cache.set('k', large), cache.set('k', () => {}).catch(() => {})],
+        large,
+      ],
       ['delete, then large', () => [cache.delete('k'), cache.set('k', large)], large],
     ]
     for (const [name, calls, last] of orders) {
