@@ -46,6 +46,8 @@ const entry = (payload = 'x', ttlMs = 60_000): NewEntry => ({
   ttlMs,
   writtenBy: 'test:1',
 })
+/** Connecting counts for the first deadline: on a busy machine a short one may need a second try. */
+const connected = (store: RedisStore) => vi.waitFor(() => store.check(), { timeout: 5_000, interval: 20 })
 const isLive = async (store: RedisStore, input: KeyInput) => judge(await store.read(key(input))).live
 
 describeStoreConformance('The Redis store', async () => {
@@ -220,6 +222,7 @@ describe('A command that comes late', () => {
     const own = await startRedis()
     try {
       const store = open({ redis: own.url, keyPrefix: 'late', timeoutMs: 150 })
+      await connected(store)
       await store.write(key('kept'), entry('old'))
       own.freeze()
       await expect(store.write(key('kept'), entry('new'))).rejects.toThrow(/not responding/)
@@ -290,6 +293,7 @@ describe('A server in trouble', () => {
       const own = await startRedis()
       try {
         const store = open({ redis: own.url, keyPrefix: 'trouble', timeoutMs: 150 })
+        await connected(store)
         await store.write(key('a'), entry())
         await cause(own)
         for (const [name, operation] of Object.entries(operations)) {
@@ -329,7 +333,7 @@ describe('A server in trouble', () => {
     const own = await startRedis()
     try {
       const store = open({ redis: own.url, keyPrefix: 'bounded', timeoutMs: 20 })
-      await store.check()
+      await connected(store)
       own.freeze()
       const wave = () =>
         Promise.allSettled(Array.from({ length: 300 }, (_, index) => store.write(key(['w', index]), entry())))
@@ -350,7 +354,7 @@ describe('A server in trouble', () => {
     const own = await startRedis()
     try {
       const store = open({ redis: own.url, keyPrefix: 'bytes', timeoutMs: 30 })
-      await vi.waitFor(() => store.check(), { interval: 20 })
+      await connected(store)
       own.freeze()
       let last: unknown
       for (let part = 0; part < 30; part++) {
@@ -421,7 +425,7 @@ describe('A server in trouble', () => {
     const proxy = await startProxy(server.port)
     try {
       const store = open({ redis: proxy.url, timeoutMs: 250 })
-      await vi.waitFor(() => store.check(), { interval: 20 })
+      await connected(store)
       proxy.silence()
       await vi.waitFor(() => store.check(), { timeout: 15_000, interval: 100 })
     } finally {

@@ -14,8 +14,10 @@ interface Write {
   readonly script: Script
   readonly keys: readonly string[]
   readonly args: readonly Argument[]
-  readonly resolve: (reply: ScriptReply) => void
-  readonly reject: (error: unknown) => void
+  /** Its deadline, by `performance.now()`: begins when it is first sent. */
+  expires?: number
+  resolve?: (reply: ScriptReply) => void
+  reject?: (error: unknown) => void
 }
 
 /** What a script returned after its status and the server's time. */
@@ -100,10 +102,13 @@ export class Batching {
    * late did nothing: once more, with what its reply told of the server's clock.
    */
   async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<ScriptReply> {
-    let reply = await this.#enqueue(script, keys, args)
-    if (reply.status === LATE) reply = await this.#enqueue(script, keys, args)
-    if (reply.status === LATE)
+    const write: Write = { script, keys, args }
+    let reply = await this.#enqueue(write)
+    const isInTime = performance.now() < (write.expires ?? 0)
+    if (reply.status === LATE && isInTime) reply = await this.#enqueue(write)
+    if (reply.status === LATE) {
       throw new CacheNotRespondingError('Redis is not responding: a write came too late.')
+    }
     return reply
   }
 
@@ -113,9 +118,9 @@ export class Batching {
     await Promise.all(this.#writing)
   }
 
-  #enqueue(script: Script, keys: Write['keys'], args: Write['args']): Promise<ScriptReply> {
+  #enqueue(write: Write): Promise<ScriptReply> {
     return new Promise((resolve, reject) => {
-      this.#writes.push({ script, keys, args, resolve, reject })
+      this.#writes.push(Object.assign(write, { resolve, reject }))
       this.#schedule()
     })
   }
@@ -150,64 +155,61 @@ export class Batching {
       try {
         await this.#sendGo(writes.slice(start, start + MAX_WRITES))
       } catch (error) {
-        for (const write of writes.slice(start)) write.reject(error)
+        for (const write of writes.slice(start)) write.reject?.(error)
         return
       }
     }
   }
 
+  /** All that it takes, connecting included, happens before the deadline of the youngest write. */
   async #sendGo(go: readonly Write[]): Promise<void> {
+    const deadline = this.#deadline()
+    for (const write of go) write.expires ??= deadline
     // A deadline must be told on the clock of the server that gets it: never on that of the last one.
-    const patience = this.#deadline()
     while (!this.#connection.isReady || !this.clock.known) {
-      if (this.#connection.isReady) await this.#askTime(patience)
-      else await this.#connection.ready(patience)
+      if (this.#connection.isReady) await this.#askTime(deadline)
+      else await this.#connection.ready(deadline)
     }
-    const left = performance.now()
-    const replies = await this.#evaluate(go)
-    const came = performance.now()
-    const unknown = go.filter((_, index) => isUnknownScript(replies[index]))
-    for (const [index, write] of go.entries()) {
-      if (!isUnknownScript(replies[index])) this.#settle(write, replies[index], left, came)
-    }
+    const unknown = await this.#evaluate(go, deadline)
     if (unknown.length === 0) return
-    await this.#load(unknown)
-    const repeatedAt = performance.now()
-    const repeated = await this.#evaluate(unknown)
-    for (const [index, write] of unknown.entries()) {
-      this.#settle(write, repeated[index], repeatedAt, performance.now())
+    await this.#load(unknown, deadline)
+    for (const write of await this.#evaluate(unknown, deadline)) {
+      write.reject?.(new CacheNotRespondingError('Redis is not responding: it forgets its scripts.'))
     }
   }
 
-  /** One reply or error for each write; throws when the server gave none at all. */
-  #evaluate(writes: readonly Write[]): Promise<unknown[]> {
-    const deadline = this.#deadline()
-    const latest = Math.floor(this.clock.at(deadline))
-    const commands = writes.map(({ script, keys, args }): Command => {
-      return ['EVALSHA', script.sha, keys.length, ...keys, latest, ...args]
+  /** Runs scripts and settles their writes, but for those whose script the server does not know. */
+  async #evaluate(writes: readonly Write[], deadline: number): Promise<Write[]> {
+    const left = performance.now()
+    const commands = writes.map(({ script, keys, args, expires = deadline }): Command => {
+      return ['EVALSHA', script.sha, keys.length, ...keys, Math.floor(this.clock.at(expires)), ...args]
     })
-    return this.#connection.sendAll(commands, deadline)
+    const replies = await this.#connection.sendAll(commands, deadline)
+    const came = performance.now()
+    return writes.filter((write, index) => {
+      if (isUnknownScript(replies[index])) return true
+      this.#settle(write, replies[index], left, came)
+      return false
+    })
   }
 
   /** The server does not know these scripts: it is new, or has forgotten them. */
-  async #load(writes: readonly Write[]): Promise<void> {
+  async #load(writes: readonly Write[], deadline: number): Promise<void> {
     const scripts = new Set(writes.map(({ script }) => script.lua))
-    await this.#connection.sendAll(
-      Array.from(scripts, (lua): Command => ['SCRIPT', 'LOAD', lua]),
-      this.#deadline(),
-    )
+    const commands = Array.from(scripts, (lua): Command => ['SCRIPT', 'LOAD', lua])
+    await this.#connection.sendAll(commands, deadline)
   }
 
   #settle(write: Write, reply: unknown, left: number, came: number): void {
     if (!Array.isArray(reply)) {
-      write.reject(asNotResponding(reply))
+      write.reject?.(asNotResponding(reply))
       return
     }
     const [status, now, ...rest] = reply as [number, number, ...unknown[]]
     // Late by its own clock: then the estimate was wrong, and this reply is the better one.
     if (status === LATE) this.clock.forget()
     this.clock.sample(now, left, came)
-    write.resolve({ status, rest })
+    write.resolve?.({ status, rest })
   }
 
   async #askTime(deadline: number): Promise<void> {
