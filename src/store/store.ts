@@ -101,8 +101,8 @@ export interface Store {
 
   read(key: CacheKey): Promise<Reading>
   /**
-   * Plants a marker where nothing stands, makes missing generations, and
-   * returns what stands: with it, the entry as it is at that moment.
+   * Plants a marker where nothing stands, or a value that is dead for ever,
+   * makes missing generations, and returns what stands now.
    */
   observe(key: CacheKey): Promise<Observation & Reading>
   write(key: CacheKey, entry: NewEntry, options?: WriteOptions): Promise<WriteResult>

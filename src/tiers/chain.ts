@@ -3,7 +3,7 @@ import { type EntryBody, parseBody } from '../entry.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Failsafe } from '../store/failsafe.js'
 import { judge } from '../store/judge.js'
-import type { Observation, Reading, Store } from '../store/store.js'
+import type { Reading, Store } from '../store/store.js'
 import type { ReadOutcome, WriteOutcome } from './outcome.js'
 import type { RequestScope } from './request-scope.js'
 
@@ -56,7 +56,7 @@ export class TierChain {
     try {
       const found = this.#outcome(await this.#store.read(key))
       outcome = found instanceof Promise ? await found : found
-      if (!outcome.hit) outcome = await this.#observe(key, scope, outcome)
+      if (!outcome.hit) outcome = (await this.#observe(key, scope)) ?? outcome
     } catch (error) {
       scope?.observations?.unprovable(key.text, performance.now())
       outcome = this.#failsafe.absorb('get', key.text, error, STORE_DOWN)
@@ -70,9 +70,8 @@ export class TierChain {
   async has(key: CacheKey, scope: RequestScope | undefined): Promise<boolean> {
     if (scope?.memory?.get(key)) return true
     try {
-      const { live } = judge(await this.#store.read(key))
-      if (!live) await this.#observe(key, scope, STORE_DOWN)
-      return live
+      if (judge(await this.#store.read(key)).live) return true
+      return (await this.#observe(key, scope)) !== undefined
     } catch (error) {
       scope?.observations?.unprovable(key.text, performance.now())
       return this.#failsafe.absorb('has', key.text, error, false)
@@ -152,22 +151,20 @@ export class TierChain {
 
   /**
    * Remembers what stands where a miss was, before anyone can act on the miss.
-   * A value that has come in the meantime is a hit.
+   * A value that has come in the meantime is returned: it was a hit after all.
    */
-  async #observe(key: CacheKey, scope: RequestScope | undefined, miss: ReadOutcome): Promise<ReadOutcome> {
+  async #observe(key: CacheKey, scope: RequestScope | undefined): Promise<ReadOutcome | undefined> {
     const observations = scope?.observations
-    if (!observations) return miss
+    if (!observations) return undefined
     const now = performance.now()
     if (!observations.miss(key.text, now)) {
       await observations.basis(key.text)
-      return miss
+      return undefined
     }
     const observing = this.#store.observe(key)
     observations.add(key.text, observing, now)
-    const found: Observation & Reading = await observing
-    if (!judge(found).live) return miss
-    const outcome = await this.#outcome(found)
-    return outcome.hit ? outcome : miss
+    const outcome = await this.#outcome(await observing)
+    return outcome.hit ? outcome : undefined
   }
 
   /** The payload once it is compressed; `undefined` when its key was written or deleted meanwhile. */
