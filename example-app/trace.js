@@ -34,6 +34,9 @@ const REASONS = {
   'ancestor-deleted': 'deleted with what is above it',
   'generation-lost': 'the store lost what is above it',
   undecodable: 'unreadable',
+  expired: 'expired, and stale',
+  failed: 'computing it failed a moment ago',
+  invalid: 'not of the shape that is wanted',
   disabled: 'caching is switched off',
   'store-down': 'the store does not answer',
 }

@@ -1,21 +1,35 @@
-import type { Duration } from './duration.js'
+import { Batch, type ManyFactory } from './compute/batch.js'
+import {
+  type CachedFunction,
+  CachedFunctions,
+  type CachedOptions,
+  keyOfCall,
+} from './compute/cached-functions.js'
+import { type Call, Computing } from './compute/computing.js'
+import type { Factory } from './compute/factory.js'
+import { Flights } from './compute/flight.js'
+import { type GetOrSetOptions, jittered, parseGrace, resolvePolicy } from './compute/options.js'
+import { type Duration, parseTtl } from './duration.js'
 import { CacheNotRespondingError, NotCachedError } from './errors.js'
 import { describe, describeUnknown, type Inspection } from './inspection.js'
 import { CacheKey, type KeyInput, type KeyPart } from './key/cache-key.js'
-import { type CacheOptions, type ResolvedOptions, resolveOptions, resolveTtl } from './options.js'
+import { type CacheOptions, type ResolvedOptions, resolveOptions } from './options.js'
 import { type CacheStats, Counters } from './stats/counters.js'
 import { type DeleteOutcome, Recorder } from './stats/recorder.js'
 import { Failsafe, type Logger } from './store/failsafe.js'
 import type { ListOptions, ListPage, Store } from './store/store.js'
 import { TierChain } from './tiers/chain.js'
+import { Scopes } from './tiers/context.js'
 import type { ReadOutcome } from './tiers/outcome.js'
-import { RequestScope, type RequestScopeOptions, RequestScopes } from './tiers/request-scope.js'
+import { RequestScope, type RequestScopeOptions } from './tiers/request-scope.js'
 
 export type { DeleteOutcome }
 
 export interface SetOptions {
   /** How long it lives. Default: the cache's `ttl`. */
   readonly ttl?: Duration
+  /** How long after its TTL `getOrSet` may still serve it. Default: the cache's `grace`. */
+  readonly grace?: Duration | false
   /** Store it whatever happened since this request found the key missing: for a value that does not come from what was read then. */
   readonly overwrite?: boolean
 }
@@ -36,7 +50,9 @@ interface Core {
   readonly failsafe: Failsafe
   readonly counters: Counters
   readonly recorder: Recorder
-  readonly scopes: RequestScopes
+  readonly scopes: Scopes
+  readonly computing: Computing
+  readonly functions: CachedFunctions
   enabled: boolean
 }
 
@@ -114,13 +130,19 @@ export class KeyedCache {
    * @throws ConfigurationError for a bad `ttl`
    * @throws InvalidKeyError
    */
-  async set(key: KeyInput, value: unknown, { ttl, overwrite = false }: SetOptions = {}): Promise<boolean> {
+  async set(
+    key: KeyInput,
+    value: unknown,
+    { ttl, grace, overwrite = false }: SetOptions = {},
+  ): Promise<boolean> {
     const { chain, enabled, options, recorder } = this.core
+    const { maxTtlMs, ttlJitter, compute } = options
     const target = CacheKey.from(key)
-    const ttlMs = ttl === undefined ? options.ttlMs : resolveTtl(ttl, options.maxTtlMs)
+    const ttlMs = jittered(ttl === undefined ? options.ttlMs : parseTtl(ttl, maxTtlMs), ttlJitter)
+    const graceMs = grace === undefined ? compute.graceMs : parseGrace(grace, maxTtlMs)
     const left = performance.now()
     const outcome = enabled
-      ? await chain.write(target, value, jittered(ttlMs, options.ttlJitter), this.scope, overwrite)
+      ? await chain.write(target, value, { ttlMs, graceMs }, this.scope, overwrite)
       : 'skipped'
     recorder.write(target, outcome, left)
     return outcome === 'stored'
@@ -181,6 +203,91 @@ export class KeyedCache {
   async deleteMany(keys: Iterable<KeyInput>, options?: DeleteOptions): Promise<number> {
     const targets = Array.from(keys, (key) => CacheKey.from(key))
     return count(targets.map((key) => this.delete(key, options)))
+  }
+
+  /**
+   * The value, computed if it is not cached: once, however many callers in however many processes ask for it. What
+   * was invalidated while it was being computed goes to those who wait already, and is not stored. While caching is
+   * off each caller computes; while the store fails, each process.
+   * @example const product = await cache.getOrSet(['product', id], () => db.product(id), { ttl: '1h', grace: '1d' })
+   * @throws what the factory throws
+   * @throws UnserializableValueError naming what in the value cannot be stored
+   * @throws ComputeCycleError, ComputeTimeoutError (with `hardTimeout`), ComputeFailedError (with `errorTtl`)
+   * @throws ConfigurationError, InvalidKeyError
+   */
+  async getOrSet<T>(key: KeyInput, factory: Factory<T>, options: GetOrSetOptions<T> = {}): Promise<T> {
+    const policy = resolvePolicy(options as GetOrSetOptions, this.core.options.compute)
+    const call = { key: CacheKey.from(key), factory: factory as Factory<unknown>, policy, scope: this.scope }
+    return (await this.compute(call)) as T
+  }
+
+  /**
+   * The values of many keys, in their order. The factory gets the missing ones, as they were given, that fall to this
+   * process, and returns their values in that order; a second time, if another process fails on those that it took.
+   * @throws as `getOrSet`
+   */
+  async getOrSetMany<K extends KeyInput, T>(
+    keys: Iterable<K>,
+    factory: ManyFactory<K, T>,
+    options: GetOrSetOptions<T> = {},
+  ): Promise<T[]> {
+    const policy = resolvePolicy(options as GetOrSetOptions, this.core.options.compute)
+    const { scope } = this
+    const asked = Array.from(keys, (given) => ({ given, key: CacheKey.from(given) }))
+    const given = new Map(asked.map((one) => [one.key.text, one.given]))
+    const unique = [...new Map(asked.map(({ key }) => [key.text, key])).values()]
+    const batch = new Batch(unique, (missing, contexts) =>
+      factory(
+        missing.map(({ text }) => given.get(text) as K),
+        contexts as Parameters<typeof factory>[1],
+      ),
+    )
+    const settled = await Promise.allSettled(
+      unique.map((key) => {
+        const decided = () => batch.decided(key)
+        const call = { key, factory: batch.factoryOf(key), policy, scope, onWait: decided }
+        return this.compute(call).finally(decided)
+      }),
+    )
+    const values = new Map(settled.map((result, index) => [unique[index]?.text, fulfilled(result)]))
+    return asked.map(({ key }) => values.get(key.text) as T)
+  }
+
+  /**
+   * A function with the same signature whose results are cached under `func::<name>::<arguments…>`. Wrap it once,
+   * where it is defined: the result must depend on nothing but the arguments, or what `keyOf` says.
+   * @example const nearestRestaurant = cache.cached(findNearestRestaurant, { ttl: '1m' })
+   * @throws ConfigurationError for a function without a name, or a name that another function has
+   */
+  cached<This, Args extends readonly unknown[], R>(
+    fn: (this: This, ...args: Args) => R,
+    { name, keyOf, ...options }: CachedOptions<Args, Awaited<R>> = {},
+  ): CachedFunction<This, Args, Awaited<R>> {
+    const { core } = this
+    const policy = resolvePolicy(options as GetOrSetOptions, core.options.compute)
+    const root = core.functions.register(fn, name)
+    // Whoever calls it later is in a request of their own.
+    const cache = new KeyedCache(core)
+    const keyFor = (args: Args, self?: This) =>
+      keyOf ? root.child(...keyOf.call(self as This, ...args)) : keyOfCall(root, args)
+    const wrapped = async function (this: This, ...args: Args) {
+      const factory = () => fn.call(this, ...args)
+      return cache.compute({ key: keyFor(args, this), factory, policy, scope: cache.scope })
+    }
+    core.functions.standsFor(wrapped, root)
+    return Object.assign(Object.defineProperty(wrapped, 'name', { value: fn.name }), {
+      key: (...args: Args) => keyFor(args),
+      delete: async (...args: Args) => cache.delete(keyFor(args)),
+      deleteAll: () => cache.delete(root, { children: true }),
+    }) as CachedFunction<This, Args, Awaited<R>>
+  }
+
+  /**
+   * Drops every cached result of a function, given the original or the wrapped one; resolves to whether any was there.
+   * @throws ConfigurationError for a function that this cache has not wrapped
+   */
+  async deleteFunction(fn: (...args: never[]) => unknown): Promise<boolean> {
+    return (await this.deleteMany(this.core.functions.rootsOf(fn), { children: true })) > 0
   }
 
   /**
@@ -260,8 +367,12 @@ export class KeyedCache {
     }
   }
 
-  /** Disconnects what this cache opened; a client that was handed in stays open. */
+  /**
+   * Lets refreshes in the background come to their end, for five seconds at most, and disconnects what this cache
+   * opened; a client that was handed in stays open.
+   */
   async close(): Promise<void> {
+    await this.core.computing.close()
     await this.core.store.close()
   }
 
@@ -305,7 +416,12 @@ export class KeyedCache {
   }
 
   private get scope(): RequestScope | undefined {
-    return this.boundScope ?? this.core.scopes.current()
+    return this.core.scopes.current(this.boundScope)
+  }
+
+  private compute(call: Call): Promise<unknown> {
+    const { computing, enabled } = this.core
+    return enabled ? computing.getOrSet(call) : computing.callThrough(call)
   }
 
   /** What the request's memory holds, counted; the quick way of every read. */
@@ -338,21 +454,28 @@ export function createCache(given?: CacheOptions): KeyedCache {
   const options = resolveOptions(given)
   const { store, compressAbove, process } = options
   const counters = new Counters(process)
+  const recorder = new Recorder(counters)
   const failsafe = new Failsafe(options.throwOnStoreError, options.logger, () => counters.trouble())
+  const flights = new Flights()
+  const onInvalidate = flights.invalidate.bind(flights)
+  const chain = new TierChain({ store, failsafe, compressAbove, process, onInvalidate })
   return new KeyedCache({
     options,
     store,
     failsafe,
-    chain: new TierChain({ store, failsafe, compressAbove, process }),
+    chain,
     counters,
-    recorder: new Recorder(counters),
-    scopes: new RequestScopes(),
+    recorder,
+    scopes: new Scopes(options.requestMemory),
+    computing: new Computing({ store, chain, failsafe, recorder, flights }),
+    functions: new CachedFunctions(),
     enabled: options.enabled,
   })
 }
 
-function jittered(ttlMs: number, share: number): number {
-  return share === 0 ? ttlMs : Math.max(1, Math.round(ttlMs * (1 - Math.random() * share)))
+function fulfilled(result: PromiseSettledResult<unknown>): unknown {
+  if (result.status === 'rejected') throw result.reason
+  return result.value
 }
 
 /** How many came to something. All are tried before the first error is thrown. */

@@ -20,6 +20,18 @@ export function parseDuration(duration: Duration, name: string): number {
 }
 
 /**
+ * The same for a TTL.
+ * @throws ConfigurationError also when it is longer than the longest.
+ */
+export function parseTtl(ttl: Duration, maxTtlMs: number, name = 'ttl'): number {
+  const ms = parseDuration(ttl, name)
+  if (ms <= maxTtlMs) return ms
+  throw new ConfigurationError(
+    `${name} is ${ms / 1_000} s, but no entry may live longer than ${maxTtlMs / 1_000} s: raise maxTtl if that is meant.`,
+  )
+}
+
+/**
  * The same for a time that is waited for: a bare number is milliseconds, as in `setTimeout`.
  * @throws ConfigurationError when it is not a positive duration of at most 24 days.
  */

@@ -31,8 +31,20 @@ const KIND_BYTE: Record<FrameKind, number> = { value: 0x56, tombstone: 0x54, mar
 /** So many bytes stand before the generations: enough to tell a frame's kind and id. */
 export const COUNT_END = GENERATIONS_AT
 
-/** Checksum, format, written, ttl, length of the writer's name. */
-const BODY_HEAD_BYTES = 4 + 1 + 6 + 6 + 1
+/** Where each field of a body stands: checksum, format, flags, written, ttl, grace, computing, length of the writer's name. */
+const FORMAT_AT = 4
+const FLAGS_AT = 5
+const WRITTEN_AT = 6
+const TTL_AT = 12
+const GRACE_AT = 18
+const COMPUTING_AT = 24
+const WRITER_LENGTH_AT = 28
+const BODY_HEAD_BYTES = 29
+
+/** The payload tells of a computation that failed, instead of a value. */
+const FAILURE_FLAG = 1
+
+const MAX_COMPUTING_MICROS = 2 ** 32 - 1
 const MAX_WRITER_BYTES = 64
 
 /** So many bytes from the start of a frame always hold all but its payload. */
@@ -44,10 +56,33 @@ export interface EntryBody {
   readonly format: number
   /** When it was written, on the store's clock. */
   readonly writtenAt: number
+  /** How long it is fresh. */
   readonly ttlMs: number
+  /** How long it stands after that, stale. */
+  readonly graceMs: number
+  /** How long computing it took; 0 for what was set. */
+  readonly computingMs: number
+  /** The payload tells of a computation that failed, instead of a value. */
+  readonly isFailure: boolean
   /** The process that wrote it, `host:pid`. */
   readonly writtenBy: string
   readonly payload: Buffer
+}
+
+/** What an entry is written with; the store adds the time, on its own clock. */
+export interface NewEntry
+  extends Pick<EntryBody, 'format' | 'ttlMs' | 'writtenBy' | 'payload'>,
+    Partial<Pick<EntryBody, 'graceMs' | 'computingMs' | 'isFailure'>> {}
+
+/** How long an entry stands in its store: fresh, then stale. */
+export function lifeOf({ ttlMs, graceMs = 0 }: NewEntry): number {
+  return ttlMs + graceMs
+}
+
+/** Whether an entry is past its TTL at a moment of the store's clock, and stands by its grace alone. */
+export function isStale({ writtenAt, ttlMs, graceMs }: Omit<EntryBody, 'payload'>, now: number): boolean {
+  // Without grace it is the store that lets it go, at the very moment.
+  return graceMs > 0 && now >= writtenAt + ttlMs
 }
 
 /** Who invalidated something, when, and from where. */
@@ -82,16 +117,20 @@ export function frameId(frame: Buffer): Buffer {
   return frame.subarray(ID_AT, COUNT_AT)
 }
 
-export function encodeBody({ format, writtenAt, ttlMs, writtenBy, payload }: EntryBody): Buffer {
+export function encodeBody(entry: NewEntry, writtenAt: number): Buffer {
+  const { format, ttlMs, graceMs = 0, computingMs = 0, isFailure = false, writtenBy, payload } = entry
   const writer = Buffer.from(writtenBy).subarray(0, MAX_WRITER_BYTES)
   const body = Buffer.allocUnsafe(BODY_HEAD_BYTES + writer.length + payload.length)
-  body[4] = format
-  body.writeUIntBE(Math.max(0, Math.round(writtenAt)), 5, 6)
-  body.writeUIntBE(Math.max(0, Math.round(ttlMs)), 11, 6)
-  body[17] = writer.length
+  body[FORMAT_AT] = format
+  body[FLAGS_AT] = isFailure ? FAILURE_FLAG : 0
+  body.writeUIntBE(Math.max(0, Math.round(writtenAt)), WRITTEN_AT, 6)
+  body.writeUIntBE(Math.max(0, Math.round(ttlMs)), TTL_AT, 6)
+  body.writeUIntBE(Math.max(0, Math.round(graceMs)), GRACE_AT, 6)
+  body.writeUInt32BE(Math.min(MAX_COMPUTING_MICROS, Math.round(computingMs * 1_000)), COMPUTING_AT)
+  body[WRITER_LENGTH_AT] = writer.length
   writer.copy(body, BODY_HEAD_BYTES)
   payload.copy(body, BODY_HEAD_BYTES + writer.length)
-  body.writeUInt32BE(crc32(body.subarray(4)), 0)
+  body.writeUInt32BE(crc32(body.subarray(FORMAT_AT)), 0)
   return body
 }
 
@@ -125,7 +164,7 @@ export function parseFrame(bytes: Buffer): Frame {
 export function parseBody(bytes: Buffer): EntryBody | undefined {
   const at = GENERATIONS_AT + (bytes[COUNT_AT] as number) * ID_BYTES
   if (bytes.length < at + BODY_HEAD_BYTES) return undefined
-  if (crc32(bytes.subarray(at + 4)) !== bytes.readUInt32BE(at)) return undefined
+  if (crc32(bytes.subarray(at + FORMAT_AT)) !== bytes.readUInt32BE(at)) return undefined
   return readBody(bytes, at)
 }
 
@@ -136,12 +175,15 @@ export function parseBodyHead(head: Buffer): Omit<EntryBody, 'payload'> | undefi
 }
 
 function readBody(bytes: Buffer, at: number): EntryBody | undefined {
-  const payloadAt = at + BODY_HEAD_BYTES + (bytes[at + 17] as number)
+  const payloadAt = at + BODY_HEAD_BYTES + (bytes[at + WRITER_LENGTH_AT] as number)
   if (payloadAt > bytes.length) return undefined
   return {
-    format: bytes[at + 4] as number,
-    writtenAt: bytes.readUIntBE(at + 5, 6),
-    ttlMs: bytes.readUIntBE(at + 11, 6),
+    format: bytes[at + FORMAT_AT] as number,
+    writtenAt: bytes.readUIntBE(at + WRITTEN_AT, 6),
+    ttlMs: bytes.readUIntBE(at + TTL_AT, 6),
+    graceMs: bytes.readUIntBE(at + GRACE_AT, 6),
+    computingMs: bytes.readUInt32BE(at + COMPUTING_AT) / 1_000,
+    isFailure: ((bytes[at + FLAGS_AT] as number) & FAILURE_FLAG) !== 0,
     writtenBy: bytes.toString('utf8', at + BODY_HEAD_BYTES, payloadAt),
     payload: bytes.subarray(payloadAt),
   }
@@ -185,6 +227,52 @@ export function firstBrokenGeneration(frame: Buffer, generations: readonly (Buff
     if (generation.compare(frame, at, at + ID_BYTES, 0, ID_BYTES) !== 0) return position
   }
   return -1
+}
+
+/**
+ * A lease as a store holds it: the right to compute one key, until it lapses.
+ *
+ * ```
+ * token  awaited  lapses  generations it started from
+ *  12       1       14      n × 12
+ * ```
+ */
+export interface Lease {
+  readonly token: Buffer
+  /** Whether somebody waits for it, and is told when it ends. */
+  readonly awaited: boolean
+  /** On the store's clock. */
+  readonly lapsesAt: number
+  /** Joined, outermost first. */
+  readonly started: Buffer
+}
+
+const LAPSES_AT = ID_BYTES + 1
+const STARTED_AT = LAPSES_AT + 14
+
+export function parseLease(bytes: Buffer): Lease | undefined {
+  if (bytes.length < STARTED_AT) return undefined
+  return {
+    token: bytes.subarray(0, ID_BYTES),
+    awaited: bytes[ID_BYTES] === 0x31,
+    lapsesAt: Number(bytes.toString('latin1', LAPSES_AT, STARTED_AT)),
+    started: bytes.subarray(STARTED_AT),
+  }
+}
+
+export function composeLease({ token, awaited, lapsesAt, started }: Lease): Buffer {
+  const head = (awaited ? '1' : '0') + String(Math.floor(lapsesAt)).padStart(STARTED_AT - LAPSES_AT, '0')
+  return Buffer.concat([token, Buffer.from(head), started])
+}
+
+/** The ids of generations, joined as a lease holds them; `undefined` when one is absent, which matches nothing. */
+export function joinGenerations(generations: readonly (Buffer | null)[]): Buffer | undefined {
+  const ids: Buffer[] = []
+  for (const generation of generations) {
+    if (!generation || generation.length < ID_BYTES) return undefined
+    ids.push(generation.subarray(0, ID_BYTES))
+  }
+  return Buffer.concat(ids)
 }
 
 const MAX_LABEL = 200

@@ -57,3 +57,41 @@ export class ConfigurationError extends KeyedCacheError {
 export class CacheNotRespondingError extends KeyedCacheError {
   readonly code = 'ERR_KEYEDCACHE_NOT_RESPONDING'
 }
+
+/** Computing a value needs that very value, directly or through others; `chain` names the keys. */
+export class ComputeCycleError extends KeyedCacheError {
+  readonly code = 'ERR_KEYEDCACHE_COMPUTE_CYCLE'
+  declare readonly key: string
+  /** The texts of the keys, each needing the next; the last is the first again. */
+  readonly chain: readonly string[]
+
+  constructor(chain: readonly string[]) {
+    super(`Computing ${chain.map((key) => `"${key}"`).join(' needs ')}: nobody could ever finish that.`, {
+      key: chain.at(-1),
+    })
+    this.chain = chain
+  }
+}
+
+/** Computing a value took longer than `hardTimeout`. It goes on, and its value may still be stored. */
+export class ComputeTimeoutError extends KeyedCacheError {
+  readonly code = 'ERR_KEYEDCACHE_COMPUTE_TIMEOUT'
+  declare readonly key: string
+
+  constructor(key: string, timeoutMs: number) {
+    super(`Computing "${key}" takes longer than ${timeoutMs} ms.`, { key })
+  }
+}
+
+/**
+ * Computing a value failed a moment ago, maybe in another process, and `errorTtl`
+ * keeps it from being tried again; `cause` has the name, message and code of what was thrown.
+ */
+export class ComputeFailedError extends KeyedCacheError {
+  readonly code = 'ERR_KEYEDCACHE_COMPUTE_FAILED'
+  declare readonly key: string
+
+  constructor(key: string, cause: Error) {
+    super(`Computing "${key}" failed a moment ago: ${cause.message}`, { key, cause })
+  }
+}

@@ -10,14 +10,24 @@ import type { KeyedCacheError } from './errors.js'
  * @see https://nodejs.org/docs/latest-v20.x/api/diagnostics_channel.html
  */
 export interface OperationMessage {
-  readonly operation: 'get' | 'has' | 'set' | 'delete' | 'clear'
+  readonly operation: 'get' | 'has' | 'set' | 'delete' | 'clear' | 'compute'
   /** The key's text; empty for `clear`. */
   readonly key: string
   /**
    * Of a read `hit`, `miss`; of a `set` `stored`, `refused` (a fill that was fenced), `skipped` (caching is
    * off); of a delete `deleted`, `absent` (nothing was there); of both `failed`: not surely done.
+   * Of a `compute`, that is a run of a factory, `computed`, `failed`.
    */
-  readonly outcome: 'hit' | 'miss' | 'stored' | 'refused' | 'skipped' | 'deleted' | 'absent' | 'failed'
+  readonly outcome:
+    | 'hit'
+    | 'miss'
+    | 'stored'
+    | 'refused'
+    | 'skipped'
+    | 'deleted'
+    | 'absent'
+    | 'computed'
+    | 'failed'
   /** Whether a delete took everything below along. */
   readonly children?: boolean | undefined
   /** Which tier answered a hit. */

@@ -1,28 +1,31 @@
 import { formatDuration } from './duration.js'
-import { type EntryBody, type Provenance, parseFrame, parseGeneration } from './entry.js'
+import { joinGenerations, type Provenance, parseFrame, parseGeneration, parseLease } from './entry.js'
 import type { CacheKey } from './key/cache-key.js'
-import { judge } from './store/judge.js'
+import { type AbsenceReason, judge } from './store/judge.js'
 import type { Peek } from './store/store.js'
-import { decodeEntry } from './tiers/chain.js'
 import type { MissReason } from './tiers/outcome.js'
+import { type LiveEntry, standingOf } from './tiers/standing.js'
 
 /** What is known about one key, without a trace of having looked. Times in milliseconds. */
 export interface Inspection {
   readonly key: CacheKey
-  /** `unknown` when the store does not answer. */
-  readonly state: 'fresh' | 'missing' | 'unknown'
+  /** `computing`: it is missing, and somebody is at it; `unknown` when the store does not answer. */
+  readonly state: 'fresh' | 'stale' | 'computing' | 'missing' | 'unknown'
   /** Why it is not cached; `undefined` when it is. */
   readonly reason: MissReason | undefined
   /** The reason, or what stands there, as a sentence. */
   readonly why: string
   /** Where it is held. */
   readonly tier: 'store' | undefined
+  /** How long it is fresh still. */
   readonly ttlMs: number | undefined
   readonly bytes: number | undefined
   /** On the store's clock. */
   readonly writtenAt: number | undefined
   /** The process that wrote it, `host:pid`. */
   readonly writtenBy: string | undefined
+  /** How long computing it took; `undefined` for what was set. */
+  readonly computingMs: number | undefined
   /** Who deleted it or what lies above it, where that is known. */
   readonly provenance: Provenance | undefined
   /** The generations above it, the prefix's first; `id` is `undefined` where none stands. */
@@ -37,11 +40,10 @@ const NOTHING = {
   bytes: undefined,
   writtenAt: undefined,
   writtenBy: undefined,
+  computingMs: undefined,
   provenance: undefined,
   value: undefined,
 } as const
-
-const UNDECODABLE = { reason: 'undecodable', provenance: undefined, depth: undefined } as const
 
 /** Tells what a look at a key's place found. */
 export async function describe(key: CacheKey, peek: Peek, keyPrefix: string): Promise<Inspection> {
@@ -49,16 +51,33 @@ export async function describe(key: CacheKey, peek: Peek, keyPrefix: string): Pr
     of: depth === 0 ? keyPrefix : (key.ancestors[depth - 1] ?? ''),
     id: bytes ? parseGeneration(bytes)?.id.toString('hex') : undefined,
   }))
-  const judgement = judge(peek)
-  if (judgement.live) {
-    const entry = await decodeEntry(judgement.frame)
-    if (entry) return { ...NOTHING, key, generations, ...fresh(entry, peek) }
+  const standing = await standingOf(peek)
+  const isComputing = hasLease(peek)
+  const state = isComputing ? 'computing' : 'missing'
+  const since = isComputing ? ' It is being computed now.' : ''
+  const known = { ...NOTHING, key, generations, state } as const
+  if (standing.state !== 'missing') {
+    if (standing.state !== 'failed') return { ...known, ...live(standing, peek, isComputing) }
+    const { writtenAt, writtenBy } = standing.body
+    const why = `Computing it failed ${ago(peek.now - writtenAt)} in process ${writtenBy}, which is kept for ${formatDuration(peek.ttlMs)} more.${since}`
+    return { ...known, reason: 'failed', why, writtenAt, writtenBy }
   }
-  const { reason, provenance, depth } = judgement.live ? UNDECODABLE : judgement
-  if (reason === 'absent')
-    return { ...NOTHING, key, generations, state: 'missing', reason, ...absent(key, peek) }
+  const { reason, provenance } = standing
+  if (reason === 'absent') {
+    const { why, provenance: last } = absent(key, peek)
+    return { ...known, reason, why: why + since, provenance: last }
+  }
+  const judgement = judge(peek)
+  const depth = judgement.live ? undefined : judgement.depth
   const why = explain(reason, peek, provenance, depth === undefined ? undefined : key.ancestors[depth - 1])
-  return { ...NOTHING, key, generations, state: 'missing', reason, why, provenance }
+  return { ...known, reason, why: why + since, provenance }
+}
+
+/** Whether somebody holds a lease that nothing has invalidated since. */
+function hasLease({ lease: bytes, generations, now }: Peek): boolean {
+  const lease = bytes ? parseLease(bytes) : undefined
+  const current = joinGenerations(generations)
+  return !!lease && lease.lapsesAt > now && !!current?.equals(lease.started)
 }
 
 /** What is told while the store does not answer. */
@@ -67,18 +86,24 @@ export function describeUnknown(key: CacheKey): Inspection {
   return { ...NOTHING, key, generations: [], state: 'unknown', reason: 'store-down', why }
 }
 
-function fresh({ body, value }: { body: EntryBody; value: unknown }, peek: Peek) {
-  const { writtenAt, writtenBy } = body
-  const why = `Written ${ago(peek.now - writtenAt)} by ${writtenBy}; expires in ${formatDuration(peek.ttlMs)}.`
+function live({ state, body, value, leftMs }: LiveEntry, peek: Peek, isComputing: boolean) {
+  const { writtenAt, writtenBy, computingMs } = body
+  const written = `Written ${ago(peek.now - writtenAt)} by ${writtenBy}`
+  const left = `still served by its grace for ${formatDuration(peek.ttlMs)}`
+  const refreshing = isComputing ? ' It is being computed anew.' : ''
+  const isFresh = state === 'fresh'
   return {
-    state: 'fresh',
-    reason: undefined,
-    why,
+    state: isFresh ? 'fresh' : 'stale',
+    reason: isFresh ? undefined : 'expired',
+    why: isFresh
+      ? `${written}; expires in ${formatDuration(leftMs)}.${refreshing}`
+      : `${written}; expired ${ago(-leftMs)}, ${left}.${refreshing}`,
     tier: 'store',
-    ttlMs: peek.ttlMs,
+    ttlMs: isFresh ? leftMs : 0,
     bytes: peek.bytes,
     writtenAt,
     writtenBy,
+    computingMs: computingMs === 0 ? undefined : computingMs,
     value,
   } as const
 }
@@ -107,7 +132,7 @@ function absent(
 }
 
 function explain(
-  reason: Exclude<MissReason, 'absent'>,
+  reason: Exclude<AbsenceReason, 'absent'>,
   peek: Peek,
   provenance?: Provenance,
   ancestor?: string,
@@ -123,10 +148,6 @@ function explain(
       return `The store has lost the generation of ${ancestor ?? 'the prefix'} (evicted, or restarted), so what stands here proves nothing.`
     case 'undecodable':
       return 'What stands here cannot be read: damaged, foreign, or written by a newer version.'
-    case 'disabled':
-      return 'Caching is switched off.'
-    case 'store-down':
-      return 'The store did not answer.'
   }
 }
 

@@ -1,7 +1,12 @@
 import { hostname } from 'node:os'
-import leven from 'leven'
 import { COMPRESS_ABOVE } from './codec/codec.js'
-import { type Duration, parseDuration, parseTimeout } from './duration.js'
+import {
+  type ComputeDefaults,
+  type EarlyRefreshOption,
+  parseEarlyRefresh,
+  parseGrace,
+} from './compute/options.js'
+import { type Duration, parseDuration, parseTimeout, parseTtl } from './duration.js'
 import { ConfigurationError } from './errors.js'
 import { withDeadlines } from './store/deadline.js'
 import type { Logger } from './store/failsafe.js'
@@ -10,6 +15,7 @@ import type { RedisTarget } from './store/redis/connection.js'
 import { isKeyPrefix } from './store/redis/names.js'
 import { RedisStore } from './store/redis/redis-store.js'
 import type { Store } from './store/store.js'
+import { refuseUnknown } from './unknown-options.js'
 
 /** What to use instead of Redis: the embedded store, or one of one's own. */
 export type StoreOption = 'memory' | { readonly memory: MemoryStoreOptions } | Store
@@ -34,6 +40,13 @@ export interface CacheOptions {
   maxTtl?: Duration
   /** Shortens each TTL by a random part of up to this share (0 to 1), so that what was set together does not expire together. Default: 0. */
   ttlJitter?: number
+  /**
+   * How long after its TTL a value may still be served by `getOrSet`, while a new one is computed or when computing
+   * fails. Default: 0, never.
+   */
+  grace?: Duration | false
+  /** Compute a value anew shortly before it expires, now and then, so that nobody waits for it. Default: false. */
+  earlyRefresh?: EarlyRefreshOption
   /** Keep what a request has read in that request's memory. Default: true. */
   requestMemory?: boolean
   /** Values of more bytes are compressed where it pays; `false` for never. Default: 32 KiB. */
@@ -44,6 +57,13 @@ export interface CacheOptions {
     store?: Duration
     /** The most that one attempt to connect may take. Default: 2 s. */
     connect?: Duration
+    /** How long a process that died keeps others from computing what it computed. Default: 5 s. */
+    lease?: Duration
+    /**
+     * The most that anyone waits for somebody else's computation, which then loses its lease. Must be longer than
+     * computing takes. Default: 60 s.
+     */
+    wait?: Duration
   }
   /** Reject where the store fails, instead of answering as if nothing were cached. Default: false. */
   throwOnStoreError?: boolean
@@ -61,6 +81,7 @@ export interface ResolvedOptions {
   readonly ttlMs: number
   readonly maxTtlMs: number
   readonly ttlJitter: number
+  readonly compute: ComputeDefaults
   readonly requestMemory: boolean
   readonly compressAbove: number | false
   readonly throwOnStoreError: boolean
@@ -81,6 +102,8 @@ const KNOWN = {
   ttl: true,
   maxTtl: true,
   ttlJitter: true,
+  grace: true,
+  earlyRefresh: true,
   requestMemory: true,
   compressAbove: true,
   timeouts: true,
@@ -96,7 +119,7 @@ const KNOWN = {
 export function resolveOptions(options: CacheOptions = {}, env: Environment = process.env): ResolvedOptions {
   refuseUnknown(options, KNOWN, 'option')
   const timeouts = options.timeouts ?? {}
-  refuseUnknown(timeouts, { store: true, connect: true }, 'timeout')
+  refuseUnknown(timeouts, { store: true, connect: true, lease: true, wait: true }, 'timeout')
   const logger = resolveLogger(options.logger ?? console)
   const production = env.NODE_ENV === 'production'
   const alias = options.alias ?? env.KEYEDCACHE_ALIAS ?? 'default'
@@ -111,6 +134,8 @@ export function resolveOptions(options: CacheOptions = {}, env: Environment = pr
     )
   }
   const maxTtlMs = parseDuration(options.maxTtl ?? '30d', 'maxTtl')
+  const ttlMs = parseTtl(options.ttl ?? 300, maxTtlMs)
+  const ttlJitter = resolveShare(options.ttlJitter ?? 0)
   return {
     store: openStore(backend, keyPrefix, {
       timeoutMs: parseTimeout(timeouts.store ?? '250ms', 'timeouts.store'),
@@ -118,46 +143,24 @@ export function resolveOptions(options: CacheOptions = {}, env: Environment = pr
     }),
     alias,
     keyPrefix,
-    ttlMs: resolveTtl(options.ttl ?? 300, maxTtlMs),
+    ttlMs,
     maxTtlMs,
-    ttlJitter: resolveShare(options.ttlJitter ?? 0),
+    ttlJitter,
+    compute: {
+      ttlMs,
+      maxTtlMs,
+      ttlJitter,
+      graceMs: parseGrace(options.grace ?? false, maxTtlMs),
+      beta: parseEarlyRefresh(options.earlyRefresh ?? false),
+      leaseMs: parseTimeout(timeouts.lease ?? '5s', 'timeouts.lease'),
+      waitMs: parseTimeout(timeouts.wait ?? '60s', 'timeouts.wait'),
+    },
     requestMemory: options.requestMemory ?? true,
     compressAbove: resolveThreshold(options.compressAbove ?? COMPRESS_ABOVE),
     throwOnStoreError: options.throwOnStoreError ?? false,
     enabled: options.enabled ?? isEnabled(env.KEYEDCACHE_ENABLED),
     logger,
     process: `${hostname()}:${process.pid}`,
-  }
-}
-
-/**
- * Milliseconds of a TTL.
- * @throws ConfigurationError when it is no duration, or longer than the longest.
- */
-export function resolveTtl(ttl: Duration, maxTtlMs: number): number {
-  const ms = parseDuration(ttl, 'ttl')
-  if (ms <= maxTtlMs) return ms
-  throw new ConfigurationError(
-    `ttl is ${ms / 1_000} s, but no entry may live longer than ${maxTtlMs / 1_000} s: raise maxTtl if that is meant.`,
-  )
-}
-
-/** Refuses names that are not known, and suggests the nearest that is. */
-export function refuseUnknown(given: object, known: Readonly<Record<string, true>>, what: string): void {
-  if (typeof given !== 'object' || given === null) {
-    throw new ConfigurationError(`An object is wanted where ${what}s are given, not ${String(given)}.`)
-  }
-  for (const name of Object.keys(given)) {
-    if (Object.hasOwn(known, name)) continue
-    const nearest = Object.keys(known).reduce((best, other) =>
-      leven(name, other) < leven(name, best) ? other : best,
-    )
-    const close = leven(name, nearest) <= Math.max(2, name.length * 0.4)
-    throw new ConfigurationError(
-      close
-        ? `Unknown ${what} "${name}": did you mean "${nearest}"?`
-        : `Unknown ${what} "${name}". Known are ${Object.keys(known).join(', ')}.`,
-    )
   }
 }
 

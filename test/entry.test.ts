@@ -12,21 +12,18 @@ import {
   parseGeneration,
 } from '../src/entry.js'
 import { judge } from '../src/store/judge.js'
-import { decodeEntry } from '../src/tiers/chain.js'
+import { standingOf } from '../src/tiers/standing.js'
 
 const id = fc.uint8Array({ minLength: ID_BYTES, maxLength: ID_BYTES }).map((bytes) => Buffer.from(bytes))
 const generations = fc.array(id, { minLength: 1, maxLength: 32 })
 
+const WRITTEN_AT = 1_790_000_000_000
+
 function frameOf(value: unknown, above: Buffer[], frameId = Buffer.alloc(ID_BYTES, 7)): Buffer {
   const payload = encodeValue(value, { compressAbove: false })
   if (payload instanceof Promise) throw new Error('unexpectedly compressed')
-  const body = encodeBody({
-    format: payload.format,
-    payload: payload.bytes,
-    writtenAt: 1_790_000_000_000,
-    ttlMs: 300_000,
-    writtenBy: 'host:1',
-  })
+  const facts = { format: payload.format, payload: payload.bytes, ttlMs: 300_000, writtenBy: 'host:1' }
+  const body = encodeBody(facts, WRITTEN_AT)
   return composeFrame('value', frameId, above, body)
 }
 
@@ -34,10 +31,8 @@ const standing = (above: Buffer[]) => above.map((one) => composeGeneration(one, 
 
 /** What a reader comes to: the value, or that it is a miss. */
 async function read(frame: Buffer, above: Buffer[]): Promise<{ value: unknown } | 'miss'> {
-  const judgement = judge({ frame, generations: standing(above) })
-  if (!judgement.live) return 'miss'
-  const entry = await decodeEntry(judgement.frame)
-  return entry ? { value: entry.value } : 'miss'
+  const found = await standingOf({ frame, generations: standing(above), now: WRITTEN_AT + 1 })
+  return found.state === 'fresh' ? { value: found.value } : 'miss'
 }
 
 describe('A frame', () => {

@@ -41,11 +41,19 @@ export function encodeValue(
   value: unknown,
   { compressAbove, key }: EncodeOptions,
 ): Payload | Promise<Payload> {
+  return compressPayload(serializeValue(value, key), compressAbove)
+}
+
+/** A value as bytes, not compressed, for who hands out copies of it. Throws as `encodeValue` does. */
+export function serializeValue(value: unknown, key?: string): Payload {
   const json = toJsonText(value)
-  const payload: Payload =
-    json === undefined
-      ? { bytes: serialize(value, key), format: STRUCTURED_CLONE }
-      : { bytes: json, format: JSON_TEXT }
+  return json === undefined
+    ? { bytes: serialize(value, key), format: STRUCTURED_CLONE }
+    : { bytes: json, format: JSON_TEXT }
+}
+
+/** The payload as it is stored: compressed where it is large enough, and that pays. */
+export function compressPayload(payload: Payload, compressAbove: number | false): Payload | Promise<Payload> {
   return compressAbove === false || payload.bytes.length <= compressAbove ? payload : compress(payload)
 }
 

@@ -1,8 +1,8 @@
 import type { Request } from 'express'
 import { ConfigurationError } from '../errors.js'
-import { refuseUnknown } from '../options.js'
 import type { Logger } from '../store/failsafe.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
+import { refuseUnknown } from '../unknown-options.js'
 import { type AuditEvent, nameOf } from './audit.js'
 import { type RedactOption, SecretNames } from './secrets.js'
 

@@ -1,8 +1,9 @@
 import { type Request, type RequestHandler, Router } from 'express'
 import { createCache, KeyedCache } from '../cache.js'
 import { type DashboardOptions, dashboard } from '../dashboard/dashboard.js'
-import { type CacheOptions, refuseUnknown } from '../options.js'
+import type { CacheOptions } from '../options.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
+import { refuseUnknown } from '../unknown-options.js'
 import { auditOf, routeOf } from './audit.js'
 
 declare global {

@@ -13,7 +13,33 @@ export interface Figures {
   deletes: number
   /** Of the deletes, those with children. */
   treeDeletes: number
+  /** Runs of factories, and how many of them failed. */
+  computations: number
+  failedComputations: number
+  /** What they took together, in milliseconds. */
+  computingMs: number
+  /** Callers that waited for somebody else's computation, in this process or another. */
+  waits: number
+  /** Of those, the ones that got its value: computations that were avoided. */
+  avoided: number
+  /** Computations begun because another process had let its lease lapse: it died, or was held up. */
+  takeovers: number
+  /** Values that were computed and not stored, because their key was invalidated meanwhile or the lease was lost. */
+  fencedCommits: number
+  /** Values computed anew before they expired. */
+  earlyRefreshes: number
+  /** Reads that were answered with a stale value, by its grace. */
+  staleServed: number
 }
+
+/** Figures that are counted one by one as they happen. */
+export type ComputeFigure =
+  | 'waits'
+  | 'avoided'
+  | 'takeovers'
+  | 'fencedCommits'
+  | 'earlyRefreshes'
+  | 'staleServed'
 
 export interface CacheStats {
   /** What the figures cover. */
@@ -72,6 +98,17 @@ export class Counters {
     if (children) figures.treeDeletes++
   }
 
+  computation(family: string, computingMs: number, failed: boolean): void {
+    const figures = this.#of(family)
+    figures.computations++
+    figures.computingMs += computingMs
+    if (failed) figures.failedComputations++
+  }
+
+  count(family: string, figure: ComputeFigure): void {
+    this.#of(family)[figure]++
+  }
+
   clear(): void {
     this.#clears++
   }
@@ -120,18 +157,21 @@ function noFigures(): Figures {
     refusedFills: 0,
     deletes: 0,
     treeDeletes: 0,
+    computations: 0,
+    failedComputations: 0,
+    computingMs: 0,
+    waits: 0,
+    avoided: 0,
+    takeovers: 0,
+    fencedCommits: 0,
+    earlyRefreshes: 0,
+    staleServed: 0,
   }
 }
 
-function add(totals: Figures, figures: Figures): void {
-  totals.hits += figures.hits
-  totals.requestHits += figures.requestHits
-  totals.misses += figures.misses
-  totals.writes += figures.writes
-  totals.refusedFills += figures.refusedFills
-  totals.deletes += figures.deletes
-  totals.treeDeletes += figures.treeDeletes
-  for (const [reason, count] of Object.entries(figures.missesBy)) {
+function add(totals: Figures, { missesBy, ...figures }: Figures): void {
+  for (const name of Object.keys(figures) as (keyof typeof figures)[]) totals[name] += figures[name]
+  for (const [reason, count] of Object.entries(missesBy)) {
     const by = reason as MissReason
     totals.missesBy[by] = (totals.missesBy[by] ?? 0) + count
   }

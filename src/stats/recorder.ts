@@ -1,7 +1,7 @@
 import { type OperationMessage, operations } from '../events.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { ReadOutcome, WriteOutcome } from '../tiers/outcome.js'
-import type { Counters } from './counters.js'
+import type { ComputeFigure, Counters } from './counters.js'
 
 /** What a delete came to: `absent` when nothing was there, `failed` when it did not surely reach the store. */
 export type DeleteOutcome = 'deleted' | 'absent' | 'failed'
@@ -38,6 +38,20 @@ export class Recorder {
   delete(key: CacheKey, children: boolean, outcome: DeleteOutcome, left: number): void {
     this.#counters.delete(key.family, children)
     publish(left, { operation: 'delete', key: key.text, children, outcome })
+  }
+
+  /** A factory has run since `began`, and failed if there is an error. */
+  computed(key: CacheKey, began: number, error: unknown): void {
+    this.#counters.computation(key.family, performance.now() - began, error !== undefined)
+    publish(began, {
+      operation: 'compute',
+      key: key.text,
+      outcome: error === undefined ? 'computed' : 'failed',
+    })
+  }
+
+  count(key: CacheKey, figure: ComputeFigure): void {
+    this.#counters.count(key.family, figure)
   }
 
   clear(outcome: DeleteOutcome, left: number): void {

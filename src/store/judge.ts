@@ -25,7 +25,7 @@ export type Judgement =
     }
 
 /** Says whether what was read is a live value. Only positive evidence counts: see docs/architecture.md. */
-export function judge({ frame, generations }: Reading): Judgement {
+export function judge({ frame, generations }: Pick<Reading, 'frame' | 'generations'>): Judgement {
   if (frame === null) return { live: false, reason: 'absent' }
   const parsed = parseFrame(frame)
   switch (parsed.kind) {

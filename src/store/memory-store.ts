@@ -2,11 +2,14 @@ import { LRUCache } from 'lru-cache'
 import {
   composeFrame,
   composeGeneration,
+  composeLease,
   encodeBody,
   encodeProvenance,
-  firstBrokenGeneration,
   frameId,
   ID_BYTES,
+  joinGenerations,
+  type Lease,
+  lifeOf,
   parseBodyHead,
   parseFrame,
   parseGeneration,
@@ -15,7 +18,11 @@ import { CacheNotRespondingError } from '../errors.js'
 import { CacheKey } from '../key/cache-key.js'
 import { newId } from './ids.js'
 import { judge } from './judge.js'
+import { listed } from './listed.js'
 import {
+  type AcquireOptions,
+  type Acquisition,
+  type CommitOptions,
   type ListedEntry,
   type ListOptions,
   type ListPage,
@@ -25,12 +32,15 @@ import {
   type Origin,
   type Peek,
   type Reading,
+  type ReadOptions,
   type RemoveOptions,
   type Store,
   TOMBSTONE_LIFE_MS,
+  type Watch,
   type WriteOptions,
   type WriteResult,
 } from './store.js'
+import { Watchers } from './watchers.js'
 
 export interface MemoryStoreOptions {
   /** The most entries, and generations of paths with something below them; 10,000 by default. */
@@ -56,6 +66,9 @@ export class MemoryStore implements Store {
   readonly description = 'embedded memory'
   readonly shared = false
   readonly #held: LRUCache<string, Buffer>
+  /** Who computes what. Few, and gone with the computation: an eviction would let nothing slow be stored. */
+  readonly #leases = new Map<string, Lease>()
+  readonly #watchers = new Watchers()
   #closed = false
 
   constructor({ maxEntries = DEFAULTS.maxEntries, maxBytes = DEFAULTS.maxBytes }: MemoryStoreOptions = {}) {
@@ -68,8 +81,9 @@ export class MemoryStore implements Store {
     })
   }
 
-  async read(key: CacheKey): Promise<Reading> {
-    return { frame: this.#held.get(key.text) ?? null, generations: this.#above(key) }
+  async read(key: CacheKey, { lease = false }: ReadOptions = {}): Promise<Reading> {
+    const reading = { frame: this.#held.get(key.text) ?? null, generations: this.#above(key), now: now() }
+    return lease ? { ...reading, lease: this.#leaseBytes(key) } : reading
   }
 
   async observe(key: CacheKey): Promise<Observation & Reading> {
@@ -86,20 +100,63 @@ export class MemoryStore implements Store {
     } else if (!isValue && this.#held.getRemainingTTL(key.text) < MARKER_LIFE_MS) {
       this.#hold(key.text, frame, MARKER_LIFE_MS)
     }
-    return { frame, standing: frameId(frame), generations }
+    return { frame, standing: frameId(frame), generations, now: now() }
   }
 
   async write(key: CacheKey, entry: NewEntry, { basis }: WriteOptions = {}): Promise<WriteResult> {
     if (basis && !this.#stands(key, basis)) return { written: false }
+    return this.#put(key, encodeBody(entry, now()), lifeOf(entry))
+  }
+
+  async acquire(key: CacheKey, token: Buffer, { leaseMs, awaiting }: AcquireOptions): Promise<Acquisition> {
     const id = newId()
-    const generations = generationsAbove(key).map((name) =>
-      this.#keepGeneration(name, id, entry.ttlMs, true).subarray(0, ID_BYTES),
-    )
-    const frame = composeFrame('value', id, generations, encodeBody({ ...entry, writtenAt: now() }))
-    this.#hold(key.text, frame, entry.ttlMs)
-    // Too large, or so deep that it has pushed out its own generations.
-    const held = this.#held.peek(key.text) === frame && judge({ frame, generations: this.#above(key) }).live
-    return held ? { written: true, id } : { written: false }
+    const generations = generationsAbove(key).map((name) => this.#keepGeneration(name, id, leaseMs, false))
+    const started = joinGenerations(generations) as Buffer
+    const lease = this.#leases.get(key.text)
+    let tookOver = false
+    if (lease && !lease.token.equals(token) && lease.started.equals(started)) {
+      const lapsesInMs = lease.lapsesAt - now()
+      if (lapsesInMs > 0) {
+        if (awaiting) this.#leases.set(key.text, { ...lease, awaited: true })
+        return { won: false, holder: lease.token, lapsesInMs }
+      }
+      tookOver = true
+    }
+    const awaited = lease?.awaited ?? false
+    this.#leases.set(key.text, { token, awaited, lapsesAt: now() + leaseMs, started })
+    return { won: true, tookOver, reading: await this.read(key) }
+  }
+
+  async renew(key: CacheKey, token: Buffer, leaseMs: number): Promise<boolean> {
+    const lease = this.#leases.get(key.text)
+    if (!lease?.token.equals(token) || !this.#isCurrent(key, lease)) return false
+    for (const name of generationsAbove(key)) this.#keepGeneration(name, token, leaseMs, false)
+    this.#leases.set(key.text, { ...lease, lapsesAt: now() + leaseMs })
+    return true
+  }
+
+  async commit(
+    key: CacheKey,
+    token: Buffer,
+    entry: NewEntry,
+    { unchanged }: CommitOptions = {},
+  ): Promise<WriteResult> {
+    const lease = this.#leases.get(key.text)
+    if (!lease?.token.equals(token)) return { written: false }
+    const frame = this.#held.get(key.text)
+    const hasChanged = unchanged && !(frame && frameId(frame).equals(unchanged))
+    if (this.#isCurrent(key, lease) && !hasChanged)
+      return this.#put(key, encodeBody(entry, now()), lifeOf(entry))
+    this.#fence(key)
+    return { written: false }
+  }
+
+  async release(key: CacheKey, token: Buffer): Promise<void> {
+    if (this.#leases.get(key.text)?.token.equals(token)) this.#fence(key)
+  }
+
+  watch(key: CacheKey, wake: () => void): Watch {
+    return { active: true, activate: async () => {}, stop: this.#watchers.add(key, wake) }
   }
 
   async remove(key: CacheKey, { children, origin }: RemoveOptions): Promise<boolean> {
@@ -108,11 +165,13 @@ export class MemoryStore implements Store {
     let was = frame !== undefined && judge({ frame, generations: this.#above(key) }).live
     const info = encodeProvenance({ ...origin, at: now() })
     this.#hold(key.text, composeFrame('tombstone', id, [], info), TOMBSTONE_LIFE_MS)
+    this.#fence(key)
     if (children) {
       const own = this.#held.get(generation(key.text))
       if (own) {
         was ||= parseGeneration(own)?.inUse === true
         this.#hold(generation(key.text), composeGeneration(id, false, info), TOMBSTONE_LIFE_MS)
+        this.#watchers.wakeWithin(key.text)
       }
     }
     return was
@@ -123,6 +182,7 @@ export class MemoryStore implements Store {
     this.#held.clear()
     const info = encodeProvenance({ ...origin, at: now() })
     this.#hold(TOP, composeGeneration(newId(), false, info), TOMBSTONE_LIFE_MS)
+    this.#watchers.wakeAll()
   }
 
   async peek(key: CacheKey): Promise<Peek> {
@@ -130,6 +190,7 @@ export class MemoryStore implements Store {
     return {
       frame,
       generations: generationsAbove(key).map((name) => this.#held.peek(name) ?? null),
+      lease: this.#leaseBytes(key),
       now: now(),
       ttlMs: frame ? this.#held.getRemainingTTL(key.text) : 0,
       bytes: frame?.length ?? 0,
@@ -165,13 +226,47 @@ export class MemoryStore implements Store {
 
   #stands(key: CacheKey, basis: Observation): boolean {
     const frame = this.#held.get(key.text)
-    if (!frame || !frameId(frame).equals(basis.standing)) return false
-    const expected = composeFrame(
-      'value',
-      newId(),
-      basis.generations.map((value) => value.subarray(0, ID_BYTES)),
+    return (
+      !!frame &&
+      frameId(frame).equals(basis.standing) &&
+      this.#areCurrent(key, joinGenerations(basis.generations))
     )
-    return firstBrokenGeneration(expected, this.#above(key)) === -1
+  }
+
+  /** Whether a lease has not lapsed, and nothing was invalidated since. */
+  #isCurrent(key: CacheKey, lease: Lease): boolean {
+    return lease.lapsesAt > now() && this.#areCurrent(key, lease.started)
+  }
+
+  #areCurrent(key: CacheKey, ids: Buffer | undefined): boolean {
+    const current = joinGenerations(this.#above(key))
+    return !!ids && !!current?.equals(ids)
+  }
+
+  /** Puts a value in its place, and fences whoever computes it. */
+  #put(key: CacheKey, body: Buffer, lifeMs: number): WriteResult {
+    const id = newId()
+    const generations = generationsAbove(key).map((name) =>
+      this.#keepGeneration(name, id, lifeMs, true).subarray(0, ID_BYTES),
+    )
+    const frame = composeFrame('value', id, generations, body)
+    this.#hold(key.text, frame, lifeMs)
+    this.#fence(key)
+    // Too large, or so deep that it has pushed out its own generations.
+    const held = this.#held.peek(key.text) === frame && judge({ frame, generations: this.#above(key) }).live
+    return held ? { written: true, id } : { written: false }
+  }
+
+  /** Ends a lease, whoever holds it: its commit is refused, and those who wait for it look again. */
+  #fence(key: CacheKey): void {
+    const lease = this.#leases.get(key.text)
+    this.#leases.delete(key.text)
+    if (lease?.awaited) this.#watchers.wake(key.text)
+  }
+
+  #leaseBytes(key: CacheKey): Buffer | null {
+    const lease = this.#leases.get(key.text)
+    return lease ? composeLease(lease) : null
   }
 
   /** The generation under a name, living at least `ttlMs` from now on; made if absent. */
@@ -196,13 +291,9 @@ export class MemoryStore implements Store {
     const key = CacheKey.from(name)
     if (under && !key.isWithin(under)) return []
     const frame = this.#held.peek(name)
-    const ttlMs = this.#held.getRemainingTTL(name)
     const generations = generationsAbove(key).map((above) => this.#held.peek(above) ?? null)
-    if (!frame || ttlMs <= 0 || !judge({ frame, generations }).live) return []
-    const body = parseBodyHead(frame)
-    return body
-      ? [{ key, bytes: frame.length, ttlMs, writtenAt: body.writtenAt, writtenBy: body.writtenBy }]
-      : []
+    if (!frame || !judge({ frame, generations }).live) return []
+    return listed(key, parseBodyHead(frame), frame.length, this.#held.getRemainingTTL(name))
   }
 }
 

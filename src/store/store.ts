@@ -1,4 +1,4 @@
-import type { EntryBody, Provenance } from '../entry.js'
+import type { NewEntry, Provenance } from '../entry.js'
 import type { CacheKey } from '../key/cache-key.js'
 
 /**
@@ -16,6 +16,15 @@ export interface Reading {
   readonly frame: Buffer | null
   /** The generations of all strict ancestors, outermost (the prefix itself) first. */
   readonly generations: readonly (Buffer | null)[]
+  /** The store's clock at that moment, at least: freshness is judged on it. */
+  readonly now: number
+  /** The lease that stands there, where it was asked for. */
+  readonly lease?: Buffer | null | undefined
+}
+
+export interface ReadOptions {
+  /** Read the lease along: for who wants to join a computation. */
+  readonly lease?: boolean
 }
 
 /**
@@ -28,16 +37,49 @@ export interface Observation {
   readonly generations: readonly Buffer[]
 }
 
-/** What an entry is written with; the store adds the time, on its own clock. */
-export type NewEntry = Omit<EntryBody, 'writtenAt'>
+export type { NewEntry }
 
 export interface WriteOptions {
   /** Write only while this still stands; without it the write is unconditional and fences everyone else. */
   readonly basis?: Observation | undefined
 }
 
+export interface CommitOptions {
+  /** The id of a frame whose payload is the entry's: where it still stands, it need not be sent again. */
+  readonly unchanged?: Buffer | undefined
+}
+
 /** What a write came to. `id` is the frame that now stands there. */
 export type WriteResult = { readonly written: true; readonly id: Buffer } | { readonly written: false }
+
+/** What asking for a lease came to. */
+export type Acquisition =
+  /**
+   * It is ours. What stands there was read in the same step, after which nothing that
+   * invalidates goes unnoticed: what is computed from now on may be committed.
+   */
+  | {
+      readonly won: true
+      readonly reading: Reading /** Its last holder let it lapse. */
+      readonly tookOver: boolean
+    }
+  /** Somebody else holds it, for so long unless it is renewed. */
+  | { readonly won: false; readonly holder: Buffer; readonly lapsesInMs: number }
+
+export interface AcquireOptions {
+  readonly leaseMs: number
+  /** Who asks waits for the holder if it is refused, and wants to be woken. */
+  readonly awaiting: boolean
+}
+
+/** Who is woken when something happened to a key that may end a wait. */
+export interface Watch {
+  /** Whether news arrive at the moment: without them, who waits must look by itself. */
+  readonly active: boolean
+  /** Sees to it that news arrive; resolves when they do, or when that failed. */
+  activate(): Promise<void>
+  stop(): void
+}
 
 /** Where an invalidation came from; the store adds the time and the process. */
 export type Origin = Omit<Provenance, 'at'>
@@ -49,8 +91,6 @@ export interface RemoveOptions {
 
 /** An entry's place as staff see it: nothing of it is counted, touched or prolonged. */
 export interface Peek extends Reading {
-  /** The store's clock at that moment, in milliseconds since the epoch. */
-  readonly now: number
   /** Milliseconds until the frame expires. */
   readonly ttlMs: number
   /** Bytes of the frame. */
@@ -61,6 +101,7 @@ export interface Peek extends Reading {
 export interface ListedEntry {
   readonly key: CacheKey
   readonly bytes: number
+  /** How long it is fresh still; 0 for one that is stale and stands by its grace. */
   readonly ttlMs: number
   /** On the store's clock. */
   readonly writtenAt: number
@@ -90,8 +131,9 @@ export interface ListOptions {
  * one tick may share a command; writes go before the reads of that tick.
  *
  * What a store promises (its tests are `test/conformance`): ids are never used
- * twice; a generation that is absent matches nothing; `write` with a basis,
- * `remove` and `clear` are each one atomic step.
+ * twice; a generation that is absent matches nothing; `write`, `remove`, `clear`,
+ * `acquire` and `commit` are each one atomic step; `write`, `remove` and what is
+ * invalidated above fence whoever holds a lease: its commit is refused.
  */
 export interface Store {
   /** What it is, for people: `redis 127.0.0.1:6379` or `embedded memory`. */
@@ -99,7 +141,7 @@ export interface Store {
   /** Whether other processes see the same entries. */
   readonly shared: boolean
 
-  read(key: CacheKey): Promise<Reading>
+  read(key: CacheKey, options?: ReadOptions): Promise<Reading>
   /**
    * Plants a marker where nothing stands, or a value that is dead for ever,
    * makes missing generations, and returns what stands now.
@@ -110,6 +152,21 @@ export interface Store {
   remove(key: CacheKey, options: RemoveOptions): Promise<boolean>
   /** Invalidates everything under this store's prefix. */
   clear(origin: Origin): Promise<void>
+
+  /**
+   * Asks for the right to compute a key, under a token that was never used for
+   * another computation. A lease that has lapsed, or whose generations are no
+   * longer the current ones, counts as absent. Asking again with one's own token is harmless.
+   */
+  acquire(key: CacheKey, token: Buffer, options: AcquireOptions): Promise<Acquisition>
+  /** Prolongs a lease; whether it still stood. */
+  renew(key: CacheKey, token: Buffer, leaseMs: number): Promise<boolean>
+  /** Writes what was computed and ends the lease, only while it stands and nothing was invalidated since. */
+  commit(key: CacheKey, token: Buffer, entry: NewEntry, options?: CommitOptions): Promise<WriteResult>
+  /** Gives a lease up, and wakes who waits for it. */
+  release(key: CacheKey, token: Buffer): Promise<void>
+  /** Calls `wake` when a lease of this key ends, and when the key or something above it was invalidated. */
+  watch(key: CacheKey, wake: () => void): Watch
 
   peek(key: CacheKey): Promise<Peek>
   list(options: ListOptions): Promise<ListPage>

@@ -1,11 +1,15 @@
-import { DecodeError, decodeValue, encodeValue, type Payload } from '../codec/codec.js'
-import { type EntryBody, parseBody } from '../entry.js'
+import { compressPayload, decodeValue, encodeValue, type Payload } from '../codec/codec.js'
+import { type NewEntry, parseBodyHead } from '../entry.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Failsafe } from '../store/failsafe.js'
 import { judge } from '../store/judge.js'
 import type { Reading, Store } from '../store/store.js'
 import type { ReadOutcome, WriteOutcome } from './outcome.js'
 import type { RequestScope } from './request-scope.js'
+import { type Standing, standingOf, stateOf } from './standing.js'
+
+/** Told when this process invalidates a key, with `children` everything below it too, without a key everything. */
+export type InvalidationListener = (key: CacheKey | undefined, children: boolean) => void
 
 export interface ChainOptions {
   readonly store: Store
@@ -14,6 +18,8 @@ export interface ChainOptions {
   readonly compressAbove: number | false
   /** This process, `host:pid`: who writes. */
   readonly process: string
+  /** Told at both ends of an invalidation: what was read before its end may be older than it. */
+  readonly onInvalidate: InvalidationListener
 }
 
 const STORE_DOWN: ReadOutcome = { hit: false, reason: 'store-down' }
@@ -28,14 +34,16 @@ export class TierChain {
   readonly #failsafe: Failsafe
   readonly #compressAbove: number | false
   readonly #process: string
+  readonly #onInvalidate: InvalidationListener
   /** Writes whose values are still being compressed. */
   readonly #writes = new Set<{ readonly key: CacheKey; overtaken: boolean }>()
 
-  constructor({ store, failsafe, compressAbove, process }: ChainOptions) {
+  constructor({ store, failsafe, compressAbove, process, onInvalidate }: ChainOptions) {
     this.#store = store
     this.#failsafe = failsafe
     this.#compressAbove = compressAbove
     this.#process = process
+    this.#onInvalidate = onInvalidate
   }
 
   /** What this request's memory holds under a key, without going any further. */
@@ -44,18 +52,23 @@ export class TierChain {
     return slot && 'value' in slot ? { hit: true, value: slot.value, tier: 'request' } : undefined
   }
 
+  /** The same, also of what this request has set itself: that is decoded first. */
+  recall(key: CacheKey, scope: RequestScope | undefined): ReadOutcome | Promise<ReadOutcome> | undefined {
+    const slot = scope?.memory?.get(key)
+    if (!slot) return undefined
+    if ('value' in slot) return { hit: true, value: slot.value, tier: 'request' }
+    return this.#decodeOwn(key, slot.payload, scope)
+  }
+
   async read(key: CacheKey, scope: RequestScope | undefined): Promise<ReadOutcome> {
     const memory = scope?.memory
-    const slot = memory?.get(key)
-    if (slot) {
-      const value = 'value' in slot ? slot.value : await this.#decodeOwn(key, slot.payload, scope)
-      return { hit: true, value, tier: 'request' }
-    }
+    const recalled = this.recall(key, scope)
+    if (recalled !== undefined) return await recalled
     const pending = memory?.beginRead(key)
     let outcome: ReadOutcome | undefined
     try {
-      const found = this.#outcome(await this.#store.read(key))
-      outcome = found instanceof Promise ? await found : found
+      const standing = standingOf(await this.#store.read(key))
+      outcome = toOutcome(standing instanceof Promise ? await standing : standing)
       if (!outcome.hit) outcome = (await this.#observe(key, scope)) ?? outcome
     } catch (error) {
       scope?.observations?.unprovable(key.text, performance.now())
@@ -70,7 +83,7 @@ export class TierChain {
   async has(key: CacheKey, scope: RequestScope | undefined): Promise<boolean> {
     if (scope?.memory?.get(key)) return true
     try {
-      if (judge(await this.#store.read(key)).live) return true
+      if (isFresh(await this.#store.read(key))) return true
       return (await this.#observe(key, scope)) !== undefined
     } catch (error) {
       scope?.observations?.unprovable(key.text, performance.now())
@@ -81,7 +94,7 @@ export class TierChain {
   async write(
     key: CacheKey,
     value: unknown,
-    ttlMs: number,
+    { ttlMs, graceMs }: { readonly ttlMs: number; readonly graceMs: number },
     scope: RequestScope | undefined,
     overwrite: boolean,
   ): Promise<WriteOutcome> {
@@ -89,7 +102,7 @@ export class TierChain {
     const encoded = encodeValue(value, { compressAbove: this.#compressAbove, key: key.text })
     const observations = overwrite ? undefined : scope?.observations
     const fill = observations?.isFill(key.text) ?? false
-    if (!fill) this.#overtake(key, false)
+    if (!fill) this.#beginInvalidation(key, false)
     scope?.memory?.put(key, { payload: encoded })
     try {
       // Without a need to wait there is no wait: writes and deletes leave in the order of their calls.
@@ -97,7 +110,7 @@ export class TierChain {
       const basis = fill ? await observations?.basis(key.text) : undefined
       if (!payload || (fill && !basis)) return 'refused'
       const { bytes, format } = payload
-      const entry = { format, payload: bytes, ttlMs, writtenBy: this.#process }
+      const entry: NewEntry = { format, payload: bytes, ttlMs, graceMs, writtenBy: this.#process }
       const result = await this.#store.write(key, entry, { basis })
       if (!result.written) return 'refused'
       if (basis) observations?.renew(key.text, { ...basis, standing: result.id })
@@ -106,8 +119,18 @@ export class TierChain {
       return this.#failsafe.absorb('set', key.text, error, 'failed')
     } finally {
       if (fill) observations?.answer(key.text)
+      else this.#onInvalidate(key, false)
       scope?.memory?.spoil(key)
     }
+  }
+
+  /** A payload with all that an entry takes, compressed where it pays. */
+  async newEntry(
+    payload: Payload,
+    facts: Omit<NewEntry, 'payload' | 'format' | 'writtenBy'>,
+  ): Promise<NewEntry> {
+    const { bytes, format } = await compressPayload(payload, this.#compressAbove)
+    return { ...facts, format, payload: bytes, writtenBy: this.#process }
   }
 
   /** Whether anything was there; `undefined` when the store did not surely do it. */
@@ -116,7 +139,7 @@ export class TierChain {
     children: boolean,
     scope: RequestScope | undefined,
   ): Promise<boolean | undefined> {
-    this.#overtake(key, children)
+    this.#beginInvalidation(key, children)
     scope?.memory?.drop(key, children)
     try {
       return await this.#store.remove(key, { children, origin: this.#origin(scope) })
@@ -124,12 +147,13 @@ export class TierChain {
       return this.#failsafe.absorb('delete', key.text, error, undefined)
     } finally {
       scope?.memory?.drop(key, children)
+      this.#onInvalidate(key, children)
     }
   }
 
   /** Whether the store surely did it. */
   async clear(scope: RequestScope | undefined): Promise<boolean> {
-    for (const write of this.#writes) write.overtaken = true
+    this.#beginInvalidation(undefined, true)
     scope?.memory?.dropAll()
     try {
       await this.#store.clear(this.#origin(scope))
@@ -138,15 +162,8 @@ export class TierChain {
       return this.#failsafe.absorb('clear', undefined, error, false)
     } finally {
       scope?.memory?.dropAll()
+      this.#onInvalidate(undefined, true)
     }
-  }
-
-  /** What a frame in the store comes to for a reader; a promise only where it must be decompressed. */
-  #outcome(reading: Reading): ReadOutcome | Promise<ReadOutcome> {
-    const judgement = judge(reading)
-    if (!judgement.live) return { hit: false, reason: judgement.reason, provenance: judgement.provenance }
-    const decoded = decodeEntry(judgement.frame)
-    return decoded instanceof Promise ? decoded.then(toOutcome) : toOutcome(decoded)
   }
 
   /**
@@ -163,7 +180,7 @@ export class TierChain {
     }
     const observing = this.#store.observe(key)
     observations.add(key.text, observing, now)
-    const outcome = await this.#outcome(await observing)
+    const outcome = toOutcome(await standingOf(await observing))
     return outcome.hit ? outcome : undefined
   }
 
@@ -179,22 +196,26 @@ export class TierChain {
     }
   }
 
-  /** A later write or delete of the key leaves before those that are still being compressed: they come to nothing. */
-  #overtake(key: CacheKey, children: boolean): void {
+  /**
+   * A later write or delete of the key leaves before those that are still being
+   * compressed: they come to nothing.
+   */
+  #beginInvalidation(key: CacheKey | undefined, children: boolean): void {
     for (const write of this.#writes) {
-      if (write.key.text === key.text || (children && write.key.isWithin(key))) write.overtaken = true
+      if (!key || write.key.text === key.text || (children && write.key.isWithin(key))) write.overtaken = true
     }
+    this.#onInvalidate(key, children)
   }
 
   async #decodeOwn(
     key: CacheKey,
     payload: Payload | Promise<Payload>,
     scope: RequestScope | undefined,
-  ): Promise<unknown> {
+  ): Promise<ReadOutcome> {
     const pending = scope?.memory?.beginRead(key)
     const value = await decodeValue(await payload)
     if (pending) scope?.memory?.endRead(pending, { value })
-    return value
+    return { hit: true, value, tier: 'request' }
   }
 
   #origin(scope: RequestScope | undefined) {
@@ -202,29 +223,22 @@ export class TierChain {
   }
 }
 
-interface Decoded {
-  readonly body: EntryBody
-  readonly value: unknown
+function isFresh(reading: Reading): boolean {
+  const judgement = judge(reading)
+  const body = judgement.live ? parseBodyHead(judgement.frame) : undefined
+  return body !== undefined && stateOf(body, reading.now) === 'fresh'
 }
 
-function toOutcome(decoded: Decoded | undefined): ReadOutcome {
-  return decoded ? { hit: true, value: decoded.value, tier: 'store' } : { hit: false, reason: 'undecodable' }
-}
-
-/** An entry with its value, or `undefined` for bytes that cannot be read; a promise only where it must be decompressed. */
-export function decodeEntry(frame: Buffer): Decoded | undefined | Promise<Decoded | undefined> {
-  const body = parseBody(frame)
-  if (!body) return undefined
-  try {
-    const value = decodeValue({ bytes: body.payload, format: body.format })
-    return value instanceof Promise
-      ? value.then((inflated) => ({ body, value: inflated }), unreadable)
-      : { body, value }
-  } catch (error) {
-    return unreadable(error)
+/** What stands there for a plain read: a stale value is for those only who can compute a new one. */
+function toOutcome(standing: Standing): ReadOutcome {
+  switch (standing.state) {
+    case 'fresh':
+      return { hit: true, value: standing.value, tier: 'store' }
+    case 'stale':
+      return { hit: false, reason: 'expired' }
+    case 'failed':
+      return { hit: false, reason: 'failed' }
+    case 'missing':
+      return { hit: false, reason: standing.reason, provenance: standing.provenance }
   }
-}
-
-function unreadable(error: unknown): undefined {
-  if (!(error instanceof DecodeError)) throw error
 }

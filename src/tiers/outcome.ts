@@ -7,6 +7,12 @@ export type Tier = 'request' | 'store'
 /** Why a read was a miss. */
 export type MissReason =
   | AbsenceReason
+  /** It is past its TTL, and stands by its grace alone. */
+  | 'expired'
+  /** Computing it failed a moment ago, and that is what stands there. */
+  | 'failed'
+  /** What stands there is not what `validate` wants. */
+  | 'invalid'
   /** Caching is switched off. */
   | 'disabled'
   /** The store did not answer. */

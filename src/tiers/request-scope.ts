@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { Observations } from './observations.js'
 import { RequestMemory } from './request-memory.js'
 
@@ -47,18 +46,5 @@ export class RequestScope {
     this.#ended = true
     if (this.memory !== this.#parent?.memory) this.memory?.end()
     if (this.observations !== this.#parent?.observations) this.observations?.end()
-  }
-}
-
-/** The scope of whatever runs now, however deep in a service. */
-export class RequestScopes {
-  readonly #storage = new AsyncLocalStorage<RequestScope>()
-
-  current(): RequestScope | undefined {
-    return this.#storage.getStore()
-  }
-
-  run<T>(scope: RequestScope, fn: () => T): T {
-    return this.#storage.run(scope, fn)
   }
 }

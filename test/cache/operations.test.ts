@@ -216,6 +216,15 @@ describeOnEveryBackend('A cache', (open) => {
       refusedFills: 0,
       deletes: 1,
       treeDeletes: 1,
+      computations: 0,
+      failedComputations: 0,
+      computingMs: 0,
+      waits: 0,
+      avoided: 0,
+      takeovers: 0,
+      fencedCommits: 0,
+      earlyRefreshes: 0,
+      staleServed: 0,
     })
     expect([...before.families.keys()]).toEqual(['product', 'order'])
     expect(before.families.get('order')).toMatchObject({ hits: 0, misses: 1 })

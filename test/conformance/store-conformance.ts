@@ -232,6 +232,7 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         expect(await store.read(key('nothing::here'))).toEqual({
           frame: null,
           generations: expect.any(Array),
+          now: expect.any(Number),
         })
         expect((await store.read(key('nothing::here'))).generations[1]).toBeNull()
       })

@@ -10,6 +10,9 @@ const REASONS: Record<MissReason, string> = {
   'ancestor-deleted': 'deleted with something above it',
   'generation-lost': 'the store lost its generation',
   undecodable: 'unreadable bytes',
+  expired: 'expired, and stale',
+  failed: 'computing it failed a moment ago',
+  invalid: 'not of the shape that is wanted',
   disabled: 'caching was off',
   'store-down': 'the store did not answer',
 }

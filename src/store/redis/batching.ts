@@ -23,6 +23,8 @@ interface Write {
 /** What a script returned after its status and the server's time. */
 export interface ScriptReply {
   readonly status: number
+  /** The server's time when it ran, in milliseconds since the epoch. */
+  readonly now: number
   readonly rest: readonly unknown[]
 }
 
@@ -143,10 +145,24 @@ export class Batching {
   }
 
   #sendReads(batch: ReadBatch): void {
-    this.#connection.send(['MGET', ...batch.names], this.#deadline()).then(
+    const deadline = this.#deadline()
+    const read: Command = ['MGET', ...batch.names]
+    // Freshness is judged on the server's clock, so what is known of it must not grow old.
+    const reading = this.clock.isRecent(performance.now())
+      ? this.#connection.send(read, deadline)
+      : this.#sendWithTime(read, deadline)
+    reading.then(
       (values) => batch.answer(values as (Buffer | null)[]),
       (error: unknown) => batch.fail(error),
     )
+  }
+
+  async #sendWithTime(command: Command, deadline: number): Promise<unknown> {
+    const left = performance.now()
+    const [reply, time] = await this.#connection.sendAll([command, ['TIME']], deadline)
+    if (reply instanceof Error) throw asNotResponding(reply)
+    if (Array.isArray(time)) this.#sampleTime(time, left)
+    return reply
   }
 
   /** Sends the writes of one tick, in several goes if they are many. Where one goes unanswered, so would the rest. */
@@ -209,17 +225,18 @@ export class Batching {
     // Late by its own clock: then the estimate was wrong, and this reply is the better one.
     if (status === LATE) this.clock.forget()
     this.clock.sample(now, left, came)
-    write.resolve?.({ status, rest })
+    write.resolve?.({ status, now, rest })
   }
 
   async #askTime(deadline: number): Promise<void> {
     const left = performance.now()
-    const [seconds, microseconds] = (await this.#connection.send(['TIME'], deadline)) as [Buffer, Buffer]
-    this.clock.sample(
-      Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000),
-      left,
-      performance.now(),
-    )
+    this.#sampleTime((await this.#connection.send(['TIME'], deadline)) as Buffer[], left)
+  }
+
+  /** @see https://redis.io/docs/latest/commands/time/ */
+  #sampleTime([seconds, microseconds]: readonly Buffer[], left: number): void {
+    const serverTime = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000)
+    this.clock.sample(serverTime, left, performance.now())
   }
 
   #deadline(): number {

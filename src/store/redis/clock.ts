@@ -16,6 +16,11 @@ export class ServerClock {
     return this.#difference !== undefined
   }
 
+  /** Whether it was told not long before a moment of `performance.now()`. */
+  isRecent(moment: number): boolean {
+    return this.known && moment - this.#takenAt < SAMPLE_LIFE_MS
+  }
+
   /** The server's time at a moment of `performance.now()`, at least, in milliseconds since the epoch. */
   at(moment: number): number {
     return moment + (this.#difference ?? performance.timeOrigin)

@@ -99,6 +99,13 @@ export class Connection {
     return replies.map(([error, reply]) => error ?? reply)
   }
 
+  /** A second connection to the same server, that does nothing yet: one that listens can't do anything else. */
+  another(): Redis {
+    const client = this.#client.duplicate({ autoResubscribe: false })
+    client.on('error', ignore)
+    return client
+  }
+
   close(): void {
     this.#client.disconnect()
   }

@@ -14,6 +14,7 @@ export function isKeyPrefix(text: string): boolean {
  * shop:product::123                     an entry
  * shop:gen:{shop:product::123}          its generation
  * shop:gen:{shop}                       the topmost generation: the prefix itself
+ * shop:lease:{shop:product::123}        the lease of its computation
  * ```
  * A path holds neither braces nor, in its first segment, a colon: so no entry
  * is ever taken for a generation, nor one application's entry for that of
@@ -26,11 +27,13 @@ export class Names {
   readonly #entries: string
   readonly #generations: string
   readonly #topGeneration: string
+  readonly #leases: string
 
   constructor(readonly prefix: string) {
     this.#entries = `${prefix}:`
     this.#generations = `${prefix}:gen:{${prefix}:`
     this.#topGeneration = `${prefix}:gen:{${prefix}}`
+    this.#leases = `${prefix}:lease:{${prefix}:`
   }
 
   entry(path: string): string {
@@ -50,6 +53,20 @@ export class Names {
     const names = [this.#topGeneration]
     for (const ancestor of key.ancestors) names.push(this.generation(ancestor))
     return names
+  }
+
+  lease(path: string): string {
+    return `${this.#leases}${path}}`
+  }
+
+  /** The channel on which those who wait for a computation are told that it ended. */
+  news(): string {
+    return `${this.prefix}:news`
+  }
+
+  /** The path of the entry with this name, unchecked. */
+  pathOf(entry: string): string {
+    return entry.slice(this.#entries.length)
   }
 
   /** Where `check()` writes. */

@@ -3,14 +3,19 @@ import {
   encodeProvenance,
   FRAME_HEAD_BYTES,
   frameId,
-  ID_BYTES,
+  joinGenerations,
+  lifeOf,
   parseBodyHead,
 } from '../../entry.js'
 import { CacheNotRespondingError } from '../../errors.js'
 import type { CacheKey } from '../../key/cache-key.js'
 import { newId } from '../ids.js'
 import { judge } from '../judge.js'
+import { listed } from '../listed.js'
 import type {
+  AcquireOptions,
+  Acquisition,
+  CommitOptions,
   ListedEntry,
   ListOptions,
   ListPage,
@@ -19,8 +24,10 @@ import type {
   Origin,
   Peek,
   Reading,
+  ReadOptions,
   RemoveOptions,
   Store,
+  Watch,
   WriteOptions,
   WriteResult,
 } from '../store.js'
@@ -28,8 +35,9 @@ import { MARKER_LIFE_MS, TOMBSTONE_LIFE_MS } from '../store.js'
 import { Batching } from './batching.js'
 import { asNotResponding, type Command, Connection, type RedisTarget } from './connection.js'
 import { Names } from './names.js'
+import { News } from './news.js'
 import { Reclaiming } from './reclaiming.js'
-import { CLEAR, DONE, OBSERVE, PROBE, REMOVE, WRITE } from './scripts.js'
+import { ACQUIRE, CLEAR, COMMIT, DONE, OBSERVE, PROBE, RELEASE, REMOVE, RENEW, WRITE } from './scripts.js'
 
 export interface RedisStoreOptions {
   readonly redis: RedisTarget
@@ -46,6 +54,7 @@ export class RedisStore implements Store {
   readonly #names: Names
   readonly #batching: Batching
   readonly #reclaiming: Reclaiming
+  readonly #news: News
   readonly #timeoutMs: number
 
   constructor({ redis, keyPrefix, timeoutMs, connectTimeoutMs }: RedisStoreOptions) {
@@ -53,6 +62,7 @@ export class RedisStore implements Store {
     this.#names = new Names(this.#connection.clientPrefix + keyPrefix)
     this.#batching = new Batching(this.#connection, timeoutMs)
     this.#reclaiming = new Reclaiming(this.#connection, this.#batching, this.#names, timeoutMs)
+    this.#news = new News(this.#connection, this.#names, timeoutMs)
     this.#timeoutMs = timeoutMs
   }
 
@@ -60,42 +70,98 @@ export class RedisStore implements Store {
     return this.#connection.description
   }
 
-  read(key: CacheKey): Promise<Reading> {
-    return this.#batching.read(this.#place(key), toReading)
+  read(key: CacheKey, { lease = false }: ReadOptions = {}): Promise<Reading> {
+    if (!lease) return this.#batching.read(this.#place(key), this.#toReading)
+    return this.#batching.read([...this.#place(key), this.#names.lease(key.text)], (values) => ({
+      ...this.#toReading(values.slice(0, -1)),
+      lease: values.at(-1),
+    }))
   }
 
   async observe(key: CacheKey): Promise<Observation & Reading> {
-    const { rest } = await this.#batching.run(OBSERVE, this.#place(key), [newId(), MARKER_LIFE_MS])
+    const { now, rest } = await this.#batching.run(OBSERVE, this.#place(key), [newId(), MARKER_LIFE_MS])
     const [frame, ...values] = rest as [Buffer, ...Buffer[]]
     // Copies: a view would keep the whole reply alive as long as the request.
     return {
       frame,
       standing: Buffer.from(frameId(frame)),
       generations: values.map((value) => Buffer.from(value)),
+      now,
     }
   }
 
   async write(key: CacheKey, entry: NewEntry, { basis }: WriteOptions = {}): Promise<WriteResult> {
     const id = newId()
-    const body = encodeBody({ ...entry, writtenAt: this.#batching.clock.at(performance.now()) })
-    const { status } = await this.#batching.run(WRITE, this.#place(key), [
+    const { status } = await this.#batching.run(WRITE, this.#leasedPlace(key), [
       id,
-      entry.ttlMs,
-      body,
+      lifeOf(entry),
+      encodeBody(entry, this.#now()),
+      this.#names.news(),
       basis?.standing ?? '',
-      basis ? Buffer.concat(basis.generations.map((generation) => generation.subarray(0, ID_BYTES))) : '',
+      (basis && joinGenerations(basis.generations)) ?? '',
     ])
     return status === DONE ? { written: true, id } : { written: false }
   }
 
+  async acquire(key: CacheKey, token: Buffer, { leaseMs, awaiting }: AcquireOptions): Promise<Acquisition> {
+    const reply = await this.#batching.run(ACQUIRE, this.#leasedPlace(key), [
+      token,
+      leaseMs,
+      awaiting ? '1' : '0',
+    ])
+    if (reply.status !== DONE) {
+      const [holder, lapsesInMs] = reply.rest as [Buffer, number]
+      return { won: false, holder, lapsesInMs }
+    }
+    const [tookOver, frame, ...generations] = reply.rest as [number, Buffer | null, ...Buffer[]]
+    return { won: true, tookOver: tookOver === 1, reading: { frame, generations, now: reply.now } }
+  }
+
+  async renew(key: CacheKey, token: Buffer, leaseMs: number): Promise<boolean> {
+    const keys = [this.#names.lease(key.text), ...this.#names.generationsAbove(key)]
+    const { status } = await this.#batching.run(RENEW, keys, [token, leaseMs])
+    return status === DONE
+  }
+
+  async commit(
+    key: CacheKey,
+    token: Buffer,
+    entry: NewEntry,
+    { unchanged }: CommitOptions = {},
+  ): Promise<WriteResult> {
+    const id = newId()
+    const body = encodeBody(entry, this.#now())
+    const { length } = entry.payload
+    const { status } = await this.#batching.run(COMMIT, this.#leasedPlace(key), [
+      id,
+      token,
+      lifeOf(entry),
+      unchanged ? body.subarray(0, body.length - length) : body,
+      this.#names.news(),
+      unchanged ?? '',
+      length,
+    ])
+    return status === DONE ? { written: true, id } : { written: false }
+  }
+
+  async release(key: CacheKey, token: Buffer): Promise<void> {
+    const keys = [this.#names.entry(key.text), this.#names.lease(key.text)]
+    await this.#batching.run(RELEASE, keys, [token, this.#names.news()])
+  }
+
+  watch(key: CacheKey, wake: () => void): Watch {
+    return this.#news.watch(key, wake)
+  }
+
   async remove(key: CacheKey, { children, origin }: RemoveOptions): Promise<boolean> {
-    const keys = this.#place(key)
+    const keys = this.#leasedPlace(key)
     if (children) keys.push(this.#names.generation(key.text))
     const { rest } = await this.#batching.run(REMOVE, keys, [
       newId(),
       TOMBSTONE_LIFE_MS,
       this.#provenance(origin),
       children ? '1' : '0',
+      this.#names.news(),
     ])
     if (children) this.#reclaiming.request()
     return rest[0] === 1
@@ -103,7 +169,12 @@ export class RedisStore implements Store {
 
   async clear(origin: Origin): Promise<void> {
     const keys = [this.#names.topGeneration()]
-    await this.#batching.run(CLEAR, keys, [newId(), TOMBSTONE_LIFE_MS, this.#provenance(origin)])
+    await this.#batching.run(CLEAR, keys, [
+      newId(),
+      TOMBSTONE_LIFE_MS,
+      this.#provenance(origin),
+      this.#names.news(),
+    ])
     this.#reclaiming.request()
   }
 
@@ -111,14 +182,16 @@ export class RedisStore implements Store {
     const place = this.#place(key)
     const entry = this.#names.entry(key.text)
     // MGET, since it says nil where a foreign type stands.
-    const [[frame = null, ...generations], ttl, time] = (await this.#all([
-      ['MGET', ...place],
+    const [values, ttl, time] = (await this.#all([
+      ['MGET', ...place, this.#names.lease(key.text)],
       ['PTTL', entry],
       ['TIME'],
     ])) as [(Buffer | null)[], number, [Buffer, Buffer]]
+    const [frame = null, ...generations] = values.slice(0, -1)
     return {
       frame,
       generations,
+      lease: values.at(-1) ?? null,
       now: Number(time[0]) * 1000 + Number(time[1]) / 1000,
       ttlMs: Math.max(0, ttl),
       bytes: frame?.length ?? 0,
@@ -156,6 +229,7 @@ export class RedisStore implements Store {
   }
 
   async close(): Promise<void> {
+    this.#news.close()
     await this.#reclaiming.close()
     await this.#batching.flush()
     this.#connection.close()
@@ -166,8 +240,21 @@ export class RedisStore implements Store {
     return [this.#names.entry(key.text), ...this.#names.generationsAbove(key)]
   }
 
+  /** The same with the lease, for what ends or needs one. */
+  #leasedPlace(key: CacheKey): string[] {
+    return [this.#names.entry(key.text), this.#names.lease(key.text), ...this.#names.generationsAbove(key)]
+  }
+
+  readonly #toReading = ([frame = null, ...generations]: (Buffer | null)[]): Reading => {
+    return { frame, generations, now: this.#now() }
+  }
+
+  #now(): number {
+    return this.#batching.clock.at(performance.now())
+  }
+
   #provenance(origin: Origin): Buffer {
-    return encodeProvenance({ ...origin, at: this.#batching.clock.at(performance.now()) })
+    return encodeProvenance({ ...origin, at: this.#now() })
   }
 
   async #live(keys: readonly CacheKey[]): Promise<ListedEntry[]> {
@@ -189,10 +276,7 @@ export class RedisStore implements Store {
       const [head, ttlMs, bytes] = replies.slice(index * 3, index * 3 + 3) as [Buffer, number, number]
       const frame = head.length > 0 ? head : null
       if (!judge({ frame, generations: generations[index] ?? [] }).live) return []
-      const body = parseBodyHead(head)
-      return body && ttlMs > 0
-        ? [{ key, bytes, ttlMs, writtenAt: body.writtenAt, writtenBy: body.writtenBy }]
-        : []
+      return listed(key, parseBodyHead(head), bytes, ttlMs)
     })
   }
 
@@ -205,10 +289,6 @@ export class RedisStore implements Store {
       throw asNotResponding(reply)
     })
   }
-}
-
-function toReading([frame = null, ...generations]: (Buffer | null)[]): Reading {
-  return { frame, generations }
 }
 
 function asTheyAre<T>(values: T): T {

@@ -23,8 +23,15 @@ export interface Script {
 
 /** Statuses: the first element of every reply. */
 export const LATE = -1
-const REFUSED = 0
+export const REFUSED = 0
 export const DONE = 1
+
+/** How long a lease that has lapsed can still be told from one that was given up. */
+const LAPSED_LIFE_MS = 60_000
+
+/** How a message on the channel of news begins, before the name of an entry: news of it alone, or of all below too. */
+export const NEWS_OF_ONE = '='
+export const NEWS_OF_TREE = '>'
 
 const PRELUDE = `
 local time = redis.call('TIME')
@@ -69,31 +76,166 @@ local function keep_generation(key, ttl, in_use)
   end
   return current
 end
+
+-- A lease: its token, '1' when somebody waits for it, when it lapses, the ids of the
+-- generations it started from.
+local function lease_at(key)
+  local lease = redis.pcall('GET', key)
+  if type(lease) ~= 'string' or #lease < 27 then return false end
+  return lease
+end
+local function token_of(lease) return string.sub(lease, 1, 12) end
+local function is_awaited(lease) return string.sub(lease, 13, 13) == '1' end
+local function lapses_at(lease) return tonumber(string.sub(lease, 14, 27)) end
+local function started_from(lease) return string.sub(lease, 28) end
+local function set_lease(key, token, awaited, life, started)
+  local value = token .. awaited .. string.format('%014d', now + life) .. started
+  redis.call('SET', key, value, 'PX', life + ${LAPSED_LIFE_MS})
+end
+
+-- Where a user may not publish, those who wait must look by themselves.
+local function publish(channel, message) redis.pcall('PUBLISH', channel, message) end
+
+-- Ends a lease, whoever holds it: its commit is refused, and those who wait for it look again.
+local function fence(key, channel, entry)
+  local lease = lease_at(key)
+  if not lease then return end
+  redis.call('DEL', key)
+  if is_awaited(lease) then publish(channel, '${NEWS_OF_ONE}' .. entry) end
+end
 `
 
 /**
- * KEYS  entry, generations above it (outermost first)
- * ARGV  deadline, id, ttl, body, standing id or '', observed generations joined or ''
+ * KEYS  entry, lease, generations above it (outermost first)
+ * ARGV  deadline, id, life, body, channel of news, standing id or '', observed generations joined or ''
  *
- * Writes a value. With a standing id, only while that frame still stands and the
- * observed generations are the current ones: so nothing that was read before an
- * invalidation is ever stored after it.
+ * Writes a value, and fences whoever computes it. With a standing id, only while that
+ * frame still stands and the observed generations are the current ones: so nothing that
+ * was read before an invalidation is ever stored after it.
  */
 export const WRITE = script(`
-local ttl = tonumber(ARGV[3])
-local standing, observed = ARGV[5], ARGV[6]
+local life = tonumber(ARGV[3])
+local standing, observed = ARGV[6], ARGV[7]
 if standing ~= '' then
   local frame = frame_at(KEYS[1])
   if not frame or id_of(frame) ~= standing then return {${REFUSED}, now} end
-  for i = 2, #KEYS do
+  for i = 3, #KEYS do
     local generation = redis.call('GET', KEYS[i])
-    local expected = string.sub(observed, (i - 2) * 12 + 1, (i - 1) * 12)
+    local expected = string.sub(observed, (i - 3) * 12 + 1, (i - 2) * 12)
     if not generation or string.sub(generation, 1, 12) ~= expected then return {${REFUSED}, now} end
   end
 end
 local above = {}
-for i = 2, #KEYS do above[i - 1] = keep_generation(KEYS[i], ttl, '1') end
-redis.call('SET', KEYS[1], 'kc\\1V' .. id .. string.char(#above) .. table.concat(above) .. ARGV[4], 'PX', ttl)
+for i = 3, #KEYS do above[i - 2] = keep_generation(KEYS[i], life, '1') end
+redis.call('SET', KEYS[1], 'kc\\1V' .. id .. string.char(#above) .. table.concat(above) .. ARGV[4], 'PX', life)
+fence(KEYS[2], ARGV[5], KEYS[1])
+return {${DONE}, now}
+`)
+
+/**
+ * KEYS  entry, lease, generations above it
+ * ARGV  deadline, token, life of the lease, '1' if who asks waits for the holder, else '0'
+ *
+ * Takes the lease unless another's stands: one that has not lapsed, and whose generations
+ * are the current ones. Makes the missing generations. Returns whether the last holder let
+ * it lapse, then the entry and the generations as they stand: all that the computation
+ * starts from; or else the holder's token and how long its lease lasts.
+ */
+export const ACQUIRE = script(`
+local life = tonumber(ARGV[3])
+local above = {}
+for i = 3, #KEYS do above[i - 2] = keep_generation(KEYS[i], life, '0') end
+local started = table.concat(above)
+local lease = lease_at(KEYS[2])
+local awaited, took_over = '0', 0
+if lease then
+  if token_of(lease) ~= id and started_from(lease) == started then
+    if lapses_at(lease) > now then
+      if ARGV[4] == '1' and not is_awaited(lease) then
+        set_lease(KEYS[2], token_of(lease), '1', lapses_at(lease) - now, started)
+      end
+      return {${REFUSED}, now, token_of(lease), lapses_at(lease) - now}
+    end
+    took_over = 1
+  end
+  if is_awaited(lease) then awaited = '1' end
+end
+set_lease(KEYS[2], id, awaited, life, started)
+local reply = {${DONE}, now, took_over, frame_at(KEYS[1])}
+for i = 3, #KEYS do reply[i + 2] = redis.call('GET', KEYS[i]) end
+return reply
+`)
+
+/**
+ * KEYS  lease, generations above its entry
+ * ARGV  deadline, token, life of the lease
+ *
+ * Prolongs a lease, and the generations it started from, only while it stands: it has not
+ * lapsed, and nothing was invalidated.
+ */
+export const RENEW = script(`
+local life = tonumber(ARGV[3])
+local lease = lease_at(KEYS[1])
+if not lease or token_of(lease) ~= id or lapses_at(lease) <= now then return {${REFUSED}, now} end
+local started = started_from(lease)
+for i = 2, #KEYS do
+  local generation = redis.call('GET', KEYS[i])
+  local expected = string.sub(started, (i - 2) * 12 + 1, (i - 1) * 12)
+  if not generation or string.sub(generation, 1, 12) ~= expected then return {${REFUSED}, now} end
+end
+for i = 2, #KEYS do keep_generation(KEYS[i], life, '0') end
+set_lease(KEYS[1], id, string.sub(lease, 13, 13), life, started)
+return {${DONE}, now}
+`)
+
+/**
+ * KEYS  entry, lease, generations above it
+ * ARGV  deadline, id, token, life, body, channel of news, id of an unchanged frame or '', length of its payload
+ *
+ * Writes what was computed and ends the lease, only while the lease stands and the
+ * generations are those that it started from. With the id of an unchanged frame the body
+ * lacks its payload: it is that frame's, which must still stand.
+ */
+export const COMMIT = script(`
+local life = tonumber(ARGV[4])
+local lease = lease_at(KEYS[2])
+if not lease or token_of(lease) ~= ARGV[3] then return {${REFUSED}, now} end
+local stands = lapses_at(lease) > now
+local started = started_from(lease)
+for i = 3, #KEYS do
+  local generation = redis.call('GET', KEYS[i])
+  local expected = string.sub(started, (i - 3) * 12 + 1, (i - 2) * 12)
+  if not generation or string.sub(generation, 1, 12) ~= expected then stands = false end
+end
+local body = ARGV[5]
+if ARGV[7] ~= '' then
+  local frame = frame_at(KEYS[1])
+  if not frame or id_of(frame) ~= ARGV[7] then
+    stands = false
+  elseif ARGV[8] ~= '0' then
+    body = body .. string.sub(frame, -tonumber(ARGV[8]))
+  end
+end
+if not stands then
+  fence(KEYS[2], ARGV[6], KEYS[1])
+  return {${REFUSED}, now}
+end
+for i = 3, #KEYS do keep_generation(KEYS[i], life, '1') end
+redis.call('SET', KEYS[1], 'kc\\1V' .. id .. string.char(#KEYS - 2) .. started .. body, 'PX', life)
+fence(KEYS[2], ARGV[6], KEYS[1])
+return {${DONE}, now}
+`)
+
+/**
+ * KEYS  entry, lease
+ * ARGV  deadline, token, channel of news
+ *
+ * Gives up a lease, if it is still the token's own.
+ */
+export const RELEASE = script(`
+local lease = lease_at(KEYS[2])
+if not lease or token_of(lease) ~= id then return {${REFUSED}, now} end
+fence(KEYS[2], ARGV[3], KEYS[1])
 return {${DONE}, now}
 `)
 
@@ -128,11 +270,11 @@ return reply
 `)
 
 /**
- * KEYS  entry, generations above it; with children last the entry's own generation
- * ARGV  deadline, id, life of the tombstone, provenance, '1' with children else '0'
+ * KEYS  entry, lease, generations above it; with children last the entry's own generation
+ * ARGV  deadline, id, life of the tombstone, provenance, '1' with children else '0', channel of news
  *
- * Leaves a tombstone, whose new id fences whoever observed what stood there; with
- * children, a new generation, which fences and invalidates everything below at
+ * Leaves a tombstone, whose new id fences whoever observed what stood there, and ends the
+ * lease of whoever computes it; with children, a new generation, which fences and invalidates everything below at
  * once, however much it is. The third element says whether anything was there.
  */
 export const REMOVE = script(`
@@ -144,18 +286,20 @@ local was = 0
 local frame = frame_at(KEYS[1])
 if frame and string.sub(frame, 4, 4) == 'V' then
   was = 1
-  for i = 2, last do
+  for i = 3, last do
     local generation = redis.call('GET', KEYS[i])
-    local carried = string.sub(frame, 18 + (i - 2) * 12, 17 + (i - 1) * 12)
+    local carried = string.sub(frame, 18 + (i - 3) * 12, 17 + (i - 2) * 12)
     if not generation or string.sub(generation, 1, 12) ~= carried then was = 0 end
   end
 end
 replace(KEYS[1], 'kc\\1T' .. id .. string.char(0) .. ARGV[4], life)
+fence(KEYS[2], ARGV[6], KEYS[1])
 if children then
   local own = redis.call('GET', KEYS[#KEYS])
   if own then
     if string.sub(own, 13, 13) == '1' then was = 1 end
     replace(KEYS[#KEYS], id .. '0' .. ARGV[4], life)
+    publish(ARGV[6], '${NEWS_OF_TREE}' .. KEYS[1])
   end
 end
 return {${DONE}, now, was}
@@ -163,12 +307,13 @@ return {${DONE}, now, was}
 
 /**
  * KEYS  the topmost generation
- * ARGV  deadline, id, its life, provenance
+ * ARGV  deadline, id, its life, provenance, channel of news
  *
  * Replaces the generation that every entry carries: nothing under the prefix is live any more.
  */
 export const CLEAR = script(`
 replace(KEYS[1], id .. '0' .. ARGV[4], tonumber(ARGV[3]))
+publish(ARGV[5], '${NEWS_OF_TREE}')
 return {${DONE}, now}
 `)
 

@@ -1,0 +1,92 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { ConfigurationError } from '../errors.js'
+import type { CacheKey } from '../key/cache-key.js'
+import { Computation } from './computation.js'
+import type { Factory, FactoryContext } from './factory.js'
+
+/** Computes the values of many keys at once, in the order of the keys. */
+export type ManyFactory<K, T> = (
+  missing: readonly K[],
+  contexts: readonly FactoryContext<T>[],
+) => readonly T[] | PromiseLike<readonly T[]>
+
+/** A key whose value is to be computed with the others. */
+interface Wanted {
+  readonly key: CacheKey
+  readonly context: FactoryContext
+  readonly computation: Computation | undefined
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * Turns a factory of many values into one factory a key. It runs once for all
+ * keys whose computation falls to this process. It never waits for a key that
+ * is computed elsewhere: two processes that each held one of two leases and
+ * waited for the other's would wait for ever.
+ */
+export class Batch {
+  readonly #factory: ManyFactory<CacheKey, unknown>
+  /** Keys of which it is not known yet whether they are to be computed here. */
+  readonly #undecided: Set<string>
+  /** As the caller's, whichever key it is that is decided last. */
+  readonly #inContext = AsyncLocalStorage.snapshot()
+  #wanted: Wanted[] = []
+  #scheduled = false
+
+  constructor(keys: readonly CacheKey[], factory: ManyFactory<CacheKey, unknown>) {
+    this.#factory = factory
+    this.#undecided = new Set(keys.map(({ text }) => text))
+  }
+
+  /** The factory of one key. */
+  factoryOf(key: CacheKey): Factory<unknown> {
+    return (context) =>
+      new Promise((resolve, reject) => {
+        this.#wanted.push({ key, context, computation: Computation.inner(), resolve, reject })
+        this.decided(key)
+      })
+  }
+
+  /** It is known of a key whether it is to be computed here: it is, it was found, or somebody else is at it. */
+  decided({ text }: CacheKey): void {
+    this.#undecided.delete(text)
+    if (this.#undecided.size > 0 || this.#wanted.length === 0 || this.#scheduled) return
+    this.#scheduled = true
+    // Those that are decided in the same tick come along.
+    setImmediate(() => {
+      this.#scheduled = false
+      void this.#inContext(() => this.#run())
+    })
+  }
+
+  async #run(): Promise<void> {
+    const wanted = this.#wanted
+    this.#wanted = []
+    const keys = wanted.map(({ key }) => key)
+    const computations = wanted.flatMap(({ computation }) => computation ?? [])
+    const all = new Computation(
+      keys.map(({ text }) => text),
+      computations.flatMap(({ flights }) => flights),
+    )
+    try {
+      const values = await all.run(() =>
+        this.#factory(
+          keys,
+          wanted.map(({ context }) => context),
+        ),
+      )
+      if (!Array.isArray(values) || values.length !== wanted.length) {
+        const got = Array.isArray(values) ? `${values.length} of them` : typeof values
+        throw new ConfigurationError(
+          `A factory of many must return an array of one value for each of the ${wanted.length} missing keys, in their order, not ${got}.`,
+        )
+      }
+      for (const [index, { resolve }] of wanted.entries()) resolve(values[index])
+    } catch (error) {
+      for (const { reject } of wanted) reject(error)
+    } finally {
+      all.end()
+    }
+  }
+}

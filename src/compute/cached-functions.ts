@@ -1,0 +1,94 @@
+import { ConfigurationError } from '../errors.js'
+import { CacheKey, type KeyPart } from '../key/cache-key.js'
+import { isPairs } from '../key/parts.js'
+import type { GetOrSetOptions } from './options.js'
+
+/** The family of all cached functions. */
+const FAMILY = 'func'
+
+export interface CachedOptions<Args extends readonly unknown[] = readonly unknown[], T = unknown>
+  extends GetOrSetOptions<T> {
+  /** What the function is called in keys. Default: its own name. */
+  readonly name?: string | undefined
+  /** What of its arguments (and of `this`) the result depends on. Default: all arguments. */
+  readonly keyOf?: ((this: unknown, ...args: Args) => readonly KeyPart[]) | undefined
+}
+
+/** A function whose results are cached: called like the original, it always returns a promise. */
+export interface CachedFunction<This, Args extends readonly unknown[], T> {
+  (this: This, ...args: Args): Promise<T>
+  /** The key of the result for these arguments. */
+  key(...args: Args): CacheKey
+  /** Drops the result for these arguments; resolves to whether one was there. */
+  delete(...args: Args): Promise<boolean>
+  /** Drops all results; resolves to whether any was there. */
+  deleteAll(): Promise<boolean>
+}
+
+type AnyFunction = (...args: never) => unknown
+
+/** Which functions are cached, and under which names. */
+export class CachedFunctions {
+  readonly #byName = new Map<string, AnyFunction>()
+  readonly #rootsOf = new WeakMap<AnyFunction, Map<string, CacheKey>>()
+
+  /**
+   * The key that all results of a function lie below.
+   * @throws ConfigurationError for a function without a name, or a name that another function has
+   */
+  register(fn: AnyFunction, given: string | undefined): CacheKey {
+    if (typeof fn !== 'function') {
+      throw new ConfigurationError(`cached() takes a function, not ${fn === null ? 'null' : typeof fn}.`)
+    }
+    const name = given ?? fn.name.replace(/^bound /, '')
+    if (typeof name !== 'string' || name === '') {
+      throw new ConfigurationError(
+        "A function that is to be cached needs a name for its keys: write cached(fn, { name: 'nearestRestaurant' }).",
+      )
+    }
+    const known = this.#byName.get(name)
+    if (known && known !== fn) {
+      throw new ConfigurationError(
+        `Another function is cached as "${name}" already, and each would get the other's results. Give one of them another name, cached(fn, { name: '…' }), and wrap a function once, not at every call.`,
+      )
+    }
+    this.#byName.set(name, fn)
+    const root = CacheKey.of(FAMILY, name)
+    this.standsFor(fn, root)
+    return root
+  }
+
+  /** This function, the original or the wrapped one, has results below this key. */
+  standsFor(fn: AnyFunction, root: CacheKey): void {
+    this.#rootsOf.set(fn, (this.#rootsOf.get(fn) ?? new Map()).set(root.text, root))
+  }
+
+  /**
+   * The keys that all results of a function lie below: several if it is cached under several names.
+   * @throws ConfigurationError for a function that is not cached here
+   */
+  rootsOf(fn: AnyFunction): readonly CacheKey[] {
+    const roots = typeof fn === 'function' ? this.#rootsOf.get(fn) : undefined
+    if (roots) return [...roots.values()]
+    throw new ConfigurationError(
+      'deleteFunction() takes a function that this cache has wrapped with cached(), or what cached() has returned for it.',
+    )
+  }
+}
+
+/**
+ * The key of a call: each argument is one segment, so that no two calls meet.
+ * A plain object is its digest, since its pairs could be another call's
+ * arguments; arguments left out at the end are as if `undefined` had been given.
+ * @throws InvalidKeyError
+ */
+export function keyOfCall(root: CacheKey, args: readonly unknown[]): CacheKey {
+  const given = args.slice(0, args.findLastIndex((argument) => argument !== undefined) + 1)
+  return given.length === 0 ? root : root.child(...given.map(partOf))
+}
+
+function partOf(argument: unknown): KeyPart {
+  const isOrdinary =
+    argument !== undefined && !Number.isNaN(argument) && !Array.isArray(argument) && !isPairs(argument)
+  return isOrdinary ? (argument as KeyPart) : [argument]
+}

@@ -1,0 +1,318 @@
+import { type Payload, serializeValue } from '../codec/codec.js'
+import { frameId, type NewEntry } from '../entry.js'
+import { ComputeFailedError } from '../errors.js'
+import type { CacheKey } from '../key/cache-key.js'
+import type { Recorder } from '../stats/recorder.js'
+import type { Failsafe } from '../store/failsafe.js'
+import type { Acquisition, Reading, Store, Watch } from '../store/store.js'
+import type { TierChain } from '../tiers/chain.js'
+import { type LiveEntry, type Standing, standingOf } from '../tiers/standing.js'
+import { Computation } from './computation.js'
+import { type Computed, type Factory, runFactory } from './factory.js'
+import { restoreFailure, serializeFailure } from './failure.js'
+import { Flight, type FlightResult, type Flights, follow } from './flight.js'
+import { HeldLease } from './lease.js'
+import type { Policy } from './options.js'
+
+/** What a flight is for. */
+export interface Job {
+  readonly factory: Factory<unknown>
+  readonly policy: Policy
+  /** A refresh of what is served meanwhile: it does not wait for others who are at it. */
+  readonly background?: boolean
+  /** The frame that is to be replaced although it is fresh. */
+  readonly replaces?: Buffer | undefined
+  /** Called when it has to wait for somebody else's computation. */
+  readonly onWait?: (() => void) | undefined
+}
+
+export interface ElectionOptions {
+  readonly store: Store
+  readonly chain: TierChain
+  readonly failsafe: Failsafe
+  readonly recorder: Recorder
+  readonly flights: Flights
+}
+
+/** While news arrive, looking by itself is only a precaution. */
+const POLL_MS = { first: 25, last: 500, withNews: 1_000 }
+/** So long after a lease has lapsed it has surely lapsed on the store's clock too. */
+const LAPSE_MARGIN_MS = 5
+
+/**
+ * Makes one of many the creator of a value: the one that gets the key's lease
+ * computes, and commits under it; the others wait, and read what it has
+ * committed. It knows a store with leases, and nothing of what is behind it.
+ *
+ * What keeps a stale value from being stored: the lease is asked for before
+ * the factory reads anything, and every invalidation ends it.
+ */
+export class Election {
+  readonly #store: Store
+  readonly #chain: TierChain
+  readonly #failsafe: Failsafe
+  readonly #recorder: Recorder
+  readonly #flights: Flights
+
+  constructor({ store, chain, failsafe, recorder, flights }: ElectionOptions) {
+    this.#store = store
+    this.#chain = chain
+    this.#failsafe = failsafe
+    this.#recorder = recorder
+    this.#flights = flights
+  }
+
+  /** Starts an attempt to come to a key's value. It is to be joined until it has settled. */
+  start(key: CacheKey, job: Job): Flight {
+    const flight = new Flight(key)
+    this.#flights.add(flight)
+    flight.settleWith(this.#elect(flight, job).finally(() => this.#flights.remove(flight)))
+    return flight
+  }
+
+  async #elect(flight: Flight, job: Job): Promise<FlightResult> {
+    const { key } = flight
+    const { policy } = job
+    const wait = new Wait(policy.waitMs)
+    const watch = this.#store.watch(key, () => wait.wake())
+    try {
+      for (;;) {
+        wait.forget()
+        const acquisition = await this.#acquire(flight, job, watch)
+        if (acquisition === undefined) return await this.#computeAlone(flight, job)
+        if (acquisition.won) {
+          if (acquisition.tookOver) this.#recorder.count(key, 'takeovers')
+          return await this.#computeUnderLease(flight, job, acquisition.reading)
+        }
+        if (job.background) return 'busy'
+        if (wait.begin()) {
+          this.#recorder.count(key, 'waits')
+          job.onWait?.()
+        }
+        const own = this.#flights.holding(key, acquisition.holder)
+        if (own) {
+          const result = await follow([flight], own, own.joined)
+          if (typeof result !== 'string') return result
+          continue
+        }
+        if (!watch.active) {
+          await watch.activate()
+          // Only who asks while news arrive is known to wait.
+          if (watch.active) continue
+        }
+        flight.waits()
+        await wait.forNews(watch.active, acquisition.lapsesInMs)
+        if (wait.isOver) return await this.#computeAlone(flight, job)
+        const found = await this.#look(flight, job)
+        if (found) return found
+      }
+    } finally {
+      watch.stop()
+    }
+  }
+
+  /** Asks for the lease; `undefined` when the store does not answer. */
+  async #acquire(
+    flight: Flight,
+    { background, policy }: Job,
+    watch: Watch,
+  ): Promise<Acquisition | undefined> {
+    const { key, token } = flight
+    const awaiting = watch.active && !background
+    flight.asks(this.#flights.tick())
+    try {
+      return await this.#store.acquire(key, token, { leaseMs: policy.leaseMs, awaiting })
+    } catch (error) {
+      // It may have been got all the same: nobody should wait for it.
+      this.#store.release(key, token).catch(ignore)
+      return this.#failsafe.absorb('getOrSet', key.text, error, undefined)
+    }
+  }
+
+  /** Reads what others have computed meanwhile. */
+  async #look(flight: Flight, { policy }: Job): Promise<Payload | undefined> {
+    flight.asks(this.#flights.tick())
+    try {
+      const found = this.#usable(flight.key, await standingOf(await this.#store.read(flight.key)), policy)
+      if (found) this.#recorder.count(flight.key, 'avoided')
+      return found && payloadOf(found)
+    } catch (error) {
+      return this.#failsafe.absorb('getOrSet', flight.key.text, error, undefined)
+    }
+  }
+
+  /**
+   * A fresh value that will do, if that is what stands there.
+   * @throws ComputeFailedError when a failure does
+   */
+  #usable(key: CacheKey, standing: Standing, policy: Policy): LiveEntry | undefined {
+    if (standing.state === 'failed') throw new ComputeFailedError(key.text, restoreFailure(standing.value))
+    return standing.state === 'fresh' && policy.accepts(standing.value) ? standing : undefined
+  }
+
+  async #computeUnderLease(flight: Flight, job: Job, reading: Reading): Promise<FlightResult> {
+    const { key, token } = flight
+    const { policy } = job
+    const lease = new HeldLease(this.#store, key, token, policy.leaseMs)
+    try {
+      const standing = await standingOf(reading)
+      const isToBeReplaced = standing.state !== 'missing' && job.replaces?.equals(frameId(standing.frame))
+      const usable = isToBeReplaced ? undefined : this.#usable(key, standing, policy)
+      if (usable) {
+        this.#recorder.count(key, 'avoided')
+        return payloadOf(usable)
+      }
+      if (isToBeReplaced) this.#recorder.count(key, 'earlyRefreshes')
+      const previous = isPrevious(standing, policy) ? standing : undefined
+      try {
+        const computed = await this.#compute(flight, job, previous, lease)
+        const payload =
+          previous && computed.isUnchanged ? payloadOf(previous) : serializeValue(computed.value, key.text)
+        await this.#commit(flight, lease, policy, { computed, payload, previous })
+        return payload
+      } catch (error) {
+        // What may still be served stale is worth more than the news that computing failed.
+        if (policy.errorTtlMs !== undefined && !(previous && policy.graceMs > 0)) {
+          await this.#commitFailure(flight, lease, error, policy.errorTtlMs)
+        }
+        throw error
+      }
+    } finally {
+      lease.release()
+    }
+  }
+
+  /** Without a lease, once in this process: nothing is stored. */
+  async #computeAlone(flight: Flight, job: Job): Promise<FlightResult> {
+    flight.leaseless = true
+    flight.asks(this.#flights.tick())
+    const { value } = await this.#compute(flight, job, undefined, undefined)
+    return serializeValue(value, flight.key.text)
+  }
+
+  async #compute(
+    flight: Flight,
+    { factory, policy }: Job,
+    previous: LiveEntry | undefined,
+    lease: HeldLease | undefined,
+  ): Promise<Computed> {
+    const { key, abort } = flight
+    const computation = new Computation([key.text], [flight])
+    const abandon = setTimeout(() => {
+      this.#flights.remove(flight)
+      lease?.release()
+      flight.abandon()
+    }, policy.waitMs).unref()
+    const began = performance.now()
+    try {
+      const computed = await runFactory(factory, computation, { key, signal: abort.signal, previous, policy })
+      this.#recorder.computed(key, began, undefined)
+      return computed
+    } catch (error) {
+      this.#recorder.computed(key, began, error)
+      throw error
+    } finally {
+      clearTimeout(abandon)
+    }
+  }
+
+  async #commit(
+    flight: Flight,
+    lease: HeldLease,
+    policy: Policy,
+    { computed, payload, previous }: Result,
+  ): Promise<void> {
+    if (computed.ttlMs === undefined) return
+    const ttlMs = policy.jittered(computed.ttlMs)
+    const { computingMs } = computed
+    const unchanged = previous && computed.isUnchanged ? frameId(previous.frame) : undefined
+    const entry = await this.#chain.newEntry(payload, { ttlMs, graceMs: policy.graceMs, computingMs })
+    await this.#write(flight, lease, entry, unchanged)
+  }
+
+  async #commitFailure(flight: Flight, lease: HeldLease, thrown: unknown, ttlMs: number): Promise<void> {
+    const entry = await this.#chain.newEntry(serializeFailure(thrown), { ttlMs, isFailure: true })
+    await this.#write(flight, lease, entry, undefined)
+  }
+
+  async #write(
+    flight: Flight,
+    lease: HeldLease,
+    entry: NewEntry,
+    unchanged: Buffer | undefined,
+  ): Promise<void> {
+    const { key } = flight
+    try {
+      const isFenced = flight.isDoomed || lease.isOver || !(await lease.commit(entry, { unchanged })).written
+      if (isFenced) this.#recorder.count(key, 'fencedCommits')
+    } catch (error) {
+      this.#failsafe.absorb('getOrSet', key.text, error, undefined)
+    }
+  }
+}
+
+interface Result {
+  readonly computed: Computed
+  readonly payload: Payload
+  readonly previous: LiveEntry | undefined
+}
+
+function isPrevious(standing: Standing, policy: Policy): standing is LiveEntry {
+  return (standing.state === 'fresh' || standing.state === 'stale') && policy.accepts(standing.value)
+}
+
+/** What one attempt waits for: at most so long in all. */
+class Wait {
+  readonly #limitMs: number
+  #endsAt = Number.POSITIVE_INFINITY
+  #pollMs = POLL_MS.first
+  #isWoken = false
+  #wake: (() => void) | undefined
+
+  constructor(limitMs: number) {
+    this.#limitMs = limitMs
+  }
+
+  /** Whether the waiting begins only now. */
+  begin(): boolean {
+    if (this.#endsAt !== Number.POSITIVE_INFINITY) return false
+    this.#endsAt = performance.now() + this.#limitMs
+    return true
+  }
+
+  get isOver(): boolean {
+    return performance.now() >= this.#endsAt
+  }
+
+  /** News from now on count: what came before, the store will show. */
+  forget(): void {
+    this.#isWoken = false
+  }
+
+  wake(): void {
+    this.#isWoken = true
+    this.#wake?.()
+  }
+
+  /** Until news come, or it is time to look without. */
+  async forNews(areComing: boolean, lapsesInMs: number): Promise<void> {
+    if (this.#isWoken) return
+    const pollMs = areComing ? POLL_MS.withNews : this.#pollMs
+    this.#pollMs = Math.min(POLL_MS.last, this.#pollMs * 1.5)
+    const ms = Math.min(pollMs, lapsesInMs + LAPSE_MARGIN_MS, this.#endsAt - performance.now())
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, Math.max(0, ms))
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+    this.#wake = undefined
+  }
+}
+
+function payloadOf({ body }: LiveEntry): Payload {
+  return { bytes: body.payload, format: body.format }
+}
+
+function ignore(): void {}

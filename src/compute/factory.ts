@@ -1,0 +1,90 @@
+import type { Duration } from '../duration.js'
+import { ConfigurationError } from '../errors.js'
+import type { CacheKey } from '../key/cache-key.js'
+import type { LiveEntry } from '../tiers/standing.js'
+import type { Computation } from './computation.js'
+import type { Policy } from './options.js'
+
+/** What a factory is told and can decide. Its functions may be taken out of it. */
+export interface FactoryContext<T = unknown> {
+  readonly key: CacheKey
+  /** Aborted when nobody wants the value any more: it takes too long, all who waited have gone, or the cache is closed. */
+  readonly signal: AbortSignal
+  /** The value that stands there, stale as a rule; `undefined` also where none does. */
+  readonly previous: T | undefined
+  readonly hasPrevious: boolean
+  /** How long the value that will be returned is to live. */
+  setTtl(ttl: Duration): void
+  /** The value is not to be stored: `return skip(value)`. */
+  skip<V>(value: V): V
+  skip(): void
+  /** `previous` still holds: `return notModified()` begins its TTL anew, without sending it again. */
+  notModified(): T
+}
+
+/** Computes a value. */
+export type Factory<T> = (context: FactoryContext<T>) => T | PromiseLike<T>
+
+/** What a factory has decided beside its value. */
+export interface Computed {
+  readonly value: unknown
+  /** `undefined`: not to be stored. */
+  readonly ttlMs: number | undefined
+  /** It is the previous value, which still holds. */
+  readonly isUnchanged: boolean
+  readonly computingMs: number
+}
+
+export interface FactoryRun {
+  readonly key: CacheKey
+  readonly signal: AbortSignal
+  readonly previous: LiveEntry | undefined
+  readonly policy: Policy
+}
+
+/** Runs a factory in its isolation, and tells what it decided. */
+export async function runFactory(
+  factory: Factory<unknown>,
+  computation: Computation,
+  { key, signal, previous, policy }: FactoryRun,
+): Promise<Computed> {
+  let ttlMs: number | undefined
+  let isSkipped = false
+  let isUnchanged = false
+  const context: FactoryContext = {
+    key,
+    signal,
+    previous: previous?.value,
+    hasPrevious: previous !== undefined,
+    setTtl(ttl) {
+      ttlMs = policy.parseTtl(ttl)
+    },
+    skip<V>(value?: V) {
+      isSkipped = true
+      return value as V
+    },
+    notModified() {
+      if (!previous) {
+        throw new ConfigurationError(
+          `notModified() of "${key.text}" has no previous value to keep: ask hasPrevious first.`,
+          { key: key.text },
+        )
+      }
+      isUnchanged = true
+      return previous.value
+    },
+  }
+  const began = performance.now()
+  try {
+    const value = await computation.run(() => factory(context))
+    const computingMs = performance.now() - began
+    return {
+      value,
+      ttlMs: isSkipped ? undefined : (ttlMs ?? policy.ttlMs(value)),
+      isUnchanged: isUnchanged && value === previous?.value,
+      computingMs: isUnchanged ? (previous?.body.computingMs ?? computingMs) : computingMs,
+    }
+  } finally {
+    computation.end()
+  }
+}

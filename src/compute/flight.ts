@@ -1,0 +1,188 @@
+import type { Payload } from '../codec/codec.js'
+import { joinGenerations, parseLease } from '../entry.js'
+import { ComputeCycleError } from '../errors.js'
+import type { CacheKey } from '../key/cache-key.js'
+import { newId } from '../store/ids.js'
+import type { Reading } from '../store/store.js'
+
+/** What a flight brings: a value to copy for each who wants it, or that somebody else is at it already. */
+export type FlightResult = Payload | 'busy'
+
+/** Later than all that was asked. */
+const NOT_YET = Number.POSITIVE_INFINITY
+
+/** One attempt of this process to come to a key's value: by computing it, or by waiting for who does. */
+export class Flight {
+  readonly key: CacheKey
+  /** Under which it holds, or asks for, the key's lease. */
+  readonly token = newId()
+  /** The store is in trouble: it computes without a lease, and stores nothing. */
+  leaseless = false
+  /** Other flights that its factory is waiting for. */
+  readonly waitsFor = new Set<Flight>()
+  /** What it comes to, for who started it. */
+  readonly result: Promise<FlightResult>
+  /** The same for everyone else: `abandoned` once nobody should wait for it any longer. */
+  readonly joined: Promise<FlightResult | 'abandoned'>
+  /** Aborted when its value is wanted no more. */
+  readonly abort = new AbortController()
+  #askedAt = NOT_YET
+  #doomed = false
+  #wanted = 0
+  #settle!: (result: Promise<FlightResult>) => void
+  #settleJoined!: (result: Promise<FlightResult> | 'abandoned') => void
+
+  constructor(key: CacheKey) {
+    this.key = key
+    this.result = new Promise((resolve) => {
+      this.#settle = resolve
+    })
+    this.joined = new Promise((resolve) => {
+      this.#settleJoined = resolve
+    })
+    // Nobody may be waiting any more when it fails.
+    this.result.catch(ignore)
+    this.joined.catch(ignore)
+  }
+
+  /** The moment, by the ticks of all flights, of its last question to the store, whose answer its value will follow from. */
+  get askedAt(): number {
+    return this.#askedAt
+  }
+
+  /** This process has invalidated the key since: the value goes to those who wait already, and nowhere else. */
+  get isDoomed(): boolean {
+    return this.#doomed
+  }
+
+  /** It asks the store now: what was invalidated before this, the answer shows. */
+  asks(now: number): void {
+    this.#askedAt = now
+    this.#doomed = false
+  }
+
+  /** It waits, and will ask again before it has a value. */
+  waits(): void {
+    this.#askedAt = NOT_YET
+  }
+
+  doom(): void {
+    if (this.#askedAt !== NOT_YET) this.#doomed = true
+  }
+
+  settleWith(result: Promise<FlightResult>): void {
+    this.#settle(result)
+    this.#settleJoined(result)
+  }
+
+  /** It takes too long: those who joined it help themselves. */
+  abandon(): void {
+    this.#settleJoined('abandoned')
+    this.abort.abort(new Error(`Computing "${this.key.text}" takes longer than anybody waits for it.`))
+  }
+
+  /** Somebody waits for it; gives what says that they don't any more, and why. */
+  want(): (reason: unknown) => void {
+    this.#wanted++
+    return (reason) => {
+      this.#wanted--
+      if (this.#wanted === 0) this.abort.abort(reason)
+    }
+  }
+}
+
+/** The flights of this process that may still be joined, by key. */
+export class Flights {
+  readonly #byKey = new Map<string, Set<Flight>>()
+  #ticks = 0
+
+  /** A moment: later than all before it. */
+  tick(): number {
+    return ++this.#ticks
+  }
+
+  add(flight: Flight): void {
+    const { text } = flight.key
+    const flights = this.#byKey.get(text) ?? new Set()
+    this.#byKey.set(text, flights.add(flight))
+  }
+
+  remove(flight: Flight): void {
+    const { text } = flight.key
+    const flights = this.#byKey.get(text)
+    flights?.delete(flight)
+    if (flights?.size === 0) this.#byKey.delete(text)
+  }
+
+  has({ text }: CacheKey): boolean {
+    return this.#byKey.has(text)
+  }
+
+  /**
+   * A flight that someone may join who began at `since` and has now read this.
+   * What it brings must not be made from data older than that beginning: so
+   * either it has asked the store later, or its own lease is what was just
+   * read, with the generations that stand now. With nothing to read, while the
+   * store is in trouble, one that has no lease either.
+   */
+  joinable({ text }: CacheKey, since: number, reading: Reading | undefined): Flight | undefined {
+    const flights = this.#byKey.get(text)
+    if (!flights) return undefined
+    const lease = reading?.lease ? parseLease(reading.lease) : undefined
+    const current = reading && joinGenerations(reading.generations)
+    for (const flight of flights) {
+      if (flight.isDoomed) continue
+      if (flight.askedAt > since) return flight
+      if (!reading && flight.leaseless) return flight
+      if (lease && current && lease.token.equals(flight.token) && lease.started.equals(current)) return flight
+    }
+    return undefined
+  }
+
+  /** The flight of this process that holds a lease. */
+  holding({ text }: CacheKey, token: Buffer): Flight | undefined {
+    for (const flight of this.#byKey.get(text) ?? []) if (flight.token.equals(token)) return flight
+    return undefined
+  }
+
+  /** This process invalidates a key, with children everything below it, without a key everything. */
+  invalidate(key: CacheKey | undefined, children: boolean): void {
+    if (key && !children) {
+      for (const flight of this.#byKey.get(key.text) ?? []) flight.doom()
+      return
+    }
+    for (const flights of this.#byKey.values()) {
+      for (const flight of flights) if (!key || flight.key.isWithin(key)) flight.doom()
+    }
+  }
+}
+
+/**
+ * Waits for a flight on behalf of others, whose factories go on only then.
+ * @throws ComputeCycleError when that flight waits for one of them, however indirectly
+ */
+export async function follow<T>(waiting: readonly Flight[], flight: Flight, wait: Promise<T>): Promise<T> {
+  for (const one of waiting) {
+    const way = wayFrom(flight, one)
+    if (way) throw new ComputeCycleError([one, ...way].map(({ key }) => key.text))
+  }
+  for (const one of waiting) one.waitsFor.add(flight)
+  try {
+    return await wait
+  } finally {
+    for (const one of waiting) one.waitsFor.delete(flight)
+  }
+}
+
+function wayFrom(from: Flight, to: Flight, seen = new Set<Flight>()): Flight[] | undefined {
+  if (from === to) return [to]
+  if (seen.has(from)) return undefined
+  seen.add(from)
+  for (const next of from.waitsFor) {
+    const way = wayFrom(next, to, seen)
+    if (way) return [from, ...way]
+  }
+  return undefined
+}
+
+function ignore(): void {}

@@ -1,0 +1,172 @@
+import { type Duration, parseTimeout, parseTtl } from '../duration.js'
+import { ConfigurationError } from '../errors.js'
+import { refuseUnknown } from '../unknown-options.js'
+
+/**
+ * Whether a value is now and then computed anew before it expires, so that
+ * nobody has to wait when it does. `beta` above 1 does so earlier, below 1 later.
+ */
+export type EarlyRefreshOption = boolean | { readonly beta: number }
+
+/** How `getOrSet` and cached functions compute what is not cached. */
+export interface GetOrSetOptions<T = unknown> {
+  /** How long the value lives, or how to tell that from the value. Default: the cache's `ttl`. */
+  readonly ttl?: Duration | ((value: T) => Duration) | undefined
+  /** The same for `null` and `undefined`; `false` does not store them. Default: as `ttl`. */
+  readonly ttlOfMissing?: Duration | false | undefined
+  /**
+   * How long after its TTL the value may still be served: at once, while a new one is computed in the background,
+   * and when computing fails. Never what was deleted. Default: the cache's `grace`.
+   */
+  readonly grace?: Duration | false | undefined
+  /** Default: the cache's `earlyRefresh`. */
+  readonly earlyRefresh?: EarlyRefreshOption | undefined
+  /** Wait so long for a new value before a stale one is served, in ms or as a duration. Default: not at all. */
+  readonly softTimeout?: Duration | undefined
+  /** Reject with a `ComputeTimeoutError` after so long, in ms or as a duration; computing goes on. Default: never. */
+  readonly hardTimeout?: Duration | undefined
+  /**
+   * The most that anyone waits for somebody else's computation, which then loses its lease; in ms or as a duration.
+   * Must be longer than computing takes. Default: the cache's `timeouts.wait`.
+   */
+  readonly waitTimeout?: Duration | undefined
+  /** How long a process that died keeps others from computing, in ms or as a duration. Default: `timeouts.lease`. */
+  readonly leaseTime?: Duration | undefined
+  /** Ends the wait, and the computation if nobody else waits for it. */
+  readonly signal?: AbortSignal | undefined
+  /** Whether a stored value will do; one for which this is false, or throws, counts as not cached. */
+  readonly validate?: ((value: unknown) => boolean) | undefined
+  /** Keep a failure for so long: whoever asks meanwhile gets a `ComputeFailedError`. Default: not at all. */
+  readonly errorTtl?: Duration | undefined
+  /** The pause after a failed refresh of a stale value, in ms or as a duration. Default: 5 s. */
+  readonly retryPause?: Duration | undefined
+}
+
+/** What the cache's own options say of computing. Times in milliseconds. */
+export interface ComputeDefaults {
+  readonly ttlMs: number
+  readonly maxTtlMs: number
+  readonly ttlJitter: number
+  readonly graceMs: number
+  /** 0 for no early refresh. */
+  readonly beta: number
+  readonly leaseMs: number
+  readonly waitMs: number
+}
+
+/** One call's options once everything is decided. Times in milliseconds. */
+export interface Policy {
+  /** How long a value lives; `undefined` for one that is not to be stored. */
+  ttlMs(value: unknown): number | undefined
+  /** The TTL shortened by chance, so that what was computed together does not expire together. */
+  jittered(ttlMs: number): number
+  /** Milliseconds of a TTL that the factory has set. */
+  parseTtl(ttl: Duration): number
+  readonly graceMs: number
+  readonly beta: number
+  readonly softMs: number
+  readonly hardMs: number | undefined
+  readonly waitMs: number
+  readonly leaseMs: number
+  readonly signal: AbortSignal | undefined
+  accepts(value: unknown): boolean
+  readonly errorTtlMs: number | undefined
+  readonly retryPauseMs: number
+}
+
+const KNOWN = {
+  ttl: true,
+  ttlOfMissing: true,
+  grace: true,
+  earlyRefresh: true,
+  softTimeout: true,
+  hardTimeout: true,
+  waitTimeout: true,
+  leaseTime: true,
+  signal: true,
+  validate: true,
+  errorTtl: true,
+  retryPause: true,
+} satisfies Record<keyof GetOrSetOptions, true>
+
+/** A process that asks again and again for what cannot be computed must not do so at every read. */
+const RETRY_PAUSE_MS = 5_000
+
+/**
+ * Decides how one call computes.
+ * @throws ConfigurationError
+ */
+export function resolvePolicy(options: GetOrSetOptions, defaults: ComputeDefaults): Policy {
+  refuseUnknown(options, KNOWN, 'option')
+  const { maxTtlMs } = defaults
+  const { ttl, ttlOfMissing, validate, signal, softTimeout, hardTimeout, waitTimeout, leaseTime } = options
+  const timeout = <D>(given: Duration | undefined, name: string, otherwise: D) =>
+    given === undefined ? otherwise : parseTimeout(given, name)
+  const fixedTtlMs =
+    typeof ttl === 'function' ? 0 : ttl === undefined ? defaults.ttlMs : parseTtl(ttl, maxTtlMs)
+  const ttlOfMissingMs =
+    ttlOfMissing === undefined || ttlOfMissing === false
+      ? undefined
+      : parseTtl(ttlOfMissing, maxTtlMs, 'ttlOfMissing')
+  return {
+    ttlMs(value) {
+      const isMissing = value === undefined || value === null
+      if (isMissing && ttlOfMissing !== undefined) return ttlOfMissingMs
+      return typeof ttl === 'function' ? parseTtl(ttl(value), maxTtlMs) : fixedTtlMs
+    },
+    jittered: (ttlMs) => jittered(ttlMs, defaults.ttlJitter),
+    parseTtl: (given) => parseTtl(given, maxTtlMs),
+    graceMs: options.grace === undefined ? defaults.graceMs : parseGrace(options.grace, maxTtlMs),
+    beta: options.earlyRefresh === undefined ? defaults.beta : parseEarlyRefresh(options.earlyRefresh),
+    softMs: timeout(softTimeout, 'softTimeout', 0),
+    hardMs: timeout(hardTimeout, 'hardTimeout', undefined),
+    waitMs: timeout(waitTimeout, 'waitTimeout', defaults.waitMs),
+    leaseMs: timeout(leaseTime, 'leaseTime', defaults.leaseMs),
+    signal: checkSignal(signal),
+    accepts: validate === undefined ? acceptsAll : (value) => acceptedBy(validate, value),
+    errorTtlMs: options.errorTtl === undefined ? undefined : parseTtl(options.errorTtl, maxTtlMs, 'errorTtl'),
+    retryPauseMs: timeout(options.retryPause, 'retryPause', RETRY_PAUSE_MS),
+  }
+}
+
+/** A TTL shortened by a random part of up to a share. */
+export function jittered(ttlMs: number, share: number): number {
+  return share === 0 ? ttlMs : Math.max(1, Math.round(ttlMs * (1 - Math.random() * share)))
+}
+
+/** @throws ConfigurationError */
+export function parseGrace(grace: Duration | false, maxTtlMs: number): number {
+  if (grace === false || grace === 0) return 0
+  return parseTtl(grace, maxTtlMs, 'grace')
+}
+
+/**
+ * β of an option; 0 for none.
+ * @throws ConfigurationError
+ */
+export function parseEarlyRefresh(option: EarlyRefreshOption): number {
+  if (typeof option === 'boolean') return option ? 1 : 0
+  refuseUnknown(option, { beta: true }, 'option of earlyRefresh,')
+  if (Number.isFinite(option.beta) && option.beta > 0) return option.beta
+  throw new ConfigurationError(
+    `beta of earlyRefresh must be a number above 0 (1 is the usual one), not ${String(option.beta)}.`,
+  )
+}
+
+function checkSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
+  if (signal === undefined || signal instanceof AbortSignal) return signal
+  throw new ConfigurationError('signal must be an AbortSignal.')
+}
+
+function acceptsAll(): boolean {
+  return true
+}
+
+/** A check that throws does not know the shape of what it was given: so the value will not do. */
+function acceptedBy(validate: (value: unknown) => boolean, value: unknown): boolean {
+  try {
+    return validate(value) === true
+  } catch {
+    return false
+  }
+}

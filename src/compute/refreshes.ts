@@ -1,0 +1,51 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { setTimeout as pause } from 'node:timers/promises'
+import { LRUCache } from 'lru-cache'
+import type { CacheKey } from '../key/cache-key.js'
+import type { Flight } from './flight.js'
+
+/** So many values at most are refreshed at once: what is beyond that is served stale a little longer. */
+const MAX_AT_ONCE = 32
+
+/** So many keys at most are remembered to have failed. */
+const MAX_PAUSED = 10_000
+
+/** How long the end waits for what is under way. */
+const DRAIN_MS = 5_000
+
+/** What a refresh outlives must not be held by it: the request that started it, and its memory. */
+const outside = AsyncLocalStorage.snapshot()
+
+/** Values that are computed anew while the old ones are served: few at once, none again right after a failure. */
+export class Refreshes {
+  readonly #running = new Map<string, Flight>()
+  readonly #paused = new LRUCache<string, true>({ max: MAX_PAUSED, ttlAutopurge: false })
+  #isClosed = false
+
+  /** Starts one unless it is under way, too many are, or it failed a moment ago. */
+  start({ text }: CacheKey, retryPauseMs: number, take: () => Flight): Flight | undefined {
+    const running = this.#running.get(text)
+    if (running) return running
+    if (this.#isClosed || this.#running.size >= MAX_AT_ONCE || this.#paused.has(text)) return undefined
+    const flight = outside(take)
+    // Nobody's leaving ends it.
+    flight.want()
+    this.#running.set(text, flight)
+    flight.result
+      .catch(() => this.#paused.set(text, true, { ttl: retryPauseMs }))
+      .finally(() => this.#running.delete(text))
+    return flight
+  }
+
+  /** Lets those under way come to their end, for a limited time, and starts no others. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    const flights = [...this.#running.values()]
+    if (flights.length === 0) return
+    const stopped = new AbortController()
+    const drained = Promise.allSettled(flights.map(({ result }) => result))
+    await Promise.race([drained, pause(DRAIN_MS, undefined, { signal: stopped.signal }).catch(() => {})])
+    stopped.abort()
+    for (const { abort } of this.#running.values()) abort.abort(new Error('The cache was closed.'))
+  }
+}

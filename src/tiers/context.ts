@@ -1,0 +1,75 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { RequestScope } from './request-scope.js'
+
+/** What runs now is within this: a request's or job's scope of one cache, or a computation of any. */
+type Context =
+  | { readonly parent: Context | undefined; readonly owner: Scopes; readonly scope: RequestScope }
+  | { readonly parent: Context | undefined; readonly isolation: Isolation }
+
+/** One for all caches: a computation of one must not read what a request remembers of another. */
+const contexts = new AsyncLocalStorage<Context>()
+
+/**
+ * Keeps what runs inside from what the requests around it remember: a value
+ * computed from that may be older than a delete that the store knows of.
+ */
+export class Isolation {
+  readonly #scopes = new Map<Scopes, RequestScope>()
+  #ended = false
+
+  /** The isolation that what runs now is within, if any, however many requests and jobs it has opened itself. */
+  static current(): Isolation | undefined {
+    for (let context = contexts.getStore(); context; context = context.parent) {
+      if ('isolation' in context) return context.isolation
+    }
+    return undefined
+  }
+
+  get hasEnded(): boolean {
+    return this.#ended
+  }
+
+  run<T>(fn: () => T): T {
+    return contexts.run({ parent: contexts.getStore(), isolation: this }, fn)
+  }
+
+  /** Its scope of one cache: empty at the beginning. */
+  scopeOf(owner: Scopes): RequestScope {
+    let scope = this.#scopes.get(owner)
+    if (!scope) {
+      scope = new RequestScope({ memory: owner.memory, fills: true })
+      if (this.#ended) scope.end()
+      this.#scopes.set(owner, scope)
+    }
+    return scope
+  }
+
+  /** What goes on after it falls through to the store. */
+  end(): void {
+    this.#ended = true
+    for (const scope of this.#scopes.values()) scope.end()
+  }
+}
+
+/** One cache's scopes: whatever runs now finds its own, however deep in a service. */
+export class Scopes {
+  /** Whether requests have a memory. */
+  readonly memory: boolean
+
+  constructor(memory: boolean) {
+    this.memory = memory
+  }
+
+  /** The innermost scope around what runs now; `bound`, if given, unless what runs now is a computation within it. */
+  current(bound?: RequestScope): RequestScope | undefined {
+    for (let context = contexts.getStore(); context; context = context.parent) {
+      if ('isolation' in context) return context.isolation.scopeOf(this)
+      if (context.owner === this && (bound === undefined || context.scope === bound)) return context.scope
+    }
+    return bound
+  }
+
+  run<T>(scope: RequestScope, fn: () => T): T {
+    return contexts.run({ parent: contexts.getStore(), owner: this, scope }, fn)
+  }
+}

@@ -1,0 +1,75 @@
+import { DecodeError, decodeValue } from '../codec/codec.js'
+import { type EntryBody, isStale, type Provenance, parseBody } from '../entry.js'
+import { type AbsenceReason, judge } from '../store/judge.js'
+import type { Reading } from '../store/store.js'
+
+/** An entry that is neither deleted nor damaged, with its value; `failed` tells of a computation that failed. */
+export interface LiveEntry {
+  readonly state: 'fresh' | 'stale' | 'failed'
+  readonly frame: Buffer
+  readonly body: EntryBody
+  readonly value: unknown
+  /** How long it is fresh still, on the store's clock; below 0 when it is stale. */
+  readonly leftMs: number
+}
+
+/** What stands in an entry's place, for who wants its value. */
+export type Standing =
+  | LiveEntry
+  | {
+      readonly state: 'missing'
+      readonly reason: AbsenceReason
+      readonly provenance?: Provenance | undefined
+    }
+
+const UNDECODABLE: Standing = { state: 'missing', reason: 'undecodable' }
+
+/** What a reading comes to; a promise only where its value must be decompressed. */
+export function standingOf(reading: Reading): Standing | Promise<Standing> {
+  const judgement = judge(reading)
+  if (!judgement.live) {
+    return { state: 'missing', reason: judgement.reason, provenance: judgement.provenance }
+  }
+  const { frame } = judgement
+  const decoded = decodeEntry(frame)
+  const standing = (entry: Decoded | undefined): Standing =>
+    entry === undefined
+      ? UNDECODABLE
+      : {
+          state: stateOf(entry.body, reading.now),
+          frame,
+          body: entry.body,
+          value: entry.value,
+          leftMs: entry.body.writtenAt + entry.body.ttlMs - reading.now,
+        }
+  return decoded instanceof Promise ? decoded.then(standing) : standing(decoded)
+}
+
+/** An entry's state at a moment of the store's clock. */
+export function stateOf(body: Omit<EntryBody, 'payload'>, now: number): LiveEntry['state'] {
+  if (body.isFailure) return 'failed'
+  return isStale(body, now) ? 'stale' : 'fresh'
+}
+
+interface Decoded {
+  readonly body: EntryBody
+  readonly value: unknown
+}
+
+/** An entry with its value, or `undefined` for bytes that cannot be read; a promise only where it must be decompressed. */
+function decodeEntry(frame: Buffer): Decoded | undefined | Promise<Decoded | undefined> {
+  const body = parseBody(frame)
+  if (!body) return undefined
+  try {
+    const value = decodeValue({ bytes: body.payload, format: body.format })
+    return value instanceof Promise
+      ? value.then((inflated) => ({ body, value: inflated }), unreadable)
+      : { body, value }
+  } catch (error) {
+    return unreadable(error)
+  }
+}
+
+function unreadable(error: unknown): undefined {
+  if (!(error instanceof DecodeError)) throw error
+}
