@@ -21,6 +21,7 @@ import type { ListOptions, ListPage, Store } from './store/store.js'
 import { TierChain } from './tiers/chain.js'
 import { Scopes } from './tiers/context.js'
 import type { ReadOutcome } from './tiers/outcome.js'
+import { PendingInvalidations } from './tiers/pending-invalidations.js'
 import { RequestScope, type RequestScopeOptions } from './tiers/request-scope.js'
 
 export type { DeleteOutcome }
@@ -48,6 +49,7 @@ interface Core {
   readonly store: Store
   readonly chain: TierChain
   readonly failsafe: Failsafe
+  readonly pending: PendingInvalidations
   readonly counters: Counters
   readonly recorder: Recorder
   readonly scopes: Scopes
@@ -295,10 +297,11 @@ export class KeyedCache {
    * trace, no counted trouble either; `state` is `unknown` when the store fails.
    */
   async inspect(key: KeyInput): Promise<Inspection> {
-    const { store, options } = this.core
+    const { chain, store, options } = this.core
     const asked = CacheKey.from(key)
     try {
-      return await describe(asked, await store.peek(asked), options.keyPrefix)
+      const peek = await store.peek(asked)
+      return describe(asked, peek, await chain.standing(asked, peek), options.keyPrefix)
     } catch (error) {
       if (options.throwOnStoreError || !(error instanceof CacheNotRespondingError)) throw error
       return describeUnknown(asked)
@@ -312,10 +315,11 @@ export class KeyedCache {
    */
   async *keys(under?: KeyInput): AsyncGenerator<CacheKey, void, undefined> {
     const within = under === undefined ? undefined : CacheKey.from(under)
+    const { pending, store } = this.core
     let cursor: string | undefined
     do {
-      const page: ListPage = await this.core.store.list({ under: within, cursor, scan: SCAN })
-      for (const { key } of page.entries) yield key
+      const page: ListPage = await store.list({ under: within, cursor, scan: SCAN })
+      for (const { key, ttlMs } of page.entries) if (ttlMs > 0 && !pending.covers(key)) yield key
       cursor = page.cursor
     } while (cursor !== undefined)
   }
@@ -373,6 +377,7 @@ export class KeyedCache {
    */
   async close(): Promise<void> {
     await this.core.computing.close()
+    await this.core.pending.close()
     await this.core.store.close()
   }
 
@@ -458,11 +463,13 @@ export function createCache(given?: CacheOptions): KeyedCache {
   const failsafe = new Failsafe(options.throwOnStoreError, options.logger, () => counters.trouble())
   const flights = new Flights()
   const onInvalidate = flights.invalidate.bind(flights)
-  const chain = new TierChain({ store, failsafe, compressAbove, process, onInvalidate })
+  const pending = new PendingInvalidations(store, options.storeTimeoutMs, options.logger)
+  const chain = new TierChain({ store, failsafe, pending, compressAbove, process, onInvalidate })
   return new KeyedCache({
     options,
     store,
     failsafe,
+    pending,
     chain,
     counters,
     recorder,

@@ -1,10 +1,10 @@
 import { formatDuration } from './duration.js'
 import { joinGenerations, type Provenance, parseFrame, parseGeneration, parseLease } from './entry.js'
 import type { CacheKey } from './key/cache-key.js'
-import { type AbsenceReason, judge } from './store/judge.js'
+import { judge } from './store/judge.js'
 import type { Peek } from './store/store.js'
 import type { MissReason } from './tiers/outcome.js'
-import { type LiveEntry, standingOf } from './tiers/standing.js'
+import type { LiveEntry, Standing } from './tiers/standing.js'
 
 /** What is known about one key, without a trace of having looked. Times in milliseconds. */
 export interface Inspection {
@@ -46,12 +46,11 @@ const NOTHING = {
 } as const
 
 /** Tells what a look at a key's place found. */
-export async function describe(key: CacheKey, peek: Peek, keyPrefix: string): Promise<Inspection> {
+export function describe(key: CacheKey, peek: Peek, standing: Standing, keyPrefix: string): Inspection {
   const generations = peek.generations.map((bytes, depth) => ({
     of: depth === 0 ? keyPrefix : (key.ancestors[depth - 1] ?? ''),
     id: bytes ? parseGeneration(bytes)?.id.toString('hex') : undefined,
   }))
-  const standing = await standingOf(peek)
   const isComputing = hasLease(peek)
   const state = isComputing ? 'computing' : 'missing'
   const since = isComputing ? ' It is being computed now.' : ''
@@ -132,7 +131,7 @@ function absent(
 }
 
 function explain(
-  reason: Exclude<AbsenceReason, 'absent'>,
+  reason: Exclude<(Standing & { state: 'missing' })['reason'], 'absent'>,
   peek: Peek,
   provenance?: Provenance,
   ancestor?: string,
@@ -146,6 +145,8 @@ function explain(
         : `Deleted with everything under ${ancestor}, ${by(peek.now, provenance)}.`
     case 'generation-lost':
       return `The store has lost the generation of ${ancestor ?? 'the prefix'} (evicted, or restarted), so what stands here proves nothing.`
+    case 'unsettled-delete':
+      return 'This process has invalidated it, and the store does not know yet: that is repeated until it does.'
     case 'undecodable':
       return 'What stands here cannot be read: damaged, foreign, or written by a newer version.'
   }

@@ -76,6 +76,7 @@ export interface CacheOptions {
 /** The options once everything is decided: what the cache works with. */
 export interface ResolvedOptions {
   readonly store: Store
+  readonly storeTimeoutMs: number
   readonly alias: string
   readonly keyPrefix: string
   readonly ttlMs: number
@@ -136,11 +137,13 @@ export function resolveOptions(options: CacheOptions = {}, env: Environment = pr
   const maxTtlMs = parseDuration(options.maxTtl ?? '30d', 'maxTtl')
   const ttlMs = parseTtl(options.ttl ?? 300, maxTtlMs)
   const ttlJitter = resolveShare(options.ttlJitter ?? 0)
+  const storeTimeoutMs = parseTimeout(timeouts.store ?? '250ms', 'timeouts.store')
   return {
     store: openStore(backend, keyPrefix, {
-      timeoutMs: parseTimeout(timeouts.store ?? '250ms', 'timeouts.store'),
+      timeoutMs: storeTimeoutMs,
       connectTimeoutMs: parseTimeout(timeouts.connect ?? '2s', 'timeouts.connect'),
     }),
+    storeTimeoutMs,
     alias,
     keyPrefix,
     ttlMs,

@@ -30,6 +30,9 @@ export async function startRedis() {
   server.stdout.resume()
   return {
     url: `redis://127.0.0.1:${port}`,
+    /** Stops answering, while connections to it stay open and are accepted. */
+    freeze: () => server.kill('SIGSTOP'),
+    thaw: () => server.kill('SIGCONT'),
     async stop() {
       process.removeListener('exit', end)
       const gone = once(server, 'exit')

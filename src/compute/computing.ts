@@ -6,7 +6,7 @@ import type { CacheKey } from '../key/cache-key.js'
 import type { Reading } from '../store/store.js'
 import type { ReadOutcome } from '../tiers/outcome.js'
 import type { RequestScope } from '../tiers/request-scope.js'
-import { type LiveEntry, type Standing, standingOf } from '../tiers/standing.js'
+import type { LiveEntry, Standing } from '../tiers/standing.js'
 import { Computation } from './computation.js'
 import { shouldRefreshEarly } from './early-refresh.js'
 import { Election, type ElectionOptions } from './election.js'
@@ -104,29 +104,35 @@ export class Computing {
         return { value: entry.value }
       }
       if (entry && isWithinGrace(entry, policy)) {
-        const renewed = await this.#refreshStale(call)
+        const renewed = await this.#refreshStale(call, since, reading)
         if (renewed) return { value: await decodeValue(renewed) }
         recorder.count(key, 'staleServed')
         return { value: entry.value, isStale: true }
       }
       const joinable = flights.joinable(key, since, reading)
-      const result = await (joinable ? this.#join(joinable, call, limits) : this.#begin(call, limits))
+      const result = await (joinable
+        ? this.#join(joinable, call, limits)
+        : this.#begin(call, limits, reading === undefined))
       if (typeof result !== 'string') return { value: await decodeValue(result) }
     }
   }
 
   async #look(key: CacheKey): Promise<Look> {
-    const { failsafe, flights, store } = this.#options
+    const { chain, failsafe, flights, store } = this.#options
     try {
       const reading = await store.read(key, { lease: flights.has(key) })
-      return { reading, standing: await standingOf(reading) }
+      return { reading, standing: await chain.standing(key, reading) }
     } catch (error) {
       return failsafe.absorb('getOrSet', key.text, error, NOTHING)
     }
   }
 
-  #begin({ key, factory, policy, onWait }: Call, limits: Limits): Promise<FlightResult | 'abandoned'> {
-    const flight = this.#election.start(key, { factory, policy, onWait })
+  #begin(
+    { key, factory, policy, onWait }: Call,
+    limits: Limits,
+    leaseless: boolean,
+  ): Promise<FlightResult | 'abandoned'> {
+    const flight = this.#election.start(key, { factory, policy, onWait, leaseless })
     return limits.wait(flight, follow(waiting(), flight, flight.result))
   }
 
@@ -148,9 +154,9 @@ export class Computing {
   }
 
   /** What a refresh brings within the soft timeout, if there is one: a refresh that fails leaves what is stale. */
-  async #refreshStale(call: Call): Promise<Payload | undefined> {
-    const flight = this.#refresh(call, undefined)
+  async #refreshStale(call: Call, since: number, reading: Reading | undefined): Promise<Payload | undefined> {
     const { softMs } = call.policy
+    const flight = this.#refresh(call, undefined) ?? this.#options.flights.joinable(call.key, since, reading)
     if (!flight || softMs === 0) return undefined
     const stopped = new AbortController()
     const joined = follow(waiting(), flight, flight.joined).catch(() => undefined)

@@ -6,7 +6,7 @@ import type { Recorder } from '../stats/recorder.js'
 import type { Failsafe } from '../store/failsafe.js'
 import type { Acquisition, Reading, Store, Watch } from '../store/store.js'
 import type { TierChain } from '../tiers/chain.js'
-import { type LiveEntry, type Standing, standingOf } from '../tiers/standing.js'
+import type { LiveEntry, Standing } from '../tiers/standing.js'
 import { Computation } from './computation.js'
 import { type Computed, type Factory, runFactory } from './factory.js'
 import { restoreFailure, serializeFailure } from './failure.js'
@@ -20,6 +20,8 @@ export interface Job {
   readonly policy: Policy
   /** A refresh of what is served meanwhile: it does not wait for others who are at it. */
   readonly background?: boolean
+  /** The store has just failed: it is not asked again. */
+  readonly leaseless?: boolean
   /** The frame that is to be replaced although it is fresh. */
   readonly replaces?: Buffer | undefined
   /** Called when it has to wait for somebody else's computation. */
@@ -66,7 +68,8 @@ export class Election {
   start(key: CacheKey, job: Job): Flight {
     const flight = new Flight(key)
     this.#flights.add(flight)
-    flight.settleWith(this.#elect(flight, job).finally(() => this.#flights.remove(flight)))
+    const result = job.leaseless ? this.#computeAlone(flight, job) : this.#elect(flight, job)
+    flight.settleWith(result.finally(() => this.#flights.remove(flight)))
     return flight
   }
 
@@ -133,12 +136,16 @@ export class Election {
   async #look(flight: Flight, { policy }: Job): Promise<Payload | undefined> {
     flight.asks(this.#flights.tick())
     try {
-      const found = this.#usable(flight.key, await standingOf(await this.#store.read(flight.key)), policy)
+      const found = this.#usable(flight.key, await this.#read(flight.key), policy)
       if (found) this.#recorder.count(flight.key, 'avoided')
       return found && payloadOf(found)
     } catch (error) {
       return this.#failsafe.absorb('getOrSet', flight.key.text, error, undefined)
     }
+  }
+
+  async #read(key: CacheKey): Promise<Standing> {
+    return this.#chain.standing(key, await this.#store.read(key))
   }
 
   /**
@@ -155,7 +162,7 @@ export class Election {
     const { policy } = job
     const lease = new HeldLease(this.#store, key, token, policy.leaseMs)
     try {
-      const standing = await standingOf(reading)
+      const standing = await this.#chain.standing(key, reading)
       const isToBeReplaced = standing.state !== 'missing' && job.replaces?.equals(frameId(standing.frame))
       const usable = isToBeReplaced ? undefined : this.#usable(key, standing, policy)
       if (usable) {

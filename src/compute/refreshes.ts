@@ -24,14 +24,14 @@ export class Refreshes {
 
   /** Starts one unless it is under way, too many are, or it failed a moment ago. */
   start({ text }: CacheKey, retryPauseMs: number, take: () => Flight): Flight | undefined {
-    const running = this.#running.get(text)
-    if (running) return running
-    if (this.#isClosed || this.#running.size >= MAX_AT_ONCE || this.#paused.has(text)) return undefined
+    if (this.#isClosed || this.#running.size >= MAX_AT_ONCE) return undefined
+    if (this.#running.has(text) || this.#paused.has(text)) return undefined
     const flight = outside(take)
     // Nobody's leaving ends it.
     flight.want()
     this.#running.set(text, flight)
-    flight.result
+    // One that nobody should wait for any longer is in nobody's way either.
+    flight.joined
       .catch(() => this.#paused.set(text, true, { ttl: retryPauseMs }))
       .finally(() => this.#running.delete(text))
     return flight

@@ -1,10 +1,12 @@
 import { compressPayload, decodeValue, encodeValue, type Payload } from '../codec/codec.js'
 import { type NewEntry, parseBodyHead } from '../entry.js'
+import { CacheNotRespondingError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Failsafe } from '../store/failsafe.js'
 import { judge } from '../store/judge.js'
 import type { Reading, Store } from '../store/store.js'
 import type { ReadOutcome, WriteOutcome } from './outcome.js'
+import type { PendingInvalidations } from './pending-invalidations.js'
 import type { RequestScope } from './request-scope.js'
 import { type Standing, standingOf, stateOf } from './standing.js'
 
@@ -14,6 +16,7 @@ export type InvalidationListener = (key: CacheKey | undefined, children: boolean
 export interface ChainOptions {
   readonly store: Store
   readonly failsafe: Failsafe
+  readonly pending: PendingInvalidations
   /** Payloads of more bytes are compressed where it pays. */
   readonly compressAbove: number | false
   /** This process, `host:pid`: who writes. */
@@ -21,6 +24,8 @@ export interface ChainOptions {
   /** Told at both ends of an invalidation: what was read before its end may be older than it. */
   readonly onInvalidate: InvalidationListener
 }
+
+const UNSETTLED: Standing = { state: 'missing', reason: 'unsettled-delete' }
 
 const STORE_DOWN: ReadOutcome = { hit: false, reason: 'store-down' }
 
@@ -32,15 +37,17 @@ const STORE_DOWN: ReadOutcome = { hit: false, reason: 'store-down' }
 export class TierChain {
   readonly #store: Store
   readonly #failsafe: Failsafe
+  readonly #pending: PendingInvalidations
   readonly #compressAbove: number | false
   readonly #process: string
   readonly #onInvalidate: InvalidationListener
   /** Writes whose values are still being compressed. */
   readonly #writes = new Set<{ readonly key: CacheKey; overtaken: boolean }>()
 
-  constructor({ store, failsafe, compressAbove, process, onInvalidate }: ChainOptions) {
+  constructor({ store, failsafe, pending, compressAbove, process, onInvalidate }: ChainOptions) {
     this.#store = store
     this.#failsafe = failsafe
+    this.#pending = pending
     this.#compressAbove = compressAbove
     this.#process = process
     this.#onInvalidate = onInvalidate
@@ -67,7 +74,7 @@ export class TierChain {
     const pending = memory?.beginRead(key)
     let outcome: ReadOutcome | undefined
     try {
-      const standing = standingOf(await this.#store.read(key))
+      const standing = this.standing(key, await this.#store.read(key))
       outcome = toOutcome(standing instanceof Promise ? await standing : standing)
       if (!outcome.hit) outcome = (await this.#observe(key, scope)) ?? outcome
     } catch (error) {
@@ -79,11 +86,17 @@ export class TierChain {
     return outcome
   }
 
+  /** What a reading of a key comes to, in the light of what this process could not invalidate. */
+  standing(key: CacheKey, reading: Reading): Standing | Promise<Standing> {
+    return this.#pending.covers(key) ? UNSETTLED : standingOf(reading)
+  }
+
   /** Whether a read would hit, without decoding the value. A miss is observed all the same. */
   async has(key: CacheKey, scope: RequestScope | undefined): Promise<boolean> {
     if (scope?.memory?.get(key)) return true
     try {
-      if (isFresh(await this.#store.read(key))) return true
+      const reading = await this.#store.read(key)
+      if (isFresh(reading) && !this.#pending.covers(key)) return true
       return (await this.#observe(key, scope)) !== undefined
     } catch (error) {
       scope?.observations?.unprovable(key.text, performance.now())
@@ -116,6 +129,7 @@ export class TierChain {
       if (basis) observations?.renew(key.text, { ...basis, standing: result.id })
       return 'stored'
     } catch (error) {
+      if (!fill) this.#remember(error, key, false, scope)
       return this.#failsafe.absorb('set', key.text, error, 'failed')
     } finally {
       if (fill) observations?.answer(key.text)
@@ -144,6 +158,7 @@ export class TierChain {
     try {
       return await this.#store.remove(key, { children, origin: this.#origin(scope) })
     } catch (error) {
+      this.#remember(error, key, children, scope)
       return this.#failsafe.absorb('delete', key.text, error, undefined)
     } finally {
       scope?.memory?.drop(key, children)
@@ -159,6 +174,7 @@ export class TierChain {
       await this.#store.clear(this.#origin(scope))
       return true
     } catch (error) {
+      this.#remember(error, undefined, true, scope)
       return this.#failsafe.absorb('clear', undefined, error, false)
     } finally {
       scope?.memory?.dropAll()
@@ -180,7 +196,7 @@ export class TierChain {
     }
     const observing = this.#store.observe(key)
     observations.add(key.text, observing, now)
-    const outcome = toOutcome(await standingOf(await observing))
+    const outcome = toOutcome(await this.standing(key, await observing))
     return outcome.hit ? outcome : undefined
   }
 
@@ -216,6 +232,16 @@ export class TierChain {
     const value = await decodeValue(await payload)
     if (pending) scope?.memory?.endRead(pending, { value })
     return { hit: true, value, tier: 'request' }
+  }
+
+  /** An invalidation that did not surely reach the store is repeated when it is back. */
+  #remember(
+    error: unknown,
+    key: CacheKey | undefined,
+    children: boolean,
+    scope: RequestScope | undefined,
+  ): void {
+    if (error instanceof CacheNotRespondingError) this.#pending.add(key, children, this.#origin(scope))
   }
 
   #origin(scope: RequestScope | undefined) {

@@ -13,6 +13,8 @@ export type MissReason =
   | 'failed'
   /** What stands there is not what `validate` wants. */
   | 'invalid'
+  /** This process has invalidated it, and the store does not know yet. */
+  | 'unsettled-delete'
   /** Caching is switched off. */
   | 'disabled'
   /** The store did not answer. */

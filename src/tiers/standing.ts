@@ -18,7 +18,7 @@ export type Standing =
   | LiveEntry
   | {
       readonly state: 'missing'
-      readonly reason: AbsenceReason
+      readonly reason: AbsenceReason | 'unsettled-delete'
       readonly provenance?: Provenance | undefined
     }
 

@@ -13,6 +13,7 @@ const REASONS: Record<MissReason, string> = {
   expired: 'expired, and stale',
   failed: 'computing it failed a moment ago',
   invalid: 'not of the shape that is wanted',
+  'unsettled-delete': 'deleted here, and the store does not know yet',
   disabled: 'caching was off',
   'store-down': 'the store did not answer',
 }

@@ -1,5 +1,4 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { once } from 'node:events'
 import type { Redis } from 'ioredis'
 import type { CacheKey } from '../../key/cache-key.js'
 import { before } from '../deadline.js'
@@ -8,6 +7,8 @@ import { Watchers } from '../watchers.js'
 import type { Connection } from './connection.js'
 import type { Names } from './names.js'
 import { NEWS_OF_TREE } from './scripts.js'
+
+const REFUSED_PAUSE_MS = 60_000
 
 /**
  * Wakes those who wait for a computation of another process. What a message
@@ -26,6 +27,8 @@ export class News {
   // What is opened here outlives the request that was the first to wait.
   readonly #outside = AsyncLocalStorage.snapshot()
   #subscriber: Redis | undefined
+  #opening: Promise<void> | undefined
+  #notBefore = 0
   #active = false
   #closed = false
 
@@ -54,33 +57,42 @@ export class News {
   }
 
   async #activate(): Promise<void> {
-    if (this.#active || this.#closed) return
-    this.#subscriber ??= this.#outside(() => this.#open())
-    const active = once(this.#subscriber, SUBSCRIBED)
+    if (this.#active || this.#closed || performance.now() < this.#notBefore) return
+    this.#opening ??= this.#outside(() => this.#open())
     // Without news one polls: no reason to fail.
-    await before(performance.now() + this.#timeoutMs, active, 'Redis').catch(() => {})
+    await before(performance.now() + this.#timeoutMs, this.#opening, 'Redis').catch(ignore)
   }
 
-  #open(): Redis {
+  /** Resolves when news arrive, or when the first attempt has failed: the others are made in the background. */
+  #open(): Promise<void> {
     const subscriber = this.#connection.another()
-    const channel = this.#names.news()
-    subscriber.on('message', (_channel: string, message: string) => this.#receive(message))
-    subscriber.on('ready', () => {
-      subscriber.subscribe(channel).then(
-        () => {
-          this.#active = true
-          subscriber.emit(SUBSCRIBED)
-        },
-        () => subscriber.disconnect(true),
-      )
+    this.#subscriber = subscriber
+    return new Promise((resolve) => {
+      subscriber.on('message', (_channel: string, message: string) => this.#receive(message))
+      subscriber.on('ready', async () => {
+        try {
+          await subscriber.subscribe(this.#names.news())
+          this.#active = !this.#closed
+        } catch {
+          this.#pause(subscriber)
+        }
+        resolve()
+      })
+      subscriber.on('close', () => {
+        this.#active = false
+        resolve()
+        // What happened from here on will not be told.
+        this.#watchers.wakeAll()
+      })
+      subscriber.connect().catch(ignore)
     })
-    subscriber.on('close', () => {
-      this.#active = false
-      // What happened from here on will not be told.
-      this.#watchers.wakeAll()
-    })
-    subscriber.connect().catch(() => {})
-    return subscriber
+  }
+
+  /** This user may not subscribe, say: to try again at every wait would be too often. */
+  #pause(subscriber: Redis): void {
+    subscriber.disconnect()
+    this.#opening = undefined
+    this.#notBefore = performance.now() + REFUSED_PAUSE_MS
   }
 
   #receive(message: string): void {
@@ -91,5 +103,4 @@ export class News {
   }
 }
 
-/** Emitted on a subscriber once its messages arrive. */
-const SUBSCRIBED = 'keyedcache:subscribed'
+function ignore(): void {}

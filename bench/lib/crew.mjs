@@ -1,0 +1,124 @@
+// Processes of an application, each with its own instance of one library, that do what they are asked.
+import { fork } from 'node:child_process'
+import { EventEmitter, once } from 'node:events'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { Redis } from 'ioredis'
+import { PEERS } from './peers.mjs'
+import { VALUE } from './value.mjs'
+
+const CLOSING_MS = 1_000
+
+/** Starts `size` processes that share a Redis and a database. They end with this process. */
+export async function startCrew(name, redisUrl, databaseUrl, size) {
+  const crew = Array.from({ length: size }, () => startMember(name, redisUrl, databaseUrl))
+  await Promise.all(crew.map((member) => member.ask('open')))
+  return crew
+}
+
+/** Each closes its connections if it can: behind a frozen Redis some never do. */
+export async function endCrew(crew) {
+  await Promise.race([Promise.allSettled(crew.map((member) => member.ask('close'))), pause(CLOSING_MS)])
+  await Promise.all(crew.map((member) => member.kill()))
+}
+
+function startMember(...args) {
+  const child = fork(fileURLToPath(import.meta.url), args)
+  const events = new EventEmitter().setMaxListeners(0)
+  const pending = new Map()
+  let asked = 0
+  child.on('message', ({ id, answer, error, computing }) => {
+    if (computing !== undefined) {
+      events.emit(`computing ${computing}`)
+      return
+    }
+    const { resolve, reject } = pending.get(id)
+    pending.delete(id)
+    if (error === undefined) resolve(answer)
+    else reject(new Error(error))
+  })
+  const gone = once(child, 'exit').then(([code, signal]) => {
+    for (const { reject } of pending.values()) reject(new Error(`the process ended (${signal ?? code})`))
+    pending.clear()
+  })
+  return {
+    /** Has the process do one of the tasks below; rejects with its error, or when it ends first. */
+    ask: (task, params) =>
+      new Promise((resolve, reject) => {
+        const id = asked++
+        pending.set(id, { resolve, reject })
+        child.send({ id, task, params }, (error) => error && reject(error))
+      }),
+    /** Resolves when the process has begun to compute `key`. */
+    computing: (key) => once(events, `computing ${key}`),
+    async kill() {
+      child.kill('SIGKILL')
+      await gone
+    },
+  }
+}
+
+async function serve(name, redisUrl, databaseUrl) {
+  process.once('disconnect', () => process.exit())
+  if (!process.connected) process.exit()
+  const database = new Redis(databaseUrl)
+  const plans = new Map()
+  const releases = new Map()
+  let computations = 0
+
+  /** What stands for the slow query: reads its row at once, and takes its time before it returns it. */
+  async function compute(key) {
+    computations++
+    const { ms, row, held } = plans.get(key)
+    const value = row ? { ...VALUE, version: Number(await database.get(key)) } : VALUE
+    process.send({ computing: key })
+    await Promise.all([pause(ms), held && new Promise((resolve) => releases.set(key, resolve))])
+    return value
+  }
+
+  const peer = await PEERS[name].open(redisUrl, compute)
+
+  const tasks = {
+    open: () => ({ groups: 'group' in peer }),
+    close: () => peer.close(),
+    /** Get-or-compute; what it has to compute takes `ms`, and where it is `held`, until it is released. */
+    read({ group, key, ...plan }) {
+      plans.set(key, plan)
+      return group === undefined ? peer.read(key) : peer.group.read(group, key)
+    },
+    release({ key }) {
+      plans.get(key).held = false
+      releases.get(key)?.()
+    },
+    write: ({ key, version }) => database.set(key, version),
+    delete: ({ group, key }) => (group === undefined ? peer.delete(key) : peer.group.delete(group)),
+    /** At the time `at`, `callers` callers ask for each of the keys. Gives what each waited, in ms. */
+    async stampede({ at, keys, callers, ms }) {
+      for (const key of keys) plans.set(key, { ms })
+      computations = 0
+      await pause(at - Date.now())
+      const waits = []
+      let errors = 0
+      await Promise.all(
+        keys.flatMap((key) =>
+          Array.from({ length: callers }, async () => {
+            const start = performance.now()
+            await peer.read(key).catch(() => errors++)
+            waits.push(performance.now() - start)
+          }),
+        ),
+      )
+      return { computations, errors, waits }
+    },
+  }
+
+  process.on('message', async ({ id, task, params }) => {
+    try {
+      process.send({ id, answer: await tasks[task](params) })
+    } catch (error) {
+      process.send({ id, error: String(error?.stack ?? error) })
+    }
+  })
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await serve(...process.argv.slice(2))

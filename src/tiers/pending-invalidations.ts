@@ -1,0 +1,123 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { CacheNotRespondingError } from '../errors.js'
+import { CacheKey } from '../key/cache-key.js'
+import type { Logger } from '../store/failsafe.js'
+import type { Origin, Store } from '../store/store.js'
+
+/** An invalidation that did not surely reach the store. */
+interface Pending {
+  /** Nothing: everything under the prefix. */
+  readonly key: CacheKey | undefined
+  readonly children: boolean
+  readonly origin: Origin
+}
+
+/** More than this are remembered by family, with all below, and then as everything. */
+const MAX_PENDING = 1_000
+
+/** The longest pause between two attempts. */
+const MAX_PAUSE_MS = 5_000
+
+/** A timer keeps the async context it was started in: a request's would be held as long as the store is down. */
+const outside = AsyncLocalStorage.snapshot()
+
+/**
+ * The invalidations of this process that failed. Until they have been repeated
+ * as deletes, this process takes those keys for not cached. Others may see the
+ * old values until then, and what is remembered dies with the process.
+ *
+ * One is repeated only when its own deadline has passed, since a `set` that
+ * failed may take effect until then; and it is repeated even if the key was
+ * written since, since nobody knows in which order the store saw the two.
+ */
+export class PendingInvalidations {
+  readonly #store: Store
+  readonly #logger: Logger
+  readonly #timeoutMs: number
+  readonly #pending = new Map<string, Pending>()
+  #pauseMs: number
+  #timer: NodeJS.Timeout | undefined
+
+  /** `timeoutMs` is the deadline of the store's operations. */
+  constructor(store: Store, timeoutMs: number, logger: Logger) {
+    this.#store = store
+    this.#logger = logger
+    this.#timeoutMs = timeoutMs
+    this.#pauseMs = timeoutMs
+  }
+
+  /** Whether a key is to be taken for not cached. */
+  covers(key: CacheKey): boolean {
+    if (this.#pending.size === 0) return false
+    const trees = ['', key.text, ...key.ancestors].map(treeOf)
+    return this.#pending.has(key.text) || trees.some((name) => this.#pending.has(name))
+  }
+
+  /** Remembers one that failed just now: with `children` everything below the key too, without a key everything. */
+  add(key: CacheKey | undefined, children: boolean, origin: Origin): void {
+    this.#remember({ key, children, origin })
+    if (this.#pending.size > MAX_PENDING)
+      this.#widen(({ key }) => key && CacheKey.from(key.segments[0] as string))
+    if (this.#pending.size > MAX_PENDING) this.#widen(() => undefined)
+    this.#schedule()
+  }
+
+  /** One last attempt. */
+  async close(): Promise<void> {
+    clearTimeout(this.#timer)
+    await this.#repeatAll().catch(ignore)
+    clearTimeout(this.#timer)
+  }
+
+  #remember(pending: Pending): void {
+    const { key, children } = pending
+    // A new one at the end, also under an old name: it has a deadline of its own.
+    const name = key === undefined ? treeOf('') : children ? treeOf(key.text) : key.text
+    this.#pending.set(name, pending)
+  }
+
+  /** Instead of many, few that cover them. */
+  #widen(around: (pending: Pending) => CacheKey | undefined): void {
+    const all = [...this.#pending.values()]
+    this.#pending.clear()
+    for (const one of all) this.#remember({ ...one, key: around(one), children: true })
+  }
+
+  #schedule(): void {
+    this.#timer ??= outside(() => setTimeout(() => void this.#attempt(), this.#pauseMs)).unref()
+  }
+
+  async #attempt(): Promise<void> {
+    const count = this.#pending.size
+    try {
+      await this.#repeatAll()
+      this.#pauseMs = this.#timeoutMs
+      this.#logger.warn(`keyedcache: the store is back; ${count} deletes that had failed were repeated.`)
+    } catch (error) {
+      if (!(error instanceof CacheNotRespondingError)) throw error
+      this.#pauseMs = Math.min(MAX_PAUSE_MS, this.#pauseMs * 2)
+    } finally {
+      this.#timer = undefined
+      if (this.#pending.size > 0) this.#schedule()
+    }
+  }
+
+  async #repeatAll(): Promise<void> {
+    for (const [name, pending] of [...this.#pending]) {
+      await this.#repeat(pending)
+      // One that failed meanwhile has taken its place: that is to be repeated too.
+      if (this.#pending.get(name) === pending) this.#pending.delete(name)
+    }
+  }
+
+  #repeat({ key, children, origin }: Pending): Promise<unknown> {
+    return key ? this.#store.remove(key, { children, origin }) : this.#store.clear(origin)
+  }
+}
+
+/** No key's text begins so. */
+function treeOf(text: string): string {
+  return `{}${text}`
+}
+
+function ignore(): void {}
