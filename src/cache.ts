@@ -1,5 +1,6 @@
 import { Batch, type ManyFactory } from './compute/batch.js'
 import {
+  CACHED_OPTIONS,
   type CachedFunction,
   CachedFunctions,
   type CachedOptions,
@@ -10,7 +11,7 @@ import type { Factory } from './compute/factory.js'
 import { Flights } from './compute/flight.js'
 import { type GetOrSetOptions, jittered, parseGrace, resolvePolicy } from './compute/options.js'
 import { type Duration, parseTtl } from './duration.js'
-import { CacheNotRespondingError, NotCachedError } from './errors.js'
+import { CacheNotRespondingError, ConfigurationError, NotCachedError } from './errors.js'
 import { describe, describeUnknown, type Inspection } from './inspection.js'
 import { CacheKey, type KeyInput, type KeyPart } from './key/cache-key.js'
 import { type CacheOptions, type ResolvedOptions, resolveOptions } from './options.js'
@@ -23,16 +24,17 @@ import { Scopes } from './tiers/context.js'
 import type { ReadOutcome } from './tiers/outcome.js'
 import { PendingInvalidations } from './tiers/pending-invalidations.js'
 import { RequestScope, type RequestScopeOptions } from './tiers/request-scope.js'
+import { refuseUnknown } from './unknown-options.js'
 
 export type { DeleteOutcome }
 
 export interface SetOptions {
   /** How long it lives. Default: the cache's `ttl`. */
-  readonly ttl?: Duration
+  readonly ttl?: Duration | undefined
   /** How long after its TTL `getOrSet` may still serve it. Default: the cache's `grace`. */
-  readonly grace?: Duration | false
+  readonly grace?: Duration | false | undefined
   /** Store it whatever happened since this request found the key missing: for a value that does not come from what was read then. */
-  readonly overwrite?: boolean
+  readonly overwrite?: boolean | undefined
 }
 
 export interface DeleteOptions {
@@ -219,6 +221,7 @@ export class KeyedCache {
    */
   async getOrSet<T>(key: KeyInput, factory: Factory<T>, options: GetOrSetOptions<T> = {}): Promise<T> {
     const policy = resolvePolicy(options as GetOrSetOptions, this.core.options.compute)
+    refuseNoFactory(factory)
     const call = { key: CacheKey.from(key), factory: factory as Factory<unknown>, policy, scope: this.scope }
     return (await this.compute(call)) as T
   }
@@ -234,6 +237,7 @@ export class KeyedCache {
     options: GetOrSetOptions<T> = {},
   ): Promise<T[]> {
     const policy = resolvePolicy(options as GetOrSetOptions, this.core.options.compute)
+    refuseNoFactory(factory)
     const { scope } = this
     const asked = Array.from(keys, (given) => ({ given, key: CacheKey.from(given) }))
     const given = new Map(asked.map((one) => [one.key.text, one.given]))
@@ -263,8 +267,10 @@ export class KeyedCache {
    */
   cached<This, Args extends readonly unknown[], R>(
     fn: (this: This, ...args: Args) => R,
-    { name, keyOf, ...options }: CachedOptions<Args, Awaited<R>> = {},
+    given: CachedOptions<Args, Awaited<R>> = {},
   ): CachedFunction<This, Args, Awaited<R>> {
+    refuseUnknown(given, CACHED_OPTIONS, 'option')
+    const { name, keyOf, ...options } = given
     const { core } = this
     const policy = resolvePolicy(options as GetOrSetOptions, core.options.compute)
     const root = core.functions.register(fn, name)
@@ -376,6 +382,7 @@ export class KeyedCache {
    * opened; a client that was handed in stays open.
    */
   async close(): Promise<void> {
+    for (const cache of openCaches) if (cache.isViewOf(this)) openCaches.delete(cache)
     await this.core.computing.close()
     await this.core.pending.close()
     await this.core.store.close()
@@ -465,7 +472,7 @@ export function createCache(given?: CacheOptions): KeyedCache {
   const onInvalidate = flights.invalidate.bind(flights)
   const pending = new PendingInvalidations(store, options.storeTimeoutMs, options.logger)
   const chain = new TierChain({ store, failsafe, pending, compressAbove, process, onInvalidate })
-  return new KeyedCache({
+  const cache = new KeyedCache({
     options,
     store,
     failsafe,
@@ -478,6 +485,15 @@ export function createCache(given?: CacheOptions): KeyedCache {
     functions: new CachedFunctions(),
     enabled: options.enabled,
   })
+  openCaches.add(cache)
+  return cache
+}
+
+function refuseNoFactory(factory: unknown): void {
+  if (typeof factory === 'function') return
+  throw new ConfigurationError(
+    `A function that computes the value is wanted after the key, not ${typeof factory}.`,
+  )
 }
 
 function fulfilled(result: PromiseSettledResult<unknown>): unknown {
@@ -490,4 +506,20 @@ async function count(attempts: readonly Promise<boolean>[]): Promise<number> {
   const settled = await Promise.allSettled(attempts)
   for (const result of settled) if (result.status === 'rejected') throw result.reason
   return settled.filter((result) => result.status === 'fulfilled' && result.value).length
+}
+
+const openCaches = new Set<KeyedCache>()
+
+/**
+ * The cache of a process that has opened one, and not closed it.
+ * @throws ConfigurationError when none is open, or several are
+ */
+export function onlyOpenCache(): KeyedCache {
+  const [cache, ...others] = openCaches
+  if (cache && others.length === 0) return cache
+  throw new ConfigurationError(
+    cache
+      ? `${others.length + 1} caches are open: say which one is meant, static cache = cache in the class, or CachedObject(Base, { cache }).`
+      : 'No cache is open: make one first, with createCache({ … }) or app.use(keyedCache({ … })).',
+  )
 }

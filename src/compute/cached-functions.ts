@@ -1,7 +1,7 @@
 import { ConfigurationError } from '../errors.js'
 import { CacheKey, type KeyPart } from '../key/cache-key.js'
 import { isPairs } from '../key/parts.js'
-import type { GetOrSetOptions } from './options.js'
+import { GET_OR_SET_OPTIONS, type GetOrSetOptions } from './options.js'
 
 /** The family of all cached functions. */
 const FAMILY = 'func'
@@ -13,6 +13,12 @@ export interface CachedOptions<Args extends readonly unknown[] = readonly unknow
   /** What of its arguments (and of `this`) the result depends on. Default: all arguments. */
   readonly keyOf?: ((this: unknown, ...args: Args) => readonly KeyPart[]) | undefined
 }
+
+export const CACHED_OPTIONS = {
+  ...GET_OR_SET_OPTIONS,
+  name: true,
+  keyOf: true,
+} satisfies Record<keyof CachedOptions, true>
 
 /** A function whose results are cached: called like the original, it always returns a promise. */
 export interface CachedFunction<This, Args extends readonly unknown[], T> {

@@ -30,18 +30,18 @@ export class Flight {
   #doomed = false
   #wanted = 0
   #settle!: (result: Promise<FlightResult>) => void
-  #settleJoined!: (result: Promise<FlightResult> | 'abandoned') => void
+  #abandon!: (abandoned: 'abandoned') => void
 
   constructor(key: CacheKey) {
     this.key = key
     this.result = new Promise((resolve) => {
       this.#settle = resolve
     })
-    this.joined = new Promise((resolve) => {
-      this.#settleJoined = resolve
+    this.joined = new Promise((resolve, reject) => {
+      this.#abandon = resolve
+      this.result.then(resolve, reject)
     })
     // Nobody may be waiting any more when it fails.
-    this.result.catch(ignore)
     this.joined.catch(ignore)
   }
 
@@ -72,12 +72,11 @@ export class Flight {
 
   settleWith(result: Promise<FlightResult>): void {
     this.#settle(result)
-    this.#settleJoined(result)
   }
 
   /** It takes too long: those who joined it help themselves. */
   abandon(): void {
-    this.#settleJoined('abandoned')
+    this.#abandon('abandoned')
     this.abort.abort(new Error(`Computing "${this.key.text}" takes longer than anybody waits for it.`))
   }
 

@@ -74,7 +74,7 @@ export interface Policy {
   readonly retryPauseMs: number
 }
 
-const KNOWN = {
+export const GET_OR_SET_OPTIONS = {
   ttl: true,
   ttlOfMissing: true,
   grace: true,
@@ -97,7 +97,7 @@ const RETRY_PAUSE_MS = 5_000
  * @throws ConfigurationError
  */
 export function resolvePolicy(options: GetOrSetOptions, defaults: ComputeDefaults): Policy {
-  refuseUnknown(options, KNOWN, 'option')
+  refuseUnknown(options, GET_OR_SET_OPTIONS, 'option')
   const { maxTtlMs } = defaults
   const { ttl, ttlOfMissing, validate, signal, softTimeout, hardTimeout, waitTimeout, leaseTime } = options
   const timeout = <D>(given: Duration | undefined, name: string, otherwise: D) =>

@@ -1,4 +1,4 @@
-import type { EntryBody } from '../entry.js'
+import { type EntryBody, isStale } from '../entry.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { ListedEntry } from './store.js'
 
@@ -8,8 +8,10 @@ export function listed(
   body: Omit<EntryBody, 'payload'> | undefined,
   bytes: number,
   lifeMs: number,
+  now: number,
 ): ListedEntry[] {
   if (!body || body.isFailure || lifeMs <= 0) return []
   const { writtenAt, writtenBy, graceMs } = body
-  return [{ key, bytes, ttlMs: Math.max(0, lifeMs - graceMs), writtenAt, writtenBy }]
+  const ttlMs = isStale(body, now) ? 0 : Math.max(1, lifeMs - graceMs)
+  return [{ key, bytes, ttlMs, writtenAt, writtenBy }]
 }

@@ -293,7 +293,7 @@ export class MemoryStore implements Store {
     const frame = this.#held.peek(name)
     const generations = generationsAbove(key).map((above) => this.#held.peek(above) ?? null)
     if (!frame || !judge({ frame, generations }).live) return []
-    return listed(key, parseBodyHead(frame), frame.length, this.#held.getRemainingTTL(name))
+    return listed(key, parseBodyHead(frame), frame.length, this.#held.getRemainingTTL(name), now())
   }
 }
 

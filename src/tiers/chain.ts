@@ -88,7 +88,7 @@ export class TierChain {
 
   /** What a reading of a key comes to, in the light of what this process could not invalidate. */
   standing(key: CacheKey, reading: Reading): Standing | Promise<Standing> {
-    return this.#pending.covers(key) ? UNSETTLED : standingOf(reading)
+    return this.#pending.covers(key) && judge(reading).live ? UNSETTLED : standingOf(reading)
   }
 
   /** Whether a read would hit, without decoding the value. A miss is observed all the same. */

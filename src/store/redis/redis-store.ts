@@ -276,7 +276,7 @@ export class RedisStore implements Store {
       const [head, ttlMs, bytes] = replies.slice(index * 3, index * 3 + 3) as [Buffer, number, number]
       const frame = head.length > 0 ? head : null
       if (!judge({ frame, generations: generations[index] ?? [] }).live) return []
-      return listed(key, parseBodyHead(head), bytes, ttlMs)
+      return listed(key, parseBodyHead(head), bytes, ttlMs, this.#now())
     })
   }
 

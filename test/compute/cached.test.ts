@@ -1,0 +1,182 @@
+import { expect, expectTypeOf, it, vi } from 'vitest'
+import { ConfigurationError } from '../../src/errors.js'
+import { describeOnEveryBackend } from '../helpers/backends.js'
+
+describeOnEveryBackend('A cached function', (open) => {
+  it('is slow once for its arguments, until it is dropped: the origin’s example', async () => {
+    const cache = open()
+    let asked = 0
+    // It takes its time: the internet.
+    function nearest_restaurant(gps_x: number, gps_y: number) {
+      asked++
+      return (gps_x - 3) ** 2 + (gps_y - 6) ** 2 <= 1 ? 'Havana Road' : 'unknown'
+    }
+    const cachedRestaurant = cache.cached(nearest_restaurant, { ttl: 60 })
+    expect(await cachedRestaurant(2, 6)).toBe('Havana Road')
+    expect(await cachedRestaurant(-3, 4)).toBe('unknown')
+    expect(asked).toBe(2)
+    expect(await cachedRestaurant(2, 6)).toBe('Havana Road')
+    expect(asked).toBe(2)
+    expect(await cache.deleteFunction(nearest_restaurant)).toBe(true)
+    expect(await cachedRestaurant(2, 6)).toBe('Havana Road')
+    expect(asked).toBe(3)
+    expect(cachedRestaurant.key(2, 6).text).toBe('func::nearest_restaurant::2::6')
+  })
+
+  it('keeps its signature, its name and `this`', async () => {
+    const cache = open()
+    class Shop {
+      readonly rate = 1.2
+      readonly price = cache.cached(this.#price, { name: 'price', ttl: '1m' })
+      #price(this: Shop, net: number, _label?: string): number {
+        return net * this.rate
+      }
+    }
+    const shop = new Shop()
+    expectTypeOf(shop.price).parameters.toEqualTypeOf<[net: number, label?: string | undefined]>()
+    expectTypeOf(shop.price).returns.toEqualTypeOf<Promise<number>>()
+    expect(await shop.price(10)).toBe(12)
+    async function load(id: number) {
+      return { id }
+    }
+    const cachedLoad = cache.cached(load)
+    expectTypeOf(cachedLoad).returns.toEqualTypeOf<Promise<{ id: number }>>()
+    expect(cachedLoad.name).toBe('load')
+    // @ts-expect-error a number is wanted
+    await cachedLoad('x')
+  })
+
+  it('drops one result, or all, given the original or the wrapped function', async () => {
+    const cache = open()
+    const fn = vi.fn((n: number) => n * 2)
+    const double = cache.cached(fn, { name: 'double' })
+    const compute = async () => Promise.all([double(1), double(2)])
+    await compute()
+    expect(await double.delete(1)).toBe(true)
+    expect(await double.delete(1)).toBe(false)
+    await compute()
+    expect(fn).toHaveBeenCalledTimes(3)
+    expect(await double.deleteAll()).toBe(true)
+    await compute()
+    expect(fn).toHaveBeenCalledTimes(5)
+    expect(await cache.deleteFunction(double)).toBe(true)
+    expect(await cache.deleteFunction(fn)).toBe(false)
+    await compute()
+    expect(fn).toHaveBeenCalledTimes(7)
+  })
+
+  it('is computed once for all who call it at once, in other processes too', async () => {
+    const fn = vi.fn(async (n: number) => n)
+    const [one, other] = [open().cached(fn, { name: 'n' }), open().cached(fn, { name: 'n' })]
+    expect(await Promise.all([one(1), other(1), one(1), other(1)])).toEqual([1, 1, 1, 1])
+    expect(fn).toHaveBeenCalledOnce()
+  })
+
+  it('tells its arguments apart, whatever they are', async () => {
+    const cache = open()
+    const f = cache.cached((..._args: unknown[]) => 0, { name: 'f' })
+    const different: unknown[][] = [
+      [],
+      [1],
+      [1, 2],
+      ['a::b'],
+      ['a', 'b'],
+      [{ a: 'b' }],
+      [{ a: 'b' }, {}],
+      [['a', 'b']],
+      [[{ a: 'b' }]],
+      [{ a: { b: 1 } }],
+      [null],
+      [undefined, 1],
+      [null, 1],
+      [['undefined'], 1],
+      [Number.NaN],
+      ['NaN'],
+      [true],
+      ['true'],
+      [''],
+      [[]],
+      [{}],
+      [new Date(0)],
+      [new Date(0).toISOString()],
+      [new Map([[1, 2]])],
+      [new Set([1])],
+      [Buffer.from('a')],
+      ['__proto__'],
+      ['constructor', 'x'],
+      ['%2A'],
+      ['*'],
+      ['x'.repeat(500)],
+      ['x'.repeat(501)],
+    ]
+    const keys = different.map((args) => f.key(...args).text)
+    expect(new Set(keys).size).toBe(different.length)
+    expect(f.key(1).text).toBe(f.key('1').text)
+    expect(f.key(1, undefined).text).toBe(f.key(1).text)
+    expect(f.key({ b: 1, a: 2 }).text).toBe(f.key({ a: 2, b: 1 }).text)
+    for (const key of keys) expect(key.startsWith('func::f')).toBe(true)
+  })
+
+  it('can be told what of its arguments counts', async () => {
+    const cache = open()
+    const find = vi.fn((_db: object, id: number) => `row ${id}`)
+    const cached = cache.cached(find, { name: 'find', keyOf: (_db, id) => ['by id', id] })
+    const db = { query() {} }
+    expect(await cached(db, 1)).toBe('row 1')
+    expect(await cached({ ...db }, 1)).toBe('row 1')
+    expect(find).toHaveBeenCalledOnce()
+    expect(cached.key(db, 1).text).toBe('func::find::by%20id::1')
+  })
+
+  it('must have a name, and one of its own', () => {
+    const cache = open()
+    expect(() => cache.cached(() => 1)).toThrow(ConfigurationError)
+    expect(() => cache.cached(() => 1)).toThrow(/needs a name for its keys: write cached\(fn, \{ name: '/)
+    const load = () => 1
+    cache.cached(load)
+    expect(() => cache.cached(load)).not.toThrow()
+    const other = { load: () => 2 }.load
+    expect(() => cache.cached(other)).toThrow(/Another function is cached as "load" already/)
+    expect(() => cache.cached(other, { name: 'other load' })).not.toThrow()
+    expect(() => cache.cached('load' as never)).toThrow('cached() takes a function, not string.')
+    expect(() => cache.cached(() => 1, { nam: 'x', name: 'y' } as never)).toThrow('did you mean "name"?')
+  })
+
+  it('says so when a function is to be dropped that it does not know', async () => {
+    const cache = open()
+    await expect(cache.deleteFunction(() => 1)).rejects.toThrow(ConfigurationError)
+  })
+
+  it('calls through while caching is off, while deletes go through', async () => {
+    const cache = open()
+    const fn = vi.fn(() => 1)
+    const cached = cache.cached(fn, { name: 'off' })
+    await cached()
+    cache.enable(false)
+    await cached()
+    await cached()
+    expect(fn).toHaveBeenCalledTimes(3)
+    expect(await cached.deleteAll()).toBe(true)
+    cache.enable(true)
+    await cached()
+    expect(fn).toHaveBeenCalledTimes(4)
+  })
+
+  it('belongs to the request that calls it, not to the one that wrapped it', async () => {
+    const cache = open()
+    let count = 0
+    const next = await cache.withRequestMemory((own) => own.cached(() => ++count, { name: 'next' }))
+    await cache.withRequestMemory(async () => {
+      expect(await next()).toBe(1)
+      await open().delete(next.key())
+      expect(await next()).toBe(1)
+    })
+    expect(await next()).toBe(2)
+  })
+
+  it('rejects where its arguments cannot make a key', async () => {
+    const cache = open()
+    const f = cache.cached((fn: unknown) => fn, { name: 'f' })
+    await expect(f(() => 1)).rejects.toThrow(/key/)
+  })
+})

@@ -1,0 +1,279 @@
+import { expect, expectTypeOf, it, vi } from 'vitest'
+import {
+  ComputeFailedError,
+  ConfigurationError,
+  InvalidKeyError,
+  UnserializableValueError,
+} from '../../src/errors.js'
+import { describeOnEveryBackend } from '../helpers/backends.js'
+import { Gate } from './gate.js'
+
+describeOnEveryBackend('getOrSet', (open) => {
+  it('computes what is not cached, once, and gives back what it computed', async () => {
+    const cache = open()
+    const factory = vi.fn(() => ({ at: new Date(0), tags: new Set(['a']) }))
+    expect(await cache.getOrSet(['product', 1], factory)).toEqual({ at: new Date(0), tags: new Set(['a']) })
+    expect(await cache.getOrSet(['product', 1], factory)).toEqual({ at: new Date(0), tags: new Set(['a']) })
+    expect(factory).toHaveBeenCalledOnce()
+    expect(await cache.get('product::1')).toEqual({ at: new Date(0), tags: new Set(['a']) })
+  })
+
+  it('computes once for all who ask at once, of one process and of another', async () => {
+    const caches = [open(), open()]
+    const factory = vi.fn(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 30))
+      return { list: [1] }
+    })
+    const values = await Promise.all(
+      Array.from({ length: 100 }, (_, caller) => caches[caller % 2]!.getOrSet('one', factory)),
+    )
+    expect(factory).toHaveBeenCalledOnce()
+    expect(values).toEqual(Array(100).fill({ list: [1] }))
+    const totals = caches.map((cache) => cache.stats().totals)
+    expect(totals.reduce((sum, { computations }) => sum + computations, 0)).toBe(1)
+    expect(totals.reduce((sum, { avoided }) => sum + avoided, 0)).toBe(99)
+  })
+
+  it('gives each caller a value of their own', async () => {
+    const cache = open()
+    const shared = { list: [1] }
+    const [one, other] = await Promise.all([
+      cache.getOrSet('own', () => shared),
+      cache.getOrSet('own', () => shared),
+    ])
+    one.list.push(2)
+    expect(other).toEqual({ list: [1] })
+    expect(shared).toEqual({ list: [1] })
+    expect(await cache.get('own')).toEqual({ list: [1] })
+  })
+
+  it('takes undefined and null for values', async () => {
+    const cache = open()
+    for (const [key, value] of [
+      ['u', undefined],
+      ['n', null],
+    ] as const) {
+      const factory = vi.fn(() => value)
+      expect(await cache.getOrSet(key, factory)).toBe(value)
+      expect(await cache.getOrSet(key, factory)).toBe(value)
+      expect(factory).toHaveBeenCalledOnce()
+      expect(await cache.has(key)).toBe(true)
+    }
+  })
+
+  it('is typed by its factory', async () => {
+    const cache = open()
+    expectTypeOf(await cache.getOrSet('n', () => 1)).toEqualTypeOf<number>()
+    expectTypeOf(await cache.getOrSet('s', async () => 'text')).toEqualTypeOf<string>()
+    await cache.getOrSet('p', ({ previous }) => {
+      expectTypeOf(previous).toEqualTypeOf<unknown>()
+      return 1
+    })
+    await cache.getOrSet<number>('q', ({ previous, skip }) => {
+      expectTypeOf(previous).toEqualTypeOf<number | undefined>()
+      return skip(2)
+    })
+  })
+
+  it('keeps a value in the memory of the request, and takes it from there', async () => {
+    const cache = open()
+    await cache.withRequestMemory(async (own) => {
+      const first = await own.getOrSet('r', () => ({ n: 1 }))
+      expect(await own.get('r')).toBe(first)
+      expect(await own.getOrSet('r', () => ({ n: 2 }))).toBe(first)
+      await own.set('r', { n: 3 })
+      expect(await own.getOrSet('r', () => ({ n: 4 }))).toEqual({ n: 3 })
+      await own.delete('r')
+      expect(await own.getOrSet('r', () => ({ n: 5 }))).toEqual({ n: 5 })
+    })
+  })
+
+  it('counts a hit, a miss with its reason, and computing time', async () => {
+    const cache = open()
+    await cache.getOrSet('product::1', async () => {
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      return 1
+    })
+    await cache.getOrSet('product::1', () => 2)
+    const figures = cache.stats().families.get('product')
+    expect(figures).toMatchObject({ hits: 1, misses: 1, missesBy: { absent: 1 }, computations: 1 })
+    expect(figures?.computingMs).toBeGreaterThan(15)
+    const { computingMs } = await cache.inspect('product::1')
+    expect(computingMs).toBeGreaterThan(15)
+  })
+
+  it('calls through while caching is off', async () => {
+    const cache = open({ enabled: false })
+    const factory = vi.fn(() => 1)
+    expect(await cache.getOrSet('off', factory)).toBe(1)
+    expect(await cache.getOrSet('off', factory)).toBe(1)
+    expect(factory).toHaveBeenCalledTimes(2)
+    cache.enable(true)
+    expect(await cache.has('off')).toBe(false)
+  })
+
+  it('runs its factory apart from what the request remembers', async () => {
+    const [cache, other] = [open(), open()]
+    await cache.set('part', 'old')
+    await cache.withRequestMemory(async (own) => {
+      expect(await own.get('part')).toBe('old')
+      await other.set('part', 'new')
+      expect(await own.get('part')).toBe('old')
+      expect(await own.getOrSet('whole', () => own.get('part'))).toBe('new')
+      expect(await own.getOrSet('whole too', () => cache.get('part'))).toBe('new')
+    })
+  })
+
+  describeErrors(open)
+  describeTtl(open)
+})
+
+type Open = Parameters<Parameters<typeof describeOnEveryBackend>[1]>[0]
+
+function describeErrors(open: Open): void {
+  it('gives the factory’s own error to all who wait, and stores nothing', async () => {
+    const cache = open()
+    const thrown = new Error('out of stock', { cause: 'the warehouse' })
+    const settled = await Promise.allSettled(
+      Array.from({ length: 10 }, () => cache.getOrSet('e', () => Promise.reject(thrown))),
+    )
+    for (const one of settled) expect(one).toEqual({ status: 'rejected', reason: thrown })
+    expect(settled.every((one) => one.status === 'rejected' && one.reason === thrown)).toBe(true)
+    expect(await cache.getOrSet('e', () => 'again')).toBe('again')
+    expect(cache.stats().totals).toMatchObject({ computations: 2, failedComputations: 1 })
+  })
+
+  it('lets a waiting process try at once when the computation of another has failed', async () => {
+    const [cache, other] = [open(), open()]
+    const gate = new Gate()
+    const failing = cache.getOrSet('handed on', async () => {
+      await gate.pass()
+      throw new Error('no luck')
+    })
+    failing.catch(() => {})
+    await gate.reached()
+    const waiting = other.getOrSet('handed on', () => 'luck')
+    await vi.waitFor(() => expect(other.stats().totals.waits).toBe(1))
+    gate.open()
+    await expect(failing).rejects.toThrow('no luck')
+    const began = performance.now()
+    expect(await waiting).toBe('luck')
+    expect(performance.now() - began).toBeLessThan(4_000)
+  })
+
+  it('keeps a failure for errorTtl, for other processes too', async () => {
+    const [cache, other] = [open(), open()]
+    const thrown = Object.assign(new TypeError('no carrier'), { code: 'E_CARRIER' })
+    const options = { errorTtl: '200ms' } as const
+    await expect(cache.getOrSet('f', () => Promise.reject(thrown), options)).rejects.toBe(thrown)
+    const factory = vi.fn(() => 'fine')
+    for (const one of [cache, other]) {
+      const error = await one.getOrSet('f', factory, options).catch((reason: unknown) => reason)
+      expect(error).toBeInstanceOf(ComputeFailedError)
+      expect(error).toMatchObject({
+        key: 'f',
+        cause: { name: 'TypeError', message: 'no carrier', code: 'E_CARRIER' },
+      })
+    }
+    expect(factory).not.toHaveBeenCalled()
+    expect(await cache.get('f')).toBeUndefined()
+    expect(await cache.has('f')).toBe(false)
+    expect((await cache.inspect('f')).why).toMatch(/^Computing it failed/)
+    expect(cache.stats().totals.missesBy.failed).toBeGreaterThan(0)
+    await vi.waitFor(async () => expect(await other.getOrSet('f', factory, options)).toBe('fine'), {
+      timeout: 2_000,
+      interval: 20,
+    })
+  })
+
+  it('forgets a kept failure with a delete', async () => {
+    const cache = open()
+    await cache.getOrSet('f', () => Promise.reject(new Error('x')), { errorTtl: '1h' }).catch(() => {})
+    await cache.delete('f')
+    expect(await cache.getOrSet('f', () => 1)).toBe(1)
+  })
+
+  it('refuses what cannot be stored, saying where it is', async () => {
+    const cache = open()
+    await expect(cache.getOrSet('u', () => ({ a: [() => 1] }))).rejects.toThrow(UnserializableValueError)
+    await expect(cache.getOrSet('u', () => ({ a: [() => 1] }))).rejects.toMatchObject({ path: 'value.a[0]' })
+    expect(await cache.getOrSet('u', () => 1)).toBe(1)
+  })
+
+  it('refuses bad options at the call', async () => {
+    const cache = open()
+    const call = (options: object) => cache.getOrSet('o', () => 1, options)
+    for (const options of [
+      { ttl: '5 minutes' },
+      { ttl: -1 },
+      { grace: 'long' },
+      { earlyRefresh: { beta: 0 } },
+      { earlyRefresh: { bta: 1 } },
+      { softTimeout: 0 },
+      { hardTimeout: Number.NaN },
+      { waitTimeout: '1y' },
+      { leaseTime: -5 },
+      { errorTtl: '0s' },
+      { ttlOfMissing: '400d' },
+      { signal: {} },
+    ]) {
+      await expect(call(options), JSON.stringify(options)).rejects.toThrow(ConfigurationError)
+    }
+    await expect(call({ tll: 1 })).rejects.toThrow('Unknown option "tll": did you mean "ttl"?')
+    await expect(cache.getOrSet([undefined as never], () => 1)).rejects.toThrow(InvalidKeyError)
+    await expect(cache.getOrSet('o', 'no function' as never)).rejects.toThrow(ConfigurationError)
+    expect(await cache.has('o')).toBe(false)
+  })
+}
+
+function describeTtl(open: Open): void {
+  const ttlOf = async (cache: ReturnType<Open>, key: string) =>
+    Math.round((await cache.inspect(key)).ttlMs! / 1_000)
+
+  it('lets a value live as long as the option, a function of the value, or the factory says', async () => {
+    const cache = open({ ttl: '10m' })
+    await cache.getOrSet('default', () => 1)
+    await cache.getOrSet('option', () => 1, { ttl: '20s' })
+    await cache.getOrSet('function', () => ({ seconds: 30 }), { ttl: ({ seconds }) => seconds })
+    await cache.getOrSet('factory', ({ setTtl }) => setTtl('40s'), { ttl: '20s' })
+    expect(await ttlOf(cache, 'default')).toBe(600)
+    expect(await ttlOf(cache, 'option')).toBe(20)
+    expect(await ttlOf(cache, 'function')).toBe(30)
+    expect(await ttlOf(cache, 'factory')).toBe(40)
+  })
+
+  it('lets missing things live for a time of their own, or not at all', async () => {
+    const cache = open()
+    await cache.getOrSet('short', () => null, { ttl: '1h', ttlOfMissing: '5s' })
+    await cache.getOrSet('there', () => 0, { ttl: '1h', ttlOfMissing: '5s' })
+    await cache.getOrSet('never', () => undefined, { ttlOfMissing: false })
+    expect(await ttlOf(cache, 'short')).toBe(5)
+    expect(await ttlOf(cache, 'there')).toBe(3_600)
+    expect(await cache.has('never')).toBe(false)
+  })
+
+  it('does not store what the factory skips', async () => {
+    const cache = open()
+    expect(await cache.getOrSet('s', ({ skip }) => skip('not to be kept'))).toBe('not to be kept')
+    const skipping = cache.getOrSet('s', ({ skip }) => {
+      skip()
+      return 'nor this'
+    })
+    expect(await skipping).toBe('nor this')
+    expect(await cache.has('s')).toBe(false)
+    expect(await cache.getOrSet('s', () => 'this')).toBe('this')
+  })
+
+  it('computes anew what does not validate: a new deploy meets old shapes', async () => {
+    const cache = open()
+    await cache.set('v', { name: 'Lamp' })
+    const validate = (value: unknown) => typeof (value as { title: unknown }).title === 'string'
+    expect(await cache.getOrSet('v', () => ({ title: 'Lamp' }), { validate })).toEqual({ title: 'Lamp' })
+    expect(await cache.get('v')).toEqual({ title: 'Lamp' })
+    expect(await cache.getOrSet('v', () => ({ title: 'none' }), { validate })).toEqual({ title: 'Lamp' })
+    expect(cache.stats().totals.missesBy).toMatchObject({ invalid: 1 })
+    await cache.set('v', null)
+    // A check that throws does not know the shape either.
+    expect(await cache.getOrSet('v', () => ({ title: 'again' }), { validate })).toEqual({ title: 'again' })
+  })
+}
