@@ -93,6 +93,11 @@ export class Election {
           job.onWait?.()
         }
         const own = this.#flights.holding(key, acquisition.holder)
+        if (own?.isDoomed) {
+          // It will store nothing, and what it brings is for those alone who wait already.
+          if (await this.#release(key, acquisition.holder)) continue
+          return await this.#computeAlone(flight, job)
+        }
         if (own) {
           const result = await follow([flight], own, own.joined)
           if (typeof result !== 'string') return result
@@ -127,9 +132,17 @@ export class Election {
       return await this.#store.acquire(key, token, { leaseMs: policy.leaseMs, awaiting })
     } catch (error) {
       // It may have been got all the same: nobody should wait for it.
-      this.#store.release(key, token).catch(ignore)
+      void this.#release(key, token)
       return this.#failsafe.absorb('getOrSet', key.text, error, undefined)
     }
+  }
+
+  /** Gives a lease up; whether the store surely did it. */
+  #release(key: CacheKey, token: Buffer): Promise<boolean> {
+    return this.#store.release(key, token).then(
+      () => true,
+      () => false,
+    )
   }
 
   /** Reads what others have computed meanwhile. */
@@ -321,5 +334,3 @@ class Wait {
 function payloadOf({ body }: LiveEntry): Payload {
   return { bytes: body.payload, format: body.format }
 }
-
-function ignore(): void {}

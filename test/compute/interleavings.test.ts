@@ -1,0 +1,358 @@
+import fc, { type Scheduler } from 'fast-check'
+import { describe, expect, it, vi } from 'vitest'
+import { createCache, type KeyedCache } from '../../src/cache.js'
+import type { Duration } from '../../src/duration.js'
+import { CacheNotRespondingError } from '../../src/errors.js'
+import { CacheKey } from '../../src/key/cache-key.js'
+import { MemoryStore } from '../../src/store/memory-store.js'
+import type { Store } from '../../src/store/store.js'
+import { Gate } from './gate.js'
+
+/**
+ * What lies between a process and the store, and between a computation and its
+ * data, comes in any order: each step of the real election and of the real
+ * request memory is a task of fast-check's scheduler.
+ *
+ * Rule: a read that starts after an invalidation has returned never yields a
+ * version older than the one at that invalidation.
+ */
+const RUNS = Number(process.env.RUNS ?? 150)
+vi.setConfig({ testTimeout: 60_000 })
+
+/** A store each of whose operations waits to be carried out, and its answer to be delivered. */
+function scheduled(
+  s: Scheduler,
+  store: Store,
+  name: string,
+  fails: (operation: string) => boolean = () => false,
+) {
+  const step =
+    <Args extends unknown[], T>(operation: string, carryOut: (...args: Args) => Promise<T>) =>
+    async (...args: Args): Promise<T> => {
+      const label = `${name} ${operation} ${(args[0] as CacheKey | undefined)?.text ?? ''}`
+      await s.schedule(Promise.resolve(), label)
+      if (fails(operation)) throw new CacheNotRespondingError('down')
+      const answer = await carryOut(...args)
+      await s.schedule(Promise.resolve(), `${label}, answer`)
+      return answer
+    }
+  const steps: Store = {
+    description: name,
+    shared: true,
+    read: step('read', store.read.bind(store)),
+    observe: step('observe', store.observe.bind(store)),
+    write: step('write', store.write.bind(store)),
+    remove: step('remove', store.remove.bind(store)),
+    clear: step('clear', store.clear.bind(store)),
+    acquire: step('acquire', store.acquire.bind(store)),
+    renew: store.renew.bind(store),
+    commit: step('commit', store.commit.bind(store)),
+    release: step('release', store.release.bind(store)),
+    watch: store.watch.bind(store),
+    peek: store.peek.bind(store),
+    list: store.list.bind(store),
+    check: store.check.bind(store),
+    close: store.close.bind(store),
+  }
+  return steps
+}
+
+/** Where the values come from: each key's version, and the one below which no read may fall any more. */
+class Database {
+  readonly #s: Scheduler
+  readonly #versions = new Map<string, number>()
+  readonly #floors = new Map<string, number>()
+  readonly violations: string[] = []
+
+  constructor(s: Scheduler) {
+    this.#s = s
+  }
+
+  /** Reads a version: it may be old when it is used. */
+  readonly load = async (key: string): Promise<number> => {
+    await this.#s.schedule(Promise.resolve(), `database ${key}`)
+    const version = this.#versions.get(key) ?? 0
+    await this.#s.schedule(Promise.resolve(), `database ${key}, answer`)
+    return version
+  }
+
+  /** The same, but the answer comes only when a gate is opened. */
+  slowly(gate: Gate): (key: string) => Promise<number> {
+    return async (key) => {
+      await this.#s.schedule(Promise.resolve(), `database ${key}`)
+      const version = this.#versions.get(key) ?? 0
+      await gate.pass()
+      return version
+    }
+  }
+
+  /** Changes keys, then invalidates them. */
+  async change(
+    keys: readonly string[],
+    invalidate: (versions: readonly number[]) => Promise<unknown>,
+  ): Promise<void> {
+    await this.#s.schedule(Promise.resolve(), `database, change ${keys}`)
+    const versions = keys.map((key) => (this.#versions.get(key) ?? 0) + 1)
+    keys.forEach((key, index) => void this.#versions.set(key, versions[index]!))
+    await invalidate(versions)
+    keys.forEach((key, index) => {
+      this.#floors.set(key, Math.max(this.#floors.get(key) ?? 0, versions[index]!))
+    })
+  }
+
+  /** Holds one read to the rule. */
+  async check(key: string, read: () => Promise<number | undefined>): Promise<void> {
+    const floor = this.#floors.get(key) ?? 0
+    const version = await read()
+    if (version !== undefined && version < floor) {
+      this.violations.push(`${key}: version ${version} after an invalidation at ${floor} had returned`)
+    }
+  }
+}
+
+interface World {
+  readonly s: Scheduler
+  readonly store: MemoryStore
+  readonly database: Database
+  /** Two processes on one store. */
+  readonly caches: readonly [KeyedCache, KeyedCache]
+}
+
+interface WorldOptions {
+  readonly store?: MemoryStore
+  readonly fails?: (operation: string) => boolean
+  readonly lease?: Duration
+}
+
+function worldOf(s: Scheduler, { store = new MemoryStore(), fails, lease = '5s' }: WorldOptions = {}): World {
+  const open = (name: string, failing?: (operation: string) => boolean) =>
+    createCache({
+      store: scheduled(s, store, name, failing),
+      timeouts: { store: '1h', lease },
+      logger: { warn() {} },
+    })
+  return { s, store, database: new Database(s), caches: [open('one', fails), open('two')] }
+}
+
+/** No schedule violates the rule. `play` resolves when all is done that may break it. */
+function holds(
+  play: (world: World) => Promise<unknown>,
+  options: () => WorldOptions = () => ({}),
+): Promise<void> {
+  return fc.assert(
+    fc.asyncProperty(fc.scheduler(), async (s) => {
+      const world = worldOf(s, options())
+      await s.waitFor(play(world))
+      expect(world.database.violations).toEqual([])
+    }),
+    { numRuns: RUNS },
+  )
+}
+
+/** Pushes everything out of a store that holds few entries. */
+async function evict(store: MemoryStore): Promise<void> {
+  const junk = { format: 2, payload: Buffer.from('0'), ttlMs: 60_000, writtenBy: 'test:1' }
+  for (let n = 0; n < 8; n++) await store.write(CacheKey.of('junk', n), junk)
+}
+
+/** Stale at once, served for an hour. */
+const STALE = { ttl: 0.001, grace: '1h' } as const
+
+describe('No order of events breaks the rule:', () => {
+  it('joining a doomed computation', () =>
+    holds(async ({ s, database, caches: [one, two] }) => {
+      const read = (cache: KeyedCache, load = database.load) =>
+        database.check('a::k', () => cache.getOrSet('a::k', () => load('a::k')))
+      const gate = new Gate()
+      const doomed = read(one, database.slowly(gate))
+      await gate.reached()
+      const change = async () => {
+        await database.change(['a::k'], () => two.delete('a', { children: true }))
+        const reads = [read(one), read(two)]
+        await s.schedule(Promise.resolve(), 'the slow answer comes')
+        gate.open()
+        await Promise.all(reads)
+      }
+      await Promise.all([doomed, read(one), change()])
+      await Promise.all([read(one), read(two)])
+    }))
+
+  it('computing from memory', () =>
+    holds(async ({ database, caches: [one, two] }) => {
+      const whole = (request: KeyedCache) => request.getOrSet('whole', () => part(request))
+      const part = (request: KeyedCache) => request.getOrSet('part', () => database.load('part'))
+      const request = one.withRequestMemory(async (bound) => {
+        await part(bound)
+        await whole(bound)
+      })
+      // What others are made from first.
+      const change = database.change(['part', 'whole'], async () => {
+        await two.delete('part')
+        await two.delete('whole')
+      })
+      await Promise.all([request, change])
+      await database.check('whole', () => two.get('whole'))
+    }))
+
+  it('request memory and own writes', () =>
+    holds(async ({ database, caches: [one] }) => {
+      await one.set('k', 0)
+      await one.withRequestMemory(async (bound) => {
+        const read = () => database.check('k', () => bound.get('k'))
+        const compute = () => database.check('k', () => bound.getOrSet('k', () => database.load('k')))
+        const change = async () => {
+          await database.change(['k'], () => bound.delete('k'))
+          await Promise.all([read(), compute()])
+          await database.change(['k'], ([version]) => bound.set('k', version, { overwrite: true }))
+          await Promise.all([read(), compute()])
+        }
+        await Promise.all([read(), read(), read(), change(), compute()])
+      })
+    }))
+
+  it('an own invalidation that fails', () => {
+    let isDown = false
+    return holds(
+      async ({ s, database, caches: [one] }) => {
+        isDown = false
+        const read = (key: string, load = database.load) =>
+          database.check(key, () => one.getOrSet(key, () => load(key)))
+        const plain = (key: string) => database.check(key, () => one.get(key))
+        await read('a::stored')
+        const gate = new Gate()
+        const doomed = read('a::computed', database.slowly(gate))
+        await gate.reached()
+        const change = async (key: string) => {
+          isDown = true
+          await database.change([key], () => one.delete('a', { children: true }))
+          const reads = [read(key), plain(key)]
+          await s.schedule(Promise.resolve(), 'the store is back')
+          isDown = false
+          await s.schedule(Promise.resolve(), 'the slow answer comes')
+          gate.open()
+          await Promise.all([...reads, read(key), plain(key)])
+        }
+        await Promise.all([read('a::stored'), change('a::stored'), change('a::computed'), doomed])
+        await Promise.all(['a::stored', 'a::computed'].map((key) => read(key)))
+      },
+      // A lease that could not be released keeps others waiting until it lapses.
+      () => ({
+        lease: '5ms',
+        fails: (operation) => isDown && operation !== 'read' && operation !== 'acquire',
+      }),
+    )
+  })
+
+  const CHANGES: Record<string, (cache: KeyedCache, version: number) => Promise<unknown>> = {
+    delete: (cache) => cache.delete('a::k'),
+    'delete with children': (cache) => cache.delete('a', { children: true }),
+    set: (cache, version) => cache.set('a::k', version, STALE),
+  }
+  it.each(Object.entries(CHANGES))('stale by grace, and a %s', (_, change) =>
+    holds(async ({ s, database, caches: [one, two] }) => {
+      const compute = (cache: KeyedCache, soft: boolean, load = database.load) =>
+        database.check('a::k', () =>
+          cache.getOrSet('a::k', () => load('a::k'), { ...STALE, ...(soft && { softTimeout: '1h' }) }),
+        )
+      await compute(one, false)
+      while ((await one.inspect('a::k')).state === 'fresh') await new Promise(setImmediate)
+      const gate = new Gate()
+      // What is stale is served, and refreshed in the background, from what will be old.
+      await compute(one, false, database.slowly(gate))
+      await gate.reached()
+      const changing = async () => {
+        await database.change(['a::k'], ([version]) => change(two, version!))
+        const reading = Promise.all([compute(one, true), compute(two, false)])
+        await s.schedule(Promise.resolve(), 'the slow answer comes')
+        gate.open()
+        await reading
+      }
+      await Promise.all([changing(), compute(one, false)])
+      await compute(two, true)
+    }),
+  )
+
+  it('a deadlock of batches', () =>
+    holds(async ({ database, caches: [one, two] }) => {
+      const factory = (keys: readonly string[]) => Promise.all(keys.map(database.load))
+      const [a, b, c] = ['m::a', 'm::b', 'm::c'] as const
+      const change = database.change([b], () => two.delete(b))
+      await Promise.all([
+        one.getOrSetMany([a, b], factory),
+        two.getOrSetMany([b, c, a], factory),
+        one.getOrSetMany([c, b], factory),
+        change,
+      ])
+      await database.check(b, () => one.get(b))
+    }))
+
+  it('evictions from the embedded store', () => {
+    // So small that whatever is written may push out the generations and markers of others.
+    const options = () => ({ store: new MemoryStore({ maxEntries: 6 }) })
+    return holds(async ({ s, database, store, caches: [one, two] }) => {
+      const fill = (cache: KeyedCache, load = database.load) =>
+        cache.withRequestMemory(async (bound) => {
+          await database.check('a::k', () => bound.get('a::k'))
+          await bound.set('a::k', await load('a::k'))
+        })
+      const compute = (cache: KeyedCache, load = database.load) =>
+        database.check('a::k', () => cache.getOrSet('a::k', () => load('a::k')))
+      const [filling, computing] = [new Gate(), new Gate()]
+      const slow = [fill(two, database.slowly(filling)), compute(one, database.slowly(computing))]
+      await Promise.all([filling.reached(), computing.reached()])
+      await database.change(['a::k'], () => two.delete('a', { children: true }))
+      await evict(store)
+      for (const gate of [filling, computing]) {
+        await s.schedule(Promise.resolve(), 'a slow answer comes')
+        gate.open()
+        await database.check('a::k', () => one.get('a::k'))
+      }
+      await Promise.all([...slow, compute(one), fill(two)])
+      await database.check('a::k', () => one.get('a::k'))
+    }, options)
+  })
+
+  /** What a process may do; `n` says which key. */
+  type Action = (world: World, cache: KeyedCache, n: number) => Promise<unknown>
+  const KEYS = ['a::b::1', 'a::b::2', 'a::c']
+  const ACTIONS: Record<string, Action> = {
+    getOrSet: ({ database }, cache, n) =>
+      database.check(KEYS[n]!, () => cache.getOrSet(KEYS[n]!, () => database.load(KEYS[n]!))),
+    'getOrSet, kept stale': ({ database }, cache, n) =>
+      database.check(KEYS[n]!, () => cache.getOrSet(KEYS[n]!, () => database.load(KEYS[n]!), STALE)),
+    getOrSetMany: ({ database }, cache) =>
+      cache.getOrSetMany(KEYS, (keys) => Promise.all(keys.map(database.load))),
+    'get, miss, set': ({ database }, cache, n) =>
+      cache.withRequestMemory(async (bound) => {
+        await database.check(KEYS[n]!, () => bound.get(KEYS[n]!))
+        if (!(await bound.has(KEYS[n]!))) await bound.set(KEYS[n]!, await database.load(KEYS[n]!))
+      }),
+    delete: ({ database }, cache, n) => database.change([KEYS[n]!], () => cache.delete(KEYS[n]!)),
+    'delete with children': ({ database }, cache) =>
+      database.change(KEYS.slice(0, 2), () => cache.delete('a::b', { children: true })),
+    clear: ({ database }, cache) => database.change(KEYS, () => cache.clear()),
+  }
+
+  it('any small program of two processes', () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.scheduler(),
+        fc.array(
+          fc.array(fc.tuple(fc.constantFrom(...Object.keys(ACTIONS)), fc.nat(2)), {
+            minLength: 1,
+            maxLength: 4,
+          }),
+          { minLength: 2, maxLength: 4 },
+        ),
+        async (s, programs) => {
+          const world = worldOf(s)
+          const run = async (program: (typeof programs)[number], process: number) => {
+            for (const [action, n] of program) await ACTIONS[action]!(world, world.caches[process % 2]!, n)
+          }
+          await s.waitFor(Promise.all(programs.map(run)))
+          expect(world.database.violations).toEqual([])
+        },
+      ),
+      { numRuns: RUNS * 2 },
+    ))
+})
