@@ -1,4 +1,4 @@
-// One process of the history check: reads through get → miss → set, or changes the database and invalidates.
+// One process of the history check: reads through getOrSet or get → miss → set, or changes the database and invalidates.
 import { setTimeout as pause } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { createCache } from 'keyedcache'
@@ -11,6 +11,8 @@ const cache = createCache({
   redis: cacheUrl,
   keyPrefix: 'history',
   compressAbove: 1_000,
+  // Shorter than a process is stopped for, now and then.
+  timeouts: { lease: '300ms' },
   throwOnStoreError: true,
   logger: { warn() {} },
 })
@@ -20,30 +22,81 @@ const KEYS = [0, 1, 2].flatMap((family) =>
   [0, 1].flatMap((group) => [0, 1].map((id) => `f${family}::g${group}::k${id}`)),
 )
 const counts = { reads: 0, fills: 0, refused: 0, invalidations: 0 }
-const report = (violation) => process.send({ violation, counts })
+const figures = () => {
+  const { computations, avoided, fencedCommits, takeovers, staleServed } = cache.stats().totals
+  return { ...counts, computations, avoided, fencedCommits, takeovers, staleServed }
+}
+const report = (violation) => process.send({ violation, counts: figures() })
 
 /** A value of the database's present version, now and then so large that it is compressed. */
 const valueAt = (version) => ({ version, more: 'more '.repeat(pick(4) === 0 ? 1_000 : 1) })
 
+/** What the database says of a key; it may take a while until that is used. */
+async function load(key) {
+  const version = Number(await database.get(`version:${key}`))
+  if (pick(3) === 0) await pause(pick(30))
+  return valueAt(version)
+}
+
+/** Fresh for so short that it is often stale, and kept long enough to be served all the same. */
+const options = () => ({
+  ttl: pick(2) === 0 ? '15ms' : '5s',
+  grace: pick(2) === 0 && '5s',
+  earlyRefresh: pick(2) === 0,
+  ...(pick(4) === 0 && { softTimeout: 20 }),
+})
+const cachedLoad = cache.cached(load, { ttl: '5s', keyOf: (key) => key.split('::'), name: 'load' })
+
+/** Each gives pairs of a key and the value that was read of it. */
+const READS = [
+  async (key, fill) => [[key, await fill(key, () => cache.get(key))]],
+  async (key, fill) => [[key, await fill(key, async () => (await cache.has(key)) && (await cache.get(key)))]],
+  async (key, fill) => [
+    [key, await fill(key, async () => (await cache.getMany([key, KEYS[pick(KEYS.length)]]))[0])],
+  ],
+  async (key) => [[key, await cache.getOrSet(key, () => load(key), options())]],
+  async (key) => [[key, await cache.getOrSet(key, () => load(key), options())]],
+  async (key) => [[key, await cachedLoad(key)]],
+  async (key) => {
+    const keys = [key, KEYS[pick(KEYS.length)]]
+    const values = await cache.getOrSetMany(keys, (missing) => Promise.all(missing.map(load)), options())
+    return keys.map((one, index) => [one, values[index]])
+  },
+]
+
+/** Get, and set what is missing. */
+async function fill(key, get) {
+  const value = (await get()) || undefined
+  if (value !== undefined) return value
+  if (await cache.set(key, await load(key), { ttl: pick(3) === 0 ? '200ms' : '5s' })) counts.fills++
+  else counts.refused++
+}
+
 async function read() {
   const key = KEYS[pick(KEYS.length)]
-  const floor = Number(await database.get(`floor:${key}`))
-  await cache.withRequestMemory(async () => {
-    const way = pick(4)
-    let value
-    if (way === 0) [value] = await cache.getMany([key, KEYS[pick(KEYS.length)]])
-    else if (way === 1) value = (await cache.has(key)) ? await cache.get(key) : undefined
-    else value = await cache.get(key)
-    counts.reads++
-    if (value !== undefined && value.version < floor) {
-      report(`${key}: read version ${value.version} after an invalidation at ${floor} had returned`)
+  const floors = new Map()
+  for (const one of KEYS) floors.set(one, 0)
+  const names = KEYS.map((one) => `floor:${one}`)
+  for (const [index, floor] of (await database.mget(names)).entries()) floors.set(KEYS[index], Number(floor))
+  const way = READS[pick(READS.length)]
+  const once = async () => {
+    for (const [one, value] of await way(key, fill)) {
+      counts.reads++
+      if (value !== undefined && value.version < floors.get(one)) {
+        report(
+          `${one}: read version ${value.version} after an invalidation at ${floors.get(one)} had returned`,
+        )
+      }
     }
-    if (value !== undefined) return
-    const version = Number(await database.get(`version:${key}`))
-    if (pick(3) === 0) await pause(pick(30))
-    if (await cache.set(key, valueAt(version), { ttl: pick(3) === 0 ? '200ms' : '5s' })) counts.fills++
-    else counts.refused++
-  })
+  }
+  // Several at once, so that computations are joined.
+  await cache.withRequestMemory(() => Promise.all(Array.from({ length: 1 + pick(2) }, once)))
+}
+
+/** Both what was set and what the cached function has computed. */
+async function deleteTree(parent) {
+  await cache.delete(parent, { children: true })
+  await cache.delete(['func', 'load', ...parent.split('::')], { children: true })
 }
 
 async function change() {
@@ -54,11 +107,14 @@ async function change() {
     .slice(0, 1 + pick(2))
     .join('::')
   const ways = [
-    [[key], () => cache.delete(key)],
-    [mine.filter((one) => one.startsWith(`${parent}::`)), () => cache.delete(parent, { children: true })],
+    [[key], () => cache.delete(key).then(() => cachedLoad.delete(key))],
+    [mine.filter((one) => one.startsWith(`${parent}::`)), () => deleteTree(parent)],
     [mine, () => cache.clear()],
-    [mine.slice(0, 3), () => cache.deleteMany(mine.slice(0, 3))],
-    [[key], (versions) => cache.set(key, valueAt(versions.get(key)))],
+    [
+      mine.slice(0, 3),
+      () => cache.deleteMany([...mine.slice(0, 3), ...mine.slice(0, 3).map(cachedLoad.key)]),
+    ],
+    [[key], (versions) => cachedLoad.delete(key).then(() => cache.set(key, valueAt(versions.get(key))))],
   ]
   const [keys, invalidate] = ways[pick(ways.length)]
   const versions = new Map()
@@ -73,10 +129,10 @@ async function change() {
     await pause(20)
   for (const [one, version] of versions) await database.set(`floor:${one}`, version)
   counts.invalidations++
-  await pause(pick(20))
+  await pause(pick(60))
 }
 
-setInterval(() => process.send({ counts }), 200)
+setInterval(() => process.send({ counts: figures() }), 200)
 for (;;) {
   await (role === 'reader' ? read() : change()).catch((error) => {
     if (error.code !== 'ERR_KEYEDCACHE_NOT_RESPONDING') report(String(error.stack))

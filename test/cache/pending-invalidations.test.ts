@@ -1,0 +1,164 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createCache, type KeyedCache } from '../../src/cache.js'
+import { CacheNotRespondingError } from '../../src/errors.js'
+import type { CacheKey } from '../../src/key/cache-key.js'
+import { MemoryStore } from '../../src/store/memory-store.js'
+import type { Store } from '../../src/store/store.js'
+import { type RedisServer, startRedis } from '../helpers/redis.js'
+
+const warnings: string[] = []
+const logger = { warn: (message: string) => void warnings.push(message) }
+beforeEach(() => {
+  warnings.length = 0
+})
+
+describe('An invalidation that fails while Redis is frozen', () => {
+  let server: RedisServer
+  let cache: KeyedCache
+  let other: KeyedCache
+  beforeEach(async () => {
+    server = await startRedis()
+    cache = createCache({ redis: server.url, keyPrefix: 'pending', logger, timeouts: { store: '100ms' } })
+    other = createCache({ redis: server.url, keyPrefix: 'pending', logger, timeouts: { store: '5s' } })
+    for (const key of ['a', 'a::b', 'a::c', 'z']) await cache.set(key, 'old')
+  })
+  afterEach(async () => {
+    server.thaw()
+    await Promise.all([cache.close(), other.close()])
+    await server.stop()
+  })
+
+  const WAYS: Record<string, [(cache: KeyedCache) => Promise<unknown>, gone: string[], left: string[]]> = {
+    delete: [(cache) => cache.delete('a::b'), ['a::b'], ['a', 'a::c', 'z']],
+    'delete with children': [(cache) => cache.delete('a', { children: true }), ['a', 'a::b', 'a::c'], ['z']],
+    clear: [(cache) => cache.clear(), ['a', 'a::b', 'a::c', 'z'], []],
+    set: [(cache) => cache.set('a::b', 'new'), ['a::b'], ['a', 'a::c', 'z']],
+  }
+  it.each(Object.entries(WAYS))(
+    '%s: counts here at once, and everywhere once Redis is back',
+    async (_, [way, gone, left]) => {
+      server.freeze()
+      expect(await way(cache)).toBe(false)
+      server.thaw()
+      for (const key of gone) {
+        expect(await cache.get(key), key).toBeUndefined()
+        expect(await cache.has(key), key).toBe(false)
+      }
+      await vi.waitFor(async () => {
+        for (const key of gone) expect(await other.get(key), key).toBeUndefined()
+      }, 5_000)
+      for (const key of left) expect(await other.get(key), key).toBe('old')
+      await vi.waitFor(
+        () => expect(warnings.at(-1)).toMatch(/the store is back; 1 deletes? that had failed/),
+        5_000,
+      )
+      for (const key of gone) {
+        expect(await cache.set(key, 'newer')).toBe(true)
+        expect(await cache.get(key)).toBe('newer')
+        expect(await cache.getOrSet(key, () => 'x')).toBe('newer')
+      }
+    },
+  )
+
+  it('is repeated when the cache is closed before that', async () => {
+    server.freeze()
+    await cache.delete('a', { children: true })
+    server.thaw()
+    await cache.close()
+    expect(await other.get('a::b')).toBeUndefined()
+    expect((await other.inspect('a::b')).why).toContain('Deleted with everything under a')
+  })
+})
+
+/** A store of which one can say when its invalidations fail, and without having been carried out. */
+function unreliable() {
+  const memory = new MemoryStore()
+  const state = { isDown: false, removed: [] as string[] }
+  const fail = () => Promise.reject(new CacheNotRespondingError('down'))
+  const store: Store = Object.assign(Object.create(memory) as MemoryStore, {
+    description: 'unreliable',
+    read: memory.read.bind(memory),
+    observe: memory.observe.bind(memory),
+    write: (...args: Parameters<Store['write']>) => (state.isDown ? fail() : memory.write(...args)),
+    acquire: memory.acquire.bind(memory),
+    renew: memory.renew.bind(memory),
+    commit: memory.commit.bind(memory),
+    release: memory.release.bind(memory),
+    watch: memory.watch.bind(memory),
+    peek: memory.peek.bind(memory),
+    list: memory.list.bind(memory),
+    check: memory.check.bind(memory),
+    close: memory.close.bind(memory),
+    remove: (key: CacheKey, options: Parameters<Store['remove']>[1]) => {
+      if (state.isDown) return fail()
+      state.removed.push(`${key.text}${options.children ? ' and below' : ''}`)
+      return memory.remove(key, options)
+    },
+    clear: (...args: Parameters<Store['clear']>) => {
+      if (state.isDown) return fail()
+      state.removed.push('everything')
+      return memory.clear(...args)
+    },
+  })
+  return { store, state }
+}
+
+describe('Invalidations that fail', () => {
+  it('are treated as done in this process: reads miss, listings leave out, what is computed is new', async () => {
+    const { store, state } = unreliable()
+    const cache = createCache({ store, logger })
+    await cache.set('a::b', 'old')
+    state.isDown = true
+    expect(await cache.delete('a', { children: true })).toBe(false)
+    expect(await cache.get('a::b')).toBeUndefined()
+    expect(cache.stats().totals.missesBy).toMatchObject({ 'unsettled-delete': 1 })
+    expect(await cache.inspect('a::b')).toMatchObject({ state: 'missing', reason: 'unsettled-delete' })
+    const keys: string[] = []
+    for await (const key of cache.keys()) keys.push(key.text)
+    expect(keys).toEqual([])
+    expect(await cache.getOrSet('a::b', ({ hasPrevious }) => `computed, previous: ${hasPrevious}`)).toBe(
+      'computed, previous: false',
+    )
+    // Nobody knows in which order the store will have seen the two: so this is not cached either.
+    expect(await cache.get('a::b')).toBeUndefined()
+    state.isDown = false
+    await vi.waitFor(() => expect(state.removed).toEqual(['a and below']), 3_000)
+    expect(await cache.getOrSet('a::b', () => 'again')).toBe('again')
+    expect(await cache.get('a::b')).toBe('again')
+    await cache.close()
+  })
+
+  it('are not told to the user who wants errors instead, and remembered all the same', async () => {
+    const { store, state } = unreliable()
+    const cache = createCache({ store, logger, throwOnStoreError: true })
+    await cache.set('a', 'old')
+    state.isDown = true
+    await expect(cache.delete('a')).rejects.toThrow(CacheNotRespondingError)
+    state.isDown = false
+    await vi.waitFor(() => expect(state.removed).toEqual(['a']), 3_000)
+    await cache.close()
+  })
+
+  it('are bounded: many become whole families, and very many everything', async () => {
+    const { store, state } = unreliable()
+    const cache = createCache({ store, logger })
+    await cache.set('kept', 1)
+    await cache.set('family::7', 1)
+    state.isDown = true
+    for (let n = 0; n <= 1_000; n++) await cache.delete(['family', n])
+    expect(await cache.get('family::5000')).toBeUndefined()
+    expect(await cache.get('kept')).toBe(1)
+    await cache.delete('one-more')
+    state.isDown = false
+    await vi.waitFor(() => expect(state.removed).toEqual(['family and below', 'one-more']), 3_000)
+    expect(await cache.get('kept')).toBe(1)
+
+    state.isDown = true
+    for (let n = 0; n <= 1_000; n++) await cache.delete([`family ${n}`])
+    expect(await cache.get('kept')).toBeUndefined()
+    state.isDown = false
+    await vi.waitFor(() => expect(state.removed).toContain('everything'), 3_000)
+    expect(await cache.get('kept')).toBeUndefined()
+    await cache.close()
+  })
+})

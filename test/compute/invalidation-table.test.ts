@@ -1,0 +1,216 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createCache } from '../../src/cache.js'
+import { MemoryStore } from '../../src/store/memory-store.js'
+import { RedisStore } from '../../src/store/redis/redis-store.js'
+import type { Store } from '../../src/store/store.js'
+import { startRedis } from '../helpers/redis.js'
+import { killMembers, startMembers } from '../processes/crew.js'
+import { invalidations, pathOf, type WayName, waysOf } from '../processes/ways.mjs'
+import { Gate } from './gate.js'
+
+/**
+ * Every way to invalidate, from everywhere, at every moment of a computation that found nothing cached.
+ *
+ * Rule: once the invalidation has returned, nobody who asks gets what was read before it, neither while the
+ * computation is still under way nor after it; who was waiting already gets what was computed for them.
+ */
+const WAYS: readonly WayName[] = ['getOrSet', 'a cached function', 'get → miss → set']
+
+/**
+ * The steps between which it can happen; in `get → miss → set` the miss is observed where others ask for the lease.
+ * Before the data is read, and after the commit, a design must go out of its way to be wrong.
+ */
+const MOMENTS = [
+  'before the lease',
+  'after the lease, before the data is read',
+  'after the data is read',
+  'between the end of the factory and the commit',
+  'after the commit',
+] as const
+type Moment = (typeof MOMENTS)[number]
+
+/** What was read before the change, what after it, and what a `set` puts in its place. */
+const OLD = { version: 'old' }
+const NEW = { version: 'new' }
+const PUT = { version: 'new', by: 'set' }
+
+/** What one process can do, here or elsewhere. */
+interface Process {
+  get(path: readonly string[]): Promise<unknown>
+  obtain(way: WayName, id: string, value: unknown): Promise<unknown>
+  invalidate(how: string, path: readonly string[], value: unknown): Promise<unknown>
+}
+
+/** Stops a computation at one moment. */
+class Stop {
+  gate = new Gate()
+  #at: Moment | undefined
+
+  /** Who comes to this moment next waits there. */
+  at(moment: Moment): void {
+    this.gate = new Gate()
+    this.#at = moment
+  }
+
+  async pass(moment: Moment): Promise<void> {
+    if (this.#at !== moment) return
+    this.#at = undefined
+    await this.gate.pass()
+  }
+}
+
+/** A store in which whoever computes, or fills, can be stopped between its steps. */
+function stopping(store: Store, stop: Stop): Store {
+  const around = async <T>(before: Moment, operation: () => Promise<T>, after: Moment): Promise<T> => {
+    await stop.pass(before)
+    const result = await operation()
+    await stop.pass(after)
+    return result
+  }
+  const leasing = ['before the lease', 'after the lease, before the data is read'] as const
+  const committing = ['between the end of the factory and the commit', 'after the commit'] as const
+  return {
+    description: store.description,
+    shared: store.shared,
+    read: (...args) => store.read(...args),
+    observe: (...args) => around(leasing[0], () => store.observe(...args), leasing[1]),
+    acquire: (...args) => around(leasing[0], () => store.acquire(...args), leasing[1]),
+    write: (key, entry, options) =>
+      options?.basis
+        ? around(committing[0], () => store.write(key, entry, options), committing[1])
+        : store.write(key, entry, options),
+    commit: (...args) => around(committing[0], () => store.commit(...args), committing[1]),
+    remove: (...args) => store.remove(...args),
+    clear: (...args) => store.clear(...args),
+    renew: (...args) => store.renew(...args),
+    release: (...args) => store.release(...args),
+    watch: (...args) => store.watch(...args),
+    peek: (...args) => store.peek(...args),
+    list: (...args) => store.list(...args),
+    check: () => store.check(),
+    close: () => store.close(),
+  }
+}
+
+interface Setting {
+  readonly store: Store
+  readonly another: Process
+  close(): Promise<unknown>
+}
+
+async function inMemory(): Promise<Setting> {
+  const store = new MemoryStore()
+  const cache = createCache({ store })
+  const ways = waysOf(cache)
+  const another: Process = {
+    get: (path) => cache.get(path),
+    obtain: (way, id, value) => ways[way](id, () => value),
+    invalidate: async (how, path, value) => invalidations[how]?.(cache, path, value),
+  }
+  return { store, another, close: () => cache.close() }
+}
+
+async function onRedis(): Promise<Setting> {
+  const server = await startRedis()
+  const keyPrefix = 'table'
+  const [member] = await startMembers(1, { redis: server.url, keyPrefix, timeouts: { store: '2s' } })
+  if (!member) throw new Error('no process was started')
+  const store = new RedisStore({ redis: server.url, keyPrefix, timeoutMs: 2_000, connectTimeoutMs: 2_000 })
+  const another: Process = {
+    get: (path) => member.tell('get', { path }),
+    obtain: (way, id, value) => member.tell('obtain', { way, id, value }),
+    invalidate: (how, path, value) => member.tell('invalidate', { how, path, value }),
+  }
+  return { store, another, close: () => Promise.all([killMembers(), server.stop()]) }
+}
+
+describe.each([
+  { where: 'in memory', open: inMemory },
+  { where: 'on Redis, the other process a real one', open: onRedis },
+])('Nobody reads what was invalidated, $where:', ({ open }) => {
+  const stop = new Stop()
+  let setting: Setting
+  let here: Process & { obtainFrom(way: WayName, id: string, read: () => Promise<unknown>): Promise<unknown> }
+  let ids = 0
+  beforeAll(async () => {
+    setting = await open()
+    const cache = createCache({ store: stopping(setting.store, stop), timeouts: { store: '10s' } })
+    const ways = waysOf(cache)
+    here = {
+      get: (path) => cache.get(path),
+      obtain: (way, id, value) => ways[way](id, () => value),
+      obtainFrom: (way, id, read) => ways[way](id, read),
+      invalidate: async (how, path, value) => invalidations[how]?.(cache, path, value),
+    }
+  })
+  afterAll(() => setting.close())
+
+  for (const way of WAYS) {
+    for (const moment of MOMENTS) {
+      for (const how of Object.keys(invalidations)) {
+        for (const by of ['the same', 'another'] as const) {
+          it(`${way}: ${how} in ${by} process ${moment}`, async () => {
+            // Where nobody asks meanwhile, the late commit is all that could bring it back.
+            for (const asked of ['by nobody', 'meanwhile'] as const) {
+              await holds({ way, moment, how, by, asked })
+            }
+          })
+        }
+      }
+    }
+  }
+
+  interface Case {
+    readonly way: WayName
+    readonly moment: Moment
+    readonly how: string
+    readonly by: 'the same' | 'another'
+    readonly asked: 'by nobody' | 'meanwhile'
+  }
+
+  async function holds({ way, moment, how, by, asked }: Case): Promise<void> {
+    const id = `p${ids++}`
+    const path = pathOf(way, id)
+    const everywhere = [here, setting.another]
+    let stored = OLD
+    const read = async () => {
+      const value = stored
+      await stop.pass('after the data is read')
+      return value
+    }
+    stop.at(moment)
+    const { gate } = stop
+    const first = here.obtainFrom(way, id, read)
+    // Of two that compute at once the second waits for the first; two requests that fill do not.
+    const waiting = way === 'get → miss → set' ? [first] : [first, here.obtainFrom(way, id, read)]
+    try {
+      await Promise.race([
+        gate.reached(),
+        Promise.all(waiting).then(() => expect.fail(`Nobody came ${moment}.`)),
+      ])
+      stored = NEW
+      await (by === 'another' ? setting.another : here).invalidate(how, path, PUT)
+      if (asked === 'meanwhile') {
+        for (const process of everywhere) expect(await process.obtain(way, id, NEW)).toMatchObject(NEW)
+      }
+    } finally {
+      gate.open()
+    }
+    const isReadBefore = MOMENTS.indexOf(moment) >= MOMENTS.indexOf('after the data is read')
+    for (const value of await Promise.all(waiting)) expect(value).toMatchObject(isReadBefore ? OLD : NEW)
+
+    const isSet = how.includes('set')
+    for (const process of everywhere) {
+      const value = await process.get(path)
+      if (isSet) expect(value).toEqual(PUT)
+      else if (asked === 'meanwhile') expect(value).toEqual(NEW)
+      // A process that is about to ask does not know which comes first, and is on the safe side.
+      else if (moment === 'before the lease') expect([NEW, undefined]).toContainEqual(value)
+      else expect(value).toBeUndefined()
+    }
+    for (const process of everywhere) {
+      expect(await process.obtain(way, id, NEW)).toEqual(isSet ? PUT : NEW)
+      expect(await process.get(path)).toEqual(isSet ? PUT : NEW)
+    }
+  }
+})
