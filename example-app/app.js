@@ -9,12 +9,15 @@ import { formatCents } from './money.js'
 import { accountRoutes } from './routes/account.js'
 import { productRoutes } from './routes/products.js'
 import { shippingRoutes } from './routes/shipping.js'
+import { Row } from './row.js'
 import { sameOriginOnly } from './same-origin.js'
 import { DatabaseSessionStore } from './session-store.js'
+import { shippingQuotes } from './shipping.js'
 import { trace } from './trace.js'
 
 /** The shop as an Express application, and its caching, which whoever stops the shop must close. */
 export function createApp(db) {
+  Row.db = db
   const app = express()
   app.disable('x-powered-by')
   app.set('view engine', 'ejs')
@@ -47,7 +50,7 @@ export function createApp(db) {
   app.use(express.urlencoded({ extended: false, limit: '20kb' }))
   app.use(accountRoutes(authenticator))
   app.use(productRoutes(new Catalogue(db, caching.cache)))
-  app.use(shippingRoutes())
+  app.use(shippingRoutes(shippingQuotes(caching.cache)))
 
   app.use((_req, res) => {
     res.status(404).render('error', { title: 'Not found', text: 'There is nothing at this address.' })

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Product } from './product.js'
 
 /** What is sold, read through the cache. It knows nothing of Express: in a request, the cache finds the request by itself. */
 export class Catalogue {
@@ -11,30 +12,24 @@ export class Catalogue {
   }
 
   /** A product, or `undefined` when there is none. */
-  async product(id) {
-    const cached = await this.#cache.get(['product', id])
-    if (cached !== undefined) return cached
-
-    await slowQuery(150)
-    const product = this.#db.row('SELECT * FROM products WHERE id = ?', id)
-    if (product) await this.#cache.set(['product', id], product)
-    return product
+  product(id) {
+    return Product.findCached(id, async () => {
+      await slowQuery(150)
+      return Product.load(id)
+    })
   }
 
-  /** Its key lies below the product's, so that deleting the product with its children takes the reviews along. */
-  async reviews(id) {
-    const cached = await this.#cache.get(['product', id, 'reviews'])
-    if (cached !== undefined) return cached
-
-    await slowQuery(100)
-    const reviews = this.#db.rows(
-      `SELECT stars, text, written_on, customers.name AS customer, town
-       FROM reviews JOIN customers ON customers.id = customer_id
-       WHERE product_id = ? ORDER BY written_on DESC`,
-      id,
-    )
-    await this.#cache.set(['product', id, 'reviews'], reviews)
-    return reviews
+  /** Their key lies below the product's: they are deleted along with it. */
+  reviews(id) {
+    return this.#cache.getOrSet(Product.cacheKey(id, 'reviews'), async () => {
+      await slowQuery(100)
+      return this.#db.rows(
+        `SELECT stars, text, written_on, customers.name AS customer, town
+         FROM reviews JOIN customers ON customers.id = customer_id
+         WHERE product_id = ? ORDER BY written_on DESC`,
+        id,
+      )
+    })
   }
 
   /**
@@ -42,28 +37,24 @@ export class Catalogue {
    * the second read of a key comes from the request's memory and costs nothing.
    */
   async parcel(id) {
-    const { weight_g: grams } = await this.product(id)
-    const kilograms = Math.max(0.5, Math.ceil(grams / 500) / 2)
-    return { kilograms, kind: grams <= 100 ? 'letter' : grams <= 2000 ? 'small parcel' : 'parcel' }
+    const { parcel } = await this.product(id)
+    return parcel
   }
 
-  async products(category) {
-    const key = ['catalogue', category ?? 'all']
-    const cached = await this.#cache.get(key)
-    if (cached !== undefined) return cached
-
-    await slowQuery(150)
-    const products = category
-      ? this.#db.rows('SELECT * FROM products WHERE category = ? ORDER BY id', category)
-      : this.#db.rows('SELECT * FROM products ORDER BY id')
-    await this.#cache.set(key, products)
-    return products
+  products(category) {
+    return this.#cache.getOrSet(['catalogue', category ?? 'all'], async () => {
+      await slowQuery(150)
+      return category
+        ? this.#db.rows('SELECT * FROM products WHERE category = ? ORDER BY id', category)
+        : this.#db.rows('SELECT * FROM products ORDER BY id')
+    })
   }
 
-  /** Changes the database only: whoever calls this deletes from the cache what showed the product. */
-  change(id, { name, description, priceCents, stock }) {
-    const sql = 'UPDATE products SET name = ?, description = ?, price_cents = ?, stock = ? WHERE id = ?'
-    this.#db.run(sql, name, description, priceCents, stock, id)
+  /** Changes a product. Whoever calls this deletes from the cache the lists that show it. */
+  async change(id, changes) {
+    // Not the cached one: saving writes all columns, and another process may have changed some a moment ago.
+    const product = await Product.load(id)
+    await Object.assign(product, changes).save()
   }
 }
 

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { NotCachedError } from 'keyedcache'
 
 export const COUNTRIES = {
   AT: 'Austria',
@@ -14,21 +13,16 @@ export const COUNTRIES = {
   SE: 'Sweden',
 }
 
-/** What it costs to send a parcel. The carrier is slow, and its answer holds for a while. */
-export async function shippingQuote(cache, { weight, country, zipcode }) {
-  const key = cache.key('SHIP_company', { weight, country, zipcode })
-  try {
-    return await cache.getOrThrow(key)
-  } catch (error) {
-    if (!(error instanceof NotCachedError)) throw error
-  }
-  const quote = await askCarrier({ weight, country, zipcode })
-  await cache.set(key, quote, { ttl: '10m' })
-  return quote
+/**
+ * A function that tells what it costs to send a parcel: the same as asking the carrier, who is slow. An answer holds
+ * for a while, for all who ask with the same arguments, and many who ask at once ask the carrier once.
+ */
+export function shippingQuotes(cache) {
+  return cache.cached(askCarrier, { name: 'shippingQuote', ttl: '10m' })
 }
 
 /** Stands for a request to somebody else's server. */
-async function askCarrier({ weight, country, zipcode }) {
+async function askCarrier(weight, country, zipcode) {
   await sleep(800)
   const zone = Object.keys(COUNTRIES).indexOf(country)
   const remote = zipcode.endsWith('9')

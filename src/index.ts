@@ -33,6 +33,15 @@ export {
   type KeyPairs,
   type KeyPart,
 } from './key/cache-key.js'
+export {
+  type CachedClass,
+  type CachedInstance,
+  CachedObject,
+  type CachedObjectOptions,
+  type CachedStatics,
+  type FindOptions,
+  type Loader,
+} from './model/cached-object.js'
 export type { BackendOption, CacheOptions, StoreOption } from './options.js'
 export type { CacheStats, Figures } from './stats/counters.js'
 export type { Logger } from './store/failsafe.js'

@@ -49,12 +49,11 @@ export function productRoutes(catalogue) {
         .render('edit', { title: `Edit ${req.product.name}`, product: req.product, fields, errors })
       return
     }
-    catalogue.change(id, changes)
-    // After a change, delete: the product with its reviews, and the lists it is shown in.
-    await req.cache.delete(['product', id], { children: true })
+    await catalogue.change(id, changes)
+    // After a change, delete: the product has done so with itself and its reviews, which leaves the lists it is shown in.
     await req.cache.delete('catalogue', { children: true })
 
-    const text = `Saved. ${changes.name} costs ${formatCents(changes.priceCents)} now.`
+    const text = `Saved. ${changes.name} costs ${formatCents(changes.price_cents)} now.`
     req.session.notice = { text, calls: callsSoFar() }
     res.redirect(303, `/products/${id}`)
   })
@@ -70,7 +69,7 @@ function staffOnly(req, res, next) {
   } else res.redirect(303, `/login?next=${encodeURIComponent(req.originalUrl)}`)
 }
 
-/** What the form sent, checked: the fields as typed, what is wrong with them, and what they mean. */
+/** What the form sent, checked: the fields as typed, what is wrong with them, and what they mean for the row. */
 function parseProduct(body = {}) {
   const field = (name) => (typeof body[name] === 'string' ? body[name].trim() : '')
   const fields = {
@@ -79,12 +78,12 @@ function parseProduct(body = {}) {
     price: field('price'),
     stock: field('stock'),
   }
-  const priceCents = parseCents(fields.price)
+  const cents = parseCents(fields.price)
   const errors = {}
   if (fields.name === '' || fields.name.length > 80) errors.name = 'One to 80 characters, please.'
   if (fields.description.length > 1000) errors.description = 'At most 1,000 characters, please.'
-  if (!priceCents) errors.price = 'A price such as 24.90, please.'
+  if (!cents) errors.price = 'A price such as 24.90, please.'
   if (!/^\d{1,4}$/.test(fields.stock)) errors.stock = 'A whole number up to 9999, please.'
   const { name, description, stock } = fields
-  return { fields, errors, changes: { name, description, priceCents, stock: Number(stock) } }
+  return { fields, errors, changes: { name, description, price_cents: cents, stock: Number(stock) } }
 }

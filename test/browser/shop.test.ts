@@ -51,10 +51,10 @@ const PATIENT = { timeout: 20_000 }
 
 const MISSES: Call[] = [
   { call: 'get product::2', result: 'miss', from: 'never set, or expired' },
-  { call: 'set product::2', result: 'stored', from: '' },
+  { call: 'compute product::2', result: 'computed', from: '' },
   { call: 'get product::2', result: 'hit', from: 'request memory' },
   { call: 'get product::2::reviews', result: 'miss', from: 'never set, or expired' },
-  { call: 'set product::2::reviews', result: 'stored', from: '' },
+  { call: 'compute product::2::reviews', result: 'computed', from: '' },
 ]
 
 const HITS: Call[] = [
@@ -94,7 +94,7 @@ describe.each([
     await page.goto(shop.url)
     expect(await calls(page)).toMatchObject([
       { call: 'get catalogue::all', result: 'miss', from: 'never set, or expired' },
-      { call: 'set catalogue::all', result: 'stored' },
+      { call: 'compute catalogue::all', result: 'computed' },
     ])
     expect(await page.locator('.card').count()).toBe(24)
 
@@ -116,10 +116,10 @@ describe.each([
     await page.getByLabel('Country').selectOption('Czechia')
     await page.getByLabel('Postal code').fill('110 00')
     await page.getByRole('button', { name: 'Ask the carrier' }).click()
-    const key = 'SHIP_company::country::CZ::weight::3::zipcode::11000'
+    const key = 'func::shippingQuote::3::CZ::11000'
     expect(await calls(page)).toMatchObject([
       { call: `get ${key}`, result: 'miss' },
-      { call: `set ${key}`, result: 'stored' },
+      { call: `compute ${key}`, result: 'computed' },
     ])
     expect(await pageTime(page)).toBeGreaterThan(790)
     const quoted = await page.locator('.quote').textContent()
@@ -198,7 +198,7 @@ describe.each([
         'product::2',
         'product::2::reviews',
         'catalogue::all',
-        'SHIP_company::country::CZ::weight::3::zipcode::11000',
+        'func::shippingQuote::3::CZ::11000',
       ]),
     )
 

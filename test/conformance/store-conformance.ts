@@ -2,7 +2,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { parseBody, parseFrame } from '../../src/entry.js'
 import { CacheKey, type KeyInput } from '../../src/key/cache-key.js'
 import { judge } from '../../src/store/judge.js'
-import type { NewEntry, Store } from '../../src/store/store.js'
+import type { Store } from '../../src/store/store.js'
+import { describeLeases } from './lease-conformance.js'
+import { entry, HOSTILE_PARTS, key, ORIGIN } from './samples.js'
 
 /** What a suite needs of a store under test. */
 export interface StoreUnderTest {
@@ -10,14 +12,6 @@ export interface StoreUnderTest {
   /** The same entries as another process sees them; the store itself where there is none. */
   readonly other: Store
   close(): Promise<void>
-}
-
-const ORIGIN = { process: 'test:1', route: 'POST /products/123', user: 'anna' }
-
-const key = (input: KeyInput) => CacheKey.from(input)
-
-function entry(payload: string, ttlMs = 60_000): NewEntry {
-  return { format: 1, payload: Buffer.from(payload), ttlMs, writtenBy: 'test:1' }
 }
 
 /** What every store promises; a new one costs a file with one call of this. */
@@ -218,6 +212,8 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
       })
     })
 
+    describeLeases(() => opened)
+
     describe('looking', () => {
       it('tells what stands there and leaves no trace', async () => {
         await store.write(key('l'), entry('seen', 30_000))
@@ -284,30 +280,14 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
       })
 
       it('keeps hostile keys apart and lists them as they are', async () => {
-        const hostile = [
-          '*',
-          'a*',
-          '?',
-          '[a]',
-          '\\',
-          'x::y',
-          '{x}',
-          '\n',
-          '\0',
-          '\ud800',
-          'é',
-          '__proto__',
-          '%2A',
-          ' ',
-        ]
-        const keys = hostile.map((part) => CacheKey.from(['hostile', part]))
+        const keys = HOSTILE_PARTS.map((part) => CacheKey.from(['hostile', part]))
         await Promise.all(keys.map((one) => store.write(one, entry(one.text))))
         for (const one of keys) expect(await payload(other, one)).toBe(one.text)
         expect(await listAll('hostile')).toEqual(keys.map((one) => one.text).sort())
         expect(await store.remove(CacheKey.from(['hostile', '*']), { children: true, origin: ORIGIN })).toBe(
           true,
         )
-        expect(await listAll('hostile')).toHaveLength(hostile.length - 1)
+        expect(await listAll('hostile')).toHaveLength(HOSTILE_PARTS.length - 1)
       })
 
       it('proves that it works', async () => {

@@ -1,0 +1,100 @@
+import type { DeleteOptions, SetOptions } from '../cache.js'
+import { ConfigurationError } from '../errors.js'
+import type { CacheKey, KeyPart } from '../key/cache-key.js'
+import { isPlain } from '../key/identity.js'
+import { show } from '../key/show.js'
+import type { AnyClass, CachedClass, CachedInstance, Loader, ModelClass } from './cached-class.js'
+import { find } from './finding.js'
+import { type Mixin, Model, primaryKeyOf } from './model.js'
+import { type CachedObjectOptions, checkOptions, type FindOptions, withDefaults } from './options.js'
+
+export type { CachedClass, CachedInstance, CachedStatics, Loader } from './cached-class.js'
+export type { CachedObjectOptions, FindOptions } from './options.js'
+
+/**
+ * Makes a class to extend, whose objects cache themselves: in the cache and under the name that the options say, or
+ * `static cache` and `static cacheName` in the class.
+ * @example class Product extends CachedObject(Row, { ttl: '1h' }) {}
+ * @throws ConfigurationError for an option that is not known
+ */
+export function CachedObject(options?: CachedObjectOptions): CachedClass<new () => object>
+export function CachedObject<Base extends AnyClass = new () => object>(
+  base: Base | undefined,
+  options?: CachedObjectOptions,
+): CachedClass<Base>
+export function CachedObject(
+  first?: AnyClass | CachedObjectOptions,
+  second?: CachedObjectOptions,
+): CachedClass<AnyClass> {
+  const [base = class {}, options = {}] = typeof first === 'object' ? [undefined, first] : [first, second]
+  checkOptions(options)
+  const { cache, name, ...defaults } = options
+
+  // biome-ignore lint/suspicious/noExplicitAny: a mixin's base must have exactly this constructor.
+  const type = class extends (base as new (...args: any[]) => object) {
+    cacheKey(...more: KeyPart[]): CacheKey {
+      return modelOf(this).keyOfObject(this, more)
+    }
+
+    async cacheSet(given: SetOptions = {}): Promise<boolean> {
+      const model = modelOf(this)
+      const [key, data] = [this.cacheKey(), model.dataOf(this)]
+      const { ttl, grace } = defaults
+      return model.cache.set(key, data, withDefaults(given, { ttl, grace, overwrite: true }))
+    }
+
+    async cacheGet(...more: KeyPart[]): Promise<unknown> {
+      const model = modelOf(this)
+      const value = await model.cache.get(this.cacheKey(...more))
+      return more.length === 0 ? model.reviveStored(value) : value
+    }
+
+    async cacheDelete({ children = true }: DeleteOptions = {}) {
+      // A new object that is about to be saved: nothing of it can be cached.
+      if (primaryKeyOf(this) === undefined) return false
+      return modelOf(this).cache.delete(this.cacheKey(), { children })
+    }
+
+    async cacheReset(options?: SetOptions): Promise<boolean> {
+      await this.cacheDelete()
+      return this.cacheSet(options)
+    }
+
+    async isCached(...more: KeyPart[]) {
+      return modelOf(this).cache.has(this.cacheKey(...more))
+    }
+
+    toCache(): unknown {
+      return { ...this }
+    }
+  }
+
+  const mixin: Mixin = { type, cache, name }
+  const modelOf = <T extends object>(object: T) =>
+    new Model<T>(Object.getPrototypeOf(object).constructor, mixin)
+
+  const statics = {
+    cacheKey(this: ModelClass, id: KeyPart, ...more: KeyPart[]) {
+      return new Model(this, mixin).keyOf(id, more)
+    },
+
+    fromCache(this: ModelClass, data: unknown) {
+      if (typeof data === 'object' && data !== null && isPlain(data))
+        return Object.create(this.prototype, Object.getOwnPropertyDescriptors(data))
+      const { name } = new Model(this, mixin)
+      throw new ConfigurationError(
+        `fromCache() of ${name} must be replaced too: toCache() gave ${show(data)}.`,
+      )
+    },
+
+    async findCached<T extends CachedInstance, Id extends KeyPart>(
+      this: ModelClass<T>,
+      id: Id,
+      loader: Loader<T, Id>,
+      given: FindOptions<T> = {},
+    ) {
+      return find(new Model(this, mixin), id, loader, withDefaults(given, defaults))
+    },
+  }
+  return Object.assign(type, statics) as unknown as CachedClass<AnyClass>
+}

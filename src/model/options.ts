@@ -1,0 +1,46 @@
+import type { KeyedCache } from '../cache.js'
+import type { GetOrSetOptions } from '../compute/options.js'
+import type { Duration } from '../duration.js'
+import { refuseUnknown } from '../unknown-options.js'
+
+/** How one `findCached` goes. Default: as the class's options say. */
+export interface FindOptions<T = unknown> extends Omit<GetOrSetOptions, 'ttl' | 'validate'> {
+  /** How long the object lives. The loader can say so of one object: `context.setTtl`. */
+  readonly ttl?: Duration | undefined
+  /** Whether a stored object will do; one for which this is false, or throws, counts as not cached. */
+  readonly validate?: ((object: T) => boolean) | undefined
+}
+
+/** How the objects of a class are cached: where, and what holds for each `findCached` unless it says otherwise. */
+export interface CachedObjectOptions extends Omit<FindOptions, 'signal' | 'validate'> {
+  /** Default: the class's `static cache`, else the only open cache of this process. */
+  readonly cache?: KeyedCache | undefined
+  /** What keys begin with. Default: the class's own `static cacheName`, else its name. */
+  readonly name?: string | undefined
+}
+
+const KNOWN = {
+  cache: true,
+  name: true,
+  ttl: true,
+  ttlOfMissing: true,
+  grace: true,
+  earlyRefresh: true,
+  softTimeout: true,
+  hardTimeout: true,
+  waitTimeout: true,
+  leaseTime: true,
+  errorTtl: true,
+  retryPause: true,
+} satisfies Record<keyof CachedObjectOptions, true>
+
+/** @throws ConfigurationError for an option that is not known */
+export function checkOptions(options: CachedObjectOptions): void {
+  refuseUnknown(options, KNOWN, 'CachedObject option')
+}
+
+/** A call's options; one that is left out, or `undefined`, is as the class has it. */
+export function withDefaults<T extends object>(given: T, defaults: T): T {
+  const said = Object.entries(given).filter(([, value]) => value !== undefined)
+  return { ...defaults, ...Object.fromEntries(said) }
+}

@@ -1,0 +1,442 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { joinGenerations, type Lease, parseBody, parseFrame, parseLease } from '../../src/entry.js'
+import { CacheKey, type KeyInput } from '../../src/key/cache-key.js'
+import { newId } from '../../src/store/ids.js'
+import { judge } from '../../src/store/judge.js'
+import type { Store } from '../../src/store/store.js'
+import { entry, HOSTILE_PARTS, key, ORIGIN } from './samples.js'
+
+/** Long enough for a test. */
+const LONG = { leaseMs: 60_000, awaiting: false }
+const AWAITING = { ...LONG, awaiting: true }
+/** A lease that lapses while the test runs. */
+const SHORT = { leaseMs: 20, awaiting: false }
+
+/** What every store promises to those who compute. */
+export function describeLeases(opened: () => { readonly store: Store; readonly other: Store }): void {
+  describe('leases', () => {
+    let store: Store
+    let other: Store
+    let mine: Buffer
+    let theirs: Buffer
+    beforeEach(() => {
+      ;({ store, other } = opened())
+      mine = newId()
+      theirs = newId()
+    })
+
+    const lease = async (input: KeyInput): Promise<Lease | undefined> => {
+      const { lease } = await other.read(key(input), { lease: true })
+      return lease ? parseLease(lease) : undefined
+    }
+    const lapsed = (input: KeyInput) =>
+      vi.waitFor(
+        async () => {
+          const { lease, now } = await store.peek(key(input))
+          expect(lease && parseLease(lease)?.lapsesAt).toBeLessThan(now - 1)
+        },
+        { timeout: 5_000, interval: 2 },
+      )
+    const payload = async (input: KeyInput): Promise<string | undefined> => {
+      const judgement = judge(await other.read(key(input)))
+      return judgement.live ? parseBody(judgement.frame)?.payload.toString() : undefined
+    }
+    const committed = async (at: Store, input: KeyInput, token: Buffer, text = 'computed') =>
+      (await at.commit(key(input), token, entry(text))).written
+
+    describe('who computes', () => {
+      it('is one of two, and the other is told who it is and how long that holds', async () => {
+        expect(await store.acquire(key('a::b'), mine, LONG)).toMatchObject({ won: true, tookOver: false })
+        const refused = await other.acquire(key('a::b'), theirs, LONG)
+        expect(refused).toMatchObject({ won: false, holder: mine })
+        const { lapsesInMs } = refused as { lapsesInMs: number }
+        expect(lapsesInMs).toBeGreaterThan(50_000)
+        expect(lapsesInMs).toBeLessThanOrEqual(60_000)
+      })
+
+      it('is one of many who ask at once', async () => {
+        const asked = await Promise.all(
+          Array.from({ length: 40 }, (_, index) =>
+            (index % 2 ? store : other).acquire(key('a::b'), newId(), LONG),
+          ),
+        )
+        expect(asked.filter(({ won }) => won)).toHaveLength(1)
+      })
+
+      it('may ask again with the same token', async () => {
+        await store.acquire(key('a::b'), mine, LONG)
+        expect(await store.acquire(key('a::b'), mine, LONG)).toMatchObject({ won: true, tookOver: false })
+        expect(await other.acquire(key('a::b'), theirs, LONG)).toMatchObject({ won: false, holder: mine })
+        expect(await committed(store, 'a::b', mine)).toBe(true)
+      })
+
+      it('is another for each key, those above and below too', async () => {
+        for (const path of ['a', 'a::b', 'a::b::c', 'ab']) {
+          expect(await store.acquire(key(path), newId(), LONG)).toMatchObject({ won: true })
+        }
+        const keys = HOSTILE_PARTS.map((part) => CacheKey.from(['hostile', part]))
+        const tokens = keys.map(() => newId())
+        const acquired = await Promise.all(keys.map((one, index) => store.acquire(one, tokens[index]!, LONG)))
+        expect(acquired.every(({ won }) => won)).toBe(true)
+        for (const [index, one] of keys.entries()) {
+          expect(await other.acquire(one, theirs, LONG)).toMatchObject({ won: false, holder: tokens[index] })
+          expect(await committed(store, one, tokens[index]!, one.text)).toBe(true)
+        }
+        for (const one of keys) expect(await payload(one)).toBe(one.text)
+      })
+
+      it('is told what stands there, with all generations, the missing ones made', async () => {
+        const read = async (input: KeyInput) => {
+          const acquired = await store.acquire(key(input), newId(), LONG)
+          return acquired.won ? acquired.reading : expect.fail('refused')
+        }
+        const nothing = await read('new::a::b')
+        expect(nothing.frame).toBeNull()
+        expect(joinGenerations(nothing.generations)).toHaveLength(3 * 12)
+        expect(nothing.generations).toEqual((await other.read(key('new::a::b'))).generations)
+        expect(Math.abs(nothing.now - Date.now())).toBeLessThan(5_000)
+
+        await other.write(key('a::value'), entry('value'))
+        const judgement = judge(await read('a::value'))
+        expect(judgement.live && parseBody(judgement.frame)?.payload.toString()).toBe('value')
+
+        await other.remove(key('a::removed'), { children: false, origin: ORIGIN })
+        expect(judge(await read('a::removed'))).toMatchObject({ live: false, reason: 'deleted' })
+
+        await other.write(key('dead::value'), entry('value'))
+        await other.remove(key('dead'), { children: true, origin: ORIGIN })
+        expect(judge(await read('dead::value'))).toMatchObject({ live: false, reason: 'ancestor-deleted' })
+
+        const { standing } = await other.observe(key('a::marked'))
+        const { frame } = await read('a::marked')
+        expect(frame && parseFrame(frame)).toMatchObject({ kind: 'marker', id: standing })
+      })
+
+      it('leaves no entry and is in no listing', async () => {
+        await store.acquire(key('a::b'), mine, LONG)
+        expect(judge(await other.read(key('a::b')))).toMatchObject({ live: false, reason: 'absent' })
+        expect((await other.list({ scan: 1_000 })).entries).toEqual([])
+        expect(await other.remove(key('a'), { children: true, origin: ORIGIN })).toBe(false)
+      })
+    })
+
+    describe('a lease is read', () => {
+      it('along with the entry where that is asked for, and by who looks', async () => {
+        expect((await other.read(key('a::b'), { lease: true })).lease).toBeNull()
+        await store.acquire(key('a::b'), mine, LONG)
+        const { lease: bytes, generations, now } = await other.read(key('a::b'), { lease: true })
+        const read = bytes ? parseLease(bytes) : undefined
+        expect(read).toMatchObject({ token: mine, awaited: false, started: joinGenerations(generations) })
+        expect(read?.lapsesAt).toBeGreaterThan(now + 50_000)
+        expect(read?.lapsesAt).toBeLessThanOrEqual(now + 61_000)
+        expect((await other.read(key('a::b'))).lease).toBeUndefined()
+        expect((await other.peek(key('a::b'))).lease).toEqual(bytes)
+      })
+
+      it('with whether somebody waits, whoever holds it from then on', async () => {
+        await store.acquire(key('a::b'), mine, SHORT)
+        await other.acquire(key('a::b'), theirs, LONG)
+        expect(await lease('a::b')).toMatchObject({ token: mine, awaited: false })
+        await other.acquire(key('a::b'), newId(), { ...SHORT, awaiting: true })
+        expect(await lease('a::b')).toMatchObject({ token: mine, awaited: true })
+        await lapsed('a::b')
+        await other.acquire(key('a::b'), theirs, LONG)
+        expect(await lease('a::b')).toMatchObject({ token: theirs, awaited: true })
+        await other.renew(key('a::b'), theirs, 60_000)
+        expect(await lease('a::b')).toMatchObject({ token: theirs, awaited: true })
+      })
+
+      it('no more once it has ended', async () => {
+        const ends: Record<string, () => Promise<unknown>> = {
+          commit: () => committed(store, 'a::b', mine),
+          release: () => store.release(key('a::b'), mine),
+          remove: () => other.remove(key('a::b'), { children: false, origin: ORIGIN }),
+          write: () => other.write(key('a::b'), entry('set')),
+        }
+        for (const [end, how] of Object.entries(ends)) {
+          await store.acquire(key('a::b'), mine, LONG)
+          await how()
+          expect(await lease('a::b'), end).toBeUndefined()
+        }
+      })
+    })
+
+    describe('a commit', () => {
+      it('writes what was computed, with everything there is to know about it, and ends the lease', async () => {
+        await store.acquire(key('a::b'), mine, LONG)
+        const facts = { graceMs: 5_000, computingMs: 12.5, isFailure: true }
+        const result = await store.commit(key('a::b'), mine, { ...entry('computed', 30_000), ...facts })
+        const { frame, now } = await other.read(key('a::b'))
+        expect(result).toEqual({
+          written: true,
+          id: frame && parseFrame(frame).kind === 'value' && frame.subarray(4, 16),
+        })
+        const body = frame ? parseBody(frame) : undefined
+        expect(body).toMatchObject({ ...facts, ttlMs: 30_000, writtenBy: 'test:1', format: 1 })
+        expect(Math.abs((body?.writtenAt ?? 0) - now)).toBeLessThan(1_000)
+        expect((await other.peek(key('a::b'))).ttlMs).toBeGreaterThan(30_000)
+        expect(await payload('a::b')).toBe('computed')
+        expect(await other.acquire(key('a::b'), theirs, LONG)).toMatchObject({ won: true, tookOver: false })
+      })
+
+      it('stands below the generations above it, as a write does', async () => {
+        await store.acquire(key('a::b::c'), mine, LONG)
+        expect(await committed(store, 'a::b::c', mine)).toBe(true)
+        expect(await other.remove(key('a'), { children: true, origin: ORIGIN })).toBe(true)
+        expect(await payload('a::b::c')).toBeUndefined()
+      })
+
+      it('comes through but once, and under no other token', async () => {
+        await store.acquire(key('a::b'), mine, LONG)
+        expect(await committed(other, 'a::b', theirs, 'a stranger’s')).toBe(false)
+        expect(await committed(store, 'a::b', mine)).toBe(true)
+        expect(await committed(store, 'a::b', mine, 'again')).toBe(false)
+        expect(await payload('a::b')).toBe('computed')
+        expect(await committed(store, 'never::asked', mine)).toBe(false)
+      })
+
+      it('fences a fill of what was observed before it', async () => {
+        const basis = await other.observe(key('a::b'))
+        await store.acquire(key('a::b'), mine, LONG)
+        expect(await committed(store, 'a::b', mine)).toBe(true)
+        expect(await other.write(key('a::b'), entry('filled'), { basis })).toEqual({ written: false })
+        expect(await payload('a::b')).toBe('computed')
+      })
+
+      it('is not disturbed by what happens beside it, or only looks', async () => {
+        await store.acquire(key('a::b'), mine, LONG)
+        await other.remove(key('a'), { children: false, origin: ORIGIN })
+        await other.remove(key('a::c'), { children: true, origin: ORIGIN })
+        await other.write(key('a'), entry('parent'))
+        await other.write(key('a::b::below'), entry('child'))
+        await other.remove(key('a::b::below'), { children: true, origin: ORIGIN })
+        await other.acquire(key('a::b'), theirs, AWAITING)
+        await other.release(key('a::b'), theirs)
+        await other.observe(key('a::b'))
+        await other.peek(key('a::b'))
+        expect(await committed(store, 'a::b', mine)).toBe(true)
+        expect(await payload('a::b')).toBe('computed')
+      })
+
+      const fences: Record<string, (at: Store) => Promise<unknown>> = {
+        'a write': (at) => at.write(key('a::b'), entry('newer')),
+        'a fill': async (at) => {
+          const basis = await at.observe(key('a::b'))
+          expect(await at.write(key('a::b'), entry('newer'), { basis })).toMatchObject({ written: true })
+        },
+        'a remove': (at) => at.remove(key('a::b'), { children: false, origin: ORIGIN }),
+        'a remove with children': (at) => at.remove(key('a::b'), { children: true, origin: ORIGIN }),
+        'a remove of the parent with children': (at) =>
+          at.remove(key('a'), { children: true, origin: ORIGIN }),
+        'a clear': (at) => at.clear(ORIGIN),
+        'a release': (at) => at.release(key('a::b'), mine),
+        'the lapse of its lease': async (at) => {
+          await at.acquire(key('a::b'), mine, SHORT)
+          await lapsed('a::b')
+        },
+        'a take-over': async (at) => {
+          await at.acquire(key('a::b'), mine, SHORT)
+          await lapsed('a::b')
+          expect(await at.acquire(key('a::b'), theirs, LONG)).toMatchObject({ won: true, tookOver: true })
+          expect(await committed(at, 'a::b', theirs, 'newer')).toBe(true)
+        },
+      }
+      for (const [what, fence] of Object.entries(fences)) {
+        for (const where of ['the same', 'another'] as const) {
+          for (const before of ['nothing', 'an older value'] as const) {
+            it(`is refused after ${what} by ${where} process, where ${before} stood; so is renewing`, async () => {
+              if (before === 'an older value') await store.write(key('a::b'), entry('older'))
+              await store.acquire(key('a::b'), mine, LONG)
+              await fence(where === 'the same' ? store : other)
+              const stands = await payload('a::b')
+              expect(await store.renew(key('a::b'), mine, 60_000)).toBe(false)
+              expect(await committed(store, 'a::b', mine, 'stale')).toBe(false)
+              expect(await payload('a::b')).toBe(stands)
+              if (/write|fill|take-over/.test(what)) expect(stands).toBe('newer')
+              // Who asks now need not wait for a lease that is worth nothing.
+              expect(await other.acquire(key('a::b'), newId(), LONG)).toMatchObject({
+                won: true,
+                tookOver: false,
+              })
+            })
+          }
+        }
+      }
+
+      for (const what of ['a remove of the parent with children', 'a clear']) {
+        it(`under a lease that ${what} has made worthless is not waited for`, async () => {
+          await store.acquire(key('a::b'), mine, LONG)
+          await fences[what]?.(other)
+          expect(await other.acquire(key('a::b'), theirs, LONG)).toMatchObject({ won: true, tookOver: false })
+          expect(await committed(store, 'a::b', mine, 'stale')).toBe(false)
+          expect(await committed(other, 'a::b', theirs)).toBe(true)
+          expect(await payload('a::b')).toBe('computed')
+        })
+      }
+    })
+
+    describe('a commit of what is unchanged', () => {
+      const standing = async (input: KeyInput) => {
+        const acquired = await store.acquire(key(input), mine, LONG)
+        const frame = acquired.won ? acquired.reading.frame : null
+        return frame ? Buffer.from(frame.subarray(4, 16)) : expect.fail('nothing stands')
+      }
+
+      for (const text of ['unchanged', '']) {
+        it(`begins its time anew and keeps its payload, '${text}'`, async () => {
+          await other.write(key('a::b'), entry(text, 1_000))
+          const unchanged = await standing('a::b')
+          const result = await store.commit(key('a::b'), mine, entry(text, 30_000), { unchanged })
+          expect(result).toMatchObject({ written: true })
+          expect(result).not.toMatchObject({ id: unchanged })
+          expect(await payload('a::b')).toBe(text)
+          expect((await other.peek(key('a::b'))).ttlMs).toBeGreaterThan(20_000)
+          expect(await other.remove(key('a'), { children: true, origin: ORIGIN })).toBe(true)
+          expect(await payload('a::b')).toBeUndefined()
+        })
+      }
+
+      it('is refused where another frame stands, and gives the lease up', async () => {
+        await other.write(key('a::b'), entry('stands'))
+        await standing('a::b')
+        const unchanged = newId()
+        expect(await store.commit(key('a::b'), mine, entry('another'), { unchanged })).toEqual({
+          written: false,
+        })
+        expect(await payload('a::b')).toBe('stands')
+        expect(await lease('a::b')).toBeUndefined()
+      })
+
+      it('is refused where it has expired meanwhile: there is nothing to keep', async () => {
+        await other.write(key('a::b'), entry('short', 50))
+        const unchanged = await standing('a::b')
+        await vi.waitFor(async () => expect((await other.peek(key('a::b'))).frame).toBeNull(), {
+          timeout: 5_000,
+          interval: 5,
+        })
+        expect(await store.commit(key('a::b'), mine, entry('short'), { unchanged })).toEqual({
+          written: false,
+        })
+        expect(await payload('a::b')).toBeUndefined()
+      })
+    })
+
+    describe('a lease that nobody renews', () => {
+      it('is taken over, which its new holder is told', async () => {
+        await store.acquire(key('a::b'), mine, SHORT)
+        await lapsed('a::b')
+        expect(await other.acquire(key('a::b'), theirs, LONG)).toMatchObject({ won: true, tookOver: true })
+        await store.release(key('a::b'), mine)
+        expect(await store.renew(key('a::b'), mine, 60_000)).toBe(false)
+        expect(await committed(store, 'a::b', mine, 'stale')).toBe(false)
+        expect(await store.acquire(key('a::b'), mine, LONG)).toMatchObject({ won: false, holder: theirs })
+        expect(await committed(other, 'a::b', theirs)).toBe(true)
+        expect(await payload('a::b')).toBe('computed')
+      })
+
+      it('is nobody’s once it was given up, lapsed or not', async () => {
+        await store.acquire(key('a::b'), mine, LONG)
+        await store.release(key('a::b'), mine)
+        expect(await other.acquire(key('a::b'), theirs, SHORT)).toMatchObject({ won: true, tookOver: false })
+        await lapsed('a::b')
+        await other.release(key('a::b'), theirs)
+        expect(await store.acquire(key('a::b'), newId(), LONG)).toMatchObject({ won: true, tookOver: false })
+      })
+
+      it('stands for longer when it is renewed', async () => {
+        await store.acquire(key('a::b'), mine, { leaseMs: 2_000, awaiting: false })
+        expect(await store.renew(key('a::b'), theirs, 60_000)).toBe(false)
+        expect(await store.renew(key('a::b'), mine, 60_000)).toBe(true)
+        const refused = await other.acquire(key('a::b'), theirs, LONG)
+        expect(refused).toMatchObject({ won: false, holder: mine })
+        expect((refused as { lapsesInMs: number }).lapsesInMs).toBeGreaterThan(50_000)
+        expect(await committed(store, 'a::b', mine)).toBe(true)
+      })
+    })
+
+    describe('who waits for a key', () => {
+      const watching = async (input: KeyInput, wake: () => void = vi.fn<() => void>()) => {
+        const watch = other.watch(key(input), wake)
+        await watch.activate()
+        expect(watch.active).toBe(true)
+        return { wake, watch }
+      }
+      /** Somebody computes it, and somebody else has been told to wait. */
+      const awaited = async (input: KeyInput) => {
+        await store.acquire(key(input), mine, LONG)
+        expect(await other.acquire(key(input), theirs, AWAITING)).toMatchObject({ won: false })
+      }
+      const woken = (wake: () => void, times = 1) =>
+        vi.waitFor(() => expect(vi.mocked(wake).mock.calls.length).toBeGreaterThanOrEqual(times), {
+          timeout: 5_000,
+          interval: 2,
+        })
+
+      const news: Record<string, () => Promise<unknown>> = {
+        'a commit': () => committed(store, 'a::b', mine),
+        'a release': () => store.release(key('a::b'), mine),
+        'a write': () => store.write(key('a::b'), entry('set')),
+        'a remove': () => store.remove(key('a::b'), { children: false, origin: ORIGIN }),
+        'a remove with children': () => store.remove(key('a::b'), { children: true, origin: ORIGIN }),
+        'a remove of the parent with children': () =>
+          store.remove(key('a'), { children: true, origin: ORIGIN }),
+        'a clear': () => store.clear(ORIGIN),
+        'a commit that is refused': () => store.commit(key('a::b'), mine, entry('x'), { unchanged: newId() }),
+        'the commit of who renewed it': async () => {
+          await store.renew(key('a::b'), mine, 60_000)
+          await committed(store, 'a::b', mine)
+        },
+      }
+      for (const [what, happens] of Object.entries(news)) {
+        it(`is woken by ${what}, as often as it happens`, async () => {
+          const { wake, watch } = await watching('a::b')
+          await awaited('a::b')
+          expect(wake).not.toHaveBeenCalled()
+          await happens()
+          await woken(wake)
+          const before = vi.mocked(wake).mock.calls.length
+          await awaited('a::b')
+          await happens()
+          await woken(wake, before + 1)
+          watch.stop()
+        })
+      }
+
+      it('is woken by who has taken over from a holder that was waited for', async () => {
+        const { wake, watch } = await watching('a::b')
+        await store.acquire(key('a::b'), mine, SHORT)
+        await other.acquire(key('a::b'), newId(), AWAITING)
+        await lapsed('a::b')
+        await store.acquire(key('a::b'), theirs, LONG)
+        expect(await committed(store, 'a::b', theirs)).toBe(true)
+        await woken(wake)
+        watch.stop()
+      })
+
+      it('is woken although another watch of the same key has stopped, which is not', async () => {
+        const stopped = await watching('a::b')
+        const { wake, watch } = await watching('a::b')
+        stopped.watch.stop()
+        await awaited('a::b')
+        await committed(store, 'a::b', mine)
+        await woken(wake)
+        watch.stop()
+        expect(stopped.wake).not.toHaveBeenCalled()
+      })
+
+      it('may be many, each for a key that means something elsewhere', async () => {
+        const keys = HOSTILE_PARTS.map((part) => CacheKey.from(['hostile', part]))
+        const watches = await Promise.all(keys.map((one) => watching(one)))
+        for (const [index, one] of keys.entries()) {
+          const { wake, watch } = watches[index]!
+          mine = newId()
+          await awaited(one)
+          expect(wake).not.toHaveBeenCalled()
+          await committed(store, one, mine)
+          await woken(wake)
+          watch.stop()
+        }
+      })
+    })
+  })
+}

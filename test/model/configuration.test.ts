@@ -1,0 +1,156 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { createCache, type KeyedCache } from '../../src/cache.js'
+import { keyedCache } from '../../src/express/middleware.js'
+import { CachedObject, type CachedObjectOptions } from '../../src/model/cached-object.js'
+
+const opened: KeyedCache[] = []
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((cache) => cache.close()))
+})
+
+function openCache(): KeyedCache {
+  const cache = createCache({ store: 'memory' })
+  opened.push(cache)
+  return cache
+}
+
+class Row {
+  constructor(readonly id: number) {}
+}
+
+const CONFIGURATION = 'ERR_KEYEDCACHE_CONFIGURATION'
+
+describe('The cache of a class', () => {
+  it('is what its options say, or else its static cache, which classes below it inherit', async () => {
+    const [first, second] = [openCache(), openCache()]
+    class Optional extends CachedObject(Row, { cache: first }) {
+      static readonly cache = second
+    }
+    class Static extends CachedObject(Row) {
+      static get cache() {
+        return second
+      }
+    }
+    class Below extends Static {}
+    for (const type of [Optional, Static, Below]) expect(await new type(1).cacheSet()).toBe(true)
+    expect(await first.has('Optional::1')).toBe(true)
+    expect(await second.getMany(['Optional::1', 'Static::1', 'Below::1'])).toEqual([
+      undefined,
+      { id: 1 },
+      { id: 1 },
+    ])
+  })
+
+  it('is the only open one where nothing is said', async () => {
+    class Product extends CachedObject(Row) {}
+    const none = /^No cache is open: make one first, with createCache\(/
+    await expect(new Product(1).cacheSet()).rejects.toThrow(none)
+    await expect(Product.findCached(1, () => undefined)).rejects.toMatchObject({ code: CONFIGURATION })
+
+    const handler = keyedCache({ store: 'memory' })
+    expect(await new Product(1).cacheSet()).toBe(true)
+    expect(await handler.cache.has('Product::1')).toBe(true)
+    // A view of it, as each request has one, is no other.
+    await handler.cache.withRequestMemory(() => new Product(2).cacheSet())
+
+    const other = openCache()
+    await expect(new Product(1).isCached()).rejects.toThrow(
+      '2 caches are open: say which one is meant, static cache = cache in the class, or CachedObject(Base, { cache }).',
+    )
+    await other.close()
+    expect(await new Product(1).isCached()).toBe(true)
+    await handler.close()
+    await expect(new Product(1).isCached()).rejects.toThrow(none)
+  })
+
+  it('is not to be something else', async () => {
+    class Product extends CachedObject(Row) {
+      static readonly cache = new Map()
+    }
+    await expect(new Product(1).cacheSet()).rejects.toMatchObject({
+      code: CONFIGURATION,
+      message: 'The cache of Product must be what createCache() returns, not an instance of Map.',
+    })
+  })
+})
+
+describe('The name of a class', () => {
+  it('is its static cacheName, or what the options say, or else its own', () => {
+    const options = { name: 'optional' }
+    class Own extends CachedObject(Row) {}
+    class Optional extends CachedObject(Row, options) {}
+    class Below extends Optional {}
+    class Static extends CachedObject(Row, options) {
+      static readonly cacheName = 'static::name'
+    }
+    const Itself = CachedObject(Row, options)
+    const keys = [Own, Optional, Below, Static, Itself].map((type) => type.cacheKey(1).text)
+    expect(keys).toEqual(['Own::1', 'optional::1', 'Below::1', 'static%3A%3Aname::1', 'optional::1'])
+  })
+
+  it('is needed', () => {
+    const unnamed = [CachedObject(Row), (() => class extends CachedObject(Row) {})()]
+    for (const type of unnamed) {
+      expect(() => type.cacheKey(1)).toThrow(
+        "A class whose objects are to be cached needs a name for their keys: static cacheName = 'product', or CachedObject(Base, { name: 'product' }).",
+      )
+    }
+    class Numbered extends CachedObject(Row) {
+      static readonly cacheName = 7
+    }
+    expect(() => Numbered.cacheKey(1)).toThrow(expect.objectContaining({ code: CONFIGURATION }))
+  })
+
+  it('belongs to one class in a cache, and to another in another', async () => {
+    const [first, second] = [openCache(), openCache()]
+    const productOf = (cache: KeyedCache) => class Product extends CachedObject(Row, { cache }) {}
+    const [here, there, again] = [productOf(first), productOf(second), productOf(first)]
+    await new here(1).cacheSet()
+    expect(await new there(1).isCached()).toBe(false)
+    await new there(2).cacheSet()
+    expect(await here.findCached(2, () => undefined)).toBeUndefined()
+    await expect(new again(1).cacheGet()).rejects.toMatchObject({
+      code: CONFIGURATION,
+      message: expect.stringMatching(
+        /^Another class is cached as "Product" already, and each would get the other's/,
+      ),
+    })
+  })
+})
+
+describe('CachedObject', () => {
+  it('refuses options that it does not know', () => {
+    const attempt = (options: object) => () => CachedObject(Row, options as CachedObjectOptions)
+    expect(attempt({ tll: '1h' })).toThrow('Unknown CachedObject option "tll": did you mean "ttl"?')
+    expect(attempt({ validate: () => true })).toThrow(/^Unknown CachedObject option "validate"/)
+    expect(() => CachedObject({ named: 'x' } as CachedObjectOptions)).toThrow(/did you mean "name"\?$/)
+    expect(() => CachedObject(null as never)).toThrow(
+      /^An object is wanted where CachedObject options are given, not null/,
+    )
+  })
+
+  it('leaves a class as it is: what it takes, what it is, what it can do', () => {
+    abstract class Shape {
+      static readonly corners: number = 0
+      constructor(
+        readonly id: number,
+        ...sides: number[]
+      ) {
+        this.sides = sides
+      }
+      readonly sides: number[]
+      abstract area(): number
+    }
+    class Rectangle extends CachedObject(Shape, { name: 'rectangle' }) {
+      static override readonly corners = 4
+      area() {
+        return this.sides.reduce((one, other) => one * other)
+      }
+    }
+    const door = new Rectangle(1, 2, 3)
+    expect(door).toBeInstanceOf(Shape)
+    expect(door.area()).toBe(6)
+    expect(Rectangle.corners).toBe(4)
+    expect(Object.keys(door)).toEqual(['id', 'sides'])
+  })
+})

@@ -1,0 +1,249 @@
+import { Redis } from 'ioredis'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { type Lease, parseLease } from '../../src/entry.js'
+import { CacheKey } from '../../src/key/cache-key.js'
+import type { Figures } from '../../src/stats/counters.js'
+import type { RedisTarget } from '../../src/store/redis/connection.js'
+import { RedisStore } from '../../src/store/redis/redis-store.js'
+import { type RedisServer, startRedis } from '../helpers/redis.js'
+import { killMembersAfterEach, type Member, startMembers } from './crew.js'
+
+let server: RedisServer
+let witness: RedisStore
+let keyPrefix = ''
+let prefixes = 0
+beforeAll(async () => {
+  server = await startRedis()
+})
+beforeEach(() => {
+  keyPrefix = `lease:${++prefixes}`
+  witness = new RedisStore({ redis: server.url, keyPrefix, timeoutMs: 2_000, connectTimeoutMs: 2_000 })
+})
+afterEach(() => witness.close())
+afterAll(() => server.stop())
+killMembersAfterEach()
+
+const start = (count: number, redis: RedisTarget = server.url) =>
+  startMembers(count, { redis, keyPrefix, timeouts: { store: '2s' } })
+
+/** The lease of a key as it stands in Redis, and the time there. */
+async function lease(key: string): Promise<(Lease & { readonly isLapsed: boolean }) | undefined> {
+  const { lease, now } = await witness.peek(CacheKey.from(key))
+  const parsed = lease ? parseLease(lease) : undefined
+  return parsed && { ...parsed, isLapsed: parsed.lapsesAt <= now }
+}
+
+const soon = { timeout: 10_000, interval: 5 }
+
+/** Resolves when so many callers of these processes have begun to wait for a computation of another process. */
+async function waiting(members: readonly Member[], key: string, callers: number): Promise<void> {
+  await vi.waitFor(async () => expect(await sum(members, 'waits')).toBe(callers), soon)
+  await vi.waitFor(async () => expect((await lease(key))?.awaited).toBe(true), soon)
+}
+
+async function sum(members: readonly Member[], figure: Exclude<keyof Figures, 'missesBy'>): Promise<number> {
+  const stats = await Promise.all(members.map((member) => member.tell('stats')))
+  return stats.reduce((total, figures) => total + figures[figure], 0)
+}
+
+const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1] as number
+const clock = () => Number(process.hrtime.bigint()) / 1e6
+
+describe('A process that is killed in the middle of its factory', () => {
+  it.each([
+    { leaseTime: '1s', given: 'a lease time of 1 s', leaseMs: 1_000 },
+    { leaseTime: undefined, given: 'the lease time of 5 s', leaseMs: 5_000 },
+  ] as const)(
+    'is replaced by one of those who wait, within $given and 1 s more',
+    async ({ leaseTime, leaseMs }) => {
+      const [holder, ...others] = (await start(3)) as [Member, Member, Member]
+      const options = leaseTime ? { leaseTime } : {}
+      const lost = holder.tell('ask', { key: 'a::b', plan: { isHeld: true }, options })
+      await holder.computing('a::b')
+      const asking = others.map((other, index) =>
+        other.tell('ask', { key: 'a::b', plan: { value: `by ${index}` }, callers: 10, options }),
+      )
+      await waiting(others, 'a::b', 20)
+      const killed = clock()
+      await Promise.all([holder.kill(), expect(lost).rejects.toThrow('SIGKILL')])
+
+      const outcomes = (await Promise.all(asking)).flatMap((one) => one.outcomes)
+      expect(outcomes.filter(({ error }) => error !== undefined)).toEqual([])
+      expect(new Set(outcomes.map(({ value }) => value)).size).toBe(1)
+      const last = Math.max(...outcomes.map(({ at }) => at)) - killed
+      console.log(`With ${leaseMs} ms, the last caller had the value ${last.toFixed(0)} ms after the kill`)
+      expect(last).toBeLessThan(leaseMs + 1_000)
+      expect(await sum(others, 'computations')).toBe(1)
+      expect(await sum(others, 'takeovers')).toBe(1)
+      expect(await sum(others, 'avoided')).toBe(19)
+    },
+    30_000,
+  )
+})
+
+describe('A process that is held up for longer than its lease', () => {
+  const paused = async () => {
+    const [holder, other] = (await start(2)) as [Member, Member]
+    const options = { leaseTime: '500ms' } as const
+    const own = holder.tell('ask', { key: 'a::b', plan: { value: 'old', isHeld: true }, options })
+    await holder.computing('a::b')
+    holder.pause()
+    return { holder, other, own, options }
+  }
+
+  it('cannot commit over what another has computed meanwhile; its own caller still gets its value', async () => {
+    const { holder, other, own, options } = await paused()
+    const { outcomes } = await other.tell('ask', { key: 'a::b', plan: { value: 'new' }, options })
+    expect(outcomes).toMatchObject([{ value: 'new' }])
+    expect(await other.tell('stats')).toMatchObject({ takeovers: 1, computations: 1, fencedCommits: 0 })
+
+    holder.resume()
+    await holder.tell('letGo', { key: 'a::b' })
+    expect((await own).outcomes).toMatchObject([{ value: 'old' }])
+    expect(await holder.tell('stats')).toMatchObject({ computations: 1, fencedCommits: 1 })
+    for (const member of [holder, other]) expect(await member.tell('get', { path: 'a::b' })).toBe('new')
+  })
+
+  it('cannot commit while another computes', async () => {
+    const { holder, other, own, options } = await paused()
+    const asking = other.tell('ask', { key: 'a::b', plan: { value: 'new', isHeld: true }, options })
+    await other.computing('a::b')
+
+    holder.resume()
+    await holder.tell('letGo', { key: 'a::b' })
+    expect((await own).outcomes).toMatchObject([{ value: 'old' }])
+    expect(await other.tell('get', { path: 'a::b' })).toBeUndefined()
+    await other.tell('letGo', { key: 'a::b' })
+    expect((await asking).outcomes).toMatchObject([{ value: 'new' }])
+    expect(await holder.tell('stats')).toMatchObject({ fencedCommits: 1 })
+    for (const member of [holder, other]) expect(await member.tell('get', { path: 'a::b' })).toBe('new')
+  })
+
+  it('cannot commit although nobody came to take over', async () => {
+    const { holder, own } = await paused()
+    await vi.waitFor(async () => expect((await lease('a::b'))?.isLapsed).toBe(true), soon)
+    holder.resume()
+    await holder.tell('letGo', { key: 'a::b' })
+    expect((await own).outcomes).toMatchObject([{ value: 'old' }])
+    expect(await holder.tell('stats')).toMatchObject({ computations: 1, fencedCommits: 1 })
+    expect(await holder.tell('get', { path: 'a::b' })).toBeUndefined()
+  })
+})
+
+describe('A factory', () => {
+  it('that takes three times the lease time is not run twice while its process lives', async () => {
+    const members = await start(3)
+    const options = { leaseTime: '1s' } as const
+    const asked = await Promise.all(
+      members.map((member) =>
+        member.tell('ask', { key: 'a::b', plan: { value: 'once', ms: 3_200 }, callers: 5, options }),
+      ),
+    )
+    expect(new Set(asked.flatMap(({ outcomes }) => outcomes.map(({ value }) => value)))).toEqual(
+      new Set(['once']),
+    )
+    expect(await sum(members, 'computations')).toBe(1)
+    expect(await sum(members, 'takeovers')).toBe(0)
+    expect(await sum(members, 'fencedCommits')).toBe(0)
+    expect(await members[0]?.tell('get', { path: 'a::b' })).toBe('once')
+  })
+
+  it('that never ends is left to itself after the wait timeout, and one of those who wait computes', async () => {
+    const [holder, ...others] = (await start(4)) as [Member, ...Member[]]
+    const options = { waitTimeout: '1s' } as const
+    const [asked, about] = [clock(), { key: 'a::b', options }]
+    // Whose factory it is has nobody else to wait for.
+    await Promise.race([holder.computing('a::b'), holder.tell('ask', { ...about, plan: { isHeld: true } })])
+    const plan = { value: 'helped', ms: 300 }
+    const asking = [holder, ...others].map((member) => member.tell('ask', { ...about, plan, callers: 5 }))
+    const outcomes = (await Promise.all(asking)).flatMap((one) => one.outcomes)
+    await holder.aborted('a::b')
+
+    expect(outcomes.map(({ value }) => value)).toEqual(Array(20).fill('helped'))
+    const last = Math.max(...outcomes.map(({ at }) => at)) - asked
+    console.log(`The last caller was helped ${last.toFixed(0)} ms after a factory began that never ends`)
+    expect(last).toBeLessThan(1_000 + 300 + 2_000)
+    // Begun, not ended: the endless one is not counted.
+    expect(await sum([holder, ...others], 'computations')).toBe(1)
+    expect(await others[0]?.tell('get', { path: 'a::b' })).toBe('helped')
+  })
+
+  it('that throws gives all who wait in its process that very error, and wakes the others at once', async () => {
+    const [holder, ...others] = (await start(3)) as [Member, Member, Member]
+    const failing = holder.tell('ask', {
+      key: 'a::b',
+      plan: { failure: 'no database', isHeld: true },
+      callers: 10,
+    })
+    await holder.computing('a::b')
+    const asking = others.map((other, index) =>
+      other.tell('ask', { key: 'a::b', plan: { value: `by ${index}` }, callers: 10 }),
+    )
+    await waiting(others, 'a::b', 20)
+    const threw = await holder.tell('letGo', { key: 'a::b' })
+
+    const { outcomes, errors } = await failing
+    expect(outcomes.map(({ error }) => error)).toEqual(Array(10).fill('Error: no database'))
+    expect(errors).toBe(1)
+    const helped = (await Promise.all(asking)).flatMap((one) => one.outcomes)
+    expect(new Set(helped.map(({ value }) => value)).size).toBe(1)
+    const last = Math.max(...helped.map(({ at }) => at)) - threw
+    console.log(`The last caller elsewhere had a value ${last.toFixed(1)} ms after the factory threw`)
+    // By itself it would have looked again after a second, and taken over after five.
+    expect(last).toBeLessThan(500)
+    expect(await holder.tell('stats')).toMatchObject({ computations: 1, failedComputations: 1 })
+    expect(await sum(others, 'computations')).toBe(1)
+    expect(await sum(others, 'takeovers')).toBe(0)
+  })
+})
+
+describe('Who waits for another process', () => {
+  /** How long after a factory had ended a caller in another process had its value, for some keys. */
+  const wakings = async ([holder, other]: readonly Member[], keys: number) => {
+    const took: number[] = []
+    for (let index = 0; index < keys; index++) {
+      const key = `waking::${index}`
+      const own = holder?.tell('ask', { key, plan: { value: key, isHeld: true } })
+      await holder?.computing(key)
+      const asking = other?.tell('ask', { key, plan: { value: 'not this' } })
+      await waiting(other ? [other] : [], key, index + 1)
+      const ended = (await holder?.tell('letGo', { key })) ?? Number.NaN
+      const [outcome] = (await asking)?.outcomes ?? []
+      expect(outcome?.value).toBe(key)
+      took.push((outcome?.at ?? Number.NaN) - ended)
+      await own
+    }
+    return took
+  }
+
+  it('is woken within milliseconds of the commit', async () => {
+    const took = await wakings(await start(2), 20)
+    console.log(
+      `Woken after ${median(took).toFixed(1)} ms (median), ${Math.max(...took).toFixed(1)} ms at most`,
+    )
+    // By itself it would look once a second.
+    expect(median(took)).toBeLessThan(25)
+  })
+
+  it('looks by itself where its Redis user may not use channels', async () => {
+    const admin = new Redis(server.url)
+    await admin.call('ACL', 'SETUSER', 'mute', 'on', '>secret', '~*', '+@all', 'resetchannels')
+    admin.disconnect()
+    const mute = { port: server.port, username: 'mute', password: 'secret' }
+    const [holder, ...others] = (await start(3, mute)) as [Member, Member, Member]
+    const options = { leaseTime: '5s' } as const
+    const own = holder.tell('ask', { key: 'a::b', plan: { value: 'seen', isHeld: true }, options })
+    await holder.computing('a::b')
+    const asking = others.map((other) =>
+      other.tell('ask', { key: 'a::b', plan: { value: 'not this' }, callers: 10, options }),
+    )
+    await vi.waitFor(async () => expect(await sum(others, 'waits')).toBe(20), soon)
+    const ended = await holder.tell('letGo', { key: 'a::b' })
+    const outcomes = (await Promise.all([own, ...asking])).flatMap((one) => one.outcomes)
+    expect(outcomes.map(({ value }) => value)).toEqual(Array(21).fill('seen'))
+    const last = Math.max(...outcomes.map(({ at }) => at)) - ended
+    console.log(`Without channels the last caller saw the value after ${last.toFixed(0)} ms`)
+    expect(last).toBeLessThan(3_000)
+    expect(await sum([holder, ...others], 'computations')).toBe(1)
+  })
+})

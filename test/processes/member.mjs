@@ -1,0 +1,100 @@
+// One process of an application: does with its cache what it is told to, and tells what came of it.
+import { readFileSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
+import { createCache } from 'keyedcache'
+import { invalidations, waysOf } from './ways.mjs'
+
+const cache = createCache(JSON.parse(process.argv[2]))
+const ways = waysOf(cache)
+/** What lets a factory go on that waits for it, by key. */
+const held = new Map()
+const endedAt = new Map()
+
+/** Milliseconds on a clock that all processes of a machine share. */
+const clock = () => Number(process.hrtime.bigint()) / 1e6
+
+/** What stands for a slow query: takes its time, waits until it is let go, fails, as planned. */
+async function compute(key, { value, ms = 0, isHeld = false, failure }, signal) {
+  signal.addEventListener('abort', () => process.send({ event: `aborted ${key}` }))
+  process.send({ event: `computing ${key}`, at: clock() })
+  if (ms > 0) await pause(ms)
+  if (isHeld) await new Promise((resolve) => held.set(key, resolve))
+  endedAt.set(key, clock())
+  if (failure !== undefined) throw new Error(failure)
+  return value
+}
+
+/**
+ * How long this process, or its main thread, has been ready to run and had to wait for a core, in milliseconds;
+ * 0 where the system does not tell.
+ * @see https://docs.kernel.org/scheduler/sched-stats.html
+ */
+function waitedForCore() {
+  try {
+    return Number(readFileSync('/proc/self/schedstat', 'utf8').split(' ')[1]) / 1e6
+  } catch {
+    return 0
+  }
+}
+
+const tasks = {
+  check: () => cache.check(),
+  stats: () => cache.stats().totals,
+  get: ({ path }) => cache.get(path),
+  invalidate: ({ how, path, value }) => invalidations[how](cache, path, value),
+  obtain: ({ way, id, value }) => ways[way](id, () => value),
+  /** So many callers ask at once. */
+  async ask({ key, plan, callers = 1, options }) {
+    const errors = new Set()
+    const outcomes = await Promise.all(
+      Array.from({ length: callers }, async () => {
+        try {
+          const value = await cache.getOrSet(key, ({ signal }) => compute(key, plan, signal), options)
+          return { value, at: clock() }
+        } catch (error) {
+          errors.add(error)
+          return { error: `${error.name}: ${error.message}`, at: clock() }
+        }
+      }),
+    )
+    return { outcomes, errors: errors.size }
+  },
+  /** Lets a held factory go on; resolves when it has ended. */
+  async letGo({ key }) {
+    held.get(key)()
+    await pause(0)
+    return endedAt.get(key)
+  },
+  /** For each key many callers ask at once. */
+  async stampede({ keys, callers, ms, delayMs }) {
+    await pause(delayMs)
+    const computed = []
+    const waits = []
+    const before = waitedForCore()
+    const ask = async (key) => {
+      const began = performance.now()
+      const value = await cache.getOrSet(key, async () => {
+        computed.push(key)
+        await pause(ms)
+        return `${key} by ${process.pid}, its ${computed.length}th`
+      })
+      waits.push(performance.now() - began)
+      return value
+    }
+    const values = await Promise.all(
+      keys.map(async (key) => [
+        ...new Set(await Promise.all(Array.from({ length: callers }, () => ask(key)))),
+      ]),
+    )
+    return { waits, values, computed, forCore: waitedForCore() - before, totals: cache.stats().totals }
+  },
+}
+
+process.on('message', async ({ id, task, params }) => {
+  try {
+    process.send({ id, answer: await tasks[task](params) })
+  } catch (error) {
+    process.send({ id, error: String(error?.stack ?? error) })
+  }
+})
+process.once('disconnect', () => process.exit())

@@ -1,0 +1,41 @@
+// What a process can do with a cache, for a process of its own as for the one that runs the tests.
+
+const plain = (id) => ['products', 'tools', id]
+
+/** The key of a value, by the way to it. */
+export function pathOf(way, id) {
+  return way === 'a cached function' ? ['func', 'product', id] : plain(id)
+}
+
+/** The ways to a value that is computed where it is not cached; `read` computes it. */
+export function waysOf(cache) {
+  const product = cache.cached((_id, read) => read(), { name: 'product', keyOf: (id) => [id] })
+  return {
+    getOrSet: (id, read) => cache.getOrSet(plain(id), read),
+    'a cached function': (id, read) => product(id, read),
+    'get → miss → set': (id, read) =>
+      cache.withRequestMemory(async () => {
+        const found = await cache.get(plain(id))
+        if (found !== undefined) return found
+        const value = await read()
+        await cache.set(plain(id), value)
+        return value
+      }),
+  }
+}
+
+/** Everything after which what was read before is out of date; a `set` stores `value`. */
+export const invalidations = {
+  'a delete': (cache, path) => cache.delete(path),
+  'a delete of its own children': (cache, path) => cache.delete(path, { children: true }),
+  'a delete of an ancestor with children': (cache, path) =>
+    cache.delete(path.slice(0, 1), { children: true }),
+  'a clear': (cache) => cache.clear(),
+  'a set': (cache, path, value) => cache.set(path, value),
+  "a set in another's request": (cache, path, value) => cache.withRequestMemory(() => cache.set(path, value)),
+  "a get and a set in another's request": (cache, path, value) =>
+    cache.withRequestMemory(async () => {
+      await cache.get(path)
+      return await cache.set(path, value)
+    }),
+}
