@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { createCache } from '../../src/cache.js'
 import { openSite, words } from './site.js'
 
@@ -196,4 +196,25 @@ describe('one key', () => {
     )
     expect(words((await ask('/cache/keys/never')).text)).toContain('Never set, or expired or evicted')
   })
+})
+
+test('a stale value is shown as what it is, a computation under way too', async () => {
+  const { ask, cache } = await openSite()
+  await cache.getOrSet('quote', () => ({ price: 12 }), { ttl: '20ms', grace: '1h' })
+  await vi.waitFor(async () => expect((await cache.inspect('quote')).state).toBe('stale'))
+  const stale = words((await ask('/cache/keys/quote')).text)
+  expect(stale).toMatch(/Stale Written .* expired .* ago, still served by its grace for/)
+  expect(stale).toContain('price: 12')
+  expect((await ask('/cache/download?key=quote')).status).toBe(200)
+  expect(words((await ask('/cache/keys')).text)).toMatch(/quote .*stale/)
+  expect(words((await ask('/cache/delete?key=quote&preview=yes')).text)).toContain('1 key')
+
+  let finish = (_value: number) => {}
+  const computing = cache.getOrSet('slow', () => new Promise<number>((resolve) => (finish = resolve)))
+  await vi.waitFor(async () => expect((await cache.inspect('slow')).state).toBe('computing'))
+  expect(words((await ask('/cache/keys/slow')).text)).toContain('Being computed')
+  expect((await ask('/cache/download?key=slow')).status).toBe(404)
+  finish(1)
+  await computing
+  expect(words((await ask('/cache/')).text)).toMatch(/Computations\s*2 of these failed\s*0/)
 })

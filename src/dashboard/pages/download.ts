@@ -12,7 +12,7 @@ export async function download(visit: Visit): Promise<Download> {
   const { state, value, why } = await inspect(visit.cache, key)
   if (state === 'unknown')
     throw new Refusal(503, 'The store is not responding.', 'Try again when it is back.')
-  if (state === 'missing') throw new Refusal(404, 'This key is not cached.', why)
+  if (state !== 'fresh' && state !== 'stale') throw new Refusal(404, 'This key is not cached.', why)
   const fileName = `${key.text.replace(/[^\w-]+/g, '_').slice(0, 80)}.txt`
   return { fileName, pieces: visit.secrets.inKey(key) ? [MASKED] : valueText(value, visit.secrets) }
 }

@@ -1,3 +1,4 @@
+import { formatDuration } from '../../duration.js'
 import type { Inspection } from '../../inspection.js'
 import { future, past, size, whole } from '../figures.js'
 import { truncated, valueText } from '../value-text.js'
@@ -30,6 +31,7 @@ export async function keyPage(visit: Visit): Promise<Page> {
         size: found.bytes === undefined ? undefined : size(found.bytes),
         written: found.writtenAt === undefined ? undefined : past(found.writtenAt, now),
         by: found.writtenBy,
+        computing: found.computingMs === undefined ? undefined : formatDuration(found.computingMs),
         deleted: found.provenance && { ...found.provenance, at: past(found.provenance.at, now) },
       },
       value: shownValue(found, visit),
@@ -41,7 +43,7 @@ export async function keyPage(visit: Visit): Promise<Page> {
 }
 
 function shownValue({ state, value, key }: Inspection, { hideValues, secrets, links }: Visit) {
-  if (state !== 'fresh') return { kind: 'none' }
+  if (state !== 'fresh' && state !== 'stale') return { kind: 'none' }
   if (hideValues) return { kind: 'hidden' }
   if (secrets.inKey(key)) return { kind: 'masked' }
   const { text, whole: isWhole } = truncated(valueText(value, secrets, { longest: 2 * SHOWN }), SHOWN)

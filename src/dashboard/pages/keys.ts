@@ -92,7 +92,7 @@ function row({ key, bytes, ttlMs, writtenAt, writtenBy }: ListedEntry, { links, 
     text: key.text,
     href: links.key(key.text),
     size: size(bytes),
-    expires: future(ttlMs, now),
+    expires: ttlMs > 0 ? future(ttlMs, now) : undefined,
     written: past(writtenAt, now),
     by: writtenBy,
   }

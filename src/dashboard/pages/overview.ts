@@ -45,6 +45,26 @@ export async function overview({ cache, now, links }: Visit): Promise<Page> {
           '',
           'Values computed from data that was invalidated meanwhile: not stored, so that nobody reads them.',
         ),
+        figure(
+          'Computations',
+          totals.computations,
+          '',
+          'Runs of the factories of getOrSet and cached functions.',
+        ),
+        figure('of these failed', totals.failedComputations, 'part'),
+        figure(
+          'Computations avoided',
+          totals.avoided,
+          '',
+          'Callers that waited and got what somebody else was computing, in this process or another.',
+        ),
+        figure(
+          'Fenced commits',
+          totals.fencedCommits,
+          '',
+          'Values that were computed while their key was invalidated: not stored, so that nobody reads them.',
+        ),
+        figure('Served stale', totals.staleServed, '', 'Expired values served by their grace.'),
         figure('Deletes', totals.deletes),
         figure('of these with children', totals.treeDeletes, 'part'),
         figure('Clears', stats.clears),
@@ -103,5 +123,5 @@ function calls({ hits, misses }: Readonly<Figures>): number {
 }
 
 function volume(figures: Readonly<Figures>): number {
-  return calls(figures) + figures.writes + figures.refusedFills + figures.deletes
+  return calls(figures) + figures.writes + figures.refusedFills + figures.deletes + figures.computations
 }
