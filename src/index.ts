@@ -5,6 +5,10 @@ export {
   KeyedCache,
   type SetOptions,
 } from './cache.js'
+export type { ManyFactory } from './compute/batch.js'
+export type { CachedFunction, CachedOptions } from './compute/cached-functions.js'
+export type { Factory, FactoryContext } from './compute/factory.js'
+export type { EarlyRefreshOption, GetOrSetOptions } from './compute/options.js'
 export type {
   AuditEvent,
   CsrfHook,
@@ -16,6 +20,9 @@ export type { Duration } from './duration.js'
 export type { Provenance } from './entry.js'
 export {
   CacheNotRespondingError,
+  ComputeCycleError,
+  ComputeFailedError,
+  ComputeTimeoutError,
   ConfigurationError,
   InvalidKeyError,
   KeyedCacheError,
@@ -48,6 +55,9 @@ export type { Logger } from './store/failsafe.js'
 export type { MemoryStoreOptions } from './store/memory-store.js'
 export type { RedisTarget } from './store/redis/connection.js'
 export type {
+  AcquireOptions,
+  Acquisition,
+  CommitOptions,
   ListedEntry,
   ListOptions,
   ListPage,
@@ -56,8 +66,10 @@ export type {
   Origin,
   Peek,
   Reading,
+  ReadOptions,
   RemoveOptions,
   Store,
+  Watch,
   WriteOptions,
   WriteResult,
 } from './store/store.js'

@@ -1,5 +1,4 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { CacheNotRespondingError } from '../errors.js'
 import { CacheKey } from '../key/cache-key.js'
 import type { Logger } from '../store/failsafe.js'
 import type { Origin, Store } from '../store/store.js'
@@ -93,8 +92,8 @@ export class PendingInvalidations {
       await this.#repeatAll()
       this.#pauseMs = this.#timeoutMs
       this.#logger.warn(`keyedcache: the store is back; ${count} deletes that had failed were repeated.`)
-    } catch (error) {
-      if (!(error instanceof CacheNotRespondingError)) throw error
+    } catch {
+      // It has been reported when it failed first, and will be tried again.
       this.#pauseMs = Math.min(MAX_PAUSE_MS, this.#pauseMs * 2)
     } finally {
       this.#timer = undefined

@@ -23,14 +23,14 @@ export interface Script {
 
 /** Statuses: the first element of every reply. */
 export const LATE = -1
-export const REFUSED = 0
+const REFUSED = 0
 export const DONE = 1
 
 /** How long a lease that has lapsed can still be told from one that was given up. */
 const LAPSED_LIFE_MS = 60_000
 
 /** How a message on the channel of news begins, before the name of an entry: news of it alone, or of all below too. */
-export const NEWS_OF_ONE = '='
+const NEWS_OF_ONE = '='
 export const NEWS_OF_TREE = '>'
 
 const PRELUDE = `
