@@ -1,28 +1,26 @@
-import { Batch, type ManyFactory } from './compute/batch.js'
+import { computeMany, type ManyFactory } from './compute/batch.js'
 import {
   CACHED_OPTIONS,
   type CachedFunction,
-  CachedFunctions,
+  type CachedFunctions,
   type CachedOptions,
-  keyOfCall,
 } from './compute/cached-functions.js'
-import { type Call, Computing } from './compute/computing.js'
+import type { Call, Computing } from './compute/computing.js'
 import type { Factory } from './compute/factory.js'
-import { Flights } from './compute/flight.js'
 import { type GetOrSetOptions, jittered, parseGrace, resolvePolicy } from './compute/options.js'
 import { type Duration, parseTtl } from './duration.js'
 import { CacheNotRespondingError, ConfigurationError, NotCachedError } from './errors.js'
 import { describe, describeUnknown, type Inspection } from './inspection.js'
 import { CacheKey, type KeyInput, type KeyPart } from './key/cache-key.js'
-import { type CacheOptions, type ResolvedOptions, resolveOptions } from './options.js'
-import { type CacheStats, Counters } from './stats/counters.js'
-import { type DeleteOutcome, Recorder } from './stats/recorder.js'
-import { Failsafe, type Logger } from './store/failsafe.js'
+import type { ResolvedOptions } from './options.js'
+import type { CacheStats, Counters } from './stats/counters.js'
+import type { DeleteOutcome, Recorder } from './stats/recorder.js'
+import type { Failsafe, Logger } from './store/failsafe.js'
 import type { ListOptions, ListPage, Store } from './store/store.js'
-import { TierChain } from './tiers/chain.js'
-import { Scopes } from './tiers/context.js'
+import type { TierChain } from './tiers/chain.js'
+import type { Scopes } from './tiers/context.js'
 import type { ReadOutcome } from './tiers/outcome.js'
-import { PendingInvalidations } from './tiers/pending-invalidations.js'
+import type { PendingInvalidations } from './tiers/pending-invalidations.js'
 import { RequestScope, type RequestScopeOptions } from './tiers/request-scope.js'
 import { refuseUnknown } from './unknown-options.js'
 
@@ -46,7 +44,7 @@ export interface DeleteOptions {
 const SCAN = 500
 
 /** What all views of one cache share. */
-interface Core {
+export interface Core {
   readonly options: ResolvedOptions
   readonly store: Store
   readonly chain: TierChain
@@ -57,6 +55,8 @@ interface Core {
   readonly scopes: Scopes
   readonly computing: Computing
   readonly functions: CachedFunctions
+  /** Told when it is closed. */
+  readonly onClose: () => void
   enabled: boolean
 }
 
@@ -239,24 +239,10 @@ export class KeyedCache {
     const policy = resolvePolicy(options as GetOrSetOptions, this.core.options.compute)
     refuseNoFactory(factory)
     const { scope } = this
-    const asked = Array.from(keys, (given) => ({ given, key: CacheKey.from(given) }))
-    const given = new Map(asked.map((one) => [one.key.text, one.given]))
-    const unique = [...new Map(asked.map(({ key }) => [key.text, key])).values()]
-    const batch = new Batch(unique, (missing, contexts) =>
-      factory(
-        missing.map(({ text }) => given.get(text) as K),
-        contexts as Parameters<typeof factory>[1],
-      ),
+    const values = await computeMany(keys, factory as ManyFactory<K, unknown>, (call) =>
+      this.compute({ ...call, policy, scope }),
     )
-    const settled = await Promise.allSettled(
-      unique.map((key) => {
-        const decided = () => batch.decided(key)
-        const call = { key, factory: batch.factoryOf(key), policy, scope, onWait: decided }
-        return this.compute(call).finally(decided)
-      }),
-    )
-    const values = new Map(settled.map((result, index) => [unique[index]?.text, fulfilled(result)]))
-    return asked.map(({ key }) => values.get(key.text) as T)
+    return values as T[]
   }
 
   /**
@@ -271,23 +257,14 @@ export class KeyedCache {
   ): CachedFunction<This, Args, Awaited<R>> {
     refuseUnknown(given, CACHED_OPTIONS, 'option')
     const { name, keyOf, ...options } = given
-    const { core } = this
-    const policy = resolvePolicy(options as GetOrSetOptions, core.options.compute)
-    const root = core.functions.register(fn, name)
+    const { functions, options: resolved } = this.core
+    const policy = resolvePolicy(options as GetOrSetOptions, resolved.compute)
     // Whoever calls it later is in a request of their own.
-    const cache = new KeyedCache(core)
-    const keyFor = (args: Args, self?: This) =>
-      keyOf ? root.child(...keyOf.call(self as This, ...args)) : keyOfCall(root, args)
-    const wrapped = async function (this: This, ...args: Args) {
-      const factory = () => fn.call(this, ...args)
-      return cache.compute({ key: keyFor(args, this), factory, policy, scope: cache.scope })
-    }
-    core.functions.standsFor(wrapped, root)
-    return Object.assign(Object.defineProperty(wrapped, 'name', { value: fn.name }), {
-      key: (...args: Args) => keyFor(args),
-      delete: async (...args: Args) => cache.delete(keyFor(args)),
-      deleteAll: () => cache.delete(root, { children: true }),
-    }) as CachedFunction<This, Args, Awaited<R>>
+    const cache = new KeyedCache(this.core)
+    return functions.wrap(fn, name, keyOf, {
+      compute: (key, factory) => cache.compute({ key, factory, policy, scope: cache.scope }),
+      remove: (key, children) => cache.delete(key, { children }),
+    })
   }
 
   /**
@@ -382,7 +359,7 @@ export class KeyedCache {
    * opened; a client that was handed in stays open.
    */
   async close(): Promise<void> {
-    for (const cache of openCaches) if (cache.isViewOf(this)) openCaches.delete(cache)
+    this.core.onClose()
     await this.core.computing.close()
     await this.core.pending.close()
     await this.core.store.close()
@@ -455,40 +432,6 @@ export class KeyedCache {
 
 const DISABLED: ReadOutcome = { hit: false, reason: 'disabled' }
 
-/**
- * Makes a cache; it connects when it is first used. Without options the
- * environment decides: `REDIS_URL`, `KEYEDCACHE_PREFIX`, `KEYEDCACHE_ALIAS`,
- * `KEYEDCACHE_ENABLED`; without `REDIS_URL` entries live in this process.
- * @example const cache = createCache({ redis: 'redis://127.0.0.1:6379', keyPrefix: 'shop' })
- * @throws ConfigurationError that says what to write
- */
-export function createCache(given?: CacheOptions): KeyedCache {
-  const options = resolveOptions(given)
-  const { store, compressAbove, process } = options
-  const counters = new Counters(process)
-  const recorder = new Recorder(counters)
-  const failsafe = new Failsafe(options.throwOnStoreError, options.logger, () => counters.trouble())
-  const flights = new Flights()
-  const onInvalidate = flights.invalidate.bind(flights)
-  const pending = new PendingInvalidations(store, options.storeTimeoutMs, options.logger)
-  const chain = new TierChain({ store, failsafe, pending, compressAbove, process, onInvalidate })
-  const cache = new KeyedCache({
-    options,
-    store,
-    failsafe,
-    pending,
-    chain,
-    counters,
-    recorder,
-    scopes: new Scopes(options.requestMemory),
-    computing: new Computing({ store, chain, failsafe, recorder, flights }),
-    functions: new CachedFunctions(),
-    enabled: options.enabled,
-  })
-  openCaches.add(cache)
-  return cache
-}
-
 function refuseNoFactory(factory: unknown): void {
   if (typeof factory === 'function') return
   throw new ConfigurationError(
@@ -496,30 +439,9 @@ function refuseNoFactory(factory: unknown): void {
   )
 }
 
-function fulfilled(result: PromiseSettledResult<unknown>): unknown {
-  if (result.status === 'rejected') throw result.reason
-  return result.value
-}
-
 /** How many came to something. All are tried before the first error is thrown. */
 async function count(attempts: readonly Promise<boolean>[]): Promise<number> {
   const settled = await Promise.allSettled(attempts)
   for (const result of settled) if (result.status === 'rejected') throw result.reason
   return settled.filter((result) => result.status === 'fulfilled' && result.value).length
-}
-
-const openCaches = new Set<KeyedCache>()
-
-/**
- * The cache of a process that has opened one, and not closed it.
- * @throws ConfigurationError when none is open, or several are
- */
-export function onlyOpenCache(): KeyedCache {
-  const [cache, ...others] = openCaches
-  if (cache && others.length === 0) return cache
-  throw new ConfigurationError(
-    cache
-      ? `${others.length + 1} caches are open: say which one is meant, static cache = cache in the class, or CachedObject(Base, { cache }).`
-      : 'No cache is open: make one first, with createCache({ … }) or app.use(keyedCache({ … })).',
-  )
 }

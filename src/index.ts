@@ -1,5 +1,4 @@
 export {
-  createCache,
   type DeleteOptions,
   type DeleteOutcome,
   KeyedCache,
@@ -9,6 +8,7 @@ export type { ManyFactory } from './compute/batch.js'
 export type { CachedFunction, CachedOptions } from './compute/cached-functions.js'
 export type { Factory, FactoryContext } from './compute/factory.js'
 export type { EarlyRefreshOption, GetOrSetOptions } from './compute/options.js'
+export { createCache } from './create-cache.js'
 export type {
   AuditEvent,
   CsrfHook,

@@ -1,7 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { ConfigurationError } from '../errors.js'
-import type { CacheKey } from '../key/cache-key.js'
+import { CacheKey, type KeyInput } from '../key/cache-key.js'
 import { Computation } from './computation.js'
+import type { Call } from './computing.js'
 import type { Factory, FactoryContext } from './factory.js'
 
 /** Computes the values of many keys at once, in the order of the keys. */
@@ -9,6 +10,32 @@ export type ManyFactory<K, T> = (
   missing: readonly K[],
   contexts: readonly FactoryContext<T>[],
 ) => readonly T[] | PromiseLike<readonly T[]>
+
+/**
+ * The values of many keys, in their order, however often a key stands among
+ * them; `compute` is what comes to the value of one.
+ */
+export async function computeMany<K extends KeyInput>(
+  keys: Iterable<K>,
+  factory: ManyFactory<K, unknown>,
+  compute: (call: Pick<Call, 'key' | 'factory' | 'onWait'>) => Promise<unknown>,
+): Promise<unknown[]> {
+  const asked = Array.from(keys, (given) => ({ given, key: CacheKey.from(given) }))
+  const unique = new Map(asked.map((one) => [one.key.text, one]))
+  const missing = ({ text }: CacheKey) => unique.get(text)?.given as K
+  const batch = new Batch(
+    [...unique.values()].map(({ key }) => key),
+    (wanted, contexts) => factory(wanted.map(missing), contexts),
+  )
+  const computing = Array.from(unique.values(), async ({ key }) => {
+    const onWait = () => batch.decided(key)
+    return [key.text, await compute({ key, factory: batch.factoryOf(key), onWait }).finally(onWait)] as const
+  })
+  // All are tried before the first error is thrown.
+  await Promise.allSettled(computing)
+  const values = new Map(await Promise.all(computing))
+  return asked.map(({ key }) => values.get(key.text))
+}
 
 /** A key whose value is to be computed with the others. */
 interface Wanted {
@@ -25,7 +52,7 @@ interface Wanted {
  * is computed elsewhere: two processes that each held one of two leases and
  * waited for the other's would wait for ever.
  */
-export class Batch {
+class Batch {
   readonly #factory: ManyFactory<CacheKey, unknown>
   /** Keys of which it is not known yet whether they are to be computed here. */
   readonly #undecided: Set<string>

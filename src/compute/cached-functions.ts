@@ -33,16 +33,46 @@ export interface CachedFunction<This, Args extends readonly unknown[], T> {
 
 type AnyFunction = (...args: never) => unknown
 
+/** What a cached function does with a key: bound to whoever calls it. */
+interface Access {
+  compute(key: CacheKey, factory: () => unknown): Promise<unknown>
+  remove(key: CacheKey, children: boolean): Promise<boolean>
+}
+
 /** Which functions are cached, and under which names. */
 export class CachedFunctions {
   readonly #byName = new Map<string, AnyFunction>()
   readonly #rootsOf = new WeakMap<AnyFunction, Map<string, CacheKey>>()
 
   /**
+   * The function with the same signature whose results are cached.
+   * @throws ConfigurationError for a function without a name, or a name that another function has
+   */
+  wrap<This, Args extends readonly unknown[], R>(
+    fn: (this: This, ...args: Args) => R,
+    name: string | undefined,
+    keyOf: CachedOptions<Args>['keyOf'],
+    { compute, remove }: Access,
+  ): CachedFunction<This, Args, Awaited<R>> {
+    const root = this.#register(fn, name)
+    const keyFor = (self: unknown, args: Args) =>
+      keyOf ? root.child(...keyOf.call(self, ...args)) : keyOfCall(root, args)
+    const wrapped = async function (this: This, ...args: Args) {
+      return compute(keyFor(this, args), () => fn.call(this, ...args))
+    }
+    this.#standsFor(wrapped, root)
+    return Object.assign(Object.defineProperty(wrapped, 'name', { value: fn.name }), {
+      key: (...args: Args) => keyFor(undefined, args),
+      delete: async (...args: Args) => remove(keyFor(undefined, args), false),
+      deleteAll: () => remove(root, true),
+    }) as CachedFunction<This, Args, Awaited<R>>
+  }
+
+  /**
    * The key that all results of a function lie below.
    * @throws ConfigurationError for a function without a name, or a name that another function has
    */
-  register(fn: AnyFunction, given: string | undefined): CacheKey {
+  #register(fn: AnyFunction, given: string | undefined): CacheKey {
     if (typeof fn !== 'function') {
       throw new ConfigurationError(`cached() takes a function, not ${fn === null ? 'null' : typeof fn}.`)
     }
@@ -60,12 +90,12 @@ export class CachedFunctions {
     }
     this.#byName.set(name, fn)
     const root = CacheKey.of(FAMILY, name)
-    this.standsFor(fn, root)
+    this.#standsFor(fn, root)
     return root
   }
 
   /** This function, the original or the wrapped one, has results below this key. */
-  standsFor(fn: AnyFunction, root: CacheKey): void {
+  #standsFor(fn: AnyFunction, root: CacheKey): void {
     this.#rootsOf.set(fn, (this.#rootsOf.get(fn) ?? new Map()).set(root.text, root))
   }
 
@@ -88,7 +118,7 @@ export class CachedFunctions {
  * arguments; arguments left out at the end are as if `undefined` had been given.
  * @throws InvalidKeyError
  */
-export function keyOfCall(root: CacheKey, args: readonly unknown[]): CacheKey {
+function keyOfCall(root: CacheKey, args: readonly unknown[]): CacheKey {
   const given = args.slice(0, args.findLastIndex((argument) => argument !== undefined) + 1)
   return given.length === 0 ? root : root.child(...given.map(partOf))
 }

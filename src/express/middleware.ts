@@ -1,5 +1,6 @@
 import { type Request, type RequestHandler, Router } from 'express'
-import { createCache, KeyedCache } from '../cache.js'
+import { KeyedCache } from '../cache.js'
+import { createCache } from '../create-cache.js'
 import { type DashboardOptions, dashboard } from '../dashboard/dashboard.js'
 import type { CacheOptions } from '../options.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'

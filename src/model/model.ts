@@ -1,8 +1,9 @@
-import { KeyedCache, onlyOpenCache } from '../cache.js'
+import { KeyedCache } from '../cache.js'
 import { ConfigurationError, InvalidKeyError } from '../errors.js'
 import { CacheKey, type KeyPart } from '../key/cache-key.js'
 import { hasMethod } from '../key/identity.js'
 import { show } from '../key/show.js'
+import { onlyOpenCache } from '../open-caches.js'
 import type { CachedInstance, ModelClass } from './cached-class.js'
 
 /** What `CachedObject` has made of its arguments. */

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { createCache } from '../../src/cache.js'
+import { createCache } from '../../src/create-cache.js'
 import { resolveOptions } from '../../src/options.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'

@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createCache, type KeyedCache } from '../../src/cache.js'
+import type { KeyedCache } from '../../src/cache.js'
+import { createCache } from '../../src/create-cache.js'
 import { CacheNotRespondingError } from '../../src/errors.js'
 import { CHANNELS, type TroubleMessage } from '../../src/events.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'

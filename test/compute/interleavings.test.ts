@@ -1,6 +1,7 @@
 import fc, { type Scheduler } from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
-import { createCache, type KeyedCache } from '../../src/cache.js'
+import type { KeyedCache } from '../../src/cache.js'
+import { createCache } from '../../src/create-cache.js'
 import type { Duration } from '../../src/duration.js'
 import { CacheNotRespondingError } from '../../src/errors.js'
 import { CacheKey } from '../../src/key/cache-key.js'

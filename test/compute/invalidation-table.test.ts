@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createCache } from '../../src/cache.js'
+import { createCache } from '../../src/create-cache.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import { RedisStore } from '../../src/store/redis/redis-store.js'
 import type { Store } from '../../src/store/store.js'
@@ -154,7 +154,7 @@ describe.each([
             for (const asked of ['by nobody', 'meanwhile'] as const) {
               await holds({ way, moment, how, by, asked })
             }
-          })
+          }, 5_000)
         }
       }
     }

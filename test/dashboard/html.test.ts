@@ -1,6 +1,6 @@
 import { HtmlValidate } from 'html-validate'
 import { describe, expect, test } from 'vitest'
-import { createCache } from '../../src/cache.js'
+import { createCache } from '../../src/create-cache.js'
 import { type Asking, openSite, QUIET, type Site, type SiteOptions } from './site.js'
 
 /** What the HTML standard and accessibility ask; not what is a matter of style. */

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import { createCache } from '../../src/cache.js'
+import { createCache } from '../../src/create-cache.js'
 import { openSite, words } from './site.js'
 
 const href = (html: string, text: RegExp) => {

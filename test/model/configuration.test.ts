@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { createCache, type KeyedCache } from '../../src/cache.js'
+import type { KeyedCache } from '../../src/cache.js'
+import { createCache } from '../../src/create-cache.js'
 import { keyedCache } from '../../src/express/middleware.js'
 import { CachedObject, type CachedObjectOptions } from '../../src/model/cached-object.js'
 

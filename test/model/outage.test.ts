@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createCache, type KeyedCache } from '../../src/cache.js'
+import type { KeyedCache } from '../../src/cache.js'
+import { createCache } from '../../src/create-cache.js'
 import { CachedObject } from '../../src/model/cached-object.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
 

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
-import { createCache } from '../../src/cache.js'
+import { createCache } from '../../src/create-cache.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
 
 const KEYS = process.env.SOAK ? 1_000_000 : 100_000

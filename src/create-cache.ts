@@ -1,0 +1,47 @@
+import { KeyedCache } from './cache.js'
+import { CachedFunctions } from './compute/cached-functions.js'
+import { Computing } from './compute/computing.js'
+import { Flights } from './compute/flight.js'
+import { openCaches } from './open-caches.js'
+import { type CacheOptions, resolveOptions } from './options.js'
+import { Counters } from './stats/counters.js'
+import { Recorder } from './stats/recorder.js'
+import { Failsafe } from './store/failsafe.js'
+import { TierChain } from './tiers/chain.js'
+import { Scopes } from './tiers/context.js'
+import { PendingInvalidations } from './tiers/pending-invalidations.js'
+
+/**
+ * Makes a cache; it connects when it is first used. Without options the
+ * environment decides: `REDIS_URL`, `KEYEDCACHE_PREFIX`, `KEYEDCACHE_ALIAS`,
+ * `KEYEDCACHE_ENABLED`; without `REDIS_URL` entries live in this process.
+ * @example const cache = createCache({ redis: 'redis://127.0.0.1:6379', keyPrefix: 'shop' })
+ * @throws ConfigurationError that says what to write
+ */
+export function createCache(given?: CacheOptions): KeyedCache {
+  const options = resolveOptions(given)
+  const { store, compressAbove, process } = options
+  const counters = new Counters(process)
+  const recorder = new Recorder(counters)
+  const failsafe = new Failsafe(options.throwOnStoreError, options.logger, () => counters.trouble())
+  const flights = new Flights()
+  const onInvalidate = flights.invalidate.bind(flights)
+  const pending = new PendingInvalidations(store, options.storeTimeoutMs, options.logger)
+  const chain = new TierChain({ store, failsafe, pending, compressAbove, process, onInvalidate })
+  const cache: KeyedCache = new KeyedCache({
+    options,
+    store,
+    failsafe,
+    pending,
+    chain,
+    counters,
+    recorder,
+    scopes: new Scopes(options.requestMemory),
+    computing: new Computing({ store, chain, failsafe, recorder, flights }),
+    functions: new CachedFunctions(),
+    onClose: () => openCaches.delete(cache),
+    enabled: options.enabled,
+  })
+  openCaches.add(cache)
+  return cache
+}
