@@ -15,7 +15,7 @@ import { CacheKey, type KeyInput, type KeyPart } from './key/cache-key.js'
 import type { ResolvedOptions } from './options.js'
 import type { CacheStats, Counters } from './stats/counters.js'
 import type { DeleteOutcome, Recorder } from './stats/recorder.js'
-import type { Failsafe, Logger } from './store/failsafe.js'
+import type { Logger } from './store/failsafe.js'
 import type { ListOptions, ListPage, Store } from './store/store.js'
 import type { TierChain } from './tiers/chain.js'
 import type { Scopes } from './tiers/context.js'
@@ -48,7 +48,6 @@ export interface Core {
   readonly options: ResolvedOptions
   readonly store: Store
   readonly chain: TierChain
-  readonly failsafe: Failsafe
   readonly pending: PendingInvalidations
   readonly counters: Counters
   readonly recorder: Recorder

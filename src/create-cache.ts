@@ -31,7 +31,6 @@ export function createCache(given?: CacheOptions): KeyedCache {
   const cache: KeyedCache = new KeyedCache({
     options,
     store,
-    failsafe,
     pending,
     chain,
     counters,
