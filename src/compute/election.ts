@@ -76,7 +76,8 @@ export class Election {
   async #elect(flight: Flight, job: Job): Promise<FlightResult> {
     const { key } = flight
     const { policy } = job
-    const wait = new Wait(policy.waitMs)
+    // Who is given up on at the wait timeout lets go within a lease time more.
+    const wait = new Wait(policy.waitMs + policy.leaseMs)
     const watch = this.#store.watch(key, () => wait.wake())
     try {
       for (;;) {
@@ -88,10 +89,11 @@ export class Election {
           return await this.#computeUnderLease(flight, job, acquisition.reading)
         }
         if (job.background) return 'busy'
-        if (wait.begin()) {
+        if (!wait.hasBegun) {
           this.#recorder.count(key, 'waits')
           job.onWait?.()
         }
+        wait.on(acquisition.holder)
         const own = this.#flights.holding(key, acquisition.holder)
         if (own?.isDoomed) {
           // It will store nothing, and what it brings is for those alone who wait already.
@@ -281,9 +283,10 @@ function isPrevious(standing: Standing, policy: Policy): standing is LiveEntry {
   return (standing.state === 'fresh' || standing.state === 'stale') && policy.accepts(standing.value)
 }
 
-/** What one attempt waits for: at most so long in all. */
+/** One attempt's waiting for others: at most so long for each. */
 class Wait {
   readonly #limitMs: number
+  #holder: Buffer | undefined
   #endsAt = Number.POSITIVE_INFINITY
   #pollMs = POLL_MS.first
   #isWoken = false
@@ -293,11 +296,16 @@ class Wait {
     this.#limitMs = limitMs
   }
 
-  /** Whether the waiting begins only now. */
-  begin(): boolean {
-    if (this.#endsAt !== Number.POSITIVE_INFINITY) return false
+  get hasBegun(): boolean {
+    return this.#holder !== undefined
+  }
+
+  /** It is this computation, by its token, that is waited for. */
+  on(holder: Buffer): void {
+    if (this.#holder?.equals(holder)) return
+    // A copy: a view would keep the whole reply alive.
+    this.#holder = Buffer.from(holder)
     this.#endsAt = performance.now() + this.#limitMs
-    return true
   }
 
   get isOver(): boolean {

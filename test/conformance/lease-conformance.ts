@@ -134,11 +134,12 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
       })
 
       it('with whether somebody waits, whoever holds it from then on', async () => {
-        await store.acquire(key('a::b'), mine, SHORT)
+        await store.acquire(key('a::b'), mine, LONG)
         await other.acquire(key('a::b'), theirs, LONG)
         expect(await lease('a::b')).toMatchObject({ token: mine, awaited: false })
-        await other.acquire(key('a::b'), newId(), { ...SHORT, awaiting: true })
+        await other.acquire(key('a::b'), newId(), { ...LONG, awaiting: true })
         expect(await lease('a::b')).toMatchObject({ token: mine, awaited: true })
+        await store.renew(key('a::b'), mine, SHORT.leaseMs)
         await lapsed('a::b')
         await other.acquire(key('a::b'), theirs, LONG)
         expect(await lease('a::b')).toMatchObject({ token: theirs, awaited: true })
