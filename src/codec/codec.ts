@@ -54,7 +54,8 @@ export function serializeValue(value: unknown, key?: string): Payload {
 
 /** The payload as it is stored: compressed where it is large enough, and that pays. */
 export function compressPayload(payload: Payload, compressAbove: number | false): Payload | Promise<Payload> {
-  return compressAbove === false || payload.bytes.length <= compressAbove ? payload : compress(payload)
+  if (compressAbove === false || payload.bytes.length <= compressAbove) return payload
+  return (payload.format & COMPRESSED) === 0 ? compress(payload) : payload
 }
 
 /**

@@ -41,7 +41,7 @@ export async function computeMany<K extends KeyInput>(
 interface Wanted {
   readonly key: CacheKey
   readonly context: FactoryContext
-  readonly computation: Computation | undefined
+  readonly computation: Computation
   readonly resolve: (value: unknown) => void
   readonly reject: (error: unknown) => void
 }
@@ -70,7 +70,8 @@ class Batch {
   factoryOf(key: CacheKey): Factory<unknown> {
     return (context) =>
       new Promise((resolve, reject) => {
-        this.#wanted.push({ key, context, computation: Computation.inner(), resolve, reject })
+        const computation = Computation.inner() as Computation
+        this.#wanted.push({ key, context, computation, resolve, reject })
         this.decided(key)
       })
   }
@@ -91,10 +92,11 @@ class Batch {
     const wanted = this.#wanted
     this.#wanted = []
     const keys = wanted.map(({ key }) => key)
-    const computations = wanted.flatMap(({ computation }) => computation ?? [])
+    const [{ computation }] = wanted as [Wanted, ...Wanted[]]
     const all = new Computation(
+      computation.owner,
       keys.map(({ text }) => text),
-      computations.flatMap(({ flights }) => flights),
+      wanted.flatMap((one) => one.computation.flights),
     )
     try {
       const values = await all.run(() =>

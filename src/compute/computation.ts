@@ -4,21 +4,28 @@ import type { Flight } from './flight.js'
 
 /** A run of a factory, and whatever runs inside it: isolated from the requests around, and known to need what it waits for. */
 export class Computation extends Isolation {
+  readonly owner: object
   readonly #keys: readonly string[]
-  readonly #flights: readonly Flight[]
   readonly #around: Computation | undefined
+  #flights: readonly Flight[]
 
-  constructor(keys: readonly string[], flights: readonly Flight[], around = Computation.inner()) {
+  /** `owner` is the cache whose keys these are: two caches may call different things by one name. */
+  constructor(owner: object, keys: readonly string[], flights: readonly Flight[]) {
     super()
+    this.owner = owner
     this.#keys = keys
     this.#flights = flights
-    this.#around = around
+    this.#around = Computation.inner()
   }
 
-  /** The computation that what runs now belongs to; none once its factory has ended. */
+  /** The computation that what runs now belongs to: the innermost whose factory has not ended. */
   static inner(): Computation | undefined {
-    const isolation = Isolation.current()
-    return isolation instanceof Computation && !isolation.hasEnded ? isolation : undefined
+    let computation = Isolation.current()
+    while (computation instanceof Computation) {
+      if (!computation.hasEnded) return computation
+      computation = computation.#around
+    }
+    return undefined
   }
 
   /** The flights whose factory this is. */
@@ -30,12 +37,20 @@ export class Computation extends Isolation {
    * Refuses a key that is being computed around this.
    * @throws ComputeCycleError
    */
-  refuseOwn(key: string): void {
+  refuseOwn(owner: object, key: string): void {
     const chain = [key]
     for (let computation: Computation | undefined = this; computation; computation = computation.#around) {
-      if (computation.hasEnded) return
-      if (computation.#keys.includes(key)) throw new ComputeCycleError([key, ...chain])
+      if (computation.hasEnded) continue
+      if (computation.owner === owner && computation.#keys.includes(key)) {
+        throw new ComputeCycleError([key, ...chain])
+      }
       chain.unshift(computation.#keys.join('", "'))
     }
+  }
+
+  override end(): void {
+    super.end()
+    // What goes on after it keeps this, but must not keep what was computed.
+    this.#flights = []
   }
 }

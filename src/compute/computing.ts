@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { decodeValue, type Payload } from '../codec/codec.js'
 import { frameId } from '../entry.js'
@@ -13,7 +14,7 @@ import { Election, type ElectionOptions } from './election.js'
 import { type Factory, runFactory } from './factory.js'
 import { restoreFailure } from './failure.js'
 import { type Flight, type FlightResult, follow } from './flight.js'
-import type { Policy } from './options.js'
+import { isServable, type Policy } from './options.js'
 import { Refreshes } from './refreshes.js'
 
 /** One `getOrSet`. */
@@ -55,43 +56,61 @@ export class Computing {
    */
   async getOrSet(call: Call): Promise<unknown> {
     const { key, policy, scope } = call
-    const { chain, recorder } = this.#options
-    Computation.inner()?.refuseOwn(key.text)
-    policy.signal?.throwIfAborted()
+    const { chain, flights, recorder } = this.#options
+    Computation.inner()?.refuseOwn(flights, key.text)
     const recalled = await chain.recall(key, scope)
     if (recalled?.hit && policy.accepts(recalled.value)) {
       recorder.read(key, recalled, performance.now())
       return recalled.value
     }
     const pending = scope?.memory?.beginRead(key)
+    const done = scope?.compute()
     let found: { readonly value: unknown } | undefined
     try {
-      const { value, isStale } = await this.#obtain(call)
+      const limits = new Limits(key, policy)
+      const { value, isStale } = await limits.hold(() => this.#obtain(call, limits))
       if (!isStale) found = { value }
       return value
     } finally {
       if (pending) scope?.memory?.endRead(pending, found)
+      done?.()
     }
   }
 
   /** What is done while caching is off: each caller computes. */
   async callThrough({ key, factory, policy }: Call): Promise<unknown> {
-    Computation.inner()?.refuseOwn(key.text)
-    const signal = policy.signal ?? new AbortController().signal
-    const computation = new Computation([key.text], [])
-    const { value } = await runFactory(factory, computation, { key, signal, previous: undefined, policy })
-    return value
+    const { flights, recorder } = this.#options
+    Computation.inner()?.refuseOwn(flights, key.text)
+    const began = performance.now()
+    recorder.read(key, { hit: false, reason: 'disabled' }, began)
+    const limits = new Limits(key, policy)
+    const { signal } = limits.abort
+    const computation = new Computation(flights, [key.text], [])
+    return limits.hold(async () => {
+      let failed = true
+      try {
+        const run = { key, signal, previous: undefined, policy }
+        const { value } = await runFactory(factory, computation, run)
+        failed = false
+        return value
+      } finally {
+        recorder.computed(key, began, failed)
+      }
+    })
   }
 
-  /** Lets refreshes come to their end, for a limited time. */
-  close(): Promise<void> {
-    return this.#refreshes.close()
+  /** Lets refreshes come to their end, for a limited time, and tells all other factories that nobody wants them. */
+  async close(): Promise<void> {
+    await this.#refreshes.close()
+    this.#options.flights.abortAll(new Error('The cache was closed.'))
   }
 
-  async #obtain(call: Call): Promise<{ readonly value: unknown; readonly isStale?: boolean }> {
+  async #obtain(
+    call: Call,
+    limits: Limits,
+  ): Promise<{ readonly value: unknown; readonly isStale?: boolean }> {
     const { key, policy } = call
     const { flights, recorder } = this.#options
-    const limits = new Limits(key, policy)
     for (let attempt = 0; ; attempt++) {
       const left = performance.now()
       const since = flights.tick()
@@ -103,16 +122,20 @@ export class Computing {
         this.#maybeRefreshEarly(call, entry)
         return { value: entry.value }
       }
-      if (entry && isWithinGrace(entry, policy)) {
+      if (entry && isServable(entry, policy)) {
         const renewed = await this.#refreshStale(call, since, reading)
         if (renewed) return { value: await decodeValue(renewed) }
         recorder.count(key, 'staleServed')
         return { value: entry.value, isStale: true }
       }
+      limits.refuseLate()
       const joinable = flights.joinable(key, since, reading)
-      const result = await (joinable
-        ? this.#join(joinable, call, limits)
-        : this.#begin(call, limits, reading === undefined))
+      if (joinable) {
+        const joined = await this.#join(joinable, call, limits)
+        if (joined) return joined
+        continue
+      }
+      const result = await this.#begin(call, limits, reading === undefined)
       if (typeof result !== 'string') return { value: await decodeValue(result) }
     }
   }
@@ -127,22 +150,29 @@ export class Computing {
     }
   }
 
-  #begin(
-    { key, factory, policy, onWait }: Call,
-    limits: Limits,
-    leaseless: boolean,
-  ): Promise<FlightResult | 'abandoned'> {
+  #begin({ key, factory, policy, onWait }: Call, limits: Limits, leaseless: boolean): Promise<FlightResult> {
     const flight = this.#election.start(key, { factory, policy, onWait, leaseless })
-    return limits.wait(flight, follow(waiting(), flight, flight.result))
+    limits.want(flight)
+    return follow(waiting(), flight, flight.result)
   }
 
-  async #join(flight: Flight, { key, onWait }: Call, limits: Limits): Promise<FlightResult | 'abandoned'> {
+  /** The value that somebody else is at; nothing where one must look again. */
+  async #join(flight: Flight, call: Call, limits: Limits): Promise<{ readonly value: unknown } | undefined> {
+    const { key, onWait, policy } = call
     const { recorder } = this.#options
     recorder.count(key, 'waits')
     onWait?.()
-    const result = await limits.wait(flight, follow(waiting(), flight, flight.joined))
-    if (typeof result !== 'string') recorder.count(key, 'avoided')
-    return result
+    limits.want(flight)
+    const wait = follow(waiting(), flight, flight.joined)
+    const result = policy.waitMs < flight.waitMs ? await within(policy.waitMs, wait) : await wait
+    if (result === undefined)
+      return { value: await decodeValue((await this.#begin(call, limits, true)) as Payload) }
+    if (typeof result === 'string') return undefined
+    const value = await decodeValue(result)
+    // Whoever began it may have asked less of a value that it found.
+    if (!policy.accepts(value)) return undefined
+    recorder.count(key, 'avoided')
+    return { value }
   }
 
   #maybeRefreshEarly(call: Call, { body, frame, leftMs }: LiveEntry): void {
@@ -158,17 +188,15 @@ export class Computing {
     const { softMs } = call.policy
     const flight = this.#refresh(call, undefined) ?? this.#options.flights.joinable(call.key, since, reading)
     if (!flight || softMs === 0) return undefined
-    const stopped = new AbortController()
     const joined = follow(waiting(), flight, flight.joined).catch(() => undefined)
-    const late = pause(softMs, undefined, { signal: stopped.signal }).catch(() => undefined)
-    const result = await Promise.race([joined, late])
-    stopped.abort()
+    const result = await within(softMs, joined)
     return typeof result === 'object' ? result : undefined
   }
 
   #refresh({ key, factory, policy }: Call, replaces: Buffer | undefined): Flight | undefined {
     return this.#refreshes.start(key, policy.retryPauseMs, () =>
-      this.#election.start(key, { factory, policy, background: true, replaces }),
+      // With a soft timeout somebody waits for it: so it does too, where another process is at it.
+      this.#election.start(key, { factory, policy, background: policy.softMs === 0, replaces }),
     )
   }
 }
@@ -183,8 +211,15 @@ function acceptable(standing: Standing | undefined, policy: Policy): LiveEntry |
   return policy.accepts(standing.value) ? standing : undefined
 }
 
-function isWithinGrace({ leftMs }: LiveEntry, { graceMs }: Policy): boolean {
-  return -leftMs < graceMs
+/** What comes within so many milliseconds; nothing if it takes longer. */
+async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
+  const stopped = new AbortController()
+  const late = pause(ms, undefined, { signal: stopped.signal }).catch(() => undefined)
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    stopped.abort()
+  }
 }
 
 /** How the first read counts: what is served stale is a hit. */
@@ -195,41 +230,57 @@ function outcomeOf(standing: Standing | undefined, policy: Policy): ReadOutcome 
   }
   if (standing.state === 'failed') return { hit: false, reason: 'failed' }
   if (!policy.accepts(standing.value)) return { hit: false, reason: 'invalid' }
-  if (standing.state === 'stale' && !isWithinGrace(standing, policy)) return { hit: false, reason: 'expired' }
+  if (standing.state === 'stale' && !isServable(standing, policy)) return { hit: false, reason: 'expired' }
   return { hit: true, value: standing.value, tier: 'store' }
 }
 
-/** How long one caller waits, whatever for: its hard timeout counts from its call. */
+/** How long one caller waits, whatever for: until the hard timeout since the call, or until the signal. */
 class Limits {
+  /** Aborted by the signal, for who computes for this caller alone. */
+  readonly abort = new AbortController()
   readonly #key: CacheKey
   readonly #policy: Policy
-  readonly #endsAt: number
+  #leave: ((reason: unknown) => void) | undefined
+  #isOver = false
 
   constructor(key: CacheKey, policy: Policy) {
     this.#key = key
     this.#policy = policy
-    this.#endsAt = performance.now() + (policy.hardMs ?? 0)
   }
 
-  wait<T>(flight: Flight, wait: Promise<T>): Promise<T> {
+  /** It is this flight that the caller waits for. */
+  want(flight: Flight): void {
+    this.#leave = flight.want()
+  }
+
+  /** Nothing is begun for a caller who has gone. */
+  refuseLate(): void {
+    this.#policy.signal?.throwIfAborted()
+    if (this.#isOver) throw new ComputeTimeoutError(this.#key.text, this.#policy.hardMs ?? 0)
+  }
+
+  hold<T>(work: () => Promise<T>): Promise<T> {
     const { hardMs, signal } = this.#policy
-    const leave = flight.want()
-    if (hardMs === undefined && !signal) return wait
+    if (hardMs === undefined && !signal) return work()
+    signal?.throwIfAborted()
     return new Promise((resolve, reject) => {
-      const expire = () => settle(() => reject(new ComputeTimeoutError(this.#key.text, hardMs ?? 0)))
-      const timer =
-        hardMs === undefined ? undefined : setTimeout(expire, Math.max(0, this.#endsAt - performance.now()))
-      const abort = () => {
-        settle(() => reject(signal?.reason))
-        leave(signal?.reason)
-      }
       const settle = (how: () => void) => {
+        this.#isOver = true
         clearTimeout(timer)
         signal?.removeEventListener('abort', abort)
         how()
       }
+      const expire = () => settle(() => reject(new ComputeTimeoutError(this.#key.text, hardMs as number)))
+      const timer = hardMs === undefined ? undefined : setTimeout(expire, hardMs)
+      const abort = () => {
+        settle(() => reject(signal?.reason))
+        this.#leave?.(signal?.reason)
+        this.abort.abort(signal?.reason)
+      }
+      // Many calls of one request may share its signal: that is no leak.
+      if (signal) setMaxListeners(0, signal)
       signal?.addEventListener('abort', abort)
-      wait.then(
+      work().then(
         (value) => settle(() => resolve(value)),
         (error: unknown) => settle(() => reject(error)),
       )

@@ -1,6 +1,6 @@
 import { type Payload, serializeValue } from '../codec/codec.js'
 import { frameId, type NewEntry } from '../entry.js'
-import { ComputeFailedError } from '../errors.js'
+import { ComputeCycleError, ComputeFailedError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Recorder } from '../stats/recorder.js'
 import type { Failsafe } from '../store/failsafe.js'
@@ -12,7 +12,7 @@ import { type Computed, type Factory, runFactory } from './factory.js'
 import { restoreFailure, serializeFailure } from './failure.js'
 import { Flight, type FlightResult, type Flights, follow } from './flight.js'
 import { HeldLease } from './lease.js'
-import type { Policy } from './options.js'
+import { isServable, type Policy } from './options.js'
 
 /** What a flight is for. */
 export interface Job {
@@ -66,7 +66,7 @@ export class Election {
 
   /** Starts an attempt to come to a key's value. It is to be joined until it has settled. */
   start(key: CacheKey, job: Job): Flight {
-    const flight = new Flight(key)
+    const flight = new Flight(key, job.policy.waitMs)
     this.#flights.add(flight)
     const result = job.leaseless ? this.#computeAlone(flight, job) : this.#elect(flight, job)
     flight.settleWith(result.finally(() => this.#flights.remove(flight)))
@@ -76,15 +76,20 @@ export class Election {
   async #elect(flight: Flight, job: Job): Promise<FlightResult> {
     const { key } = flight
     const { policy } = job
-    // Who is given up on at the wait timeout lets go within a lease time more.
-    const wait = new Wait(policy.waitMs + policy.leaseMs)
+    // Who is given up on at the wait timeout needs a moment to let go.
+    const wait = new Wait(policy.waitMs + Math.min(policy.leaseMs, policy.waitMs / 2))
     const watch = this.#store.watch(key, () => wait.wake())
+    const { signal } = flight.abort
+    signal.addEventListener('abort', () => wait.wake())
     try {
       for (;;) {
         wait.forget()
+        signal.throwIfAborted()
         const acquisition = await this.#acquire(flight, job, watch)
         if (acquisition === undefined) return await this.#computeAlone(flight, job)
         if (acquisition.won) {
+          if (signal.aborted) void this.#release(key, flight.token)
+          signal.throwIfAborted()
           if (acquisition.tookOver) this.#recorder.count(key, 'takeovers')
           return await this.#computeUnderLease(flight, job, acquisition.reading)
         }
@@ -95,15 +100,18 @@ export class Election {
         }
         wait.on(acquisition.holder)
         const own = this.#flights.holding(key, acquisition.holder)
-        if (own?.isDoomed) {
-          // It will store nothing, and what it brings is for those alone who wait already.
+        if (own?.isClosed) {
+          // It will store nothing, and what it brings, if anything, is for those alone who wait already.
           if (await this.#release(key, acquisition.holder)) continue
           return await this.#computeAlone(flight, job)
         }
         if (own) {
+          const leave = own.want()
+          signal.addEventListener('abort', () => leave(signal.reason))
           const result = await follow([flight], own, own.joined)
-          if (typeof result !== 'string') return result
-          continue
+          if (typeof result === 'string') continue
+          this.#recorder.count(key, 'avoided')
+          return result
         }
         if (!watch.active) {
           await watch.activate()
@@ -186,19 +194,14 @@ export class Election {
       }
       if (isToBeReplaced) this.#recorder.count(key, 'earlyRefreshes')
       const previous = isPrevious(standing, policy) ? standing : undefined
-      try {
-        const computed = await this.#compute(flight, job, previous, lease)
-        const payload =
-          previous && computed.isUnchanged ? payloadOf(previous) : serializeValue(computed.value, key.text)
-        await this.#commit(flight, lease, policy, { computed, payload, previous })
-        return payload
-      } catch (error) {
-        // What may still be served stale is worth more than the news that computing failed.
-        if (policy.errorTtlMs !== undefined && !(previous && policy.graceMs > 0)) {
-          await this.#commitFailure(flight, lease, error, policy.errorTtlMs)
-        }
+      const computed = await this.#compute(flight, job, previous, lease).catch(async (error: unknown) => {
+        await this.#commitFailure(flight, lease, error, previous, policy)
         throw error
-      }
+      })
+      const payload =
+        previous && computed.isUnchanged ? payloadOf(previous) : serializeValue(computed.value, key.text)
+      await this.#commit(flight, lease, policy, { computed, payload, previous })
+      return payload
     } finally {
       lease.release()
     }
@@ -206,7 +209,6 @@ export class Election {
 
   /** Without a lease, once in this process: nothing is stored. */
   async #computeAlone(flight: Flight, job: Job): Promise<FlightResult> {
-    flight.leaseless = true
     flight.asks(this.#flights.tick())
     const { value } = await this.#compute(flight, job, undefined, undefined)
     return serializeValue(value, flight.key.text)
@@ -219,7 +221,7 @@ export class Election {
     lease: HeldLease | undefined,
   ): Promise<Computed> {
     const { key, abort } = flight
-    const computation = new Computation([key.text], [flight])
+    const computation = new Computation(this.#flights, [key.text], [flight])
     const abandon = setTimeout(() => {
       this.#flights.remove(flight)
       lease?.release()
@@ -228,10 +230,10 @@ export class Election {
     const began = performance.now()
     try {
       const computed = await runFactory(factory, computation, { key, signal: abort.signal, previous, policy })
-      this.#recorder.computed(key, began, undefined)
+      this.#recorder.computed(key, began, false)
       return computed
     } catch (error) {
-      this.#recorder.computed(key, began, error)
+      this.#recorder.computed(key, began, true)
       throw error
     } finally {
       clearTimeout(abandon)
@@ -252,7 +254,18 @@ export class Election {
     await this.#write(flight, lease, entry, unchanged)
   }
 
-  async #commitFailure(flight: Flight, lease: HeldLease, thrown: unknown, ttlMs: number): Promise<void> {
+  /** Keeps a failure, if that is wanted, and it says anything of the next attempt. */
+  async #commitFailure(
+    flight: Flight,
+    lease: HeldLease,
+    thrown: unknown,
+    previous: LiveEntry | undefined,
+    policy: Policy,
+  ): Promise<void> {
+    const { errorTtlMs: ttlMs } = policy
+    const isOurs = flight.abort.signal.aborted || thrown instanceof ComputeCycleError
+    // What may still be served is worth more than the news that computing failed.
+    if (ttlMs === undefined || isOurs || (previous && isServable(previous, policy))) return
     const entry = await this.#chain.newEntry(serializeFailure(thrown), { ttlMs, isFailure: true })
     await this.#write(flight, lease, entry, undefined)
   }

@@ -9,13 +9,21 @@ interface FailureRecord {
 
 const MAX_TEXT = 2_000
 
-/** What a factory threw, as bytes. */
+/** What a factory threw, as bytes. It may be anything, also what throws when it is looked at. */
 export function serializeFailure(thrown: unknown): Payload {
-  const { name, message, code } =
-    thrown instanceof Error ? (thrown as Error & { code?: unknown }) : unnamed(thrown)
-  const record: FailureRecord = { name: clip(name), message: clip(message) }
-  const hasCode = typeof code === 'string' || typeof code === 'number'
-  return serializeValue(hasCode ? { ...record, code: typeof code === 'string' ? clip(code) : code } : record)
+  try {
+    return serializeValue(recordOf(thrown))
+  } catch {
+    return serializeValue({ name: 'Error', message: 'an error that cannot be read' } satisfies FailureRecord)
+  }
+}
+
+function recordOf(thrown: unknown): FailureRecord {
+  if (!(thrown instanceof Error)) return { name: 'Error', message: clip(thrown) }
+  const { name, message, code } = thrown as Error & { readonly code?: unknown }
+  const record = { name: clip(name), message: clip(message) }
+  if (typeof code === 'number') return { ...record, code }
+  return typeof code === 'string' ? { ...record, code: clip(code) } : record
 }
 
 /** An error that tells what another process's, or an earlier one, said. */
@@ -24,10 +32,6 @@ export function restoreFailure(record: unknown): Error {
   const error = new Error(String(message))
   error.name = String(name)
   return code === undefined ? error : Object.assign(error, { code })
-}
-
-function unnamed(thrown: unknown) {
-  return { name: 'Error', message: String(thrown), code: undefined }
 }
 
 function clip(text: unknown): string {

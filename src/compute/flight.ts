@@ -16,10 +16,12 @@ export class Flight {
   readonly key: CacheKey
   /** Under which it holds, or asks for, the key's lease. */
   readonly token = newId()
-  /** The store is in trouble: it computes without a lease, and stores nothing. */
-  leaseless = false
   /** Other flights that its factory is waiting for. */
   readonly waitsFor = new Set<Flight>()
+  /** How many flights wait for it. */
+  followers = 0
+  /** The most that anyone who joins it waits. */
+  readonly waitMs: number
   /** What it comes to, for who started it. */
   readonly result: Promise<FlightResult>
   /** The same for everyone else: `abandoned` once nobody should wait for it any longer. */
@@ -32,8 +34,9 @@ export class Flight {
   #settle!: (result: Promise<FlightResult>) => void
   #abandon!: (abandoned: 'abandoned') => void
 
-  constructor(key: CacheKey) {
+  constructor(key: CacheKey, waitMs: number) {
     this.key = key
+    this.waitMs = waitMs
     this.result = new Promise((resolve) => {
       this.#settle = resolve
     })
@@ -53,6 +56,11 @@ export class Flight {
   /** This process has invalidated the key since: the value goes to those who wait already, and nowhere else. */
   get isDoomed(): boolean {
     return this.#doomed
+  }
+
+  /** Whether nobody new may wait for it: what it brings is out of date, or will not come. */
+  get isClosed(): boolean {
+    return this.#doomed || this.abort.signal.aborted
   }
 
   /** It asks the store now: what was invalidated before this, the answer shows. */
@@ -122,7 +130,7 @@ export class Flights {
    * What it brings must not be made from data older than that beginning: so
    * either it has asked the store later, or its own lease is what was just
    * read, with the generations that stand now. With nothing to read, while the
-   * store is in trouble, one that has no lease either.
+   * store is in trouble, any one will do.
    */
   joinable({ text }: CacheKey, since: number, reading: Reading | undefined): Flight | undefined {
     const flights = this.#byKey.get(text)
@@ -130,9 +138,8 @@ export class Flights {
     const lease = reading?.lease ? parseLease(reading.lease) : undefined
     const current = reading && joinGenerations(reading.generations)
     for (const flight of flights) {
-      if (flight.isDoomed) continue
-      if (flight.askedAt > since) return flight
-      if (!reading && flight.leaseless) return flight
+      if (flight.isClosed) continue
+      if (!reading || flight.askedAt > since) return flight
       if (lease && current && lease.token.equals(flight.token) && lease.started.equals(current)) return flight
     }
     return undefined
@@ -142,6 +149,11 @@ export class Flights {
   holding({ text }: CacheKey, token: Buffer): Flight | undefined {
     for (const flight of this.#byKey.get(text) ?? []) if (flight.token.equals(token)) return flight
     return undefined
+  }
+
+  /** Nobody waits for any of them any longer. */
+  abortAll(reason: unknown): void {
+    for (const flights of this.#byKey.values()) for (const { abort } of flights) abort.abort(reason)
   }
 
   /** This process invalidates a key, with children everything below it, without a key everything. */
@@ -162,14 +174,17 @@ export class Flights {
  */
 export async function follow<T>(waiting: readonly Flight[], flight: Flight, wait: Promise<T>): Promise<T> {
   for (const one of waiting) {
-    const way = wayFrom(flight, one)
+    // What nobody waits for closes no ring.
+    const way = one === flight || one.followers > 0 ? wayFrom(flight, one) : undefined
     if (way) throw new ComputeCycleError([one, ...way].map(({ key }) => key.text))
   }
   for (const one of waiting) one.waitsFor.add(flight)
+  flight.followers += waiting.length
   try {
     return await wait
   } finally {
     for (const one of waiting) one.waitsFor.delete(flight)
+    flight.followers -= waiting.length
   }
 }
 

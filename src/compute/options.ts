@@ -100,6 +100,7 @@ export function resolvePolicy(options: GetOrSetOptions, defaults: ComputeDefault
   refuseUnknown(options, GET_OR_SET_OPTIONS, 'option')
   const { maxTtlMs } = defaults
   const { ttl, ttlOfMissing, validate, signal, softTimeout, hardTimeout, waitTimeout, leaseTime } = options
+  checkValidate(validate)
   const timeout = <D>(given: Duration | undefined, name: string, otherwise: D) =>
     given === undefined ? otherwise : parseTimeout(given, name)
   const fixedTtlMs =
@@ -134,6 +135,11 @@ export function jittered(ttlMs: number, share: number): number {
   return share === 0 ? ttlMs : Math.max(1, Math.round(ttlMs * (1 - Math.random() * share)))
 }
 
+/** Whether a value that is `leftMs` away from its expiry, below 0 past it, may be given to a caller. */
+export function isServable({ leftMs }: { readonly leftMs: number }, { graceMs }: Policy): boolean {
+  return leftMs > 0 || -leftMs < graceMs
+}
+
 /** @throws ConfigurationError */
 export function parseGrace(grace: Duration | false, maxTtlMs: number): number {
   if (grace === false || grace === 0) return 0
@@ -151,6 +157,11 @@ export function parseEarlyRefresh(option: EarlyRefreshOption): number {
   throw new ConfigurationError(
     `beta of earlyRefresh must be a number above 0 (1 is the usual one), not ${String(option.beta)}.`,
   )
+}
+
+function checkValidate(validate: GetOrSetOptions['validate']): void {
+  if (validate === undefined || typeof validate === 'function') return
+  throw new ConfigurationError('validate must be a function that says whether a stored value will do.')
 }
 
 function checkSignal(signal: AbortSignal | undefined): AbortSignal | undefined {

@@ -13,14 +13,14 @@ export interface Figures {
   deletes: number
   /** Of the deletes, those with children. */
   treeDeletes: number
-  /** Runs of factories, and how many of them failed. */
+  /** Values that factories have computed, each of a batch by itself, and how many of them failed. */
   computations: number
   failedComputations: number
-  /** What they took together, in milliseconds. */
+  /** What they took together, in milliseconds; each of a batch as long as the batch. */
   computingMs: number
   /** Callers that waited for somebody else's computation, in this process or another. */
   waits: number
-  /** Of those, the ones that got its value: computations that were avoided. */
+  /** Callers that got what somebody else has computed meanwhile: computations that were avoided. */
   avoided: number
   /** Computations begun because another process had let its lease lapse: it died, or was held up. */
   takeovers: number

@@ -40,14 +40,10 @@ export class Recorder {
     publish(left, { operation: 'delete', key: key.text, children, outcome })
   }
 
-  /** A factory has run since `began`, and failed if there is an error. */
-  computed(key: CacheKey, began: number, error: unknown): void {
-    this.#counters.computation(key.family, performance.now() - began, error !== undefined)
-    publish(began, {
-      operation: 'compute',
-      key: key.text,
-      outcome: error === undefined ? 'computed' : 'failed',
-    })
+  /** A factory has run since `began`. */
+  computed(key: CacheKey, began: number, failed: boolean): void {
+    this.#counters.computation(key.family, performance.now() - began, failed)
+    publish(began, { operation: 'compute', key: key.text, outcome: failed ? 'failed' : 'computed' })
   }
 
   count(key: CacheKey, figure: ComputeFigure): void {

@@ -4,7 +4,8 @@ import { RequestScope } from './request-scope.js'
 /** What runs now is within this: a request's or job's scope of one cache, or a computation of any. */
 type Context =
   | { readonly parent: Context | undefined; readonly owner: Scopes; readonly scope: RequestScope }
-  | { readonly parent: Context | undefined; readonly isolation: Isolation }
+  // What is around an isolation is out of reach, so it is not kept.
+  | { readonly isolation: Isolation }
 
 /** One for all caches: a computation of one must not read what a request remembers of another. */
 const contexts = new AsyncLocalStorage<Context>()
@@ -19,10 +20,9 @@ export class Isolation {
 
   /** The isolation that what runs now is within, if any, however many requests and jobs it has opened itself. */
   static current(): Isolation | undefined {
-    for (let context = contexts.getStore(); context; context = context.parent) {
-      if ('isolation' in context) return context.isolation
-    }
-    return undefined
+    let context = contexts.getStore()
+    while (context && 'parent' in context) context = context.parent
+    return context?.isolation
   }
 
   get hasEnded(): boolean {
@@ -30,7 +30,7 @@ export class Isolation {
   }
 
   run<T>(fn: () => T): T {
-    return contexts.run({ parent: contexts.getStore(), isolation: this }, fn)
+    return contexts.run({ isolation: this }, fn)
   }
 
   /** Its scope of one cache: empty at the beginning. */
@@ -62,14 +62,21 @@ export class Scopes {
 
   /** The innermost scope around what runs now; `bound`, if given, unless what runs now is a computation within it. */
   current(bound?: RequestScope): RequestScope | undefined {
-    for (let context = contexts.getStore(); context; context = context.parent) {
+    let context = contexts.getStore()
+    while (context) {
       if ('isolation' in context) return context.isolation.scopeOf(this)
       if (context.owner === this && (bound === undefined || context.scope === bound)) return context.scope
+      context = context.parent
     }
-    return bound
+    // Its context is lost: it may be the factory of a computation that began there.
+    return bound?.isComputing ? bound.withoutMemory() : bound
   }
 
   run<T>(scope: RequestScope, fn: () => T): T {
-    return contexts.run({ parent: contexts.getStore(), owner: this, scope }, fn)
+    let parent = contexts.getStore()
+    // A job that starts the next one, again and again, must not leave a chain of all that there were.
+    while (parent && 'owner' in parent && parent.owner === this && !parent.scope.isOpen)
+      parent = parent.parent
+    return contexts.run({ parent, owner: this, scope }, fn)
   }
 }

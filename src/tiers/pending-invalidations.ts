@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { setTimeout as pause } from 'node:timers/promises'
 import { CacheKey } from '../key/cache-key.js'
 import type { Logger } from '../store/failsafe.js'
 import type { Origin, Store } from '../store/store.js'
@@ -9,7 +10,12 @@ interface Pending {
   readonly key: CacheKey | undefined
   readonly children: boolean
   readonly origin: Origin
+  /** By `performance.now()`: what failed may take effect until then. */
+  readonly notBefore: number
 }
+
+/** Timers may fire a moment early. */
+const SLACK_MS = 2
 
 /** More than this are remembered by family, with all below, and then as everything. */
 const MAX_PENDING = 1_000
@@ -54,17 +60,19 @@ export class PendingInvalidations {
 
   /** Remembers one that failed just now: with `children` everything below the key too, without a key everything. */
   add(key: CacheKey | undefined, children: boolean, origin: Origin): void {
-    this.#remember({ key, children, origin })
+    this.#remember({ key, children, origin, notBefore: performance.now() + this.#timeoutMs })
     if (this.#pending.size > MAX_PENDING)
       this.#widen(({ key }) => key && CacheKey.from(key.segments[0] as string))
     if (this.#pending.size > MAX_PENDING) this.#widen(() => undefined)
     this.#schedule()
   }
 
-  /** One last attempt. */
+  /** One last attempt, once what has failed cannot take effect any more. */
   async close(): Promise<void> {
     clearTimeout(this.#timer)
-    await this.#repeatAll().catch(ignore)
+    const latest = Math.max(...Array.from(this.#pending.values(), ({ notBefore }) => notBefore))
+    if (this.#pending.size > 0) await pause(Math.max(0, latest - performance.now()) + SLACK_MS)
+    await this.#repeatDue().catch(ignore)
     clearTimeout(this.#timer)
   }
 
@@ -87,11 +95,11 @@ export class PendingInvalidations {
   }
 
   async #attempt(): Promise<void> {
-    const count = this.#pending.size
     try {
-      await this.#repeatAll()
+      const count = await this.#repeatDue()
       this.#pauseMs = this.#timeoutMs
-      this.#logger.warn(`keyedcache: the store is back; ${count} deletes that had failed were repeated.`)
+      if (count > 0)
+        this.#logger.warn(`keyedcache: the store is back; ${count} deletes that had failed were repeated.`)
     } catch {
       // It has been reported when it failed first, and will be tried again.
       this.#pauseMs = Math.min(MAX_PAUSE_MS, this.#pauseMs * 2)
@@ -101,12 +109,18 @@ export class PendingInvalidations {
     }
   }
 
-  async #repeatAll(): Promise<void> {
-    for (const [name, pending] of [...this.#pending]) {
+  /** Repeats all whose time has come, none waiting for another; gives how many. */
+  async #repeatDue(): Promise<number> {
+    const now = performance.now() + SLACK_MS
+    const due = [...this.#pending].filter(([, { notBefore }]) => notBefore <= now)
+    const repeating = due.map(async ([name, pending]) => {
       await this.#repeat(pending)
       // One that failed meanwhile has taken its place: that is to be repeated too.
       if (this.#pending.get(name) === pending) this.#pending.delete(name)
-    }
+    })
+    await Promise.allSettled(repeating)
+    await Promise.all(repeating)
+    return due.length
   }
 
   #repeat({ key, children, origin }: Pending): Promise<unknown> {

@@ -22,29 +22,54 @@ export class RequestScope {
   readonly memory: RequestMemory | undefined
   readonly observations: Observations | undefined
   readonly #origin: (() => RequestOrigin) | undefined
-  readonly #parent: RequestScope | undefined
+  readonly #owns: { readonly memory: boolean; readonly observations: boolean }
   #ended = false
+  #computing = 0
+  #withoutMemory: RequestScope | undefined
 
   /** Within `parent` it shares what that one knows: a miss there makes a fill of a `set` here. */
   constructor({ memory, fills, origin }: RequestScopeOptions, parent?: RequestScope) {
-    this.#parent = parent
-    this.#origin = origin
-    this.memory = parent?.isOpen ? parent.memory : memory ? new RequestMemory() : undefined
+    const shared = parent?.isOpen ? parent.memory : undefined
+    this.#origin = origin ?? (parent === undefined ? undefined : parent.#origin)
+    this.memory = parent?.isOpen ? shared : memory ? new RequestMemory() : undefined
     this.observations = parent?.observations ?? (fills ? new Observations() : undefined)
+    this.#owns = {
+      memory: this.memory !== shared,
+      observations: this.observations !== parent?.observations,
+    }
   }
 
   get isOpen(): boolean {
     return !this.#ended
   }
 
+  /** Whether something is being computed for it. */
+  get isComputing(): boolean {
+    return this.#computing > 0
+  }
+
+  /** Something is computed for it from now on; gives what says that it is no more. */
+  compute(): () => void {
+    this.#computing++
+    return () => {
+      this.#computing--
+    }
+  }
+
+  /** The same for who must not read what it remembers. */
+  withoutMemory(): RequestScope {
+    this.#withoutMemory ??= new RequestScope({ memory: false, fills: true, origin: this.#origin })
+    return this.#withoutMemory
+  }
+
   origin(): RequestOrigin {
-    return this.#origin?.() ?? this.#parent?.origin() ?? {}
+    return this.#origin?.() ?? {}
   }
 
   /** The response has ended: reads fall through from now on, fills stay fills. */
   end(): void {
     this.#ended = true
-    if (this.memory !== this.#parent?.memory) this.memory?.end()
-    if (this.observations !== this.#parent?.observations) this.observations?.end()
+    if (this.#owns.memory) this.memory?.end()
+    if (this.#owns.observations) this.observations?.end()
   }
 }

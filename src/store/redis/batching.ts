@@ -1,7 +1,7 @@
 import { CacheNotRespondingError } from '../../errors.js'
 import { ServerClock } from './clock.js'
 import { type Argument, asNotResponding, type Command, type Connection } from './connection.js'
-import { LATE, type Script } from './scripts.js'
+import { LATE, SCRIPTS, type Script } from './scripts.js'
 
 /** So many names at most travel in one `MGET`: the server is never held for long. */
 const MAX_NAMES = 512
@@ -78,13 +78,19 @@ export class Batching {
   readonly #timeoutMs: number
   #reads: ReadBatch | undefined
   #writes: Write[] = []
+  /** Of writes that are too many for one go, those that wait for their turn: later ones must not overtake them. */
+  #queue: Write[] | undefined
+  #isGreeted = false
   readonly #writing = new Set<Promise<void>>()
   #scheduled = false
 
   constructor(connection: Connection, timeoutMs: number) {
     this.#connection = connection
     this.#timeoutMs = timeoutMs
-    connection.onLost(() => this.clock.forget())
+    connection.onLost(() => {
+      this.clock.forget()
+      this.#isGreeted = false
+    })
   }
 
   /** The values under these names, as they stand at one moment after this call, in the shape wanted. */
@@ -136,8 +142,11 @@ export class Batching {
   #flush(): void {
     this.#scheduled = false
     if (this.#writes.length > 0) {
-      const writing = this.#sendWrites(this.#writes).finally(() => this.#writing.delete(writing))
-      this.#writing.add(writing)
+      if (this.#queue) this.#queue.push(...this.#writes)
+      else {
+        const writing = this.#sendWrites(this.#writes).finally(() => this.#writing.delete(writing))
+        this.#writing.add(writing)
+      }
       this.#writes = []
     }
     if (this.#reads) this.#sendReads(this.#reads)
@@ -166,14 +175,21 @@ export class Batching {
   }
 
   /** Sends the writes of one tick, in several goes if they are many. Where one goes unanswered, so would the rest. */
-  async #sendWrites(writes: readonly Write[]): Promise<void> {
-    for (let start = 0; start < writes.length; start += MAX_WRITES) {
-      try {
-        await this.#sendGo(writes.slice(start, start + MAX_WRITES))
-      } catch (error) {
-        for (const write of writes.slice(start)) write.reject?.(error)
-        return
+  async #sendWrites(writes: Write[]): Promise<void> {
+    if (writes.length <= MAX_WRITES) {
+      await this.#sendGo(writes).catch((error: unknown) => rejectAll(writes, error))
+      return
+    }
+    this.#queue = writes
+    try {
+      while (writes.length > 0) {
+        const go = writes.splice(0, MAX_WRITES)
+        await this.#sendGo(go).catch((error: unknown) => {
+          rejectAll([...go, ...writes.splice(0)], error)
+        })
       }
+    } finally {
+      this.#queue = undefined
     }
   }
 
@@ -182,13 +198,13 @@ export class Batching {
     const deadline = this.#deadline()
     for (const write of go) write.expires ??= deadline
     // A deadline must be told on the clock of the server that gets it: never on that of the last one.
-    while (!this.#connection.isReady || !this.clock.known) {
-      if (this.#connection.isReady) await this.#askTime(deadline)
+    while (!this.#connection.isReady || !this.clock.known || !this.#isGreeted) {
+      if (this.#connection.isReady) await this.#greet(deadline)
       else await this.#connection.ready(deadline)
     }
     const unknown = await this.#evaluate(go, deadline)
     if (unknown.length === 0) return
-    await this.#load(unknown, deadline)
+    await this.#load(SCRIPTS, deadline)
     for (const write of await this.#evaluate(unknown, deadline)) {
       write.reject?.(new CacheNotRespondingError('Redis is not responding: it forgets its scripts.'))
     }
@@ -209,11 +225,9 @@ export class Batching {
     })
   }
 
-  /** The server does not know these scripts: it is new, or has forgotten them. */
-  async #load(writes: readonly Write[], deadline: number): Promise<void> {
-    const scripts = new Set(writes.map(({ script }) => script.lua))
-    const commands = Array.from(scripts, (lua): Command => ['SCRIPT', 'LOAD', lua])
-    await this.#connection.sendAll(commands, deadline)
+  /** The server has forgotten a script. */
+  async #load(scripts: readonly Script[], deadline: number): Promise<void> {
+    await this.#connection.sendAll(loading(scripts), deadline)
   }
 
   #settle(write: Write, reply: unknown, left: number, came: number): void {
@@ -228,9 +242,16 @@ export class Batching {
     write.resolve?.({ status, now, rest })
   }
 
-  async #askTime(deadline: number): Promise<void> {
+  /**
+   * Gets to know a server. It is told all scripts, since a write whose script it
+   * did not know would be run after those that were sent after it.
+   */
+  async #greet(deadline: number): Promise<void> {
     const left = performance.now()
-    this.#sampleTime((await this.#connection.send(['TIME'], deadline)) as Buffer[], left)
+    const [time] = await this.#connection.sendAll([['TIME'], ...loading(SCRIPTS)], deadline)
+    if (!Array.isArray(time)) throw asNotResponding(time)
+    this.#sampleTime(time, left)
+    this.#isGreeted = true
   }
 
   /** @see https://redis.io/docs/latest/commands/time/ */
@@ -242,6 +263,15 @@ export class Batching {
   #deadline(): number {
     return performance.now() + this.#timeoutMs
   }
+}
+
+/** @see https://redis.io/docs/latest/commands/script-load/ */
+function loading(scripts: readonly Script[]): Command[] {
+  return scripts.map(({ lua }) => ['SCRIPT', 'LOAD', lua])
+}
+
+function rejectAll(writes: readonly Write[], error: unknown): void {
+  for (const write of writes) write.reject?.(error)
 }
 
 /** @see https://redis.io/docs/latest/commands/evalsha/ */

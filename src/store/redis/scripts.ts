@@ -343,6 +343,8 @@ redis.call('SET', KEYS[1], id, 'PX', 60000)
 return {${DONE}, now, redis.call('GET', KEYS[1])}
 `)
 
+export const SCRIPTS = [WRITE, ACQUIRE, RENEW, COMMIT, RELEASE, OBSERVE, REMOVE, CLEAR, RECLAIM, PROBE]
+
 function script(body: string): Script {
   const lua = PRELUDE + body
   return { lua, sha: createHash('sha1').update(lua).digest('hex') }
