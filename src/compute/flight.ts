@@ -172,7 +172,11 @@ export class Flights {
  * Waits for a flight on behalf of others, whose factories go on only then.
  * @throws ComputeCycleError when that flight waits for one of them, however indirectly
  */
-export async function follow<T>(waiting: readonly Flight[], flight: Flight, wait: Promise<T>): Promise<T> {
+export function follow<T>(waiting: readonly Flight[], flight: Flight, wait: Promise<T>): Promise<T> {
+  return waiting.length === 0 ? wait : followFor(waiting, flight, wait)
+}
+
+async function followFor<T>(waiting: readonly Flight[], flight: Flight, wait: Promise<T>): Promise<T> {
   for (const one of waiting) {
     // What nobody waits for closes no ring.
     const way = one === flight || one.followers > 0 ? wayFrom(flight, one) : undefined

@@ -152,6 +152,9 @@ export function parseGrace(grace: Duration | false, maxTtlMs: number): number {
  */
 export function parseEarlyRefresh(option: EarlyRefreshOption): number {
   if (typeof option === 'boolean') return option ? 1 : 0
+  if (typeof option !== 'object' || option === null) {
+    throw new ConfigurationError(`earlyRefresh must be true, false or { beta }, not ${String(option)}.`)
+  }
   refuseUnknown(option, { beta: true }, 'option of earlyRefresh,')
   if (Number.isFinite(option.beta) && option.beta > 0) return option.beta
   throw new ConfigurationError(

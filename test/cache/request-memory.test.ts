@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
@@ -467,6 +468,30 @@ describeOnEveryBackend('Writes and deletes of one process', (open) => {
     for (const [name, calls, last] of orders) {
       await Promise.all(calls())
       expect(await cache.get(name.includes('parent') ? 'k::c' : 'k'), name).toBe(last)
+    }
+  })
+})
+
+describeOnEveryBackend('A factory that loses its async context', (open) => {
+  it('reads the store all the same, not what the request remembers', async () => {
+    const [cache, other] = [open(), open()]
+    // Its handlers run in no context of any request.
+    const bus = new EventEmitter()
+    const ticking = setInterval(() => bus.emit('tick'), 2)
+    try {
+      await cache.set('part', 'old')
+      const whole = await cache.withRequestMemory(async (request) => {
+        expect(await request.get('part')).toBe('old')
+        await other.set('part', 'new')
+        return request.getOrSet(
+          'whole',
+          () => new Promise((resolve) => bus.once('tick', () => resolve(request.get('part')))),
+        )
+      })
+      expect(whole).toBe('new')
+      expect(await other.get('whole')).toBe('new')
+    } finally {
+      clearInterval(ticking)
     }
   })
 })

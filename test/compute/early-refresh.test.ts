@@ -113,6 +113,16 @@ describeOnEveryBackend('Early refresh', (open) => {
     expect(failing).toHaveBeenCalledOnce()
   })
 
+  it('leaves what is fresh where a failure would be kept', async () => {
+    const cache = open({ earlyRefresh: { beta: 1e9 } })
+    await cache.getOrSet('y', () => new Promise((resolve) => setTimeout(resolve, 5, 'first')))
+    expect(await cache.getOrSet('y', () => Promise.reject(new Error('down')), { errorTtl: '1h' })).toBe(
+      'first',
+    )
+    await vi.waitFor(() => expect(cache.stats().totals.failedComputations).toBe(1))
+    expect(await cache.get('y')).toBe('first')
+  })
+
   it('is for what was computed: what was set tells nothing of how long computing takes', async () => {
     const cache = open()
     await cache.set('z', 'set')

@@ -186,6 +186,32 @@ function describeErrors(open: Open): void {
     })
   })
 
+  it('keeps no failure but the factory’s own: not a ring, nor a value that cannot be stored', async () => {
+    const cache = open()
+    const options = { errorTtl: '1h' } as const
+    await expect(cache.getOrSet('a', () => cache.getOrSet('a', () => 1), options)).rejects.toThrow(
+      'needs "a"',
+    )
+    expect(await cache.getOrSet('a', () => 1, options)).toBe(1)
+    await expect(cache.getOrSet('u', () => () => 1, options)).rejects.toThrow(UnserializableValueError)
+    expect(await cache.getOrSet('u', () => 1 as unknown, options)).toBe(1)
+  })
+
+  it('keeps what may throw when it is looked at, too', async () => {
+    const cache = open()
+    const hostile = Object.defineProperty(new Error('x'), 'message', {
+      get() {
+        throw new TypeError('from a getter')
+      },
+    })
+    for (const [name, thrown] of Object.entries({ hostile, nothing: undefined, bare: Object.create(null) })) {
+      const factory = () => Promise.reject(thrown)
+      await expect(cache.getOrSet(name, factory, { errorTtl: '1h' })).rejects.toBe(thrown)
+      await expect(cache.getOrSet(name, () => 1)).rejects.toThrow(ComputeFailedError)
+    }
+    expect(cache.stats().totals.failedComputations).toBe(3)
+  })
+
   it('forgets a kept failure with a delete', async () => {
     const cache = open()
     await cache.getOrSet('f', () => Promise.reject(new Error('x')), { errorTtl: '1h' }).catch(() => {})
@@ -272,6 +298,15 @@ function describeTtl(open: Open): void {
     expect(await cache.get('v')).toEqual({ title: 'Lamp' })
     expect(await cache.getOrSet('v', () => ({ title: 'none' }), { validate })).toEqual({ title: 'Lamp' })
     expect(cache.stats().totals.missesBy).toMatchObject({ invalid: 1 })
+    // Whoever joins one that asked for less asks for himself.
+    await cache.delete('v')
+    const gate = new Gate()
+    const computing = cache.getOrSet('v', async () => gate.pass().then(() => ({ name: 'Lamp' })))
+    await gate.reached()
+    const joining = cache.getOrSet('v', () => ({ title: 'Lamp' }), { validate })
+    await vi.waitFor(() => expect(cache.stats().totals.waits).toBe(1))
+    gate.open()
+    expect(await Promise.all([computing, joining])).toEqual([{ name: 'Lamp' }, { title: 'Lamp' }])
     await cache.set('v', null)
     // A check that throws does not know the shape either.
     expect(await cache.getOrSet('v', () => ({ title: 'again' }), { validate })).toEqual({ title: 'again' })

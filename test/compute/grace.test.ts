@@ -137,6 +137,19 @@ describeOnEveryBackend('Grace', (open) => {
     expect(await cache.get('n')).toEqual(value)
   })
 
+  it('keeps a previous value that is stored compressed as it is', async () => {
+    const cache = open({ compressAbove: 1_000 })
+    // So large that even compressed it is above the threshold.
+    const value = Array.from({ length: 5_000 }, (_, n) => `${n * 7_919}`).join()
+    await cache.getOrSet('big', () => value, BRIEF)
+    await becomesStale(cache, 'big')
+    const options = { ttl: '1h', grace: '1h', softTimeout: '10s' } as const
+    const kept = await cache.getOrSet<string>('big', ({ notModified }) => notModified(), options)
+    expect(kept).toBe(value)
+    expect(await cache.get('big')).toBe(value)
+    expect((await cache.inspect('big')).bytes).toBeLessThan(value.length)
+  })
+
   it('does not keep a previous value that was deleted while the factory asked whether it still holds', async () => {
     const [cache, other] = [open(), open()]
     await cache.getOrSet('n', () => 'old', BRIEF)

@@ -1,4 +1,5 @@
 import { expect, it, vi } from 'vitest'
+import { createCache } from '../../src/create-cache.js'
 import { ComputeCycleError } from '../../src/errors.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
 import { Gate } from './gate.js'
@@ -88,6 +89,149 @@ describeOnEveryBackend('A computation that takes too long', (open) => {
   })
 })
 
+describeOnEveryBackend('Whoever leaves', (open) => {
+  /** Rejects a moment after it was aborted. */
+  const abortable = ({ signal }: { signal: AbortSignal }) =>
+    new Promise<string>((resolve, reject) => {
+      signal.addEventListener('abort', () => setTimeout(() => reject(signal.reason), 20))
+      setTimeout(() => resolve('value'), 60)
+    })
+  const leave = new Error('left')
+
+  it('takes nobody along who comes later', async () => {
+    const cache = open()
+    const controller = new AbortController()
+    const factory = vi.fn(abortable)
+    const leaving = cache.getOrSet('k', factory, { signal: controller.signal })
+    await vi.waitFor(() => expect(factory).toHaveBeenCalledOnce())
+    controller.abort(leave)
+    await expect(leaving).rejects.toBe(leave)
+    expect(await cache.getOrSet('k', factory)).toBe('value')
+    expect(factory).toHaveBeenCalledTimes(2)
+  })
+
+  it('while another process computes takes nobody along, and computes no more', async () => {
+    const [cache, other] = [open(), open()]
+    const gate = new Gate()
+    const failing = other.getOrSet('k', async () => {
+      await gate.pass()
+      throw new Error('failed')
+    })
+    failing.catch(() => {})
+    await gate.reached()
+    const controller = new AbortController()
+    const mine = vi.fn(abortable)
+    const leaving = cache.getOrSet('k', mine, { signal: controller.signal })
+    await vi.waitFor(() => expect(cache.stats().totals.waits).toBe(1))
+    controller.abort(leave)
+    await expect(leaving).rejects.toBe(leave)
+    const staying = cache.getOrSet('k', abortable)
+    gate.open()
+    expect(await staying).toBe('value')
+    expect(mine).not.toHaveBeenCalled()
+  })
+
+  it('while it is still being read whether anything is cached, has left', async () => {
+    const cache = open()
+    const controller = new AbortController()
+    const factory = vi.fn(() => 'value')
+    const leaving = cache.getOrSet('k', factory, { signal: controller.signal })
+    controller.abort(leave)
+    await expect(leaving).rejects.toBe(leave)
+    expect(await cache.getOrSet('k', () => 'other')).toBe('other')
+    expect(factory).not.toHaveBeenCalled()
+  })
+
+  it('leaves no failure behind that would be kept', async () => {
+    const cache = open()
+    const controller = new AbortController()
+    const factory = vi.fn(abortable)
+    const leaving = cache.getOrSet('k', factory, { signal: controller.signal, errorTtl: '1h' })
+    await vi.waitFor(() => expect(factory).toHaveBeenCalledOnce())
+    controller.abort(leave)
+    await expect(leaving).rejects.toBe(leave)
+    expect(await cache.getOrSet('k', () => 'fine', { errorTtl: '1h' })).toBe('fine')
+  })
+
+  it('may leave many calls by one signal, without a warning', async () => {
+    const cache = open()
+    const warnings: Error[] = []
+    const listen = (warning: Error) => warnings.push(warning)
+    process.on('warning', listen)
+    const { signal } = new AbortController()
+    const keys = Array.from({ length: 40 }, (_, n) => `k::${n}`)
+    await cache.getOrSetMany(keys, (missing) => missing.map(() => 1), { signal })
+    await Promise.all(keys.map((key) => cache.getOrSet(`${key}::x`, () => 1, { signal })))
+    await new Promise(setImmediate)
+    process.off('warning', listen)
+    expect(warnings).toEqual([])
+  })
+
+  it('leaves while caching is off too', async () => {
+    const cache = open({ enabled: false })
+    const controller = new AbortController()
+    const leaving = cache.getOrSet('k', abortable, { signal: controller.signal })
+    controller.abort(leave)
+    await expect(leaving).rejects.toBe(leave)
+    await expect(cache.getOrSet('k', abortable, { hardTimeout: 10 })).rejects.toMatchObject({
+      name: 'ComputeTimeoutError',
+    })
+    expect(cache.stats().totals.missesBy).toEqual({ disabled: 2 })
+  })
+})
+
+describeOnEveryBackend('Waiting', (open) => {
+  it('ends at the caller’s own wait timeout, also within one process', async () => {
+    const [cache, other] = [open(), open()]
+    const gate = new Gate()
+    const slow = cache.getOrSet('k', async () => {
+      await gate.pass()
+      return 'slow'
+    })
+    await gate.reached()
+    for (const one of [cache, other]) {
+      expect(await one.getOrSet('k', () => 'helped', { waitTimeout: 50, leaseTime: 50 })).toBe('helped')
+    }
+    gate.open()
+    expect(await slow).toBe('slow')
+    expect(await other.get('k')).toBe('slow')
+  })
+
+  it('with a soft timeout is for another process’s refresh too', async () => {
+    const [cache, other] = [open(), open()]
+    const options = { ttl: '20ms', grace: '1h', softTimeout: '10s' } as const
+    await cache.getOrSet('k', () => 'old', options)
+    await vi.waitFor(async () => expect((await cache.inspect('k')).state).toBe('stale'), { interval: 5 })
+    const gate = new Gate()
+    const refreshing = cache.getOrSet('k', async () => gate.pass().then(() => 'new'), {
+      ...options,
+      ttl: '1h',
+    })
+    await gate.reached()
+    const waiting = other.getOrSet('k', () => 'not this', { ...options, ttl: '1h' })
+    await vi.waitFor(() => expect(other.stats().totals.waits).toBe(1))
+    gate.open()
+    expect(await Promise.all([refreshing, waiting])).toEqual(['new', 'new'])
+  })
+
+  it('ends when the cache is closed: factories are told that nobody wants them any more', async () => {
+    const cache = open()
+    let seen: AbortSignal | undefined
+    const computing = cache.getOrSet('k', ({ signal }) => {
+      seen = signal
+      return abortedBy(signal)
+    })
+    computing.catch(() => {})
+    await vi.waitFor(() => expect(seen).toBeDefined())
+    await cache.close()
+    await expect(computing).rejects.toThrow('The cache was closed.')
+  })
+
+  function abortedBy(signal: AbortSignal): Promise<never> {
+    return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+  }
+})
+
 describeOnEveryBackend('A computation that needs itself', (open) => {
   it('is an error that names the chain, not a deadlock', async () => {
     const cache = open()
@@ -153,6 +297,29 @@ describeOnEveryBackend('A computation that needs itself', (open) => {
     await cache.delete('a')
     gate.open()
     expect(await later).toBe(2)
+  })
+
+  it('and work left over by one that it needs is part of the ring', async () => {
+    const cache = open()
+    const needsItself = (): Promise<number> =>
+      cache.getOrSet('a', async () => {
+        let leftOver: Promise<number> | undefined
+        await cache.getOrSet('b', () => {
+          leftOver = new Promise((resolve) => setTimeout(resolve, 5)).then(needsItself)
+          leftOver.catch(() => {})
+          return 1
+        })
+        return leftOver as Promise<number>
+      })
+    await expect(needsItself()).rejects.toThrow(ComputeCycleError)
+  })
+
+  it('but not when another cache has a key of that name', async () => {
+    const [near, far] = [open(), createCache({ store: 'memory' })]
+    expect(await near.getOrSet('config', () => far.getOrSet('config', () => 'value'))).toBe('value')
+    const load = async (id: number) => `row ${id}`
+    expect(await near.cached(far.cached(load))(1)).toBe('row 1')
+    await far.close()
   })
 
   it('lets two that need a third share it', async () => {

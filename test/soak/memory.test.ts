@@ -1,5 +1,6 @@
 import express from 'express'
 import { expect, it } from 'vitest'
+import { createCache } from '../../src/create-cache.js'
 import { keyedCache } from '../../src/express/middleware.js'
 import { serve } from '../helpers/http.js'
 import { usedHeap } from '../helpers/memory.js'
@@ -32,4 +33,28 @@ it(`leaves nothing behind: memory stays flat over ${REQUESTS} requests`, async (
   await server.close()
   // A leak of as little as a hundred bytes a request would show.
   expect(after - before).toBeLessThan(REQUESTS * 60)
+}, 600_000)
+
+const ROUNDS = process.env.SOAK ? 20_000 : 3_000
+
+it(`a factory that starts its own next run keeps nothing of those before: ${ROUNDS} runs`, async () => {
+  const cache = createCache({ store: 'memory' })
+  let run = 0
+  const runs = (last: number) =>
+    new Promise<void>((resolve) => {
+      const next = () => {
+        if (++run >= last) return resolve()
+        const factory = () => {
+          setImmediate(next)
+          return 'x'.repeat(20_000)
+        }
+        void cache.getOrSet(['k', run % 3], factory, { ttl: 0.001 }).then(() => cache.clear())
+      }
+      next()
+    })
+  await runs(500)
+  const before = usedHeap()
+  await runs(500 + ROUNDS)
+  expect(usedHeap() - before).toBeLessThan(ROUNDS * 1_000)
+  await cache.close()
 }, 600_000)

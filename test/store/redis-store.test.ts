@@ -457,6 +457,34 @@ describe('A process that is busy itself', () => {
     expect(removed.every(Boolean)).toBe(true)
   })
 
+  it('writes in the order of its calls, also when one tick has more than travel in one go', async () => {
+    const store = open()
+    await store.check()
+    const many = Array.from({ length: 2_000 }, (_, index) => key(['many', index]))
+    const writing = many.map((one) => store.write(one, entry('old')))
+    await new Promise(setImmediate)
+    const removing = store.remove(many.at(-1)!, { children: false, origin: ORIGIN })
+    const overwriting = store.write(many.at(-2)!, entry('new'))
+    await Promise.all([...writing, removing, overwriting])
+    expect(await isLive(store, many.at(-1)!)).toBe(false)
+    expect((await store.read(many.at(-2)!)).frame?.toString('latin1')).toContain('new')
+  })
+
+  it('writes in that order on a server that knows no script yet', async () => {
+    const keyPrefix = `order:${++prefixes}`
+    const earlier = open({ keyPrefix })
+    await earlier.remove(key('other'), { children: false, origin: ORIGIN })
+    await admin.script('FLUSH')
+    // From now on the server knows how to delete, and not how to write.
+    await earlier.remove(key('other'), { children: false, origin: ORIGIN })
+    const store = open({ keyPrefix })
+    await Promise.all([
+      store.write(key('a'), entry()),
+      store.remove(key('a'), { children: false, origin: ORIGIN }),
+    ])
+    expect(await isLive(store, 'a')).toBe(false)
+  })
+
   it('sends what waits before it closes', async () => {
     const keyPrefix = `closing:${++prefixes}`
     const [store, witness] = [open({ keyPrefix }), open({ keyPrefix })]
