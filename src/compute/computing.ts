@@ -84,7 +84,7 @@ export class Computing {
     const began = performance.now()
     recorder.read(key, { hit: false, reason: 'disabled' }, began)
     const limits = new Limits(key, policy)
-    const { signal } = limits.abort
+    const { signal } = limits
     const computation = new Computation(flights, [key.text], [])
     return limits.hold(async () => {
       let failed = true
@@ -236,16 +236,21 @@ function outcomeOf(standing: Standing | undefined, policy: Policy): ReadOutcome 
 
 /** How long one caller waits, whatever for: until the hard timeout since the call, or until the signal. */
 class Limits {
-  /** Aborted by the signal, for who computes for this caller alone. */
-  readonly abort = new AbortController()
   readonly #key: CacheKey
   readonly #policy: Policy
+  #abort: AbortController | undefined
   #leave: ((reason: unknown) => void) | undefined
   #isOver = false
 
   constructor(key: CacheKey, policy: Policy) {
     this.#key = key
     this.#policy = policy
+  }
+
+  /** Aborted with the caller's, for who computes for this caller alone. */
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController()
+    return this.#abort.signal
   }
 
   /** It is this flight that the caller waits for. */
@@ -275,7 +280,7 @@ class Limits {
       const abort = () => {
         settle(() => reject(signal?.reason))
         this.#leave?.(signal?.reason)
-        this.abort.abort(signal?.reason)
+        this.#abort?.abort(signal?.reason)
       }
       // Many calls of one request may share its signal: that is no leak.
       if (signal) setMaxListeners(0, signal)

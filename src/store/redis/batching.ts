@@ -39,6 +39,8 @@ interface Read {
 class ReadBatch {
   readonly names: string[] = []
   readonly reads: Read[] = []
+  /** What was asked for more than once. */
+  readonly shared = new Map<string, Promise<unknown>>()
   readonly #positions = new Map<string, number>()
 
   add(name: string): number {
@@ -103,6 +105,19 @@ export class Batching {
     return new Promise((resolve, reject) => {
       batch.reads.push({ positions, resolve: (values) => resolve(shape(values)), reject })
     })
+  }
+
+  /** The same for who asks for the same thing, by this id, as others of this tick: they share the answer. */
+  readShared<T>(
+    id: string,
+    names: () => readonly string[],
+    shape: (values: (Buffer | null)[]) => T,
+  ): Promise<T> {
+    const shared = this.#reads?.shared.get(id) as Promise<T> | undefined
+    if (shared !== undefined) return shared
+    const reading = this.read(names(), shape)
+    this.#reads?.shared.set(id, reading)
+    return reading
   }
 
   /**

@@ -71,8 +71,9 @@ export class RedisStore implements Store {
   }
 
   read(key: CacheKey, { lease = false }: ReadOptions = {}): Promise<Reading> {
-    if (!lease) return this.#batching.read(this.#place(key), this.#toReading)
-    return this.#batching.read([...this.#place(key), this.#names.lease(key.text)], (values) => ({
+    if (!lease) return this.#batching.readShared(key.text, () => this.#place(key), this.#toReading)
+    const names = () => [...this.#place(key), this.#names.lease(key.text)]
+    return this.#batching.readShared(`{lease}${key.text}`, names, (values) => ({
       ...this.#toReading(values.slice(0, -1)),
       lease: values.at(-1),
     }))
