@@ -26,7 +26,8 @@ export interface GetOrSetOptions<T = unknown> {
   /** Reject with a `ComputeTimeoutError` after so long, in ms or as a duration; computing goes on. Default: never. */
   readonly hardTimeout?: Duration | undefined
   /**
-   * The most that anyone waits for somebody else's computation, which then loses its lease; in ms or as a duration.
+   * The most that this call waits for somebody else's computation before it computes for itself, without storing it;
+   * and the most that others wait for this call's computation, which then loses its lease. In ms or as a duration.
    * Must be longer than computing takes. Default: the cache's `timeouts.wait`.
    */
   readonly waitTimeout?: Duration | undefined

@@ -165,7 +165,7 @@ export interface Store {
   commit(key: CacheKey, token: Buffer, entry: NewEntry, options?: CommitOptions): Promise<WriteResult>
   /** Gives a lease up, and wakes who waits for it. */
   release(key: CacheKey, token: Buffer): Promise<void>
-  /** Calls `wake` when a lease of this key ends, and when the key or something above it was invalidated. */
+  /** Calls `wake` when a lease of this key that somebody waits for ends, and when something above it was invalidated. */
   watch(key: CacheKey, wake: () => void): Watch
 
   peek(key: CacheKey): Promise<Peek>
