@@ -13,6 +13,7 @@ import { restoreFailure, serializeFailure } from './failure.js'
 import { Flight, type FlightResult, type Flights, follow } from './flight.js'
 import { HeldLease } from './lease.js'
 import { isServable, type Policy } from './options.js'
+import { Wait } from './wait.js'
 
 /** What a flight is for. */
 export interface Job {
@@ -35,11 +36,6 @@ export interface ElectionOptions {
   readonly recorder: Recorder
   readonly flights: Flights
 }
-
-/** While news arrive, looking by itself is only a precaution. */
-const POLL_MS = { first: 25, last: 500, withNews: 1_000 }
-/** So long after a lease has lapsed it has surely lapsed on the store's clock too. */
-const LAPSE_MARGIN_MS = 5
 
 /**
  * Makes one of many the creator of a value: the one that gets the key's lease
@@ -294,62 +290,6 @@ interface Result {
 
 function isPrevious(standing: Standing, policy: Policy): standing is LiveEntry {
   return (standing.state === 'fresh' || standing.state === 'stale') && policy.accepts(standing.value)
-}
-
-/** One attempt's waiting for others: at most so long for each. */
-class Wait {
-  readonly #limitMs: number
-  #holder: Buffer | undefined
-  #endsAt = Number.POSITIVE_INFINITY
-  #pollMs = POLL_MS.first
-  #isWoken = false
-  #wake: (() => void) | undefined
-
-  constructor(limitMs: number) {
-    this.#limitMs = limitMs
-  }
-
-  get hasBegun(): boolean {
-    return this.#holder !== undefined
-  }
-
-  /** It is this computation, by its token, that is waited for. */
-  on(holder: Buffer): void {
-    if (this.#holder?.equals(holder)) return
-    // A copy: a view would keep the whole reply alive.
-    this.#holder = Buffer.from(holder)
-    this.#endsAt = performance.now() + this.#limitMs
-  }
-
-  get isOver(): boolean {
-    return performance.now() >= this.#endsAt
-  }
-
-  /** News from now on count: what came before, the store will show. */
-  forget(): void {
-    this.#isWoken = false
-  }
-
-  wake(): void {
-    this.#isWoken = true
-    this.#wake?.()
-  }
-
-  /** Until news come, or it is time to look without. */
-  async forNews(areComing: boolean, lapsesInMs: number): Promise<void> {
-    if (this.#isWoken) return
-    const pollMs = areComing ? POLL_MS.withNews : this.#pollMs
-    this.#pollMs = Math.min(POLL_MS.last, this.#pollMs * 1.5)
-    const ms = Math.min(pollMs, lapsesInMs + LAPSE_MARGIN_MS, this.#endsAt - performance.now())
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, Math.max(0, ms))
-      this.#wake = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
-    this.#wake = undefined
-  }
 }
 
 function payloadOf({ body }: LiveEntry): Payload {

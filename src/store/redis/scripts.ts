@@ -77,6 +77,16 @@ local function keep_generation(key, ttl, in_use)
   return current
 end
 
+-- Whether the generations at KEYS, from the first-th on, are those of these joined ids.
+local function are_current(first, ids)
+  for i = first, #KEYS do
+    local generation = redis.call('GET', KEYS[i])
+    local expected = string.sub(ids, (i - first) * 12 + 1, (i - first + 1) * 12)
+    if not generation or string.sub(generation, 1, 12) ~= expected then return false end
+  end
+  return true
+end
+
 -- A lease: its token, '1' when somebody waits for it, when it lapses, the ids of the
 -- generations it started from.
 local function lease_at(key)
@@ -119,11 +129,7 @@ local standing, observed = ARGV[6], ARGV[7]
 if standing ~= '' then
   local frame = frame_at(KEYS[1])
   if not frame or id_of(frame) ~= standing then return {${REFUSED}, now} end
-  for i = 3, #KEYS do
-    local generation = redis.call('GET', KEYS[i])
-    local expected = string.sub(observed, (i - 3) * 12 + 1, (i - 2) * 12)
-    if not generation or string.sub(generation, 1, 12) ~= expected then return {${REFUSED}, now} end
-  end
+  if not are_current(3, observed) then return {${REFUSED}, now} end
 end
 local above = {}
 for i = 3, #KEYS do above[i - 2] = keep_generation(KEYS[i], life, '1') end
@@ -178,11 +184,7 @@ local life = tonumber(ARGV[3])
 local lease = lease_at(KEYS[1])
 if not lease or token_of(lease) ~= id or lapses_at(lease) <= now then return {${REFUSED}, now} end
 local started = started_from(lease)
-for i = 2, #KEYS do
-  local generation = redis.call('GET', KEYS[i])
-  local expected = string.sub(started, (i - 2) * 12 + 1, (i - 1) * 12)
-  if not generation or string.sub(generation, 1, 12) ~= expected then return {${REFUSED}, now} end
-end
+if not are_current(2, started) then return {${REFUSED}, now} end
 for i = 2, #KEYS do keep_generation(KEYS[i], life, '0') end
 set_lease(KEYS[1], id, string.sub(lease, 13, 13), life, started)
 return {${DONE}, now}
@@ -200,13 +202,8 @@ export const COMMIT = script(`
 local life = tonumber(ARGV[4])
 local lease = lease_at(KEYS[2])
 if not lease or token_of(lease) ~= ARGV[3] then return {${REFUSED}, now} end
-local stands = lapses_at(lease) > now
 local started = started_from(lease)
-for i = 3, #KEYS do
-  local generation = redis.call('GET', KEYS[i])
-  local expected = string.sub(started, (i - 3) * 12 + 1, (i - 2) * 12)
-  if not generation or string.sub(generation, 1, 12) ~= expected then stands = false end
-end
+local stands = lapses_at(lease) > now and are_current(3, started)
 local body = ARGV[5]
 if ARGV[7] ~= '' then
   local frame = frame_at(KEYS[1])
