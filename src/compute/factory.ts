@@ -78,11 +78,12 @@ export async function runFactory(
   try {
     const value = await computation.run(() => factory(context))
     const computingMs = performance.now() - began
+    const isKept = isUnchanged && value === previous?.value
     return {
       value,
       ttlMs: isSkipped ? undefined : (ttlMs ?? policy.ttlMs(value)),
-      isUnchanged: isUnchanged && value === previous?.value,
-      computingMs: isUnchanged ? (previous?.body.computingMs ?? computingMs) : computingMs,
+      isUnchanged: isKept,
+      computingMs: isKept ? (previous?.body.computingMs ?? computingMs) : computingMs,
     }
   } finally {
     computation.end()

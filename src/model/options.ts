@@ -1,5 +1,5 @@
 import type { KeyedCache } from '../cache.js'
-import type { GetOrSetOptions } from '../compute/options.js'
+import { GET_OR_SET_OPTIONS, type GetOrSetOptions } from '../compute/options.js'
 import type { Duration } from '../duration.js'
 import { refuseUnknown } from '../unknown-options.js'
 
@@ -19,20 +19,8 @@ export interface CachedObjectOptions extends Omit<FindOptions, 'signal' | 'valid
   readonly name?: string | undefined
 }
 
-const KNOWN = {
-  cache: true,
-  name: true,
-  ttl: true,
-  ttlOfMissing: true,
-  grace: true,
-  earlyRefresh: true,
-  softTimeout: true,
-  hardTimeout: true,
-  waitTimeout: true,
-  leaseTime: true,
-  errorTtl: true,
-  retryPause: true,
-} satisfies Record<keyof CachedObjectOptions, true>
+const { signal, validate, ...OF_EVERY_CALL } = GET_OR_SET_OPTIONS
+const KNOWN = { ...OF_EVERY_CALL, cache: true, name: true } satisfies Record<keyof CachedObjectOptions, true>
 
 /** @throws ConfigurationError for an option that is not known */
 export function checkOptions(options: CachedObjectOptions): void {

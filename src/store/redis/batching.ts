@@ -39,7 +39,7 @@ interface Read {
 class ReadBatch {
   readonly names: string[] = []
   readonly reads: Read[] = []
-  /** What was asked for more than once. */
+  /** What others of this tick may ask for too, by its id. */
   readonly shared = new Map<string, Promise<unknown>>()
   readonly #positions = new Map<string, number>()
 
