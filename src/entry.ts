@@ -123,7 +123,8 @@ export function encodeBody(entry: NewEntry, writtenAt: number): Buffer {
   const body = Buffer.allocUnsafe(BODY_HEAD_BYTES + writer.length + payload.length)
   body[FORMAT_AT] = format
   body[FLAGS_AT] = isFailure ? FAILURE_FLAG : 0
-  body.writeUIntBE(Math.max(0, Math.round(writtenAt)), WRITTEN_AT, 6)
+  // Down: an entry never has more time left than its TTL.
+  body.writeUIntBE(Math.max(0, Math.floor(writtenAt)), WRITTEN_AT, 6)
   body.writeUIntBE(Math.max(0, Math.round(ttlMs)), TTL_AT, 6)
   body.writeUIntBE(Math.max(0, Math.round(graceMs)), GRACE_AT, 6)
   body.writeUInt32BE(Math.min(MAX_COMPUTING_MICROS, Math.round(computingMs * 1_000)), COMPUTING_AT)
