@@ -7,7 +7,8 @@ import {
 } from './compute/cached-functions.js'
 import type { Call, Computing } from './compute/computing.js'
 import type { Factory } from './compute/factory.js'
-import { type GetOrSetOptions, jittered, parseGrace, resolvePolicy } from './compute/options.js'
+import { type GetOrSetOptions, jittered, parseGrace } from './compute/options.js'
+import type { Policies } from './compute/policy.js'
 import { type Duration, parseTtl } from './duration.js'
 import { CacheNotRespondingError, ConfigurationError, NotCachedError } from './errors.js'
 import { describe, describeUnknown, type Inspection } from './inspection.js'
@@ -53,6 +54,7 @@ export interface Core {
   readonly recorder: Recorder
   readonly scopes: Scopes
   readonly computing: Computing
+  readonly policies: Policies
   readonly functions: CachedFunctions
   /** Told when it is closed. */
   readonly onClose: () => void
@@ -218,11 +220,21 @@ export class KeyedCache {
    * @throws ComputeCycleError, ComputeTimeoutError (with `hardTimeout`), ComputeFailedError (with `errorTtl`)
    * @throws ConfigurationError, InvalidKeyError
    */
-  async getOrSet<T>(key: KeyInput, factory: Factory<T>, options: GetOrSetOptions<T> = {}): Promise<T> {
-    const policy = resolvePolicy(options as GetOrSetOptions, this.core.options.compute)
-    refuseNoFactory(factory)
-    const call = { key: CacheKey.from(key), factory: factory as Factory<unknown>, policy, scope: this.scope }
-    return (await this.compute(call)) as T
+  getOrSet<T>(key: KeyInput, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T> {
+    // Not an async function: see `Computing.getOrSet`.
+    try {
+      const policy = this.core.policies.of(options as GetOrSetOptions | undefined)
+      refuseNoFactory(factory)
+      const call = {
+        key: CacheKey.from(key),
+        factory: factory as Factory<unknown>,
+        policy,
+        scope: this.scope,
+      }
+      return this.compute(call) as Promise<T>
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   /**
@@ -233,9 +245,9 @@ export class KeyedCache {
   async getOrSetMany<K extends KeyInput, T>(
     keys: Iterable<K>,
     factory: ManyFactory<K, T>,
-    options: GetOrSetOptions<T> = {},
+    options?: GetOrSetOptions<T>,
   ): Promise<T[]> {
-    const policy = resolvePolicy(options as GetOrSetOptions, this.core.options.compute)
+    const policy = this.core.policies.of(options as GetOrSetOptions | undefined)
     refuseNoFactory(factory)
     const { scope } = this
     const values = await computeMany(keys, factory as ManyFactory<K, unknown>, (call) =>
@@ -256,8 +268,8 @@ export class KeyedCache {
   ): CachedFunction<This, Args, Awaited<R>> {
     refuseUnknown(given, CACHED_OPTIONS, 'option')
     const { name, keyOf, ...options } = given
-    const { functions, options: resolved } = this.core
-    const policy = resolvePolicy(options as GetOrSetOptions, resolved.compute)
+    const { functions, policies } = this.core
+    const policy = policies.of(options as GetOrSetOptions)
     // Whoever calls it later is in a request of their own.
     const cache = new KeyedCache(this.core)
     return functions.wrap(fn, name, keyOf, {

@@ -2,6 +2,7 @@ import { KeyedCache } from './cache.js'
 import { CachedFunctions } from './compute/cached-functions.js'
 import { Computing } from './compute/computing.js'
 import { Flights } from './compute/flight.js'
+import { Policies } from './compute/policy.js'
 import { openCaches } from './open-caches.js'
 import { type CacheOptions, resolveOptions } from './options.js'
 import { Counters } from './stats/counters.js'
@@ -37,6 +38,7 @@ export function createCache(given?: CacheOptions): KeyedCache {
     recorder,
     scopes: new Scopes(options.requestMemory),
     computing: new Computing({ store, chain, failsafe, recorder, flights }),
+    policies: new Policies(options.compute),
     functions: new CachedFunctions(),
     onClose: () => openCaches.delete(cache),
     enabled: options.enabled,

@@ -1,21 +1,23 @@
-import { setMaxListeners } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { decodeValue, type Payload } from '../codec/codec.js'
 import { frameId } from '../entry.js'
-import { ComputeFailedError, ComputeTimeoutError } from '../errors.js'
+import { ComputeFailedError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Reading } from '../store/store.js'
 import type { ReadOutcome } from '../tiers/outcome.js'
 import type { RequestScope } from '../tiers/request-scope.js'
-import type { LiveEntry, Standing } from '../tiers/standing.js'
+import { type LiveEntry, payloadOf, type Standing } from '../tiers/standing.js'
 import { Computation } from './computation.js'
+import { Crowd, Crowds, type Followers, type Look } from './crowd.js'
 import { shouldRefreshEarly } from './early-refresh.js'
 import { Election, type ElectionOptions } from './election.js'
 import { type Factory, runFactory } from './factory.js'
 import { restoreFailure } from './failure.js'
-import { type Flight, type FlightResult, follow } from './flight.js'
-import { isServable, type Policy } from './options.js'
+import { type Flight, follow } from './flight.js'
+import { Limits } from './limits.js'
+import type { Policy } from './policy.js'
 import { Refreshes } from './refreshes.js'
+import { Visit } from './visit.js'
 
 /** One `getOrSet`. */
 export interface Call {
@@ -27,10 +29,18 @@ export interface Call {
   readonly onWait?: (() => void) | undefined
 }
 
-/** What a read of the store came to; nothing while the store is in trouble. */
-interface Look {
-  readonly reading: Reading | undefined
-  readonly standing: Standing | undefined
+/** What a caller gets, and what everybody else's copy is made of. */
+interface Obtained {
+  readonly value: unknown
+  readonly payload: Payload
+  /** It is past its TTL, within its grace. */
+  readonly isStale?: boolean
+}
+
+/** A look at what stands in the store, and when it began, by the ticks of all flights. */
+interface Sight {
+  readonly since: number
+  readonly look: Promise<Look>
 }
 
 const NOTHING: Look = { reading: undefined, standing: undefined }
@@ -44,6 +54,7 @@ export class Computing {
   readonly #options: ElectionOptions
   readonly #election: Election
   readonly #refreshes = new Refreshes()
+  readonly #crowds = new Crowds<Call, Obtained | undefined>()
 
   constructor(options: ElectionOptions) {
     this.#options = options
@@ -54,26 +65,18 @@ export class Computing {
    * @throws ComputeCycleError, ComputeTimeoutError, ComputeFailedError, what the factory throws,
    * UnserializableValueError for what cannot be stored
    */
-  async getOrSet(call: Call): Promise<unknown> {
+  getOrSet(call: Call): Promise<unknown> {
     const { key, policy, scope } = call
-    const { chain, flights, recorder } = this.#options
-    Computation.inner()?.refuseOwn(flights, key.text)
-    const recalled = await chain.recall(key, scope)
-    if (recalled?.hit && policy.accepts(recalled.value)) {
-      recorder.read(key, recalled, performance.now())
-      return recalled.value
-    }
-    const pending = scope?.memory?.beginRead(key)
-    const done = scope?.compute()
-    let found: { readonly value: unknown } | undefined
+    const { chain, flights } = this.#options
+    // Not an async function: each promise of each caller counts where a thousand ask at once.
     try {
-      const limits = new Limits(key, policy)
-      const { value, isStale } = await limits.hold(() => this.#obtain(call, limits))
-      if (!isStale) found = { value }
-      return value
-    } finally {
-      if (pending) scope?.memory?.endRead(pending, found)
-      done?.()
+      Computation.inner()?.refuseOwn(flights, key.text)
+      const recalled = chain.recall(key, scope)
+      if (recalled !== undefined) return this.#recall(call, recalled)
+      policy.signal?.throwIfAborted()
+      return this.#fetch(call)
+    } catch (error) {
+      return Promise.reject(error)
     }
   }
 
@@ -105,74 +108,170 @@ export class Computing {
     this.#options.flights.abortAll(new Error('The cache was closed.'))
   }
 
-  async #obtain(
-    call: Call,
-    limits: Limits,
-  ): Promise<{ readonly value: unknown; readonly isStale?: boolean }> {
+  /** What the request has read or set before, if that will do. */
+  async #recall(call: Call, recalled: ReadOutcome | Promise<ReadOutcome>): Promise<unknown> {
+    const outcome = await recalled
+    if (outcome.hit && call.policy.accepts(outcome.value)) {
+      this.#options.recorder.read(call.key, outcome, performance.now())
+      return outcome.value
+    }
+    call.policy.signal?.throwIfAborted()
+    return this.#fetch(call)
+  }
+
+  /** From the store, or by computing: by oneself, or as one of a crowd. */
+  #fetch(call: Call): Promise<unknown> {
+    const { key, onWait, policy } = call
+    const { flights, store } = this.#options
+    const began = performance.now()
+    const since = flights.tick()
+    const reading = store.read(key, { lease: flights.has(key) })
+    const crowd = this.#crowds.around(key, reading)
+    if (crowd?.takes(policy) && !onWait && !Computation.inner()) {
+      const followers = crowd.join(call, began, since)
+      followers.together ??= this.#together(followers, crowd.look)
+      return this.#follow(call, followers.together)
+    }
+    // Nobody's value is given to anybody else: each look decodes its own.
+    const look = this.#lookAt(key, reading)
+    if (!crowd) this.#crowds.add(key, new Crowd(reading, look))
+    return kept(this.#alone(call, { since, look }, began), visitOf(call))
+  }
+
+  #follow(call: Call, together: Promise<Obtained | undefined>): Promise<unknown> {
+    const visit = visitOf(call)
+    return together.then(
+      (obtained) => {
+        if (!obtained) return kept(this.#alone(call), visit)
+        const value = copyOf(obtained)
+        if (value instanceof Promise) return kept(inflated(obtained, value), visit)
+        visit?.end(obtained.isStale ? undefined : { value })
+        return value
+      },
+      visit && ((error: unknown) => visit.fail(error)),
+    )
+  }
+
+  #alone(call: Call, sight?: Sight, began?: number): Promise<Obtained> {
+    const limits = new Limits(call.key, call.policy)
+    return limits.hold(() => this.#obtain(call, limits, sight, began))
+  }
+
+  /** `began` is when a read that is to be counted began. */
+  async #obtain(call: Call, limits: Limits, first?: Sight, began?: number): Promise<Obtained> {
     const { key, policy } = call
     const { flights, recorder } = this.#options
-    for (let attempt = 0; ; attempt++) {
-      const left = performance.now()
-      const since = flights.tick()
-      const { reading, standing } = await this.#look(key)
-      if (attempt === 0) recorder.read(key, outcomeOf(standing, policy), left)
-      if (standing?.state === 'failed') throw new ComputeFailedError(key.text, restoreFailure(standing.value))
-      const entry = acceptable(standing, policy)
-      if (entry?.state === 'fresh') {
-        this.#maybeRefreshEarly(call, entry)
-        return { value: entry.value }
-      }
-      if (entry && isServable(entry, policy)) {
-        const renewed = await this.#refreshStale(call, since, reading)
-        if (renewed) return { value: await decodeValue(renewed) }
-        recorder.count(key, 'staleServed')
-        return { value: entry.value, isStale: true }
-      }
+    for (let sight = first; ; sight = undefined) {
+      const { since, look: looking } = sight ?? this.#look(key)
+      const look = await looking
+      if (sight && began !== undefined) recorder.read(key, outcomeOf(look.standing, policy), began)
+      const served = this.#serve(call, look, since)
+      if (served !== undefined) return served
       limits.refuseLate()
-      const joinable = flights.joinable(key, since, reading)
-      if (joinable) {
-        const joined = await this.#join(joinable, call, limits)
-        if (joined) return joined
-        continue
-      }
-      const result = await this.#begin(call, limits, reading === undefined)
-      if (typeof result !== 'string') return { value: await decodeValue(result) }
+      const flight = flights.joinable(key, since, look.reading)
+      const obtained = flight
+        ? await this.#join(flight, call, limits)
+        : await this.#begin(call, limits, look.reading === undefined)
+      if (obtained) return obtained
     }
   }
 
-  async #look(key: CacheKey): Promise<Look> {
-    const { chain, failsafe, flights, store } = this.#options
+  /** What all who follow in a crowd get, once for all; nothing when each must see for itself. */
+  async #together(
+    followers: Followers<Call, Obtained | undefined>,
+    looking: Promise<Look>,
+  ): Promise<Obtained | undefined> {
+    const { call, arrivals } = followers
+    const { key, policy } = call
+    const { flights, recorder } = this.#options
+    const look = await looking
+    const { since } = followers
+    const outcome = outcomeOf(look.standing, policy)
+    for (const began of arrivals) recorder.read(key, outcome, began)
+    const served = this.#serve(call, look, since, arrivals.length)
+    if (served !== undefined) return served
+    const flight = flights.joinable(key, since, look.reading)
+    return flight && this.#join(flight, call, new Limits(key, policy), arrivals.length)
+  }
+
+  #look(key: CacheKey): Sight {
+    const { flights, store } = this.#options
+    const since = flights.tick()
+    return { since, look: this.#lookAt(key, store.read(key, { lease: flights.has(key) })) }
+  }
+
+  async #lookAt(key: CacheKey, coming: Promise<Reading>): Promise<Look> {
+    const { chain, failsafe } = this.#options
     try {
-      const reading = await store.read(key, { lease: flights.has(key) })
-      return { reading, standing: await chain.standing(key, reading) }
+      const reading = await coming
+      const standing = chain.standing(key, reading)
+      return { reading, standing: standing instanceof Promise ? await standing : standing }
     } catch (error) {
       return failsafe.absorb('getOrSet', key.text, error, NOTHING)
     }
   }
 
-  #begin({ key, factory, policy, onWait }: Call, limits: Limits, leaseless: boolean): Promise<FlightResult> {
-    const flight = this.#election.start(key, { factory, policy, onWait, leaseless })
-    limits.want(flight)
-    return follow(waiting(), flight, flight.result)
+  /** What stands there, for so many callers, if it will do; what is stale is refreshed behind their backs. */
+  #serve(
+    call: Call,
+    { reading, standing }: Look,
+    since: number,
+    callers = 1,
+  ): Obtained | Promise<Obtained> | undefined {
+    const { key, policy } = call
+    if (standing?.state === 'failed') throw new ComputeFailedError(key.text, restoreFailure(standing.value))
+    const entry = acceptable(standing, policy)
+    if (!entry || !policy.serves(entry)) return undefined
+    const obtained = { value: entry.value, payload: payloadOf(entry) }
+    if (entry.state === 'fresh') {
+      // Each of them throws the dice.
+      for (let caller = 0; caller < callers; caller++) this.#maybeRefreshEarly(call, entry)
+      return obtained
+    }
+    const flight = this.#refresh(call, undefined) ?? this.#options.flights.joinable(key, since, reading)
+    const stale = { ...obtained, isStale: true }
+    if (flight && policy.softMs > 0) return this.#awaitRefresh(call, flight, stale)
+    this.#options.recorder.count(key, 'staleServed', callers)
+    return stale
   }
 
-  /** The value that somebody else is at; nothing where one must look again. */
-  async #join(flight: Flight, call: Call, limits: Limits): Promise<{ readonly value: unknown } | undefined> {
+  /** What a refresh brings within the soft timeout: a refresh that fails leaves what is stale. */
+  async #awaitRefresh({ key, policy }: Call, flight: Flight, stale: Obtained): Promise<Obtained> {
+    const joined = follow(waiting(), flight, flight.joined).catch(() => undefined)
+    const result = await within(policy.softMs, joined)
+    if (typeof result === 'object') return obtainedFrom(result)
+    this.#options.recorder.count(key, 'staleServed')
+    return stale
+  }
+
+  /** What it computes; nothing where one must look again. */
+  async #begin(call: Call, limits: Limits, leaseless: boolean): Promise<Obtained | undefined> {
+    const { key, factory, policy, onWait } = call
+    const flight = this.#election.start(key, { factory, policy, onWait, leaseless })
+    limits.want(flight)
+    const result = await follow(waiting(), flight, flight.result)
+    return typeof result === 'string' ? undefined : obtainedFrom(result)
+  }
+
+  /** The value that somebody else is at, for so many callers; nothing where one must look again. */
+  async #join(flight: Flight, call: Call, limits: Limits, callers = 1): Promise<Obtained | undefined> {
     const { key, onWait, policy } = call
     const { recorder } = this.#options
-    recorder.count(key, 'waits')
+    recorder.count(key, 'waits', callers)
     onWait?.()
     limits.want(flight)
     const wait = follow(waiting(), flight, flight.joined)
     const result = policy.waitMs < flight.waitMs ? await within(policy.waitMs, wait) : await wait
-    if (result === undefined)
-      return { value: await decodeValue((await this.#begin(call, limits, true)) as Payload) }
+    if (result === undefined) {
+      recorder.count(key, 'avoided', callers - 1)
+      return this.#begin(call, limits, true)
+    }
     if (typeof result === 'string') return undefined
-    const value = await decodeValue(result)
+    const obtained = await obtainedFrom(result)
     // Whoever began it may have asked less of a value that it found.
-    if (!policy.accepts(value)) return undefined
-    recorder.count(key, 'avoided')
-    return { value }
+    if (!policy.accepts(obtained.value)) return undefined
+    recorder.count(key, 'avoided', callers)
+    return obtained
   }
 
   #maybeRefreshEarly(call: Call, { body, frame, leftMs }: LiveEntry): void {
@@ -181,16 +280,6 @@ export class Computing {
     if (!shouldRefreshEarly(leftMs, body.computingMs, beta, 1 - Math.random())) return
     // A copy: a view would keep the whole frame alive.
     this.#refresh(call, Buffer.from(frameId(frame)))
-  }
-
-  /** What a refresh brings within the soft timeout, if there is one: a refresh that fails leaves what is stale. */
-  async #refreshStale(call: Call, since: number, reading: Reading | undefined): Promise<Payload | undefined> {
-    const { softMs } = call.policy
-    const flight = this.#refresh(call, undefined) ?? this.#options.flights.joinable(call.key, since, reading)
-    if (!flight || softMs === 0) return undefined
-    const joined = follow(waiting(), flight, flight.joined).catch(() => undefined)
-    const result = await within(softMs, joined)
-    return typeof result === 'object' ? result : undefined
   }
 
   #refresh({ key, factory, policy }: Call, replaces: Buffer | undefined): Flight | undefined {
@@ -204,6 +293,33 @@ export class Computing {
 /** The flights whose factories wait for what is asked for now. */
 function waiting(): readonly Flight[] {
   return Computation.inner()?.flights ?? []
+}
+
+async function obtainedFrom(payload: Payload): Promise<Obtained> {
+  return { value: await decodeValue(payload), payload }
+}
+
+function visitOf({ key, scope }: Call): Visit | undefined {
+  return scope && new Visit(key, scope)
+}
+
+/** What is obtained for a request is kept in its memory, unless it is stale. */
+function kept(obtaining: Promise<Obtained>, visit: Visit | undefined): Promise<unknown> {
+  return obtaining.then(
+    ({ value, isStale }) => {
+      visit?.end(isStale ? undefined : { value })
+      return value
+    },
+    visit && ((error: unknown) => visit.fail(error)),
+  )
+}
+
+function copyOf({ value, payload }: Obtained): unknown {
+  return typeof value === 'object' && value !== null ? decodeValue(payload) : value
+}
+
+async function inflated(obtained: Obtained, value: Promise<unknown>): Promise<Obtained> {
+  return { ...obtained, value: await value }
 }
 
 function acceptable(standing: Standing | undefined, policy: Policy): LiveEntry | undefined {
@@ -230,65 +346,6 @@ function outcomeOf(standing: Standing | undefined, policy: Policy): ReadOutcome 
   }
   if (standing.state === 'failed') return { hit: false, reason: 'failed' }
   if (!policy.accepts(standing.value)) return { hit: false, reason: 'invalid' }
-  if (standing.state === 'stale' && !isServable(standing, policy)) return { hit: false, reason: 'expired' }
+  if (standing.state === 'stale' && !policy.serves(standing)) return { hit: false, reason: 'expired' }
   return { hit: true, value: standing.value, tier: 'store' }
-}
-
-/** How long one caller waits, whatever for: until the hard timeout since the call, or until the signal. */
-class Limits {
-  readonly #key: CacheKey
-  readonly #policy: Policy
-  #abort: AbortController | undefined
-  #leave: ((reason: unknown) => void) | undefined
-  #isOver = false
-
-  constructor(key: CacheKey, policy: Policy) {
-    this.#key = key
-    this.#policy = policy
-  }
-
-  /** Aborted with the caller's, for who computes for this caller alone. */
-  get signal(): AbortSignal {
-    this.#abort ??= new AbortController()
-    return this.#abort.signal
-  }
-
-  /** It is this flight that the caller waits for. */
-  want(flight: Flight): void {
-    this.#leave = flight.want()
-  }
-
-  /** Nothing is begun for a caller who has gone. */
-  refuseLate(): void {
-    this.#policy.signal?.throwIfAborted()
-    if (this.#isOver) throw new ComputeTimeoutError(this.#key.text, this.#policy.hardMs ?? 0)
-  }
-
-  hold<T>(work: () => Promise<T>): Promise<T> {
-    const { hardMs, signal } = this.#policy
-    if (hardMs === undefined && !signal) return work()
-    signal?.throwIfAborted()
-    return new Promise((resolve, reject) => {
-      const settle = (how: () => void) => {
-        this.#isOver = true
-        clearTimeout(timer)
-        signal?.removeEventListener('abort', abort)
-        how()
-      }
-      const expire = () => settle(() => reject(new ComputeTimeoutError(this.#key.text, hardMs as number)))
-      const timer = hardMs === undefined ? undefined : setTimeout(expire, hardMs)
-      const abort = () => {
-        settle(() => reject(signal?.reason))
-        this.#leave?.(signal?.reason)
-        this.#abort?.abort(signal?.reason)
-      }
-      // Many calls of one request may share its signal: that is no leak.
-      if (signal) setMaxListeners(0, signal)
-      signal?.addEventListener('abort', abort)
-      work().then(
-        (value) => settle(() => resolve(value)),
-        (error: unknown) => settle(() => reject(error)),
-      )
-    })
-  }
 }

@@ -6,13 +6,13 @@ import type { Recorder } from '../stats/recorder.js'
 import type { Failsafe } from '../store/failsafe.js'
 import type { Acquisition, Reading, Store, Watch } from '../store/store.js'
 import type { TierChain } from '../tiers/chain.js'
-import type { LiveEntry, Standing } from '../tiers/standing.js'
+import { type LiveEntry, payloadOf, type Standing } from '../tiers/standing.js'
 import { Computation } from './computation.js'
 import { type Computed, type Factory, runFactory } from './factory.js'
 import { restoreFailure, serializeFailure } from './failure.js'
 import { Flight, type FlightResult, type Flights, follow } from './flight.js'
 import { HeldLease } from './lease.js'
-import { isServable, type Policy } from './options.js'
+import type { Policy } from './policy.js'
 import { Wait } from './wait.js'
 
 /** What a flight is for. */
@@ -261,7 +261,7 @@ export class Election {
     const { errorTtlMs: ttlMs } = policy
     const isOurs = flight.abort.signal.aborted || thrown instanceof ComputeCycleError
     // What may still be served is worth more than the news that computing failed.
-    if (ttlMs === undefined || isOurs || (previous && isServable(previous, policy))) return
+    if (ttlMs === undefined || isOurs || (previous && policy.serves(previous))) return
     const entry = await this.#chain.newEntry(serializeFailure(thrown), { ttlMs, isFailure: true })
     await this.#write(flight, lease, entry, undefined)
   }
@@ -290,8 +290,4 @@ interface Result {
 
 function isPrevious(standing: Standing, policy: Policy): standing is LiveEntry {
   return (standing.state === 'fresh' || standing.state === 'stale') && policy.accepts(standing.value)
-}
-
-function payloadOf({ body }: LiveEntry): Payload {
-  return { bytes: body.payload, format: body.format }
 }

@@ -3,7 +3,7 @@ import { ConfigurationError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { LiveEntry } from '../tiers/standing.js'
 import type { Computation } from './computation.js'
-import type { Policy } from './options.js'
+import type { Policy } from './policy.js'
 
 /** What a factory is told and can decide. Its functions may be taken out of it. */
 export interface FactoryContext<T = unknown> {

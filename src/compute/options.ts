@@ -1,4 +1,4 @@
-import { type Duration, parseTimeout, parseTtl } from '../duration.js'
+import { type Duration, parseTtl } from '../duration.js'
 import { ConfigurationError } from '../errors.js'
 import { refuseUnknown } from '../unknown-options.js'
 
@@ -55,26 +55,6 @@ export interface ComputeDefaults {
   readonly waitMs: number
 }
 
-/** One call's options once everything is decided. Times in milliseconds. */
-export interface Policy {
-  /** How long a value lives; `undefined` for one that is not to be stored. */
-  ttlMs(value: unknown): number | undefined
-  /** The TTL shortened by chance, so that what was computed together does not expire together. */
-  jittered(ttlMs: number): number
-  /** Milliseconds of a TTL that the factory has set. */
-  parseTtl(ttl: Duration): number
-  readonly graceMs: number
-  readonly beta: number
-  readonly softMs: number
-  readonly hardMs: number | undefined
-  readonly waitMs: number
-  readonly leaseMs: number
-  readonly signal: AbortSignal | undefined
-  accepts(value: unknown): boolean
-  readonly errorTtlMs: number | undefined
-  readonly retryPauseMs: number
-}
-
 export const GET_OR_SET_OPTIONS = {
   ttl: true,
   ttlOfMissing: true,
@@ -90,55 +70,9 @@ export const GET_OR_SET_OPTIONS = {
   retryPause: true,
 } satisfies Record<keyof GetOrSetOptions, true>
 
-/** A process that asks again and again for what cannot be computed must not do so at every read. */
-const RETRY_PAUSE_MS = 5_000
-
-/**
- * Decides how one call computes.
- * @throws ConfigurationError
- */
-export function resolvePolicy(options: GetOrSetOptions, defaults: ComputeDefaults): Policy {
-  refuseUnknown(options, GET_OR_SET_OPTIONS, 'option')
-  const { maxTtlMs } = defaults
-  const { ttl, ttlOfMissing, validate, signal, softTimeout, hardTimeout, waitTimeout, leaseTime } = options
-  checkValidate(validate)
-  const timeout = <D>(given: Duration | undefined, name: string, otherwise: D) =>
-    given === undefined ? otherwise : parseTimeout(given, name)
-  const fixedTtlMs =
-    typeof ttl === 'function' ? 0 : ttl === undefined ? defaults.ttlMs : parseTtl(ttl, maxTtlMs)
-  const ttlOfMissingMs =
-    ttlOfMissing === undefined || ttlOfMissing === false
-      ? undefined
-      : parseTtl(ttlOfMissing, maxTtlMs, 'ttlOfMissing')
-  return {
-    ttlMs(value) {
-      const isMissing = value === undefined || value === null
-      if (isMissing && ttlOfMissing !== undefined) return ttlOfMissingMs
-      return typeof ttl === 'function' ? parseTtl(ttl(value), maxTtlMs) : fixedTtlMs
-    },
-    jittered: (ttlMs) => jittered(ttlMs, defaults.ttlJitter),
-    parseTtl: (given) => parseTtl(given, maxTtlMs),
-    graceMs: options.grace === undefined ? defaults.graceMs : parseGrace(options.grace, maxTtlMs),
-    beta: options.earlyRefresh === undefined ? defaults.beta : parseEarlyRefresh(options.earlyRefresh),
-    softMs: timeout(softTimeout, 'softTimeout', 0),
-    hardMs: timeout(hardTimeout, 'hardTimeout', undefined),
-    waitMs: timeout(waitTimeout, 'waitTimeout', defaults.waitMs),
-    leaseMs: timeout(leaseTime, 'leaseTime', defaults.leaseMs),
-    signal: checkSignal(signal),
-    accepts: validate === undefined ? acceptsAll : (value) => acceptedBy(validate, value),
-    errorTtlMs: options.errorTtl === undefined ? undefined : parseTtl(options.errorTtl, maxTtlMs, 'errorTtl'),
-    retryPauseMs: timeout(options.retryPause, 'retryPause', RETRY_PAUSE_MS),
-  }
-}
-
 /** A TTL shortened by a random part of up to a share. */
 export function jittered(ttlMs: number, share: number): number {
   return share === 0 ? ttlMs : Math.max(1, Math.round(ttlMs * (1 - Math.random() * share)))
-}
-
-/** Whether a value that is `leftMs` away from its expiry, below 0 past it, may be given to a caller. */
-export function isServable({ leftMs }: { readonly leftMs: number }, { graceMs }: Policy): boolean {
-  return leftMs > 0 || -leftMs < graceMs
 }
 
 /** @throws ConfigurationError */
@@ -161,27 +95,4 @@ export function parseEarlyRefresh(option: EarlyRefreshOption): number {
   throw new ConfigurationError(
     `beta of earlyRefresh must be a number above 0 (1 is the usual one), not ${String(option.beta)}.`,
   )
-}
-
-function checkValidate(validate: GetOrSetOptions['validate']): void {
-  if (validate === undefined || typeof validate === 'function') return
-  throw new ConfigurationError('validate must be a function that says whether a stored value will do.')
-}
-
-function checkSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
-  if (signal === undefined || signal instanceof AbortSignal) return signal
-  throw new ConfigurationError('signal must be an AbortSignal.')
-}
-
-function acceptsAll(): boolean {
-  return true
-}
-
-/** A check that throws does not know the shape of what it was given: so the value will not do. */
-function acceptedBy(validate: (value: unknown) => boolean, value: unknown): boolean {
-  try {
-    return validate(value) === true
-  } catch {
-    return false
-  }
 }

@@ -105,8 +105,8 @@ export class Counters {
     if (failed) figures.failedComputations++
   }
 
-  count(family: string, figure: ComputeFigure): void {
-    this.#of(family)[figure]++
+  count(family: string, figure: ComputeFigure, times: number): void {
+    this.#of(family)[figure] += times
   }
 
   clear(): void {

@@ -46,8 +46,8 @@ export class Recorder {
     publish(began, { operation: 'compute', key: key.text, outcome: failed ? 'failed' : 'computed' })
   }
 
-  count(key: CacheKey, figure: ComputeFigure): void {
-    this.#counters.count(key.family, figure)
+  count(key: CacheKey, figure: ComputeFigure, times = 1): void {
+    this.#counters.count(key.family, figure, times)
   }
 
   clear(outcome: DeleteOutcome, left: number): void {

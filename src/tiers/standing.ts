@@ -1,4 +1,4 @@
-import { DecodeError, decodeValue } from '../codec/codec.js'
+import { DecodeError, decodeValue, type Payload } from '../codec/codec.js'
 import { type EntryBody, isStale, type Provenance, parseBody } from '../entry.js'
 import { type AbsenceReason, judge } from '../store/judge.js'
 import type { Reading } from '../store/store.js'
@@ -43,6 +43,11 @@ export function standingOf(reading: Reading): Standing | Promise<Standing> {
           leftMs: entry.body.writtenAt + entry.body.ttlMs - reading.now,
         }
   return decoded instanceof Promise ? decoded.then(standing) : standing(decoded)
+}
+
+/** What a copy of its value is made from. */
+export function payloadOf({ body }: LiveEntry): Payload {
+  return { bytes: body.payload, format: body.format }
 }
 
 /** An entry's state at a moment of the store's clock. */

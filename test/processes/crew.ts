@@ -32,8 +32,6 @@ export interface CrowdReport {
   readonly values: string[][]
   /** The keys that were computed here. */
   readonly computed: string[]
-  /** How long the process was held up because no core was free. */
-  readonly forCore: number
   readonly totals: Figures
 }
 

@@ -1,5 +1,4 @@
 // One process of an application: does with its cache what it is told to, and tells what came of it.
-import { readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createCache } from 'keyedcache'
 import { invalidations, waysOf } from './ways.mjs'
@@ -22,19 +21,6 @@ async function compute(key, { value, ms = 0, isHeld = false, failure }, signal) 
   endedAt.set(key, clock())
   if (failure !== undefined) throw new Error(failure)
   return value
-}
-
-/**
- * How long this process, or its main thread, has been ready to run and had to wait for a core, in milliseconds;
- * 0 where the system does not tell.
- * @see https://docs.kernel.org/scheduler/sched-stats.html
- */
-function waitedForCore() {
-  try {
-    return Number(readFileSync('/proc/self/schedstat', 'utf8').split(' ')[1]) / 1e6
-  } catch {
-    return 0
-  }
 }
 
 const tasks = {
@@ -70,7 +56,6 @@ const tasks = {
     await pause(delayMs)
     const computed = []
     const waits = []
-    const before = waitedForCore()
     const ask = async (key) => {
       const began = performance.now()
       const value = await cache.getOrSet(key, async () => {
@@ -86,7 +71,7 @@ const tasks = {
         ...new Set(await Promise.all(Array.from({ length: callers }, () => ask(key)))),
       ]),
     )
-    return { waits, values, computed, forCore: waitedForCore() - before, totals: cache.stats().totals }
+    return { waits, values, computed, totals: cache.stats().totals }
   },
 }
 

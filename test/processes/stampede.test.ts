@@ -9,13 +9,13 @@ const PROCESSES = 8
 const KEYS = 20
 const CALLERS = 50
 const FACTORY_MS = 200
-/**
- * Nobody waits longer than the factory and this, in 99 of 100 cases, beside what he waits for a free core: with
- * eight processes on two cores that is more, and is printed, not asserted.
- */
+/** Nobody waits longer than the factory and this, in 99 of 100 cases. */
 const BEYOND_MS = 50
-/** Code that has just been loaded is slow, and a machine has more to do than this: the best of so many rounds counts. */
-const ROUNDS = 8
+/**
+ * Eight processes on a small machine take each other's cores, the more the less of their code is compiled yet: all
+ * rounds must compute once, one of so many must be in time.
+ */
+const ROUNDS = 40
 
 let server: RedisServer
 beforeAll(async () => {
@@ -62,13 +62,9 @@ async function stampede(name: string, delayMs: () => number): Promise<void> {
     expect(sum(({ takeovers }) => takeovers)).toBe(0)
 
     const beyond = p99(reports.flatMap(({ waits }) => waits)) - FACTORY_MS
-    const owing =
-      p99(reports.flatMap(({ waits, forCore }) => waits.map((wait) => wait - forCore))) - FACTORY_MS
-    best = Math.min(best, owing)
-    const cores = Math.max(...reports.map(({ forCore }) => forCore))
+    best = Math.min(best, beyond)
     console.log(
-      `${name}, round ${round}: 99 % waited at most the factory's ${FACTORY_MS} ms and ${beyond.toFixed(1)} ms, ` +
-        `${owing.toFixed(1)} ms without the wait for a free core (${cores.toFixed(1)} ms at most)`,
+      `${name}, round ${round}: 99 % waited at most the factory's ${FACTORY_MS} ms and ${beyond.toFixed(1)} ms`,
     )
   }
   expect(best).toBeLessThanOrEqual(BEYOND_MS)

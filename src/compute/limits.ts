@@ -1,0 +1,64 @@
+import { setMaxListeners } from 'node:events'
+import { ComputeTimeoutError } from '../errors.js'
+import type { CacheKey } from '../key/cache-key.js'
+import type { Flight } from './flight.js'
+import type { Policy } from './policy.js'
+
+/** How long one caller waits, whatever for: until the hard timeout since the call, or until the signal. */
+export class Limits {
+  readonly #key: CacheKey
+  readonly #policy: Policy
+  #abort: AbortController | undefined
+  #leave: ((reason: unknown) => void) | undefined
+  #isOver = false
+
+  constructor(key: CacheKey, policy: Policy) {
+    this.#key = key
+    this.#policy = policy
+  }
+
+  /** Aborted with the caller's, for who computes for this caller alone. */
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController()
+    return this.#abort.signal
+  }
+
+  /** It is this flight that the caller waits for. */
+  want(flight: Flight): void {
+    this.#leave = flight.want()
+  }
+
+  /** Nothing is begun for a caller who has gone. */
+  refuseLate(): void {
+    this.#policy.signal?.throwIfAborted()
+    if (this.#isOver) throw new ComputeTimeoutError(this.#key.text, this.#policy.hardMs ?? 0)
+  }
+
+  hold<T>(work: () => Promise<T>): Promise<T> {
+    const { hardMs, signal } = this.#policy
+    if (hardMs === undefined && !signal) return work()
+    signal?.throwIfAborted()
+    return new Promise((resolve, reject) => {
+      const settle = (how: () => void) => {
+        this.#isOver = true
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', abort)
+        how()
+      }
+      const expire = () => settle(() => reject(new ComputeTimeoutError(this.#key.text, hardMs as number)))
+      const timer = hardMs === undefined ? undefined : setTimeout(expire, hardMs)
+      const abort = () => {
+        settle(() => reject(signal?.reason))
+        this.#leave?.(signal?.reason)
+        this.#abort?.abort(signal?.reason)
+      }
+      // Many calls of one request may share its signal: that is no leak.
+      if (signal) setMaxListeners(0, signal)
+      signal?.addEventListener('abort', abort)
+      work().then(
+        (value) => settle(() => resolve(value)),
+        (error: unknown) => settle(() => reject(error)),
+      )
+    })
+  }
+}

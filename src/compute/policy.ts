@@ -1,0 +1,142 @@
+import { type Duration, parseTimeout, parseTtl } from '../duration.js'
+import { ConfigurationError } from '../errors.js'
+import { refuseUnknown } from '../unknown-options.js'
+import {
+  type ComputeDefaults,
+  GET_OR_SET_OPTIONS,
+  type GetOrSetOptions,
+  jittered,
+  parseEarlyRefresh,
+  parseGrace,
+} from './options.js'
+
+/** A process that asks again and again for what cannot be computed must not do so at every read. */
+const RETRY_PAUSE_MS = 5_000
+
+/** One call's options once everything is decided: times in milliseconds. */
+export class Policy {
+  readonly graceMs: number
+  /** 0 for no early refresh. */
+  readonly beta: number
+  readonly softMs: number
+  readonly hardMs: number | undefined
+  readonly waitMs: number
+  readonly leaseMs: number
+  readonly signal: AbortSignal | undefined
+  readonly errorTtlMs: number | undefined
+  readonly retryPauseMs: number
+  readonly #defaults: ComputeDefaults
+  readonly #validate: GetOrSetOptions['validate']
+  readonly #ttl: GetOrSetOptions['ttl']
+  readonly #ttlMs: number
+  /** The same for what is missing; `undefined` for what is not to be stored. */
+  readonly #ttlOfMissingMs: number | undefined
+  readonly #isMissingDistinct: boolean
+
+  /** @throws ConfigurationError */
+  constructor(options: GetOrSetOptions, defaults: ComputeDefaults) {
+    refuseUnknown(options, GET_OR_SET_OPTIONS, 'option')
+    const { ttl, ttlOfMissing, grace, earlyRefresh, errorTtl } = options
+    const { maxTtlMs } = defaults
+    this.#defaults = defaults
+    this.#validate = checkValidate(options.validate)
+    this.#ttl = ttl
+    this.#ttlMs = typeof ttl === 'function' ? 0 : ttl === undefined ? defaults.ttlMs : parseTtl(ttl, maxTtlMs)
+    this.#isMissingDistinct = ttlOfMissing !== undefined
+    this.#ttlOfMissingMs =
+      ttlOfMissing === undefined || ttlOfMissing === false
+        ? undefined
+        : parseTtl(ttlOfMissing, maxTtlMs, 'ttlOfMissing')
+    this.graceMs = grace === undefined ? defaults.graceMs : parseGrace(grace, maxTtlMs)
+    this.beta = earlyRefresh === undefined ? defaults.beta : parseEarlyRefresh(earlyRefresh)
+    this.softMs = timeout(options.softTimeout, 'softTimeout', 0)
+    this.hardMs = timeout(options.hardTimeout, 'hardTimeout', undefined)
+    this.waitMs = timeout(options.waitTimeout, 'waitTimeout', defaults.waitMs)
+    this.leaseMs = timeout(options.leaseTime, 'leaseTime', defaults.leaseMs)
+    this.signal = checkSignal(options.signal)
+    this.errorTtlMs = errorTtl === undefined ? undefined : parseTtl(errorTtl, maxTtlMs, 'errorTtl')
+    this.retryPauseMs = timeout(options.retryPause, 'retryPause', RETRY_PAUSE_MS)
+  }
+
+  /** How long a value lives; `undefined` for one that is not to be stored. */
+  ttlMs(value: unknown): number | undefined {
+    if (this.#isMissingDistinct && (value === undefined || value === null)) return this.#ttlOfMissingMs
+    return typeof this.#ttl === 'function' ? this.parseTtl(this.#ttl(value)) : this.#ttlMs
+  }
+
+  /** The TTL shortened by chance, so that what was computed together does not expire together. */
+  jittered(ttlMs: number): number {
+    return jittered(ttlMs, this.#defaults.ttlJitter)
+  }
+
+  /** Milliseconds of a TTL that the factory has set. */
+  parseTtl(ttl: Duration): number {
+    return parseTtl(ttl, this.#defaults.maxTtlMs)
+  }
+
+  /** Whether a stored value will do. A check that throws does not know the shape of what it was given: so not. */
+  accepts(value: unknown): boolean {
+    if (this.#validate === undefined) return true
+    try {
+      return this.#validate(value) === true
+    } catch {
+      return false
+    }
+  }
+
+  /** Whether a value that is `leftMs` away from its expiry, below 0 past it, may be given to a caller. */
+  serves({ leftMs }: { readonly leftMs: number }): boolean {
+    return leftMs > 0 || -leftMs < this.graceMs
+  }
+
+  /** Whether it leaves nothing to decide for its caller alone. */
+  get isPlain(): boolean {
+    return (
+      this.#validate === undefined &&
+      this.signal === undefined &&
+      this.hardMs === undefined &&
+      this.softMs === 0
+    )
+  }
+
+  /** Whether callers of both, neither of whom computes, get the same at the same time. */
+  isAlike(other: Policy): boolean {
+    return (
+      this.isPlain &&
+      other.isPlain &&
+      this.graceMs === other.graceMs &&
+      this.beta === other.beta &&
+      this.waitMs === other.waitMs
+    )
+  }
+}
+
+/** One cache's policies. */
+export class Policies {
+  readonly #defaults: ComputeDefaults
+  readonly #usual: Policy
+
+  constructor(defaults: ComputeDefaults) {
+    this.#defaults = defaults
+    this.#usual = new Policy({}, defaults)
+  }
+
+  /** @throws ConfigurationError */
+  of(options: GetOrSetOptions | undefined): Policy {
+    return options === undefined ? this.#usual : new Policy(options, this.#defaults)
+  }
+}
+
+function timeout<D>(given: Duration | undefined, name: string, otherwise: D): number | D {
+  return given === undefined ? otherwise : parseTimeout(given, name)
+}
+
+function checkValidate(validate: GetOrSetOptions['validate']): GetOrSetOptions['validate'] {
+  if (validate === undefined || typeof validate === 'function') return validate
+  throw new ConfigurationError('validate must be a function that says whether a stored value will do.')
+}
+
+function checkSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
+  if (signal === undefined || signal instanceof AbortSignal) return signal
+  throw new ConfigurationError('signal must be an AbortSignal.')
+}

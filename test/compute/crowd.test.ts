@@ -1,0 +1,178 @@
+import { expect, it, vi } from 'vitest'
+import type { KeyedCache } from '../../src/cache.js'
+import { describeOnEveryBackend } from '../helpers/backends.js'
+import { Gate } from './gate.js'
+
+/** Larger than what is compressed by default. */
+const LARGE = { text: 'large '.repeat(5_000) }
+
+/** Asks so many times in one tick: all but the first can follow. */
+function ask<T>(cache: KeyedCache, callers: number, factory: () => T | Promise<T>): Promise<T[]> {
+  return Promise.all(Array.from({ length: callers }, () => cache.getOrSet('crowd', factory)))
+}
+
+describeOnEveryBackend('Callers of one tick', (open) => {
+  it.each([
+    ['an object', { at: new Date(0) }],
+    ['a large object', LARGE],
+  ])('get %s each of their own, computed and cached', async (_name, value) => {
+    const cache = open()
+    const computed = await ask(cache, 5, () => value)
+    const cached = await ask(cache, 5, () => value)
+    expect([...computed, ...cached]).toEqual(Array(10).fill(value))
+    expect(new Set([...computed, ...cached]).size).toBe(10)
+  })
+
+  it('are counted one by one', async () => {
+    const cache = open()
+    await ask(cache, 5, () => 'computed')
+    expect(cache.stats().totals).toMatchObject({ misses: 5, hits: 0, computations: 1, waits: 4, avoided: 4 })
+    await ask(cache, 5, () => 'computed')
+    expect(cache.stats().totals).toMatchObject({ misses: 5, hits: 5, computations: 1, waits: 4, avoided: 4 })
+  })
+
+  it('are counted one by one when they are served what is stale, which is refreshed once', async () => {
+    const cache = open({ grace: '1h', earlyRefresh: false })
+    await cache.set('crowd', 'old', { ttl: '10ms' })
+    await vi.waitFor(async () => expect((await cache.inspect('crowd')).state).toBe('stale'), { interval: 5 })
+    const factory = vi.fn(() => 'new')
+    expect(await ask(cache, 5, factory)).toEqual(Array(5).fill('old'))
+    await vi.waitFor(async () => expect(await cache.get('crowd')).toBe('new'))
+    expect(factory).toHaveBeenCalledOnce()
+    expect(cache.stats().totals).toMatchObject({ staleServed: 5, computations: 1 })
+  })
+
+  it('keep what they get in the memory of their own request each', async () => {
+    const cache = open()
+    const remembered = await Promise.all(
+      Array.from({ length: 4 }, () =>
+        cache.withRequestMemory(async (own) => {
+          const first = await own.getOrSet('crowd', () => ({ n: 1 }))
+          return (await own.get('crowd')) === first && first
+        }),
+      ),
+    )
+    expect(remembered).toEqual(Array(4).fill({ n: 1 }))
+    expect(new Set(remembered).size).toBe(4)
+    expect(cache.stats().totals).toMatchObject({ requestHits: 4 })
+  })
+
+  it('keep nothing of what their own request deletes meanwhile', async () => {
+    const cache = open()
+    const gate = new Gate()
+    const values = await Promise.all(
+      Array.from({ length: 3 }, (_, request) =>
+        cache.withRequestMemory(async (own) => {
+          const coming = own.getOrSet('crowd', async () => {
+            await gate.pass()
+            return 'old'
+          })
+          if (request === 2) {
+            await vi.waitFor(async () => expect((await cache.inspect('crowd')).state).toBe('computing'))
+            await own.delete('crowd')
+            gate.open()
+          }
+          await coming
+          return await own.get('crowd')
+        }),
+      ),
+    )
+    expect(values[2]).toBeUndefined()
+  })
+
+  it('all get the factory’s error, and the next one tries again', async () => {
+    const cache = open()
+    const failure = new Error('no database')
+    const factory = vi.fn(() => Promise.reject(failure))
+    const asked = Array.from({ length: 5 }, () => cache.getOrSet('crowd', factory))
+    for (const one of await Promise.allSettled(asked))
+      expect(one).toEqual({ status: 'rejected', reason: failure })
+    expect(factory).toHaveBeenCalledOnce()
+    expect(await cache.getOrSet('crowd', () => 'back')).toBe('back')
+  })
+
+  it('stand each for itself when nobody should wait any longer for the one who computes', async () => {
+    const cache = open({ timeouts: { wait: '80ms', lease: '50ms' } })
+    const factory = vi
+      .fn<() => Promise<string>>()
+      .mockImplementationOnce(() => new Promise(() => {}))
+      .mockResolvedValue('helped')
+    const asked = Array.from({ length: 4 }, () => cache.getOrSet('crowd', factory))
+    expect(await Promise.all(asked.slice(1))).toEqual(Array(3).fill('helped'))
+    expect(factory).toHaveBeenCalledTimes(2)
+    // The read of each counts once, however often it had to look.
+    expect(cache.stats().totals).toMatchObject({ misses: 4, hits: 0 })
+  })
+
+  it('are not held to what another of them asks for', async () => {
+    const cache = open()
+    await cache.set('crowd', { version: 1 })
+    const isNew = (value: unknown) => (value as { version: number }).version === 2
+    const left = AbortSignal.abort(new Error('gone'))
+    const gate = new Gate()
+    const slow = async () => {
+      await gate.pass()
+      return { version: 2 }
+    }
+    const settled = Promise.allSettled([
+      cache.getOrSet('crowd', slow),
+      cache.getOrSet('crowd', slow),
+      cache.getOrSet('crowd', slow, { validate: isNew }),
+      cache.getOrSet('crowd', slow, { signal: left }),
+      cache.getOrSet('crowd', slow, { validate: isNew, hardTimeout: 20 }).catch((error: unknown) => {
+        gate.open()
+        throw error
+      }),
+      cache.getOrSet('crowd', slow, { ttl: '1h' }),
+    ])
+    expect(await settled).toMatchObject([
+      { value: { version: 1 } },
+      { value: { version: 1 } },
+      { value: { version: 2 } },
+      { reason: new Error('gone') },
+      { reason: { name: 'ComputeTimeoutError' } },
+      { value: { version: 1 } },
+    ])
+  })
+
+  it('never get one value of which another has changed something', async () => {
+    const cache = open()
+    await cache.set('crowd', { list: [1] })
+    const accepts = () => true
+    const values = await Promise.all([
+      cache.getOrSet('crowd', () => ({ list: [2] })),
+      cache.getOrSet('crowd', () => ({ list: [2] }), { validate: accepts }),
+      cache.getOrSet('crowd', () => ({ list: [2] }), { validate: accepts }),
+      cache.getOrSet('crowd', () => ({ list: [2] })),
+      cache.getOrSet('crowd', () => ({ list: [2] })),
+    ])
+    expect(new Set(values).size).toBe(5)
+    expect(values).toEqual(Array(5).fill({ list: [1] }))
+  })
+
+  it('are no ring that nobody sees when one of them computes what the others wait for', async () => {
+    const cache = open()
+    const gate = new Gate()
+    const inner = () => cache.getOrSet('outer', () => 'never')
+    const outer = cache.getOrSet('outer', async () => {
+      await gate.pass()
+      return cache.getOrSet('crowd', inner)
+    })
+    await gate.reached()
+    gate.open()
+    const crowd = Array.from({ length: 3 }, () => cache.getOrSet('crowd', inner))
+    for (const one of await Promise.allSettled([outer, ...crowd])) {
+      expect(one).toMatchObject({ reason: { name: 'ComputeCycleError' } })
+    }
+  })
+
+  it('who come after an invalidation get nothing that was read before it', async () => {
+    const cache = open()
+    await cache.set('crowd', 'old')
+    const before = [cache.getOrSet('crowd', () => 'new'), cache.getOrSet('crowd', () => 'new')]
+    const deleted = cache.delete('crowd')
+    const after = [cache.getOrSet('crowd', () => 'new'), cache.getOrSet('crowd', () => 'new')]
+    await Promise.all([...before, deleted])
+    expect(await Promise.all(after)).toEqual(['new', 'new'])
+  })
+})
