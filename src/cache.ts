@@ -14,9 +14,15 @@ import { CacheNotRespondingError, ConfigurationError, NotCachedError } from './e
 import { describe, describeUnknown, type Inspection } from './inspection.js'
 import { CacheKey, type KeyInput, type KeyPart } from './key/cache-key.js'
 import type { ResolvedOptions } from './options.js'
-import type { CacheStats, Counters } from './stats/counters.js'
+import { type CacheStats, type HistoryStep, statsOf, stepsOf } from './stats/cache-stats.js'
+import type { Counters, ProcessStats } from './stats/counters.js'
+import type { CacheEvent } from './stats/events.js'
+import type { RequestRecord } from './stats/ledger.js'
+import type { Outbox } from './stats/outbox.js'
 import type { DeleteOutcome, Recorder } from './stats/recorder.js'
+import type { Reporter } from './stats/reporter.js'
 import type { Logger } from './store/failsafe.js'
+import type { Resolution, Statistics } from './store/statistics.js'
 import type { ListOptions, ListPage, Store } from './store/store.js'
 import type { TierChain } from './tiers/chain.js'
 import type { Scopes } from './tiers/context.js'
@@ -52,6 +58,11 @@ export interface Core {
   readonly pending: PendingInvalidations
   readonly counters: Counters
   readonly recorder: Recorder
+  readonly reporter: Reporter
+  /** What is told with the next report. */
+  readonly events: Outbox<CacheEvent>
+  readonly requests: Outbox<RequestRecord>
+  readonly statistics: Statistics
   readonly scopes: Scopes
   readonly computing: Computing
   readonly policies: Policies
@@ -327,8 +338,28 @@ export class KeyedCache {
     return this.core.store.list(options)
   }
 
+  /**
+   * What all processes have counted, this one until now and the others until a second ago; on the embedded store this
+   * one only.
+   * @throws CacheNotRespondingError, since figures without those of the others would be taken for all
+   */
+  async stats(): Promise<CacheStats> {
+    const { reporter, statistics, store } = this.core
+    await reporter.report()
+    return statsOf(await statistics.gathered(), store.shared ? 'all processes' : 'this process', reporter.id)
+  }
+
+  /**
+   * What all processes have done in the last hour in steps of 10 s (`fine`), or in the last day in minutes (`coarse`),
+   * oldest first; steps in which nothing happened are left out.
+   * @throws CacheNotRespondingError
+   */
+  async history(resolution: Resolution = 'coarse'): Promise<HistoryStep[]> {
+    return stepsOf(await this.core.statistics.history(resolution))
+  }
+
   /** What this process has counted since it started. */
-  stats(): CacheStats {
+  processStats(): ProcessStats {
     return this.core.counters.snapshot()
   }
 
@@ -373,6 +404,7 @@ export class KeyedCache {
     this.core.onClose()
     await this.core.computing.close()
     await this.core.pending.close()
+    await this.core.reporter.close()
     await this.core.store.close()
   }
 
@@ -427,8 +459,9 @@ export class KeyedCache {
   /** What the request's memory holds, counted; the quick way of every read. */
   private held(key: CacheKey, scope: RequestScope | undefined): ReadOutcome | undefined {
     if (scope === undefined || !this.core.enabled) return undefined
+    const left = performance.now()
     const outcome = this.core.chain.held(key, scope)
-    if (outcome) this.core.recorder.read(key, outcome, performance.now())
+    if (outcome) this.core.recorder.read(key, outcome, left)
     return outcome
   }
 

@@ -6,8 +6,13 @@ import { Policies } from './compute/policy.js'
 import { openCaches } from './open-caches.js'
 import { type CacheOptions, resolveOptions } from './options.js'
 import { Counters } from './stats/counters.js'
+import type { CacheEvent } from './stats/events.js'
+import type { RequestRecord } from './stats/ledger.js'
+import { Outbox } from './stats/outbox.js'
 import { Recorder } from './stats/recorder.js'
+import { Reporter } from './stats/reporter.js'
 import { Failsafe } from './store/failsafe.js'
+import { MemoryStatistics } from './store/memory-statistics.js'
 import { TierChain } from './tiers/chain.js'
 import { Scopes } from './tiers/context.js'
 import { PendingInvalidations } from './tiers/pending-invalidations.js'
@@ -22,7 +27,17 @@ import { PendingInvalidations } from './tiers/pending-invalidations.js'
 export function createCache(given?: CacheOptions): KeyedCache {
   const options = resolveOptions(given)
   const { store, compressAbove, process } = options
-  const counters = new Counters(process)
+  const counters: Counters = new Counters(process, () => reporter.start())
+  const statistics = store.statistics ?? new MemoryStatistics()
+  const events = new Outbox<CacheEvent>(() => reporter.start())
+  const requests = new Outbox<RequestRecord>(() => reporter.start())
+  const reporter: Reporter = new Reporter(statistics, {
+    host: options.host,
+    pid: options.pid,
+    counters,
+    events,
+    requests,
+  })
   const recorder = new Recorder(counters)
   const failsafe = new Failsafe(options.throwOnStoreError, options.logger, () => counters.trouble())
   const flights = new Flights()
@@ -36,6 +51,10 @@ export function createCache(given?: CacheOptions): KeyedCache {
     chain,
     counters,
     recorder,
+    reporter,
+    events,
+    requests,
+    statistics,
     scopes: new Scopes(options.requestMemory),
     computing: new Computing({ store, chain, failsafe, recorder, flights }),
     policies: new Policies(options.compute),

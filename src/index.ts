@@ -50,7 +50,10 @@ export {
   type Loader,
 } from './model/cached-object.js'
 export type { BackendOption, CacheOptions, StoreOption } from './options.js'
-export type { CacheStats, Figures } from './stats/counters.js'
+export type { CacheStats, HistoryStep, LiveProcess } from './stats/cache-stats.js'
+export type { ProcessStats } from './stats/counters.js'
+export type { Figures, Timed } from './stats/figures.js'
+export { type Latency, quantile } from './stats/latency.js'
 export type { Logger } from './store/failsafe.js'
 export type { MemoryStoreOptions } from './store/memory-store.js'
 export type { RedisTarget } from './store/redis/connection.js'

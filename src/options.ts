@@ -88,6 +88,8 @@ export interface ResolvedOptions {
   readonly throwOnStoreError: boolean
   readonly enabled: boolean
   readonly logger: Logger
+  readonly host: string
+  readonly pid: number
   /** This process: `host:pid`. */
   readonly process: string
 }
@@ -163,6 +165,8 @@ export function resolveOptions(options: CacheOptions = {}, env: Environment = pr
     throwOnStoreError: options.throwOnStoreError ?? false,
     enabled: options.enabled ?? isEnabled(env.KEYEDCACHE_ENABLED),
     logger,
+    host: hostname(),
+    pid: process.pid,
     process: `${hostname()}:${process.pid}`,
   }
 }

@@ -347,5 +347,5 @@ function outcomeOf(standing: Standing | undefined, policy: Policy): ReadOutcome 
   if (standing.state === 'failed') return { hit: false, reason: 'failed' }
   if (!policy.accepts(standing.value)) return { hit: false, reason: 'invalid' }
   if (standing.state === 'stale' && !policy.serves(standing)) return { hit: false, reason: 'expired' }
-  return { hit: true, value: standing.value, tier: 'store' }
+  return { hit: true, value: standing.value, tier: 'store', computingMs: standing.body.computingMs }
 }

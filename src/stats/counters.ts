@@ -1,36 +1,7 @@
+import { OTHER_FAMILIES } from '../store/statistics.js'
 import type { MissReason, Tier } from '../tiers/outcome.js'
-
-/** What was counted of one family, or of all. Plain numbers since the process started. */
-export interface Figures {
-  hits: number
-  /** Of the hits, those that a request's own memory answered. */
-  requestHits: number
-  misses: number
-  missesBy: Partial<Record<MissReason, number>>
-  writes: number
-  /** Fills that were not stored because their key was invalidated meanwhile. */
-  refusedFills: number
-  deletes: number
-  /** Of the deletes, those with children. */
-  treeDeletes: number
-  /** Values that factories have computed, each of a batch by itself, and how many of them failed. */
-  computations: number
-  failedComputations: number
-  /** What they took together, in milliseconds; each of a batch as long as the batch. */
-  computingMs: number
-  /** Callers that waited for somebody else's computation, in this process or another. */
-  waits: number
-  /** Callers that got what somebody else has computed meanwhile: computations that were avoided. */
-  avoided: number
-  /** Computations begun because another process had let its lease lapse: it died, or was held up. */
-  takeovers: number
-  /** Values that were computed and not stored, because their key was invalidated meanwhile or the lease was lost. */
-  fencedCommits: number
-  /** Values computed anew before they expired. */
-  earlyRefreshes: number
-  /** Reads that were answered with a stale value, by its grace. */
-  staleServed: number
-}
+import { addFigures, type Figures, noFigures } from './figures.js'
+import { record } from './latency.js'
 
 /** Figures that are counted one by one as they happen. */
 export type ComputeFigure =
@@ -41,9 +12,8 @@ export type ComputeFigure =
   | 'earlyRefreshes'
   | 'staleServed'
 
-export interface CacheStats {
-  /** What the figures cover. */
-  readonly scope: 'this process'
+/** What one process has counted since it started. */
+export interface ProcessStats {
   /** `host:pid` */
   readonly process: string
   /** When counting began, in milliseconds since the epoch. */
@@ -58,30 +28,36 @@ export interface CacheStats {
 
 /** More families than this are counted together. */
 const MAX_FAMILIES = 100
-export const OTHER_FAMILIES = 'other'
 
 /** Counts in memory, without any I/O. */
 export class Counters {
   readonly #process: string
   readonly #since = Date.now()
   readonly #families = new Map<string, Figures>()
+  readonly #onFirst: () => void
   #clears = 0
   #troubles = 0
 
-  constructor(process: string) {
+  /** `onFirst` is called once there is something to tell. */
+  constructor(process: string, onFirst: () => void) {
     this.#process = process
+    this.#onFirst = onFirst
   }
 
-  hit(family: string, tier: Tier): void {
+  /** A hit that took so long, of a value that took so long to compute. */
+  hit(family: string, tier: Tier, ms: number, computingMs: number): void {
     const figures = this.#of(family)
     figures.hits++
+    figures.savedMs += computingMs
     if (tier === 'request') figures.requestHits++
+    record(figures.latency[tier], ms)
   }
 
-  miss(family: string, reason: MissReason): void {
+  miss(family: string, reason: MissReason, ms: number): void {
     const figures = this.#of(family)
     figures.misses++
     figures.missesBy[reason] = (figures.missesBy[reason] ?? 0) + 1
+    record(figures.latency.miss, ms)
   }
 
   write(family: string): void {
@@ -103,6 +79,7 @@ export class Counters {
     figures.computations++
     figures.computingMs += computingMs
     if (failed) figures.failedComputations++
+    record(figures.latency.compute, computingMs)
   }
 
   count(family: string, figure: ComputeFigure, times: number): void {
@@ -110,23 +87,24 @@ export class Counters {
   }
 
   clear(): void {
+    this.#onFirst()
     this.#clears++
   }
 
   trouble(): void {
+    this.#onFirst()
     this.#troubles++
   }
 
   /** The figures at this moment: a copy. */
-  snapshot(): CacheStats {
+  snapshot(): ProcessStats {
     const totals = noFigures()
     const families = new Map<string, Figures>()
     for (const [family, figures] of this.#families) {
       families.set(family, structuredClone(figures))
-      add(totals, figures)
+      addFigures(totals, figures)
     }
     return {
-      scope: 'this process',
       process: this.#process,
       since: this.#since,
       totals,
@@ -140,39 +118,10 @@ export class Counters {
     let figures = this.#families.get(family)
     if (figures === undefined) {
       if (this.#families.size >= MAX_FAMILIES && family !== OTHER_FAMILIES) return this.#of(OTHER_FAMILIES)
+      if (this.#families.size === 0) this.#onFirst()
       figures = noFigures()
       this.#families.set(family, figures)
     }
     return figures
-  }
-}
-
-function noFigures(): Figures {
-  return {
-    hits: 0,
-    requestHits: 0,
-    misses: 0,
-    missesBy: {},
-    writes: 0,
-    refusedFills: 0,
-    deletes: 0,
-    treeDeletes: 0,
-    computations: 0,
-    failedComputations: 0,
-    computingMs: 0,
-    waits: 0,
-    avoided: 0,
-    takeovers: 0,
-    fencedCommits: 0,
-    earlyRefreshes: 0,
-    staleServed: 0,
-  }
-}
-
-function add(totals: Figures, { missesBy, ...figures }: Figures): void {
-  for (const name of Object.keys(figures) as (keyof typeof figures)[]) totals[name] += figures[name]
-  for (const [reason, count] of Object.entries(missesBy)) {
-    const by = reason as MissReason
-    totals.missesBy[by] = (totals.missesBy[by] ?? 0) + count
   }
 }

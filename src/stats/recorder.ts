@@ -15,8 +15,9 @@ export class Recorder {
   }
 
   read(key: CacheKey, outcome: ReadOutcome, left: number): void {
-    if (outcome.hit) this.#counters.hit(key.family, outcome.tier)
-    else this.#counters.miss(key.family, outcome.reason)
+    const ms = performance.now() - left
+    if (outcome.hit) this.#counters.hit(key.family, outcome.tier, ms, outcome.computingMs ?? 0)
+    else this.#counters.miss(key.family, outcome.reason, ms)
     if (!operations.hasSubscribers) return
     if (outcome.hit) publish(left, { operation: 'get', key: key.text, outcome: 'hit', tier: outcome.tier })
     else {

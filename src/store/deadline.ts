@@ -42,9 +42,11 @@ export function withDeadlines(store: Store, timeoutMs: number): Store {
       })
     }
   }
+  const { statistics } = store
   return {
     description: store.description,
     shared: store.shared,
+    ...(statistics && { statistics }),
     read: (key, options) => limit(() => store.read(key, options)),
     observe: (key) => limit(() => store.observe(key)),
     write: (key, entry, options) => limit(() => store.write(key, entry, options)),

@@ -19,6 +19,7 @@ import { CacheKey } from '../key/cache-key.js'
 import { newId } from './ids.js'
 import { judge } from './judge.js'
 import { listed } from './listed.js'
+import { MemoryStatistics } from './memory-statistics.js'
 import {
   type AcquireOptions,
   type Acquisition,
@@ -65,6 +66,7 @@ const TOP = '{}'
 export class MemoryStore implements Store {
   readonly description = 'embedded memory'
   readonly shared = false
+  readonly statistics = new MemoryStatistics()
   readonly #held: LRUCache<string, Buffer>
   /** Who computes what. Few, and gone with the computation: an eviction would let nothing slow be stored. */
   readonly #leases = new Map<string, Lease>()

@@ -1,5 +1,6 @@
 import type { NewEntry, Provenance } from '../entry.js'
 import type { CacheKey } from '../key/cache-key.js'
+import type { Statistics } from './statistics.js'
 
 /**
  * How long a marker stands: a request that takes longer between its miss and
@@ -140,6 +141,9 @@ export interface Store {
   readonly description: string
   /** Whether other processes see the same entries. */
   readonly shared: boolean
+
+  /** Where its processes tell what they have counted; a store without one has it in each process. */
+  readonly statistics?: Statistics
 
   read(key: CacheKey, options?: ReadOptions): Promise<Reading>
   /**

@@ -259,7 +259,7 @@ function isFresh(reading: Reading): boolean {
 function toOutcome(standing: Standing): ReadOutcome {
   switch (standing.state) {
     case 'fresh':
-      return { hit: true, value: standing.value, tier: 'store' }
+      return { hit: true, value: standing.value, tier: 'store', computingMs: standing.body.computingMs }
     case 'stale':
       return { hit: false, reason: 'expired' }
     case 'failed':

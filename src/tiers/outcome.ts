@@ -22,7 +22,13 @@ export type MissReason =
 
 /** What a read came to. */
 export type ReadOutcome =
-  | { readonly hit: true; readonly value: unknown; readonly tier: Tier }
+  | {
+      readonly hit: true
+      readonly value: unknown
+      readonly tier: Tier
+      /** How long it took to compute, where that is known. */
+      readonly computingMs?: number
+    }
   | { readonly hit: false; readonly reason: MissReason; readonly provenance?: Provenance | undefined }
 
 /**

@@ -157,7 +157,7 @@ describe('A store of one’s own', () => {
     const cache = createCache({ store, timeouts: { store: '50ms' }, logger: quiet })
     expect(await cache.set('a', 1)).toBe(true)
     expect(await cache.get('a')).toBeUndefined()
-    expect(cache.stats().totals.missesBy).toEqual({ 'store-down': 1 })
+    expect(cache.processStats().totals.missesBy).toEqual({ 'store-down': 1 })
     await expect(cache.check()).rejects.toThrow('a store of its own is not responding: Error: disk full.')
   })
 })

@@ -99,8 +99,8 @@ for (const [trouble, cause] of Object.entries(TROUBLES)) {
       expect(published.map(({ operation, key }) => `${operation} ${key}`)).toEqual(
         [0, 1, 2, 3, 4].map((time) => `get a::${time}`),
       )
-      expect(cache.stats().troubles).toBe(5)
-      expect(cache.stats().totals.missesBy).toEqual({ 'store-down': 5 })
+      expect(cache.processStats().troubles).toBe(5)
+      expect(cache.processStats().totals.missesBy).toEqual({ 'store-down': 5 })
     })
 
     it('a request’s memory goes on serving what it holds', async () => {

@@ -148,7 +148,7 @@ describe('Invalidations that fail', () => {
     state.isDown = true
     expect(await cache.delete('a', { children: true })).toBe(false)
     expect(await cache.get('a::b')).toBeUndefined()
-    expect(cache.stats().totals.missesBy).toMatchObject({ 'unsettled-delete': 1 })
+    expect(cache.processStats().totals.missesBy).toMatchObject({ 'unsettled-delete': 1 })
     expect(await cache.inspect('a::b')).toMatchObject({ state: 'missing', reason: 'unsettled-delete' })
     const keys: string[] = []
     for await (const key of cache.keys()) keys.push(key.text)

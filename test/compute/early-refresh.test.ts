@@ -98,7 +98,7 @@ describeOnEveryBackend('Early refresh', (open) => {
     expect(reads).toEqual(Array(40).fill([1, undefined]))
     await vi.waitFor(async () => expect(await cache.get('x')).toEqual([2, [1, undefined]]))
     expect(factory).toHaveBeenCalledTimes(2)
-    const refreshes = [cache, other].map((one) => one.stats().totals.earlyRefreshes)
+    const refreshes = [cache, other].map((one) => one.processStats().totals.earlyRefreshes)
     expect(refreshes.toSorted()).toEqual([0, 1])
   })
 
@@ -107,7 +107,7 @@ describeOnEveryBackend('Early refresh', (open) => {
     await cache.getOrSet('y', () => new Promise((resolve) => setTimeout(resolve, 5, 'first')))
     const failing = vi.fn(() => Promise.reject(new Error('down')))
     expect(await cache.getOrSet('y', failing)).toBe('first')
-    await vi.waitFor(() => expect(cache.stats().totals.failedComputations).toBe(1))
+    await vi.waitFor(() => expect(cache.processStats().totals.failedComputations).toBe(1))
     expect(await cache.getOrSet('y', failing)).toBe('first')
     expect(await cache.getOrSet('y', failing, { earlyRefresh: false })).toBe('first')
     expect(failing).toHaveBeenCalledOnce()
@@ -119,7 +119,7 @@ describeOnEveryBackend('Early refresh', (open) => {
     expect(await cache.getOrSet('y', () => Promise.reject(new Error('down')), { errorTtl: '1h' })).toBe(
       'first',
     )
-    await vi.waitFor(() => expect(cache.stats().totals.failedComputations).toBe(1))
+    await vi.waitFor(() => expect(cache.processStats().totals.failedComputations).toBe(1))
     expect(await cache.get('y')).toBe('first')
   })
 
@@ -128,7 +128,7 @@ describeOnEveryBackend('Early refresh', (open) => {
     await cache.set('z', 'set')
     const factory = vi.fn(() => 'computed')
     expect(await cache.getOrSet('z', factory, ALWAYS)).toBe('set')
-    expect(cache.stats().totals.computations).toBe(0)
+    expect(cache.processStats().totals.computations).toBe(0)
     expect(factory).not.toHaveBeenCalled()
   })
 })

@@ -29,7 +29,7 @@ describeOnEveryBackend('getOrSet', (open) => {
     )
     expect(factory).toHaveBeenCalledOnce()
     expect(values).toEqual(Array(100).fill({ list: [1] }))
-    const totals = caches.map((cache) => cache.stats().totals)
+    const totals = caches.map((cache) => cache.processStats().totals)
     expect(totals.reduce((sum, { computations }) => sum + computations, 0)).toBe(1)
     expect(totals.reduce((sum, { avoided }) => sum + avoided, 0)).toBe(99)
   })
@@ -95,7 +95,7 @@ describeOnEveryBackend('getOrSet', (open) => {
       return 1
     })
     await cache.getOrSet('product::1', () => 2)
-    const figures = cache.stats().families.get('product')
+    const figures = cache.processStats().families.get('product')
     expect(figures).toMatchObject({ hits: 1, misses: 1, missesBy: { absent: 1 }, computations: 1 })
     expect(figures?.computingMs).toBeGreaterThan(15)
     const { computingMs } = await cache.inspect('product::1')
@@ -140,7 +140,7 @@ function describeErrors(open: Open): void {
     for (const one of settled) expect(one).toEqual({ status: 'rejected', reason: thrown })
     expect(settled.every((one) => one.status === 'rejected' && one.reason === thrown)).toBe(true)
     expect(await cache.getOrSet('e', () => 'again')).toBe('again')
-    expect(cache.stats().totals).toMatchObject({ computations: 2, failedComputations: 1 })
+    expect(cache.processStats().totals).toMatchObject({ computations: 2, failedComputations: 1 })
   })
 
   it('lets a waiting process try at once when the computation of another has failed', async () => {
@@ -153,7 +153,7 @@ function describeErrors(open: Open): void {
     failing.catch(() => {})
     await gate.reached()
     const waiting = other.getOrSet('handed on', () => 'luck')
-    await vi.waitFor(() => expect(other.stats().totals.waits).toBe(1))
+    await vi.waitFor(() => expect(other.processStats().totals.waits).toBe(1))
     gate.open()
     await expect(failing).rejects.toThrow('no luck')
     const began = performance.now()
@@ -179,7 +179,7 @@ function describeErrors(open: Open): void {
     expect(await cache.get('f')).toBeUndefined()
     expect(await cache.has('f')).toBe(false)
     expect((await cache.inspect('f')).why).toMatch(/^Computing it failed/)
-    expect(cache.stats().totals.missesBy.failed).toBeGreaterThan(0)
+    expect(cache.processStats().totals.missesBy.failed).toBeGreaterThan(0)
     await vi.waitFor(async () => expect(await other.getOrSet('f', factory, options)).toBe('fine'), {
       timeout: 2_000,
       interval: 20,
@@ -209,7 +209,7 @@ function describeErrors(open: Open): void {
       await expect(cache.getOrSet(name, factory, { errorTtl: '1h' })).rejects.toBe(thrown)
       await expect(cache.getOrSet(name, () => 1)).rejects.toThrow(ComputeFailedError)
     }
-    expect(cache.stats().totals.failedComputations).toBe(3)
+    expect(cache.processStats().totals.failedComputations).toBe(3)
   })
 
   it('forgets a kept failure with a delete', async () => {
@@ -297,14 +297,14 @@ function describeTtl(open: Open): void {
     expect(await cache.getOrSet('v', () => ({ title: 'Lamp' }), { validate })).toEqual({ title: 'Lamp' })
     expect(await cache.get('v')).toEqual({ title: 'Lamp' })
     expect(await cache.getOrSet('v', () => ({ title: 'none' }), { validate })).toEqual({ title: 'Lamp' })
-    expect(cache.stats().totals.missesBy).toMatchObject({ invalid: 1 })
+    expect(cache.processStats().totals.missesBy).toMatchObject({ invalid: 1 })
     // Whoever joins one that asked for less asks for himself.
     await cache.delete('v')
     const gate = new Gate()
     const computing = cache.getOrSet('v', async () => gate.pass().then(() => ({ name: 'Lamp' })))
     await gate.reached()
     const joining = cache.getOrSet('v', () => ({ title: 'Lamp' }), { validate })
-    await vi.waitFor(() => expect(cache.stats().totals.waits).toBe(1))
+    await vi.waitFor(() => expect(cache.processStats().totals.waits).toBe(1))
     gate.open()
     expect(await Promise.all([computing, joining])).toEqual([{ name: 'Lamp' }, { title: 'Lamp' }])
     await cache.set('v', null)

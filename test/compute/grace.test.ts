@@ -26,7 +26,7 @@ describeOnEveryBackend('Grace', (open) => {
     await gate.reached()
     gate.open()
     await vi.waitFor(async () => expect(await cache.getOrSet('g', refresh, BRIEF)).toBe('new'))
-    expect(cache.stats().totals.staleServed).toBeGreaterThanOrEqual(2)
+    expect(cache.processStats().totals.staleServed).toBeGreaterThanOrEqual(2)
   })
 
   it('is for those who can compute: for get, an expired value is not cached', async () => {
@@ -35,7 +35,7 @@ describeOnEveryBackend('Grace', (open) => {
     await becomesStale(cache, 'g')
     expect(await cache.get('g')).toBeUndefined()
     expect(await cache.has('g')).toBe(false)
-    expect(cache.stats().totals.missesBy).toMatchObject({ expired: 1 })
+    expect(cache.processStats().totals.missesBy).toMatchObject({ expired: 1 })
     const keys: string[] = []
     for await (const key of cache.keys()) keys.push(key.text)
     expect(keys).toEqual([])
@@ -72,7 +72,7 @@ describeOnEveryBackend('Grace', (open) => {
     const factory = vi.fn(() => Promise.reject(new Error('down')))
     const options = { ...BRIEF, retryPause: '1h', errorTtl: '1h' } as const
     expect(await cache.getOrSet('g', factory, options)).toBe('old')
-    await vi.waitFor(() => expect(cache.stats().totals.failedComputations).toBe(1))
+    await vi.waitFor(() => expect(cache.processStats().totals.failedComputations).toBe(1))
     for (let read = 0; read < 5; read++) expect(await cache.getOrSet('g', factory, options)).toBe('old')
     expect(factory).toHaveBeenCalledOnce()
   })
@@ -205,6 +205,6 @@ describeOnEveryBackend('Grace', (open) => {
     await closing
     expect(most).toBe(32)
     expect(running).toBe(0)
-    expect(cache.stats().totals.computations).toBe(60 + 32)
+    expect(cache.processStats().totals.computations).toBe(60 + 32)
   })
 })

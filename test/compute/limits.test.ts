@@ -125,7 +125,7 @@ describeOnEveryBackend('Whoever leaves', (open) => {
     const controller = new AbortController()
     const mine = vi.fn(fine)
     const leaving = cache.getOrSet('k', mine, { signal: controller.signal })
-    await vi.waitFor(() => expect(cache.stats().totals.waits).toBe(1))
+    await vi.waitFor(() => expect(cache.processStats().totals.waits).toBe(1))
     controller.abort(leave)
     await expect(leaving).rejects.toBe(leave)
     const staying = cache.getOrSet('k', fine)
@@ -179,7 +179,7 @@ describeOnEveryBackend('Whoever leaves', (open) => {
     await expect(cache.getOrSet('k', untilAborted, { hardTimeout: 10 })).rejects.toMatchObject({
       name: 'ComputeTimeoutError',
     })
-    expect(cache.stats().totals.missesBy).toEqual({ disabled: 2 })
+    expect(cache.processStats().totals.missesBy).toEqual({ disabled: 2 })
   })
 })
 
@@ -212,7 +212,7 @@ describeOnEveryBackend('Waiting', (open) => {
     })
     await gate.reached()
     const waiting = other.getOrSet('k', () => 'not this', { ...options, ttl: '1h' })
-    await vi.waitFor(() => expect(other.stats().totals.waits).toBe(1))
+    await vi.waitFor(() => expect(other.processStats().totals.waits).toBe(1))
     gate.open()
     expect(await Promise.all([refreshing, waiting])).toEqual(['new', 'new'])
   })

@@ -95,7 +95,7 @@ describe.each<[string, () => Promise<KeyedCache>]>([
       expect(words(text), page).toMatch(/not responding/)
     }
     expect((await ask('/cache/download?key=a')).status).toBe(503)
-    expect(cache.stats().troubles).toBe(0)
+    expect(cache.processStats().troubles).toBe(0)
   })
 
   test('a delete that is not sure is not called done', async () => {

@@ -34,7 +34,7 @@ describe('overview', () => {
     })
     const { text } = await ask('/cache/')
     const said = words(text)
-    expect(said).toContain(cache.stats().process)
+    expect(said).toContain(cache.processStats().process)
     expect(said).toMatch(/Hit ratio\s*57\.1 % of 7 reads/)
     expect(said).toMatch(/Hits\s*4 .*Misses\s*3 .*Writes\s*2 .*Deletes\s*1/)
     expect(said).toMatch(/2 never set, expired or evicted 66\.7 % 1 deleted 33\.3 %/)
@@ -62,7 +62,7 @@ test('looking is never counted, and changes nothing', async () => {
   })
   await cache.set('a::b', 1, { ttl: 50 })
   const before = {
-    stats: cache.stats(),
+    stats: cache.processStats(),
     keys: await cache.list({ scan: 100 }),
     inspection: await cache.inspect('a::c'),
   }
@@ -79,7 +79,7 @@ test('looking is never counted, and changes nothing', async () => {
   ]) {
     await ask(`/cache${page}`)
   }
-  expect(cache.stats()).toEqual(before.stats)
+  expect(cache.processStats()).toEqual(before.stats)
   const { ttlMs, ...entry } = (await cache.list({ scan: 100 })).entries[0]!
   expect(before.keys.entries[0]).toMatchObject(entry)
   expect(ttlMs).toBeLessThanOrEqual(before.keys.entries[0]!.ttlMs)
@@ -180,7 +180,7 @@ describe('one key', () => {
       'Cached',
       'price: 12n',
       'in 60 min',
-      cache.stats().process,
+      cache.processStats().process,
       'shop (the prefix)',
       'Generations',
     ])

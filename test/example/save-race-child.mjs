@@ -114,6 +114,6 @@ async function readOn() {
 db.run('CREATE TABLE IF NOT EXISTS floors (product_id INTEGER PRIMARY KEY, version INTEGER NOT NULL) STRICT')
 process.once('disconnect', () => process.exit())
 await (role === 'writer' ? write() : readOn())
-const { hits, computations, fencedCommits } = cache.stats().totals
+const { hits, computations, fencedCommits } = cache.processStats().totals
 await cache.close()
 process.send({ violations, counts: { reads, hits, computations, fencedCommits } }, () => process.disconnect())

@@ -60,7 +60,7 @@ describe('app.use(keyedCache())', () => {
     })
     const server = await start(app)
     expect((await server.ask('/')).body).toBe('[true,true]')
-    expect(cache.stats().totals).toMatchObject({ hits: 3, requestHits: 2 })
+    expect(cache.processStats().totals).toMatchObject({ hits: 3, requestHits: 2 })
   })
 
   it('opens the dashboard where it is told to, or nowhere', async () => {
@@ -151,7 +151,7 @@ describe('Mounted twice', () => {
     app.use(keyedCache(cache, { dashboard: false }))
     app.get('/', async (req, res) => {
       await req.cache.get('a')
-      res.json([await req.cache.set('p', 'stale'), cache.stats().totals.requestHits])
+      res.json([await req.cache.set('p', 'stale'), cache.processStats().totals.requestHits])
     })
     expect((await (await start(app)).ask('/')).body).toBe('[false,1]')
   })
@@ -194,10 +194,10 @@ describe('A set after a miss', () => {
 describe('The request scope', () => {
   /** Answers how many of the request's reads came from its memory. */
   const probe = (cache: KeyedCache) => async () => {
-    const before = cache.stats().totals.requestHits
+    const before = cache.processStats().totals.requestHits
     await cache.get('a')
     await cache.get('a')
-    return cache.stats().totals.requestHits - before
+    return cache.processStats().totals.requestHits - before
   }
 
   const ways: Record<string, (app: express.Express, inMemory: () => Promise<number>) => void> = {
@@ -263,7 +263,7 @@ describe('The request scope', () => {
         await req.cache.get('a')
         await req.cache.get('missed')
         await cache.bindTo(cache.openScope({ fills: false })).delete('missed')
-        res.json([cache.stats().totals.requestHits, await req.cache.set('missed', 'stale')])
+        res.json([cache.processStats().totals.requestHits, await req.cache.set('missed', 'stale')])
       })
     })
     const server = await start(app)

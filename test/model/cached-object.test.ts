@@ -361,7 +361,7 @@ describeOnEveryBackend('findCached', (open) => {
       expect(second?.name).toBe('Lamp')
       expect(second).toBeInstanceOf(Product)
     })
-    expect(cache.stats().totals).toMatchObject({ hits: 2, requestHits: 1 })
+    expect(cache.processStats().totals).toMatchObject({ hits: 2, requestHits: 1 })
   })
 
   it('remembers that there is none, as long as it is told to', async () => {

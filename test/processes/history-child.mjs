@@ -23,7 +23,7 @@ const KEYS = [0, 1, 2].flatMap((family) =>
 )
 const counts = { reads: 0, fills: 0, refused: 0, invalidations: 0 }
 const figures = () => {
-  const { computations, avoided, fencedCommits, takeovers, staleServed } = cache.stats().totals
+  const { computations, avoided, fencedCommits, takeovers, staleServed } = cache.processStats().totals
   return { ...counts, computations, avoided, fencedCommits, takeovers, staleServed }
 }
 const report = (violation) => process.send({ violation, counts: figures() })

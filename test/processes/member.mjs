@@ -25,7 +25,7 @@ async function compute(key, { value, ms = 0, isHeld = false, failure }, signal) 
 
 const tasks = {
   check: () => cache.check(),
-  stats: () => cache.stats().totals,
+  stats: () => cache.processStats().totals,
   get: ({ path }) => cache.get(path),
   invalidate: ({ how, path, value }) => invalidations[how](cache, path, value),
   obtain: ({ way, id, value }) => ways[way](id, () => value),
@@ -71,7 +71,7 @@ const tasks = {
         ...new Set(await Promise.all(Array.from({ length: callers }, () => ask(key)))),
       ]),
     )
-    return { waits, values, computed, totals: cache.stats().totals }
+    return { waits, values, computed, totals: cache.processStats().totals }
   },
 }
 

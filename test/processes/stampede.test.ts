@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { Figures } from '../../src/stats/counters.js'
+import type { Figures } from '../../src/stats/figures.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
 import { killMembersAfterEach, startMembers } from './crew.js'
 import { random } from './random.mjs'

@@ -1,5 +1,6 @@
 import { CacheNotRespondingError } from '../../errors.js'
-import { type Figures, OTHER_FAMILIES } from '../../stats/counters.js'
+import type { Figures } from '../../stats/figures.js'
+import { OTHER_FAMILIES } from '../../store/statistics.js'
 import type { MissReason } from '../../tiers/outcome.js'
 import { past, share, whole } from '../figures.js'
 import type { Page, Visit } from '../visit.js'
@@ -20,7 +21,7 @@ const REASONS: Record<MissReason, string> = {
 
 /** How the store is, and what this process has counted. */
 export async function overview({ cache, now, links }: Visit): Promise<Page> {
-  const stats = cache.stats()
+  const stats = cache.processStats()
   const { totals } = stats
   const families = [...stats.families].sort(([, one], [, other]) => calls(other) - calls(one))
   return {

@@ -84,6 +84,35 @@ export class Names {
     return this.#own('swept')
   }
 
+  /** What all processes have counted. */
+  figures(): string {
+    return this.#own('figures')
+  }
+
+  /** Which processes report, and when each last did. */
+  processes(): string {
+    return this.#own('processes')
+  }
+
+  process(id: string): string {
+    return `${this.#own('process')}${id}`
+  }
+
+  /** Sixty stretches of history. */
+  history(resolution: string, page: number): string {
+    return `${this.#own(`history-${resolution}`)}${page}`
+  }
+
+  /** The newest invalidations and troubles. */
+  events(): string {
+    return this.#own('events')
+  }
+
+  /** The newest of the sampled requests. */
+  requests(): string {
+    return this.#own('requests')
+  }
+
   /** A `SCAN` pattern that matches all entries at and below a key, and some other names: ask `keyOf`. */
   pattern(under?: CacheKey): string {
     const literal = this.#entries + (under?.text ?? '')

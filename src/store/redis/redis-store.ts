@@ -38,6 +38,7 @@ import { Names } from './names.js'
 import { News } from './news.js'
 import { Reclaiming } from './reclaiming.js'
 import { ACQUIRE, CLEAR, COMMIT, DONE, OBSERVE, PROBE, RELEASE, REMOVE, RENEW, WRITE } from './scripts.js'
+import { RedisStatistics } from './statistics.js'
 
 export interface RedisStoreOptions {
   readonly redis: RedisTarget
@@ -50,6 +51,7 @@ export interface RedisStoreOptions {
 /** Entries in a Redis server, seen by every process that uses the same prefix. */
 export class RedisStore implements Store {
   readonly shared = true
+  readonly statistics: RedisStatistics
   readonly #connection: Connection
   readonly #names: Names
   readonly #batching: Batching
@@ -63,6 +65,7 @@ export class RedisStore implements Store {
     this.#batching = new Batching(this.#connection, timeoutMs)
     this.#reclaiming = new Reclaiming(this.#connection, this.#batching, this.#names, timeoutMs)
     this.#news = new News(this.#connection, this.#names, timeoutMs)
+    this.statistics = new RedisStatistics(this.#connection, this.#batching, this.#names, timeoutMs)
     this.#timeoutMs = timeoutMs
   }
 

@@ -1,0 +1,80 @@
+import type { Bucket, Gathered, Tally } from '../store/statistics.js'
+import { addFigures, type Figures, fromTally, noFigures } from './figures.js'
+import { NO_FAMILY } from './reporter.js'
+
+/** What all processes of a cache have counted. Times in milliseconds since the epoch, on the store's clock. */
+export interface CacheStats {
+  /** What the figures cover: of the embedded store, this process only. */
+  readonly scope: 'all processes' | 'this process'
+  /** When counting began. */
+  readonly since: number
+  readonly totals: Readonly<Figures>
+  readonly clears: number
+  /** Operations that the store did not surely carry out. */
+  readonly troubles: number
+  /** By the first segment of the key. */
+  readonly families: ReadonlyMap<string, Readonly<Figures>>
+  /** Those that have reported within the last half minute. */
+  readonly processes: readonly LiveProcess[]
+}
+
+/** A process that uses the cache. */
+export interface LiveProcess {
+  /** Of this one life of the process and its cache. */
+  readonly id: string
+  readonly host: string
+  readonly pid: number
+  readonly startedAt: number
+  /** When it last reported. */
+  readonly seenAt: number
+  /** Whether it has not reported for longer than it should: it is held up, or has died. */
+  readonly isLate: boolean
+  /** Whether it is the one that is asked. */
+  readonly isThis: boolean
+  readonly rss: number | undefined
+  readonly totals: Readonly<Figures>
+}
+
+/** A stretch of history, of all processes and families together. */
+export interface HistoryStep {
+  readonly at: number
+  readonly figures: Readonly<Figures>
+}
+
+/** A process reports every second, at the least every five. */
+const LATE_MS = 7_500
+
+export function statsOf(gathered: Gathered, scope: CacheStats['scope'], own: string): CacheStats {
+  const families = new Map<string, Figures>()
+  const totals = noFigures()
+  for (const [family, tally] of gathered.families) {
+    if (family === NO_FAMILY) continue
+    const figures = fromTally(tally)
+    families.set(family, figures)
+    addFigures(totals, figures)
+  }
+  const whole: Tally = gathered.families.get(NO_FAMILY) ?? new Map()
+  return {
+    scope,
+    since: gathered.since,
+    totals,
+    clears: whole.get('clears') ?? 0,
+    troubles: whole.get('troubles') ?? 0,
+    families,
+    processes: gathered.processes.map(({ process, about, seenAt, figures }) => ({
+      id: process,
+      host: String(about.host ?? ''),
+      pid: Number(about.pid ?? 0),
+      startedAt: Number(about.startedAt ?? 0),
+      seenAt,
+      isLate: gathered.now - seenAt > LATE_MS,
+      isThis: process === own,
+      rss: about.rss === undefined ? undefined : Number(about.rss),
+      totals: fromTally(figures),
+    })),
+  }
+}
+
+export function stepsOf(buckets: readonly Bucket[]): HistoryStep[] {
+  return buckets.map(({ at, figures }) => ({ at, figures: fromTally(figures) }))
+}

@@ -1,0 +1,176 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { setTimeout as pause } from 'node:timers/promises'
+import { newId } from '../store/ids.js'
+import type { Report, Statistics, Tally } from '../store/statistics.js'
+import type { Counters, ProcessStats } from './counters.js'
+import type { CacheEvent } from './events.js'
+import { type Figures, toTally } from './figures.js'
+import type { RequestRecord } from './ledger.js'
+import type { Outbox } from './outbox.js'
+
+/** How often a process tells what it has counted. */
+const PAUSE_MS = 1_000
+/** How often it tells that it is there, with nothing to count. */
+const BEAT_MS = 5_000
+/** How long the end waits for the last report. */
+const LAST_MS = 1_000
+
+/** Figures of no family: of the cache as a whole. */
+export const NO_FAMILY = ''
+
+/** What goes into the history of all families. */
+const HISTORY = [
+  'hits',
+  'misses',
+  'writes',
+  'deletes',
+  'computations',
+  'avoided',
+  'fencedCommits',
+  'staleServed',
+  'computingMs',
+  'savedMs',
+] as const satisfies readonly (keyof Figures)[]
+
+/** Where a process takes what it tells from. */
+export interface Sources {
+  readonly host: string
+  readonly pid: number
+  readonly counters: Counters
+  readonly events: Outbox<CacheEvent>
+  readonly requests: Outbox<RequestRecord>
+}
+
+/**
+ * Tells the store once a second what this process has counted since it last
+ * did. A report that was not surely taken is sent again as it is before the
+ * next: it counts once. Until the cache is first used, nothing is sent.
+ */
+export class Reporter {
+  /** One life of one cache in one process. */
+  readonly id: string
+  readonly #counters: Counters
+  readonly #events: Outbox<CacheEvent>
+  readonly #requests: Outbox<RequestRecord>
+  readonly #statistics: Statistics
+  readonly #about: Readonly<Record<string, string | number>>
+  readonly #stopped = new AbortController()
+  // Reports belong to no request.
+  readonly #outside = AsyncLocalStorage.snapshot()
+  #told = new Map<string, Tally>()
+  #unsettled: Report | undefined
+  #sequence = 0
+  #toldAt = Number.NEGATIVE_INFINITY
+  #running: Promise<void> | undefined
+  #loop: Promise<void> | undefined
+
+  constructor(statistics: Statistics, { host, pid, counters, events, requests }: Sources) {
+    this.#counters = counters
+    this.#events = events
+    this.#requests = requests
+    this.#statistics = statistics
+    this.id = `${host}:${pid}:${newId().toString('hex')}`
+    this.#about = { host, pid, startedAt: counters.snapshot().since }
+  }
+
+  /** There is something to tell from now on. */
+  start(): void {
+    if (!this.#stopped.signal.aborted) this.#loop ??= this.#outside(() => this.#repeat())
+  }
+
+  /**
+   * Tells all that has been counted until now.
+   * @throws CacheNotRespondingError when it was not surely taken: then it is told later
+   */
+  async report(): Promise<void> {
+    // What is under way may have left before the last of what is to be told.
+    await this.#running?.catch(ignore)
+    this.#running ??= this.#outside(() => this.#tell()).finally(() => {
+      this.#running = undefined
+    })
+    await this.#running
+  }
+
+  /** Tells what is left, for a limited time. */
+  async close(): Promise<void> {
+    this.#stopped.abort()
+    await this.#loop
+    const stopped = new AbortController()
+    const last = this.#loop && this.report().catch(ignore)
+    await Promise.race([last, pause(LAST_MS, undefined, { signal: stopped.signal }).catch(ignore)])
+    stopped.abort()
+  }
+
+  async #repeat(): Promise<void> {
+    const { signal } = this.#stopped
+    while (!signal.aborted) {
+      await pause(PAUSE_MS, undefined, { signal, ref: false }).catch(ignore)
+      const isBeat = this.#sequence > 0 && performance.now() - this.#toldAt >= BEAT_MS
+      if (!signal.aborted && (isBeat || this.#unsettled || this.#news())) await this.report().catch(ignore)
+    }
+  }
+
+  async #tell(): Promise<void> {
+    if (this.#unsettled) await this.#send(this.#unsettled)
+    await this.#send(this.#next())
+  }
+
+  async #send(report: Report): Promise<void> {
+    this.#unsettled = report
+    await this.#statistics.report(report)
+    this.#unsettled = undefined
+    this.#toldAt = performance.now()
+  }
+
+  #next(): Report {
+    const now = talliesOf(this.#counters.snapshot())
+    const families = this.#since(now)
+    const history = new Map<string, number>()
+    for (const tally of families.values()) {
+      for (const name of HISTORY) {
+        const count = tally.get(name)
+        if (count) history.set(name, (history.get(name) ?? 0) + count)
+      }
+    }
+    this.#told = now
+    this.#sequence++
+    const { heapUsed, rss } = process.memoryUsage()
+    const about = { ...this.#about, heapUsed, rss }
+    return {
+      process: this.id,
+      sequence: this.#sequence,
+      about,
+      families,
+      history,
+      events: this.#events.take(),
+      requests: this.#requests.take(),
+    }
+  }
+
+  #news(): boolean {
+    if (!this.#events.isEmpty || !this.#requests.isEmpty) return true
+    return this.#since(talliesOf(this.#counters.snapshot())).size > 0
+  }
+
+  #since(now: ReadonlyMap<string, Tally>): Map<string, Tally> {
+    const families = new Map<string, Tally>()
+    for (const [family, tally] of now) {
+      const told = this.#told.get(family)
+      const grown = [...tally].flatMap(([name, count]) => {
+        const more = count - (told?.get(name) ?? 0)
+        return more === 0 ? [] : [[name, more] as const]
+      })
+      if (grown.length > 0) families.set(family, new Map(grown))
+    }
+    return families
+  }
+}
+
+function talliesOf({ families, clears, troubles }: ProcessStats): Map<string, Tally> {
+  const tallies = new Map<string, Tally>()
+  for (const [family, figures] of families) tallies.set(family, toTally(figures))
+  tallies.set(NO_FAMILY, new Map(Object.entries({ clears, troubles }).filter(([, count]) => count > 0)))
+  return tallies
+}
+
+function ignore(): void {}
