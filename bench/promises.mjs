@@ -13,6 +13,8 @@ import { count, machine, table } from './lib/table.mjs'
 
 const PROCESSES = 8
 const ROUNDS = 3
+/** Stampedes before those that count: a process that serves has compiled its code. */
+const WARM_UPS = 12
 const RACES = 50
 const DEATHS = 3
 const SPREAD_MS = 200
@@ -38,7 +40,8 @@ console.log(machine())
 const { keys, callers, factoryMs } = STAMPEDE
 console.log(`
 Stampede: ${PROCESSES} processes, in each ${callers} callers for each of ${keys} keys; computing takes
-${factoryMs} ms; processes begin together, or at random within ${SPREAD_MS} ms; medians of ${ROUNDS} rounds.
+${factoryMs} ms; processes begin together, or at random within ${SPREAD_MS} ms; medians of ${ROUNDS} rounds
+after ${WARM_UPS} that do not count.
 Stale: a read that began after the delete gave the old value; in brackets, where nothing was being computed.
 Takeover: from the death of the process that computes until another has the value, its own ${FACTORY_MS} ms
 of computing included; medians of ${DEATHS}.
@@ -67,7 +70,7 @@ table(
 async function measure(name) {
   const redis = await startRedis()
   const crew = await startCrew(name, redis.url, database.url, PROCESSES)
-  await stampede(crew, AT_ONCE)
+  for (let i = 0; i < WARM_UPS; i++) await stampede(crew, AT_ONCE)
   const together = []
   const spread = []
   for (const offsets of SPREADS) {

@@ -16,13 +16,13 @@ import { CacheKey, type KeyInput, type KeyPart } from './key/cache-key.js'
 import type { ResolvedOptions } from './options.js'
 import { type CacheStats, type HistoryStep, statsOf, stepsOf } from './stats/cache-stats.js'
 import type { Counters, ProcessStats } from './stats/counters.js'
-import type { CacheEvent } from './stats/events.js'
-import type { RequestRecord } from './stats/ledger.js'
+import { type CacheEvent, type DeleteOutcome, eventsOf } from './stats/events.js'
+import { OpenCall, type RequestRecord, recordsOf } from './stats/ledger.js'
 import type { Outbox } from './stats/outbox.js'
-import type { DeleteOutcome, Recorder } from './stats/recorder.js'
+import type { Recorder } from './stats/recorder.js'
 import type { Reporter } from './stats/reporter.js'
 import type { Logger } from './store/failsafe.js'
-import type { Resolution, Statistics } from './store/statistics.js'
+import { MAX_EVENTS, MAX_REQUESTS, type Resolution, type Statistics } from './store/statistics.js'
 import type { ListOptions, ListPage, Store } from './store/store.js'
 import type { TierChain } from './tiers/chain.js'
 import type { Scopes } from './tiers/context.js'
@@ -60,7 +60,6 @@ export interface Core {
   readonly recorder: Recorder
   readonly reporter: Reporter
   /** What is told with the next report. */
-  readonly events: Outbox<CacheEvent>
   readonly requests: Outbox<RequestRecord>
   readonly statistics: Statistics
   readonly scopes: Scopes
@@ -134,7 +133,7 @@ export class KeyedCache {
     }
     const left = performance.now()
     const found = await this.core.chain.has(asked, scope)
-    this.core.recorder.has(asked, found, left)
+    this.core.recorder.has(asked, found, left, scope)
     return found
   }
 
@@ -154,13 +153,14 @@ export class KeyedCache {
     const { chain, enabled, options, recorder } = this.core
     const { maxTtlMs, ttlJitter, compute } = options
     const target = CacheKey.from(key)
+    const scope = this.scope
     const ttlMs = jittered(ttl === undefined ? options.ttlMs : parseTtl(ttl, maxTtlMs), ttlJitter)
     const graceMs = grace === undefined ? compute.graceMs : parseGrace(grace, maxTtlMs)
     const left = performance.now()
     const outcome = enabled
-      ? await chain.write(target, value, { ttlMs, graceMs }, this.scope, overwrite)
+      ? await chain.write(target, value, { ttlMs, graceMs }, scope, overwrite)
       : 'skipped'
-    recorder.write(target, outcome, left)
+    recorder.write(target, outcome, left, scope)
     return outcome === 'stored'
   }
 
@@ -181,19 +181,31 @@ export class KeyedCache {
   async deleteOutcome(key: KeyInput, { children = false }: DeleteOptions = {}): Promise<DeleteOutcome> {
     const { chain, recorder } = this.core
     const target = CacheKey.from(key)
+    const scope = this.scope
     const left = performance.now()
-    const was = await chain.remove(target, children, this.scope)
-    const outcome = was === undefined ? 'failed' : was ? 'deleted' : 'absent'
-    recorder.delete(target, children, outcome, left)
-    return outcome
+    const origin = scope?.origin()
+    let outcome: DeleteOutcome = 'failed'
+    try {
+      const was = await chain.remove(target, children, scope, origin)
+      if (was !== undefined) outcome = was ? 'deleted' : 'absent'
+      return outcome
+    } finally {
+      recorder.delete(target, { children, outcome, origin }, left, scope)
+    }
   }
 
   /** Removes everything under this cache's prefix and nothing else; resolves to whether the store surely did it. */
   async clear(): Promise<boolean> {
+    const scope = this.scope
     const left = performance.now()
-    const done = await this.core.chain.clear(this.scope)
-    this.core.recorder.clear(done ? 'deleted' : 'failed', left)
-    return done
+    const origin = scope?.origin()
+    let done = false
+    try {
+      done = await this.core.chain.clear(scope, origin)
+      return done
+    } finally {
+      this.core.recorder.clear({ outcome: done ? 'deleted' : 'failed', origin }, left, scope)
+    }
   }
 
   /** The values of many keys in one round trip, in their order; `default` (or `undefined`) for what is not cached. */
@@ -344,9 +356,9 @@ export class KeyedCache {
    * @throws CacheNotRespondingError, since figures without those of the others would be taken for all
    */
   async stats(): Promise<CacheStats> {
-    const { reporter, statistics, store } = this.core
+    const { reporter, statistics } = this.core
     await reporter.report()
-    return statsOf(await statistics.gathered(), store.shared ? 'all processes' : 'this process', reporter.id)
+    return statsOf(await statistics.gathered(), this.statisticsScope, reporter.id)
   }
 
   /**
@@ -356,6 +368,34 @@ export class KeyedCache {
    */
   async history(resolution: Resolution = 'coarse'): Promise<HistoryStep[]> {
     return stepsOf(await this.core.statistics.history(resolution))
+  }
+
+  /**
+   * What was deleted and cleared, by which process, route and user, and what the store did not surely carry out: the
+   * newest, by all processes, newest first; some 1,000 are kept. Those of this process are there until now, those of
+   * the others until a second ago; on the embedded store there are this one's only.
+   * @example const [last] = await cache.events(1) // { type: 'delete', key: 'product::123', user: 'anna', … }
+   * @throws CacheNotRespondingError
+   */
+  async events(limit = 100): Promise<CacheEvent[]> {
+    const { reporter, statistics } = this.core
+    const wanted = Math.min(Math.trunc(limit), MAX_EVENTS)
+    if (!(wanted > 0)) return []
+    await reporter.report()
+    return eventsOf(await statistics.events(wanted))
+  }
+
+  /**
+   * The newest requests that were taken down, of all processes, newest first, each with its calls of the cache; some
+   * 200 are kept. See the option `ledger`.
+   * @throws CacheNotRespondingError
+   */
+  async requests(limit = 50): Promise<RequestRecord[]> {
+    const { reporter, statistics } = this.core
+    const wanted = Math.min(Math.trunc(limit), MAX_REQUESTS)
+    if (!(wanted > 0)) return []
+    await reporter.report()
+    return recordsOf(await statistics.requests(wanted))
   }
 
   /** What this process has counted since it started. */
@@ -418,6 +458,12 @@ export class KeyedCache {
     return this.core.store.shared
   }
 
+  /** Whose figures and events it tells: with a store of one's own that takes none, only those of this process. */
+  get statisticsScope(): CacheStats['scope'] {
+    const { shared, statistics } = this.core.store
+    return shared && statistics ? 'all processes' : 'this process'
+  }
+
   get keyPrefix(): string {
     return this.core.options.keyPrefix
   }
@@ -425,6 +471,26 @@ export class KeyedCache {
   /** Where warnings go. For integrations. */
   get logger(): Logger {
     return this.core.options.logger
+  }
+
+  /** Whether anything is counted: see the option `stats`. */
+  get isCounting(): boolean {
+    return this.core.options.stats
+  }
+
+  /** Which share of the requests is taken down: 0 for none, 1 for all. */
+  get ledgerShare(): number {
+    return this.core.options.ledgerShare
+  }
+
+  /** The request that asks is not one of the application: it is not taken down. For integrations. */
+  leaveOut(): void {
+    this.scope?.log?.leaveOut()
+  }
+
+  /** Puts a request into the ledger. For integrations. */
+  addRequest(request: Omit<RequestRecord, 'process'>): void {
+    this.core.requests.add({ ...request, process: this.core.options.process })
   }
 
   /** A scope for one request. For integrations: it must be `end()`ed. */
@@ -453,7 +519,21 @@ export class KeyedCache {
 
   private compute(call: Call): Promise<unknown> {
     const { computing, enabled } = this.core
+    const log = call.scope?.log
+    if (log) return this.computeLogged(call, new OpenCall(log, call.key.text))
     return enabled ? computing.getOrSet(call) : computing.callThrough(call)
+  }
+
+  /** The same in a request that is taken down. */
+  private computeLogged(call: Call, open: OpenCall): Promise<unknown> {
+    const { computing, enabled } = this.core
+    const given = { ...call, open }
+    const result = enabled ? computing.getOrSet(given) : computing.callThrough(given)
+    result.then(
+      () => open.end(false),
+      () => open.end(true),
+    )
+    return result
   }
 
   /** What the request's memory holds, counted; the quick way of every read. */
@@ -461,7 +541,7 @@ export class KeyedCache {
     if (scope === undefined || !this.core.enabled) return undefined
     const left = performance.now()
     const outcome = this.core.chain.held(key, scope)
-    if (outcome) this.core.recorder.read(key, outcome, left)
+    if (outcome) this.core.recorder.read(key, outcome, left, scope)
     return outcome
   }
 
@@ -469,7 +549,7 @@ export class KeyedCache {
     const left = performance.now()
     const outcome = this.core.enabled ? await this.core.chain.read(key, scope) : DISABLED
     if (outcome === DISABLED) scope?.observations?.unprovable(key.text, left)
-    this.core.recorder.read(key, outcome, left)
+    this.core.recorder.read(key, outcome, left, scope)
     return outcome
   }
 }

@@ -6,7 +6,7 @@ import { Policies } from './compute/policy.js'
 import { openCaches } from './open-caches.js'
 import { type CacheOptions, resolveOptions } from './options.js'
 import { Counters } from './stats/counters.js'
-import type { CacheEvent } from './stats/events.js'
+import { EventLog } from './stats/event-log.js'
 import type { RequestRecord } from './stats/ledger.js'
 import { Outbox } from './stats/outbox.js'
 import { Recorder } from './stats/recorder.js'
@@ -29,7 +29,7 @@ export function createCache(given?: CacheOptions): KeyedCache {
   const { store, compressAbove, process } = options
   const counters: Counters = new Counters(process, () => reporter.start())
   const statistics = store.statistics ?? new MemoryStatistics()
-  const events = new Outbox<CacheEvent>(() => reporter.start())
+  const events = new EventLog(process, () => reporter.start())
   const requests = new Outbox<RequestRecord>(() => reporter.start())
   const reporter: Reporter = new Reporter(statistics, {
     host: options.host,
@@ -38,8 +38,8 @@ export function createCache(given?: CacheOptions): KeyedCache {
     events,
     requests,
   })
-  const recorder = new Recorder(counters)
-  const failsafe = new Failsafe(options.throwOnStoreError, options.logger, () => counters.trouble())
+  const recorder = new Recorder(options.stats ? counters : undefined, events)
+  const failsafe = new Failsafe(options.throwOnStoreError, options.logger, recorder.trouble.bind(recorder))
   const flights = new Flights()
   const onInvalidate = flights.invalidate.bind(flights)
   const pending = new PendingInvalidations(store, options.storeTimeoutMs, options.logger)
@@ -52,7 +52,6 @@ export function createCache(given?: CacheOptions): KeyedCache {
     counters,
     recorder,
     reporter,
-    events,
     requests,
     statistics,
     scopes: new Scopes(options.requestMemory),

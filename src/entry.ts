@@ -279,9 +279,9 @@ export function joinGenerations(generations: readonly (Buffer | null)[]): Buffer
 const MAX_LABEL = 200
 
 /** Whatever a hook gave as a label: a delete must not fail over its record. */
-function label(text: unknown): string | undefined {
+export function label(text: unknown): string | undefined {
   const printable = typeof text === 'string' || typeof text === 'number' || typeof text === 'bigint'
-  return printable ? String(text).slice(0, MAX_LABEL) : undefined
+  return printable ? String(text).slice(0, MAX_LABEL).toWellFormed() : undefined
 }
 
 export function encodeProvenance({ at, process, route, user }: Provenance): Buffer {

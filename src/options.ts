@@ -51,6 +51,13 @@ export interface CacheOptions {
   requestMemory?: boolean
   /** Values of more bytes are compressed where it pays; `false` for never. Default: 32 KiB. */
   compressAbove?: number | false
+  /** Count what happens, and tell the store once a second, so that the dashboard knows of all processes. Default: true. */
+  stats?: boolean
+  /**
+   * Which requests are taken down with their calls of the cache, for the dashboard: `true` for every one, a share of
+   * them (0 to 1), or none. Staff's are in it too, unless it is `false`. Default: every one, in production 1 in 100.
+   */
+  ledger?: boolean | { readonly sample: number }
   /** In milliseconds, or as durations. */
   timeouts?: {
     /** The most that a store operation may take, connecting included. Default: 250 ms. */
@@ -85,6 +92,10 @@ export interface ResolvedOptions {
   readonly compute: ComputeDefaults
   readonly requestMemory: boolean
   readonly compressAbove: number | false
+  /** Whether anything is counted. */
+  readonly stats: boolean
+  /** Which share of the requests is taken down. */
+  readonly ledgerShare: number
   readonly throwOnStoreError: boolean
   readonly enabled: boolean
   readonly logger: Logger
@@ -109,6 +120,8 @@ const KNOWN = {
   earlyRefresh: true,
   requestMemory: true,
   compressAbove: true,
+  stats: true,
+  ledger: true,
   timeouts: true,
   throwOnStoreError: true,
   enabled: true,
@@ -162,6 +175,8 @@ export function resolveOptions(options: CacheOptions = {}, env: Environment = pr
     },
     requestMemory: options.requestMemory ?? true,
     compressAbove: resolveThreshold(options.compressAbove ?? COMPRESS_ABOVE),
+    stats: options.stats ?? true,
+    ledgerShare: resolveLedger(options.ledger ?? { sample: production ? 0.01 : 1 }),
     throwOnStoreError: options.throwOnStoreError ?? false,
     enabled: options.enabled ?? isEnabled(env.KEYEDCACHE_ENABLED),
     logger,
@@ -266,6 +281,17 @@ function resolveShare(share: number): number {
 function resolveThreshold(bytes: number | false): number | false {
   if (bytes === false || (typeof bytes === 'number' && bytes >= 0)) return bytes
   throw new ConfigurationError(`compressAbove must be a number of bytes, or false, not ${String(bytes)}.`)
+}
+
+function resolveLedger(ledger: boolean | { readonly sample: number }): number {
+  if (typeof ledger === 'boolean') return ledger ? 1 : 0
+  if (typeof ledger === 'object' && ledger !== null) {
+    refuseUnknown(ledger, { sample: true }, 'option of ledger,')
+    if (typeof ledger.sample === 'number' && ledger.sample > 0 && ledger.sample <= 1) return ledger.sample
+  }
+  throw new ConfigurationError(
+    'ledger must be true for every request, false for none, or a share of them above 0 and at most 1: ledger: { sample: 0.01 }.',
+  )
 }
 
 function resolveLogger(logger: Logger): Logger {

@@ -3,6 +3,7 @@ import { decodeValue, type Payload } from '../codec/codec.js'
 import { frameId } from '../entry.js'
 import { ComputeFailedError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
+import type { OpenCall } from '../stats/ledger.js'
 import type { Reading } from '../store/store.js'
 import type { ReadOutcome } from '../tiers/outcome.js'
 import type { RequestScope } from '../tiers/request-scope.js'
@@ -10,7 +11,7 @@ import { type LiveEntry, payloadOf, type Standing } from '../tiers/standing.js'
 import { Computation } from './computation.js'
 import { Crowd, Crowds, type Followers, type Look } from './crowd.js'
 import { shouldRefreshEarly } from './early-refresh.js'
-import { Election, type ElectionOptions } from './election.js'
+import { Election, type ElectionOptions, type Job } from './election.js'
 import { type Factory, runFactory } from './factory.js'
 import { restoreFailure } from './failure.js'
 import { type Flight, follow } from './flight.js'
@@ -27,6 +28,8 @@ export interface Call {
   readonly scope: RequestScope | undefined
   /** Called when it has to wait for somebody else's computation. */
   readonly onWait?: (() => void) | undefined
+  /** Where its request is taken down. */
+  readonly open?: OpenCall | undefined
 }
 
 /** What a caller gets, and what everybody else's copy is made of. */
@@ -42,6 +45,8 @@ interface Sight {
   readonly since: number
   readonly look: Promise<Look>
 }
+
+const DISABLED: ReadOutcome = { hit: false, reason: 'disabled' }
 
 const NOTHING: Look = { reading: undefined, standing: undefined }
 
@@ -81,11 +86,13 @@ export class Computing {
   }
 
   /** What is done while caching is off: each caller computes. */
-  async callThrough({ key, factory, policy }: Call): Promise<unknown> {
+  async callThrough({ key, factory, policy, open }: Call): Promise<unknown> {
     const { flights, recorder } = this.#options
     Computation.inner()?.refuseOwn(flights, key.text)
     const began = performance.now()
-    recorder.read(key, { hit: false, reason: 'disabled' }, began)
+    recorder.read(key, DISABLED, began)
+    open?.read(DISABLED)
+    open?.became('computed')
     const limits = new Limits(key, policy)
     const { signal } = limits
     const computation = new Computation(flights, [key.text], [])
@@ -113,6 +120,7 @@ export class Computing {
     const outcome = await recalled
     if (outcome.hit && call.policy.accepts(outcome.value)) {
       this.#options.recorder.read(call.key, outcome, performance.now())
+      call.open?.read(outcome)
       return outcome.value
     }
     call.policy.signal?.throwIfAborted()
@@ -130,7 +138,7 @@ export class Computing {
     if (crowd?.takes(policy) && !onWait && !Computation.inner()) {
       const followers = crowd.join(call, began, since)
       followers.together ??= this.#together(followers, crowd.look)
-      return this.#follow(call, followers.together)
+      return this.#follow(call, followers)
     }
     // Nobody's value is given to anybody else: each look decodes its own.
     const look = this.#lookAt(key, reading)
@@ -138,10 +146,12 @@ export class Computing {
     return kept(this.#alone(call, { since, look }, began), visitOf(call))
   }
 
-  #follow(call: Call, together: Promise<Obtained | undefined>): Promise<unknown> {
+  #follow(call: Call, followers: Followers<Call, Obtained | undefined>): Promise<unknown> {
     const visit = visitOf(call)
-    return together.then(
+    return (followers.together as Promise<Obtained | undefined>).then(
       (obtained) => {
+        if (call.open)
+          noteFollowing(call.open, followers.outcome, call === followers.call ? undefined : obtained)
         if (!obtained) return kept(this.#alone(call), visit)
         const value = copyOf(obtained)
         if (value instanceof Promise) return kept(inflated(obtained, value), visit)
@@ -164,7 +174,11 @@ export class Computing {
     for (let sight = first; ; sight = undefined) {
       const { since, look: looking } = sight ?? this.#look(key)
       const look = await looking
-      if (sight && began !== undefined) recorder.read(key, outcomeOf(look.standing, policy), began)
+      if (sight && began !== undefined) {
+        const outcome = outcomeOf(look.standing, policy)
+        recorder.read(key, outcome, began)
+        call.open?.read(outcome)
+      }
       const served = this.#serve(call, look, since)
       if (served !== undefined) return served
       limits.refuseLate()
@@ -187,6 +201,7 @@ export class Computing {
     const look = await looking
     const { since } = followers
     const outcome = outcomeOf(look.standing, policy)
+    followers.outcome = outcome
     for (const began of arrivals) recorder.read(key, outcome, began)
     const served = this.#serve(call, look, since, arrivals.length)
     if (served !== undefined) return served
@@ -231,14 +246,16 @@ export class Computing {
     const flight = this.#refresh(call, undefined) ?? this.#options.flights.joinable(key, since, reading)
     const stale = { ...obtained, isStale: true }
     if (flight && policy.softMs > 0) return this.#awaitRefresh(call, flight, stale)
+    call.open?.became('stale')
     this.#options.recorder.count(key, 'staleServed', callers)
     return stale
   }
 
   /** What a refresh brings within the soft timeout: a refresh that fails leaves what is stale. */
-  async #awaitRefresh({ key, policy }: Call, flight: Flight, stale: Obtained): Promise<Obtained> {
+  async #awaitRefresh({ key, policy, open }: Call, flight: Flight, stale: Obtained): Promise<Obtained> {
     const joined = follow(waiting(), flight, flight.joined).catch(() => undefined)
     const result = await within(policy.softMs, joined)
+    open?.became(typeof result === 'object' ? 'waited' : 'stale')
     if (typeof result === 'object') return obtainedFrom(result)
     this.#options.recorder.count(key, 'staleServed')
     return stale
@@ -246,18 +263,21 @@ export class Computing {
 
   /** What it computes; nothing where one must look again. */
   async #begin(call: Call, limits: Limits, leaseless: boolean): Promise<Obtained | undefined> {
-    const { key, factory, policy, onWait } = call
-    const flight = this.#election.start(key, { factory, policy, onWait, leaseless })
+    const { key, factory, policy, onWait, open } = call
+    const way = open ? noted(open, call) : { factory, onWait }
+    const flight = this.#election.start(key, { ...way, policy, leaseless })
     limits.want(flight)
     const result = await follow(waiting(), flight, flight.result)
+    open?.stored(flight.hasStored)
     return typeof result === 'string' ? undefined : obtainedFrom(result)
   }
 
   /** The value that somebody else is at, for so many callers; nothing where one must look again. */
   async #join(flight: Flight, call: Call, limits: Limits, callers = 1): Promise<Obtained | undefined> {
-    const { key, onWait, policy } = call
+    const { key, onWait, open, policy } = call
     const { recorder } = this.#options
     recorder.count(key, 'waits', callers)
+    open?.became('waited')
     onWait?.()
     limits.want(flight)
     const wait = follow(waiting(), flight, flight.joined)
@@ -297,6 +317,27 @@ function waiting(): readonly Flight[] {
 
 async function obtainedFrom(payload: Payload): Promise<Obtained> {
   return { value: await decodeValue(payload), payload }
+}
+
+/** Whether a flight of its own computes, or waits for another process. */
+function noted(open: OpenCall, { factory, onWait }: Call): Pick<Job, 'factory' | 'onWait'> {
+  return {
+    factory: (context) => {
+      open.became('computed')
+      return factory(context)
+    },
+    onWait: () => {
+      open.became('waited')
+      onWait?.()
+    },
+  }
+}
+
+/** Who follows gets what they all come to: what is not found was computed by somebody else. */
+function noteFollowing(open: OpenCall, outcome: ReadOutcome | undefined, obtained?: Obtained): void {
+  if (outcome) open.read(outcome)
+  if (obtained?.isStale) open.became('stale')
+  else if (obtained && !outcome?.hit) open.became('waited')
 }
 
 function visitOf({ key, scope }: Call): Visit | undefined {

@@ -1,5 +1,6 @@
 import type { CacheKey } from '../key/cache-key.js'
 import type { Reading } from '../store/store.js'
+import type { ReadOutcome } from '../tiers/outcome.js'
 import type { Standing } from '../tiers/standing.js'
 import type { Policy } from './policy.js'
 
@@ -18,6 +19,8 @@ export interface Followers<Call, Value> {
   since: number
   /** What they come to, once for all. */
   together?: Promise<Value>
+  /** How their read counts. */
+  outcome?: ReadOutcome
 }
 
 /**

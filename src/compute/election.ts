@@ -276,6 +276,7 @@ export class Election {
     try {
       const isFenced = flight.isDoomed || lease.isOver || !(await lease.commit(entry, { unchanged })).written
       if (isFenced) this.#recorder.count(key, 'fencedCommits')
+      else flight.hasStored = true
     } catch (error) {
       this.#failsafe.absorb('getOrSet', key.text, error, undefined)
     }

@@ -20,6 +20,8 @@ export class Flight {
   readonly waitsFor = new Set<Flight>()
   /** How many flights wait for it. */
   followers = 0
+  /** What it has computed stands in the store. */
+  hasStored = false
   /** The most that anyone who joins it waits. */
   readonly waitMs: number
   /** What it comes to, for who started it. */

@@ -1,5 +1,5 @@
 import type { Request, RequestHandler, Response } from 'express'
-import type { KeyedCache } from '../cache.js'
+import { KeyedCache } from '../cache.js'
 import { admit } from './access.js'
 import { readAssets } from './assets.js'
 import { originOf, tell } from './audit.js'
@@ -7,16 +7,16 @@ import { formOf } from './body.js'
 import { Links, rootFrom } from './links.js'
 import { type DashboardOptions, type ResolvedDashboard, resolveDashboard } from './options.js'
 import { Parameters, queryOf } from './parameters.js'
-import { problemPage } from './problem.js'
+import { problemJson, problemPage } from './problem.js'
 import { Refusal } from './refusal.js'
-import { sendAsset, sendDownload, sendHtml, sendRedirect, setHeaders } from './responding.js'
+import { sendAsset, sendDownload, sendHtml, sendJson, sendRedirect, setHeaders } from './responding.js'
 import { route } from './routes.js'
 import { requireSameOrigin } from './same-origin.js'
 import { createRender, VIEWS } from './views.js'
 import type { Answer, Page, Visit } from './visit.js'
 
 export type { AuditEvent } from './audit.js'
-export type { CsrfHook, DashboardOptions } from './options.js'
+export { type CsrfHook, type DashboardOptions, staffCheck } from './options.js'
 export type { RedactOption, SecretName } from './secrets.js'
 
 /**
@@ -43,7 +43,10 @@ export function dashboard(cache: KeyedCache, options: DashboardOptions = {}): Re
     if (asset && (req.method === 'GET' || req.method === 'HEAD')) return sendAsset(req, res, asset)
 
     const admission = await admit(req, resolved)
-    if (!admission.admitted) return sendRedirect(res, admission.login)
+    if (!admission.admitted) {
+      if (isForPrograms(path)) throw new Refusal(401, 'This is for staff. Sign in first.')
+      return sendRedirect(res, admission.login)
+    }
     await answer(req, res, path, links).catch((error: unknown) => fail(req, res, error, links, site))
   }
 
@@ -55,6 +58,7 @@ export function dashboard(cache: KeyedCache, options: DashboardOptions = {}): Re
 
   async function send(req: Request, res: Response, answer: Answer, links: Links): Promise<void> {
     if ('pieces' in answer) return sendDownload(req, res, answer)
+    if ('json' in answer) return sendJson(req, res, answer)
     const csrf = resolved.csrf && { field: resolved.csrf.field, token: await resolved.csrf.token(req) }
     await sendPage(req, res, answer, links, { site, csrf })
   }
@@ -93,6 +97,7 @@ export function dashboard(cache: KeyedCache, options: DashboardOptions = {}): Re
     if (error instanceof Refusal && error.allow !== undefined) res.setHeader('Allow', error.allow)
     if (error instanceof Refusal && error.status === 401)
       res.setHeader('WWW-Authenticate', 'Session realm="keyedcache"')
+    if (isForPrograms(pathOf(req.url))) return sendJson(req, res, problemJson(error))
     await sendPage(req, res, problemPage(error), links, { site })
   }
 
@@ -100,6 +105,7 @@ export function dashboard(cache: KeyedCache, options: DashboardOptions = {}): Re
     const path = pathOf(req.url)
     const links = new Links(rootFrom(pathOf(req.originalUrl), path))
     setHeaders(res)
+    leaveOut(req, cache)
     serve(req, res, path, links)
       .catch((error: unknown) => fail(req, res, error, links))
       .catch(next)
@@ -127,6 +133,18 @@ async function changeOf(req: Request, res: Response, { origins, csrf }: Resolved
     )
   }
   return Object.entries(fields)
+}
+
+/** Looking changes nothing of what is looked at, where the application has had to do with the request before. */
+function leaveOut(req: Request, cache: KeyedCache): void {
+  cache.leaveOut()
+  const { cache: around } = req as { cache?: unknown }
+  if (around instanceof KeyedCache) around.leaveOut()
+}
+
+/** Whether data is asked for, not a page. */
+function isForPrograms(path: string): boolean {
+  return path.startsWith('/api/')
 }
 
 /** As it was sent, undecoded; without the origin that a proxy's request may begin with. */

@@ -14,6 +14,11 @@ export function keys(count: { readonly keys: number; readonly more: boolean }): 
   return `${count.more ? 'at least ' : ''}${whole(count.keys)} ${count.keys === 1 ? 'key' : 'keys'}`
 }
 
+/** `1 event`, `1,000 events` */
+export function events(count: number): string {
+  return `${whole(count)} ${count === 1 ? 'event' : 'events'}`
+}
+
 /** A share in per cent; "–" of nothing. Only all is 100 %, only none is 0 %. */
 export function share(part: number, of: number): string {
   if (of === 0) return NONE
@@ -22,6 +27,13 @@ export function share(part: number, of: number): string {
   if (rounded === 100 && part < of) return '99.9 %'
   if (rounded === 0 && part > 0) return '0.1 %'
   return `${rounded.toFixed(1)} %`
+}
+
+/** How long one operation took, about; "–" of nothing. */
+export function latency(ms: number | undefined): string {
+  if (ms === undefined) return NONE
+  if (ms < 1) return `${whole(Math.max(1, Math.round(ms * 1_000)))} µs`
+  return ms < 1_000 ? `${ms.toFixed(ms < 10 ? 1 : 0)} ms` : `${(ms / 1_000).toFixed(1)} s`
 }
 
 export function size(bytes: number): string {

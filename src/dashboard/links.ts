@@ -5,7 +5,9 @@
 export class Links {
   constructor(readonly root: string) {}
 
-  readonly overview = (): string => this.root
+  readonly overview = (choice: { readonly span?: string } = {}): string => this.root + query(choice)
+
+  readonly processes = (): string => `${this.root}processes`
 
   readonly keys = (filter: Filter = {}): string => `${this.root}keys${query(filter)}`
 
@@ -17,6 +19,10 @@ export class Links {
     /^[\w!$&()+,;=@|~<>:-][\w!$&()+,;=@.|~<>:-]*$/.test(key)
       ? `${this.root}keys/${encodeURIComponent(key).replaceAll('%3A', ':')}`
       : `${this.root}key${query({ key })}`
+
+  readonly events = (filter: EventFilter = {}): string => `${this.root}events${query(filter)}`
+
+  readonly requests = (filter: RequestFilter = {}): string => `${this.root}requests${query(filter)}`
 
   readonly download = (key: string): string => `${this.root}download${query({ key })}`
 
@@ -33,6 +39,17 @@ type Filter = {
   readonly q?: string | undefined
   readonly cursor?: string | undefined
   readonly seen?: number | undefined
+}
+
+type RequestFilter = {
+  readonly q?: string | undefined
+  readonly limit?: number | undefined
+}
+
+type EventFilter = {
+  readonly type?: string | undefined
+  readonly q?: string | undefined
+  readonly limit?: number | undefined
 }
 
 /** The way back to the dashboard's root from a page, `path` being what stands in the address bar and `below` its part under the root. */

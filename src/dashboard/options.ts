@@ -9,7 +9,10 @@ import { type RedactOption, SecretNames } from './secrets.js'
 export interface DashboardOptions {
   /** Where the middleware serves it. Default: `/cache`. */
   path?: string
-  /** Who may see it; only `true` opens it, and a failure closes it. Default: `req.user.is_staff === true`. */
+  /**
+   * Who may see it; only `true` opens it, and a failure closes it. The middleware asks it once of every request of the
+   * application, too, for the headers that staff get: see `staffHeaders`. Default: `req.user.is_staff === true`.
+   */
   isStaff?: (req: Request) => boolean | Promise<boolean>
   /** Where someone who is not signed in is sent, with the way back as `?next=`. Default: a 401 page. */
   loginUrl?: string
@@ -76,7 +79,7 @@ const KNOWN = {
 export function resolveDashboard(options: DashboardOptions, logger: Logger): ResolvedDashboard {
   refuseUnknown(options, KNOWN, 'dashboard option')
   return {
-    isStaff: aFunction(options.isStaff, 'isStaff') ?? ((req) => userOf(req)?.is_staff === true),
+    isStaff: staffCheck(options),
     loginUrl: checkLoginUrl(options.loginUrl),
     readOnly: options.readOnly ?? false,
     secrets: new SecretNames(options.redact),
@@ -87,6 +90,14 @@ export function resolveDashboard(options: DashboardOptions, logger: Logger): Res
     onAudit: aFunction(options.onAudit, 'onAudit') ?? (() => {}),
     logger,
   }
+}
+
+/**
+ * Who counts as staff.
+ * @throws ConfigurationError
+ */
+export function staffCheck({ isStaff }: DashboardOptions): ResolvedDashboard['isStaff'] {
+  return aFunction(isStaff, 'isStaff') ?? ((req) => userOf(req)?.is_staff === true)
 }
 
 /** Whoever is signed in, as passport and its like tell it. */

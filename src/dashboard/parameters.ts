@@ -10,6 +10,9 @@ const LIMITS: Readonly<Record<string, number>> = {
   children: 3,
   preview: 3,
   prefix: 100,
+  span: 10,
+  type: 10,
+  limit: 4,
 }
 
 type Fields = Iterable<readonly [name: string, value: unknown]>

@@ -1,5 +1,6 @@
+import { CacheNotRespondingError } from '../errors.js'
 import { Refusal } from './refusal.js'
-import type { Page } from './visit.js'
+import type { Json, Page } from './visit.js'
 
 const TITLES: Readonly<Record<number, string>> = {
   400: 'That cannot be done',
@@ -14,18 +15,27 @@ const TITLES: Readonly<Record<number, string>> = {
 
 /** The page for what went wrong. Only a refusal is told: anything else may say more than it should. */
 export function problemPage(error: unknown): Page & { readonly status: number } {
-  const { status, message, hint } =
-    error instanceof Refusal
-      ? error
-      : new Refusal(
-          500,
-          'Something went wrong here. It has been logged.',
-          'Nothing is wrong with what you asked for.',
-        )
+  const { status, message, hint } = told(error)
   return {
     view: 'problem',
     status,
     title: TITLES[status] ?? 'Something went wrong',
     data: { status, message, hint },
   }
+}
+
+/** The same for programs. */
+export function problemJson(error: unknown): Json {
+  const { status, message } = told(error)
+  return { status, json: { error: { status, message } } }
+}
+
+function told(error: unknown): Refusal {
+  if (error instanceof Refusal) return error
+  if (error instanceof CacheNotRespondingError) return new Refusal(503, error.message)
+  return new Refusal(
+    500,
+    'Something went wrong here. It has been logged.',
+    'Nothing is wrong with what you asked for.',
+  )
 }

@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import type { Request, Response } from 'express'
 import type { Asset } from './assets.js'
 import { HEADERS } from './headers.js'
-import type { Download } from './visit.js'
+import type { Download, Json } from './visit.js'
 
 // Node's own methods only: an application may have its own idea of what `res.send` does.
 
@@ -15,6 +15,14 @@ export function sendHtml(req: Request, res: Response, status: number, html: stri
   const body = Buffer.from(html)
   res.statusCode = status
   res.setHeader('Content-Type', 'text/html; charset=utf-8')
+  res.setHeader('Content-Length', body.length)
+  res.end(req.method === 'HEAD' ? undefined : body)
+}
+
+export function sendJson(req: Request, res: Response, { json, status = 200 }: Json): void {
+  const body = Buffer.from(JSON.stringify(json))
+  res.statusCode = status
+  res.setHeader('Content-Type', 'application/json; charset=utf-8')
   res.setHeader('Content-Length', body.length)
   res.end(req.method === 'HEAD' ? undefined : body)
 }

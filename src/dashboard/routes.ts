@@ -1,9 +1,13 @@
+import { processesJson, statsJson } from './pages/api.js'
 import { clearForm, clearNow } from './pages/clear.js'
 import { deleteForm, deleteNow } from './pages/delete.js'
 import { download } from './pages/download.js'
+import { eventsJson, eventsPage } from './pages/events.js'
 import { keyPage } from './pages/key.js'
 import { keysPage } from './pages/keys.js'
 import { overview } from './pages/overview.js'
+import { processesPage } from './pages/processes.js'
+import { requestsJson, requestsPage } from './pages/requests.js'
 import { Refusal } from './refusal.js'
 import type { Handler } from './visit.js'
 
@@ -18,6 +22,13 @@ export interface Route {
 /** Every page there is. A path that ends in `/…` takes what follows it as a key. */
 const ROUTES: readonly Route[] = [
   { path: '/', get: overview },
+  { path: '/api/stats', get: statsJson },
+  { path: '/api/processes', get: processesJson },
+  { path: '/api/events', get: eventsJson },
+  { path: '/api/requests', get: requestsJson },
+  { path: '/processes', get: processesPage },
+  { path: '/events', get: eventsPage },
+  { path: '/requests', get: requestsPage },
   { path: '/keys', get: keysPage },
   { path: '/keys/…', get: keyPage },
   { path: '/key', get: keyPage },

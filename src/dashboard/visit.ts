@@ -38,6 +38,13 @@ export interface Download {
   readonly pieces: Iterable<string>
 }
 
-export type Answer = Page | Download
+/** Data for programs. */
+export interface Json {
+  readonly json: unknown
+  /** Default: 200. */
+  readonly status?: number
+}
+
+export type Answer = Page | Download | Json
 
 export type Handler = (visit: Visit) => Answer | Promise<Answer>

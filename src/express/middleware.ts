@@ -1,11 +1,12 @@
 import { type Request, type RequestHandler, Router } from 'express'
 import { KeyedCache } from '../cache.js'
 import { createCache } from '../create-cache.js'
-import { type DashboardOptions, dashboard } from '../dashboard/dashboard.js'
+import { type DashboardOptions, dashboard, staffCheck } from '../dashboard/dashboard.js'
 import type { CacheOptions } from '../options.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
 import { refuseUnknown } from '../unknown-options.js'
 import { auditOf, routeOf } from './audit.js'
+import { takeDown } from './ledger.js'
 
 declare global {
   namespace Express {
@@ -24,6 +25,12 @@ export interface MiddlewareOptions {
    * of the request, and the `username`, `email` or `id` of `req.user`.
    */
   audit?: (req: Request) => RequestOrigin
+  /**
+   * Tell staff in `Server-Timing` and `Cache-Status` what the cache has done for their request, and have it in the
+   * ledger in any case. Each request is asked for by `isStaff` of the dashboard, so where that is dear, `false` saves
+   * it. Default: true; without the ledger there are none.
+   */
+  staffHeaders?: boolean
 }
 
 /** Express middleware, with the cache that it serves. */
@@ -50,6 +57,10 @@ export function keyedCache(
 ): KeyedCacheHandler {
   const { cache, options } = unpack(given, more)
   const audit = options.audit ?? auditOf
+  const isStaff =
+    options.staffHeaders === false
+      ? undefined
+      : staffCheck(options.dashboard === false ? {} : (options.dashboard ?? {}))
   const pages = options.dashboard === false ? undefined : mount(cache, { audit, ...options.dashboard })
 
   const handler: RequestHandler = (req, res, next) => {
@@ -62,11 +73,21 @@ export function keyedCache(
       next()
       return
     }
-    const scope = cache.openScope({ fills: isSafe(req.method), origin: () => originOf(req, audit) })
+    // For who decides who is staff.
+    req.cache = cache
+    const taking = takeDown(cache, req, res, isStaff)
+    const scope = cache.openScope({
+      fills: isSafe(req.method),
+      origin: () => originOf(req, audit),
+      log: taking?.log,
+    })
     req.cache = cache.bindTo(scope)
-    const end = () => scope.end()
-    res.once('finish', end)
-    res.once('close', end)
+    const end = (aborted: boolean) => {
+      scope.end()
+      taking?.end(aborted)
+    }
+    res.once('finish', () => end(false))
+    res.once('close', () => end(true))
     cache.runInScope(scope, next)
   }
   return Object.assign(handler, {
@@ -81,13 +102,17 @@ function unpack(
   more: MiddlewareOptions,
 ): { readonly cache: KeyedCache; readonly options: MiddlewareOptions } {
   if (given instanceof KeyedCache) {
-    refuseUnknown(more, { dashboard: true, audit: true }, 'option')
+    refuseUnknown(more, { dashboard: true, audit: true, staffHeaders: true }, 'option')
     return { cache: given, options: more }
   }
-  const { dashboard, audit, ...cacheOptions } = given
+  const { dashboard, audit, staffHeaders, ...cacheOptions } = given
   return {
     cache: createCache(cacheOptions),
-    options: { ...(dashboard !== undefined && { dashboard }), ...(audit && { audit }) },
+    options: {
+      ...(dashboard !== undefined && { dashboard }),
+      ...(audit && { audit }),
+      ...(staffHeaders !== undefined && { staffHeaders }),
+    },
   }
 }
 

@@ -1,11 +1,12 @@
 import type { Bucket, Gathered, Tally } from '../store/statistics.js'
-import { addFigures, type Figures, fromTally, noFigures } from './figures.js'
-import { NO_FAMILY } from './reporter.js'
+import { addFigures, type Figures, fromTally, NO_FAMILY, noFigures } from './figures.js'
 
 /** What all processes of a cache have counted. Times in milliseconds since the epoch, on the store's clock. */
 export interface CacheStats {
   /** What the figures cover: of the embedded store, this process only. */
   readonly scope: 'all processes' | 'this process'
+  /** When it was asked. */
+  readonly now: number
   /** When counting began. */
   readonly since: number
   readonly totals: Readonly<Figures>
@@ -56,6 +57,7 @@ export function statsOf(gathered: Gathered, scope: CacheStats['scope'], own: str
   const whole: Tally = gathered.families.get(NO_FAMILY) ?? new Map()
   return {
     scope,
+    now: gathered.now,
     since: gathered.since,
     totals,
     clears: whole.get('clears') ?? 0,

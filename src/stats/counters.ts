@@ -1,6 +1,6 @@
-import { OTHER_FAMILIES } from '../store/statistics.js'
+import { OTHER_FAMILIES, type Tally } from '../store/statistics.js'
 import type { MissReason, Tier } from '../tiers/outcome.js'
-import { addFigures, type Figures, noFigures } from './figures.js'
+import { addFigures, type Figures, NO_FAMILY, noFigures, toTally } from './figures.js'
 import { record } from './latency.js'
 
 /** Figures that are counted one by one as they happen. */
@@ -35,6 +35,7 @@ export class Counters {
   readonly #since = Date.now()
   readonly #families = new Map<string, Figures>()
   readonly #onFirst: () => void
+  #changes = 0
   #clears = 0
   #troubles = 0
 
@@ -87,13 +88,26 @@ export class Counters {
   }
 
   clear(): void {
-    this.#onFirst()
+    this.#change()
     this.#clears++
   }
 
   trouble(): void {
-    this.#onFirst()
+    this.#change()
     this.#troubles++
+  }
+
+  /** How often anything was counted. */
+  get changes(): number {
+    return this.#changes
+  }
+
+  /** The same figures as `snapshot` gives, by family, as whole numbers by name. */
+  tallies(): Map<string, Tally> {
+    const tallies = new Map<string, Tally>()
+    for (const [family, figures] of this.#families) tallies.set(family, toTally(figures))
+    const whole = Object.entries({ clears: this.#clears, troubles: this.#troubles })
+    return tallies.set(NO_FAMILY, new Map(whole.filter(([, count]) => count > 0)))
   }
 
   /** The figures at this moment: a copy. */
@@ -114,11 +128,15 @@ export class Counters {
     }
   }
 
+  #change(): void {
+    if (this.#changes++ === 0) this.#onFirst()
+  }
+
   #of(family: string): Figures {
+    this.#change()
     let figures = this.#families.get(family)
     if (figures === undefined) {
       if (this.#families.size >= MAX_FAMILIES && family !== OTHER_FAMILIES) return this.#of(OTHER_FAMILIES)
-      if (this.#families.size === 0) this.#onFirst()
       figures = noFigures()
       this.#families.set(family, figures)
     }

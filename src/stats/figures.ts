@@ -101,6 +101,9 @@ export function addFigures(to: Figures, from: Readonly<Figures>): Figures {
   return to
 }
 
+/** Stands for the cache as a whole among the families. */
+export const NO_FAMILY = ''
+
 const REASON = 'miss:'
 const LATENCY = 'in:'
 

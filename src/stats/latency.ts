@@ -12,7 +12,7 @@ export function noLatency(): Latency {
   return []
 }
 
-export function classOf(ms: number): number {
+function classOf(ms: number): number {
   const us = ms * 1_000
   return us <= 1 ? 0 : Math.min(CLASSES - 1, Math.ceil(Math.log2(us) * 2))
 }

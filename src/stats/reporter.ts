@@ -2,21 +2,18 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as pause } from 'node:timers/promises'
 import { newId } from '../store/ids.js'
 import type { Report, Statistics, Tally } from '../store/statistics.js'
-import type { Counters, ProcessStats } from './counters.js'
-import type { CacheEvent } from './events.js'
-import { type Figures, toTally } from './figures.js'
+import type { Counters } from './counters.js'
+import type { EventLog } from './event-log.js'
+import type { Figures } from './figures.js'
 import type { RequestRecord } from './ledger.js'
 import type { Outbox } from './outbox.js'
 
-/** How often a process tells what it has counted. */
-const PAUSE_MS = 1_000
+/** How often a process tells what it has counted: so that after a second all know. */
+const PAUSE_MS = 750
 /** How often it tells that it is there, with nothing to count. */
 const BEAT_MS = 5_000
 /** How long the end waits for the last report. */
 const LAST_MS = 1_000
-
-/** Figures of no family: of the cache as a whole. */
-export const NO_FAMILY = ''
 
 /** What goes into the history of all families. */
 const HISTORY = [
@@ -37,7 +34,7 @@ export interface Sources {
   readonly host: string
   readonly pid: number
   readonly counters: Counters
-  readonly events: Outbox<CacheEvent>
+  readonly events: EventLog
   readonly requests: Outbox<RequestRecord>
 }
 
@@ -50,7 +47,7 @@ export class Reporter {
   /** One life of one cache in one process. */
   readonly id: string
   readonly #counters: Counters
-  readonly #events: Outbox<CacheEvent>
+  readonly #events: EventLog
   readonly #requests: Outbox<RequestRecord>
   readonly #statistics: Statistics
   readonly #about: Readonly<Record<string, string | number>>
@@ -60,6 +57,8 @@ export class Reporter {
   #told = new Map<string, Tally>()
   #unsettled: Report | undefined
   #sequence = 0
+  /** How often anything had been counted when it was last told. */
+  #changes = 0
   #toldAt = Number.NEGATIVE_INFINITY
   #running: Promise<void> | undefined
   #loop: Promise<void> | undefined
@@ -123,7 +122,8 @@ export class Reporter {
   }
 
   #next(): Report {
-    const now = talliesOf(this.#counters.snapshot())
+    this.#changes = this.#counters.changes
+    const now = this.#counters.tallies()
     const families = this.#since(now)
     const history = new Map<string, number>()
     for (const tally of families.values()) {
@@ -148,8 +148,7 @@ export class Reporter {
   }
 
   #news(): boolean {
-    if (!this.#events.isEmpty || !this.#requests.isEmpty) return true
-    return this.#since(talliesOf(this.#counters.snapshot())).size > 0
+    return this.#counters.changes > this.#changes || !this.#events.isEmpty || !this.#requests.isEmpty
   }
 
   #since(now: ReadonlyMap<string, Tally>): Map<string, Tally> {
@@ -164,13 +163,6 @@ export class Reporter {
     }
     return families
   }
-}
-
-function talliesOf({ families, clears, troubles }: ProcessStats): Map<string, Tally> {
-  const tallies = new Map<string, Tally>()
-  for (const [family, figures] of families) tallies.set(family, toTally(figures))
-  tallies.set(NO_FAMILY, new Map(Object.entries({ clears, troubles }).filter(([, count]) => count > 0)))
-  return tallies
 }
 
 function ignore(): void {}

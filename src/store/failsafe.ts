@@ -6,6 +6,13 @@ export interface Logger {
   warn(message: string): void
 }
 
+/** Told of each failure that is absorbed. */
+export type TroubleListener = (
+  operation: string,
+  key: string | undefined,
+  error: CacheNotRespondingError,
+) => void
+
 /** The same trouble is logged once in so long. */
 const QUIET_MS = 10_000
 
@@ -17,11 +24,11 @@ const QUIET_MS = 10_000
 export class Failsafe {
   readonly #throwing: boolean
   readonly #logger: Logger
-  readonly #onTrouble: () => void
+  readonly #onTrouble: TroubleListener
   #loggedAt = Number.NEGATIVE_INFINITY
   #unlogged = 0
 
-  constructor(throwing: boolean, logger: Logger, onTrouble: () => void) {
+  constructor(throwing: boolean, logger: Logger, onTrouble: TroubleListener) {
     this.#throwing = throwing
     this.#logger = logger
     this.#onTrouble = onTrouble
@@ -30,7 +37,7 @@ export class Failsafe {
   /** Reports the failure of an operation and gives what it answers instead. */
   absorb<T>(operation: string, key: string | undefined, error: unknown, fallback: T): T {
     if (!(error instanceof CacheNotRespondingError)) throw error
-    this.#onTrouble()
+    this.#onTrouble(operation, key, error)
     if (troubles.hasSubscribers) troubles.publish({ operation, key, error } satisfies TroubleMessage)
     this.#log(operation, key, error)
     if (this.#throwing) throw error

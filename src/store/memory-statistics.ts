@@ -33,9 +33,10 @@ export class MemoryStatistics implements Statistics {
 
   async report(report: Report): Promise<void> {
     const now = Date.now()
-    const { process, sequence, about } = report
+    const { process, about } = report
     const last = this.#processes.get(process)
-    const isNew = !last || last.sequence < sequence
+    const isNew = !last || last.sequence < report.sequence
+    const sequence = Math.max(report.sequence, last?.sequence ?? 0)
     const figures = new Map(last?.figures)
     if (isNew) this.#count(report, figures, now)
     this.#processes.set(process, { process, sequence, about, seenAt: now, figures })

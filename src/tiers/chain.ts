@@ -4,10 +4,10 @@ import { CacheNotRespondingError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Failsafe } from '../store/failsafe.js'
 import { judge } from '../store/judge.js'
-import type { Reading, Store } from '../store/store.js'
+import type { Origin, Reading, Store } from '../store/store.js'
 import type { ReadOutcome, WriteOutcome } from './outcome.js'
 import type { PendingInvalidations } from './pending-invalidations.js'
-import type { RequestScope } from './request-scope.js'
+import type { RequestOrigin, RequestScope } from './request-scope.js'
 import { type Standing, standingOf, stateOf } from './standing.js'
 
 /** Told when this process invalidates a key, with `children` everything below it too, without a key everything. */
@@ -129,7 +129,7 @@ export class TierChain {
       if (basis) observations?.renew(key.text, { ...basis, standing: result.id })
       return 'stored'
     } catch (error) {
-      if (!fill) this.#remember(error, key, false, scope)
+      if (!fill) this.#remember(error, key, false, scope?.origin())
       return this.#failsafe.absorb('set', key.text, error, 'failed')
     } finally {
       if (fill) observations?.answer(key.text)
@@ -147,18 +147,19 @@ export class TierChain {
     return { ...facts, format, payload: bytes, writtenBy: this.#process }
   }
 
-  /** Whether anything was there; `undefined` when the store did not surely do it. */
+  /** Whether anything was there; `undefined` when the store did not surely do it. `origin` says who asked. */
   async remove(
     key: CacheKey,
     children: boolean,
     scope: RequestScope | undefined,
+    origin: RequestOrigin | undefined,
   ): Promise<boolean | undefined> {
     this.#beginInvalidation(key, children)
     scope?.memory?.drop(key, children)
     try {
-      return await this.#store.remove(key, { children, origin: this.#origin(scope) })
+      return await this.#store.remove(key, { children, origin: this.#named(origin) })
     } catch (error) {
-      this.#remember(error, key, children, scope)
+      this.#remember(error, key, children, origin)
       return this.#failsafe.absorb('delete', key.text, error, undefined)
     } finally {
       scope?.memory?.drop(key, children)
@@ -167,14 +168,14 @@ export class TierChain {
   }
 
   /** Whether the store surely did it. */
-  async clear(scope: RequestScope | undefined): Promise<boolean> {
+  async clear(scope: RequestScope | undefined, origin: RequestOrigin | undefined): Promise<boolean> {
     this.#beginInvalidation(undefined, true)
     scope?.memory?.dropAll()
     try {
-      await this.#store.clear(this.#origin(scope))
+      await this.#store.clear(this.#named(origin))
       return true
     } catch (error) {
-      this.#remember(error, undefined, true, scope)
+      this.#remember(error, undefined, true, origin)
       return this.#failsafe.absorb('clear', undefined, error, false)
     } finally {
       scope?.memory?.dropAll()
@@ -239,13 +240,14 @@ export class TierChain {
     error: unknown,
     key: CacheKey | undefined,
     children: boolean,
-    scope: RequestScope | undefined,
+    origin: RequestOrigin | undefined,
   ): void {
-    if (error instanceof CacheNotRespondingError) this.#pending.add(key, children, this.#origin(scope))
+    if (error instanceof CacheNotRespondingError) this.#pending.add(key, children, this.#named(origin))
   }
 
-  #origin(scope: RequestScope | undefined) {
-    return { ...scope?.origin(), process: this.#process }
+  /** An origin with this process in it. */
+  #named(origin: RequestOrigin | undefined): Origin {
+    return { ...origin, process: this.#process }
   }
 }
 

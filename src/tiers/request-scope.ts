@@ -1,3 +1,4 @@
+import type { CallLog } from './call-log.js'
 import { Observations } from './observations.js'
 import { RequestMemory } from './request-memory.js'
 
@@ -15,12 +16,15 @@ export interface RequestScopeOptions {
   readonly fills: boolean
   /** Asked only when something is invalidated. */
   readonly origin?: (() => RequestOrigin) | undefined
+  /** Takes down what is asked of the cache, where the request is one of the sample. */
+  readonly log?: CallLog | undefined
 }
 
 /** What the cache knows of one request: its memory and what it observed. */
 export class RequestScope {
   readonly memory: RequestMemory | undefined
   readonly observations: Observations | undefined
+  readonly log: CallLog | undefined
   readonly #origin: (() => RequestOrigin) | undefined
   readonly #owns: { readonly memory: boolean; readonly observations: boolean }
   #ended = false
@@ -28,11 +32,12 @@ export class RequestScope {
   #withoutMemory: RequestScope | undefined
 
   /** Within `parent` it shares what that one knows: a miss there makes a fill of a `set` here. */
-  constructor({ memory, fills, origin }: RequestScopeOptions, parent?: RequestScope) {
+  constructor({ memory, fills, origin, log }: RequestScopeOptions, parent?: RequestScope) {
     const shared = parent?.isOpen ? parent.memory : undefined
     this.#origin = origin ?? (parent === undefined ? undefined : parent.#origin)
     this.memory = parent?.isOpen ? shared : memory ? new RequestMemory() : undefined
     this.observations = parent?.observations ?? (fills ? new Observations() : undefined)
+    this.log = log ?? (parent === undefined ? undefined : parent.log)
     this.#owns = {
       memory: this.memory !== shared,
       observations: this.observations !== parent?.observations,

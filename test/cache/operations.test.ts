@@ -219,12 +219,14 @@ describeOnEveryBackend('A cache', (open) => {
       computations: 0,
       failedComputations: 0,
       computingMs: 0,
+      savedMs: 0,
       waits: 0,
       avoided: 0,
       takeovers: 0,
       fencedCommits: 0,
       earlyRefreshes: 0,
       staleServed: 0,
+      latency: expect.anything(),
     })
     expect([...before.families.keys()]).toEqual(['product', 'order'])
     expect(before.families.get('order')).toMatchObject({ hits: 0, misses: 1 })

@@ -11,6 +11,8 @@ const PAGES = [
   '/download?key=a',
   '/delete',
   '/clear',
+  '/events',
+  '/requests',
   '/nowhere',
 ]
 const anonymous = { as: undefined, headers: { 'x-test-user': undefined } } satisfies Asking

@@ -51,6 +51,10 @@ test.each<[string, number, Asking?, SiteOptions?]>([
   ['/delete?key=&preview=yes', 200],
   ['/delete?key=product::1&preview=yes', 200, {}, { dashboard: { csrf } }],
   ['/delete?key=many&preview=yes&children=yes', 200],
+  ['/events', 200],
+  ['/requests', 200],
+  ['/requests?q=x&limit=7', 200],
+  ['/events?type=clear&q=x&limit=7', 200],
   ['/clear', 200, {}, { dashboard: { csrf } }],
   ['/delete', 200, { form: { key: 'product::1' } }],
   ['/delete', 200, { form: { key: 'many', children: 'yes' } }],
@@ -69,7 +73,7 @@ test.each<[string, number, Asking?, SiteOptions?]>([
 })
 
 describe('so is, before anything is cached,', () => {
-  test.each(['/', '/keys'])('%s', async (path) => {
+  test.each(['/', '/keys', '/events', '/requests'])('%s', async (path) => {
     await expectValid((await (await openSite()).ask(`/cache${path}`)).text)
   })
 })
@@ -79,6 +83,8 @@ describe('so is, while the store does not answer,', () => {
     ['/'],
     ['/keys'],
     ['/keys/a'],
+    ['/events'],
+    ['/requests'],
     ['/delete?key=a&preview=yes&children=yes'],
     ['/clear'],
     ['/delete', { form: { key: 'a' } }],

@@ -15,10 +15,11 @@ describe('overview', () => {
     const said = words((await ask('/cache/')).text)
     expect(said).toMatch(/Store up embedded memory answered in \d+\.\d ms/)
     expect(said).toContain('No traffic yet')
-    expect(said).toMatch(/Hit ratio\s*–/)
+    expect(said).toMatch(/Last minute\s*–\s*of 0 reads.*All\s*–\s*of 0 reads/)
+    expect(said).toContain('Nothing was read in this time')
   })
 
-  test('shows what this process has counted', async () => {
+  test('shows what has been counted, and says that it is of one process on the embedded store', async () => {
     const { ask, cache } = await openSite()
     await cache.set('product::1', 1)
     await cache.get('product::1')
@@ -35,7 +36,11 @@ describe('overview', () => {
     const { text } = await ask('/cache/')
     const said = words(text)
     expect(said).toContain(cache.processStats().process)
-    expect(said).toMatch(/Hit ratio\s*57\.1 % of 7 reads/)
+    expect(said).toContain('the embedded store is of one process')
+    for (const window of ['Last minute', 'Last hour', 'Last day', 'All']) {
+      expect(said).toMatch(new RegExp(`${window}\\s*57\\.1 %\\s*of 7 reads`))
+    }
+    expect(said).toContain('at most 7 reads in one step')
     expect(said).toMatch(/Hits\s*4 .*Misses\s*3 .*Writes\s*2 .*Deletes\s*1/)
     expect(said).toMatch(/2 never set, expired or evicted 66\.7 % 1 deleted 33\.3 %/)
     const families = [...text.matchAll(/<th scope="row"><a href="([^"]*)"><bdi>(.*?)<\/bdi>/g)].map(
@@ -75,6 +80,10 @@ test('looking is never counted, and changes nothing', async () => {
     '/download?key=a::b',
     '/delete?key=a&children=yes&preview=yes',
     '/clear',
+    '/events',
+    '/api/events',
+    '/requests',
+    '/api/requests',
     '/nowhere',
   ]) {
     await ask(`/cache${page}`)

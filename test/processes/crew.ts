@@ -57,6 +57,8 @@ interface Tasks {
   /** When the factory ended. */
   letGo(about: { key: string }): number
   stampede(crowd: Crowd): CrowdReport
+  /** Its process id. */
+  traffic(about: { name: string; count: number }): number
 }
 
 /** A process with a cache of its own. */

@@ -51,6 +51,19 @@ const tasks = {
     await pause(0)
     return endedAt.get(key)
   },
+  /** So many of each: values computed, then read, read twice in one request, others set, deleted together, missed. */
+  async traffic({ name, count }) {
+    const ids = Array.from({ length: count }, (_, id) => id)
+    for (const id of ids) await cache.getOrSet(['product', name, id], () => ({ id }))
+    for (const id of ids) await cache.get(['product', name, id])
+    await cache.withRequestMemory(async () => {
+      for (const id of [...ids, ...ids]) await cache.get(['product', name, id])
+    })
+    for (const id of ids) await cache.set(['cart', name, id], id)
+    await cache.delete(['cart', name], { children: true })
+    await cache.get(['cart', name, 0])
+    return process.pid
+  },
   /** For each key many callers ask at once. */
   async stampede({ keys, callers, ms, delayMs }) {
     await pause(delayMs)

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { CacheKey } from '../../src/key/cache-key.js'
 import { judge } from '../../src/store/judge.js'
+import { MemoryStatistics } from '../../src/store/memory-statistics.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
+import { describeStatistics } from '../conformance/statistics-conformance.js'
 import { describeStoreConformance } from '../conformance/store-conformance.js'
 
 describeStoreConformance('The embedded memory store', async () => {
@@ -74,3 +76,5 @@ describe('The embedded memory store is bounded', () => {
     expect(judge(await store.read(deep)).live).toBe(false)
   })
 })
+
+describeStatistics('The embedded store', () => new MemoryStatistics())

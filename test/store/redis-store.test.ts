@@ -5,6 +5,7 @@ import { CacheKey, type KeyInput } from '../../src/key/cache-key.js'
 import { judge } from '../../src/store/judge.js'
 import { RedisStore, type RedisStoreOptions } from '../../src/store/redis/redis-store.js'
 import type { NewEntry } from '../../src/store/store.js'
+import { describeStatistics } from '../conformance/statistics-conformance.js'
 import { describeStoreConformance } from '../conformance/store-conformance.js'
 import { startProxy } from '../helpers/proxy.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
@@ -55,6 +56,8 @@ describeStoreConformance('The Redis store', async () => {
   const [store, other] = [open({ keyPrefix }), open({ keyPrefix })]
   return { store, other, close: async () => {} }
 })
+
+describeStatistics('The Redis store', () => open().statistics)
 
 describeStoreConformance('The Redis store on a client of its user with a key prefix', async () => {
   const keyPrefix = `conformance:${++prefixes}`

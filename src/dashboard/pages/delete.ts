@@ -41,9 +41,10 @@ function formPage(key: string, children: boolean, error?: string): Page {
   return { view: 'delete', title: 'Delete', data: { key, children, error } }
 }
 
-async function preview({ cache, links }: Visit, key: CacheKey, children: boolean) {
+async function preview(visit: Visit, key: CacheKey, children: boolean) {
+  const { cache, links } = visit
   const [found, counted] = await Promise.all([
-    inspect(cache, key),
+    inspect(visit, key),
     children ? countOrUnknown(cache, key) : undefined,
   ])
   return {

@@ -9,7 +9,7 @@ import { inspect } from './inspect.js'
 export async function download(visit: Visit): Promise<Download> {
   if (visit.hideValues) throw new Refusal(403, 'This dashboard shows no values.')
   const key = askedKey(visit)
-  const { state, value, why } = await inspect(visit.cache, key)
+  const { state, value, why } = await inspect(visit, key)
   if (state === 'unknown')
     throw new Refusal(503, 'The store is not responding.', 'Try again when it is back.')
   if (state !== 'fresh' && state !== 'stale') throw new Refusal(404, 'This key is not cached.', why)

@@ -1,14 +1,33 @@
-import type { KeyedCache } from '../../cache.js'
 import { CacheNotRespondingError } from '../../errors.js'
 import { describeUnknown, type Inspection } from '../../inspection.js'
 import type { CacheKey } from '../../key/cache-key.js'
+import { maskText } from '../mask-text.js'
+import type { SecretNames } from '../secrets.js'
+import type { Visit } from '../visit.js'
 
-/** A look at a key, also where the cache throws what it cannot answer. */
-export async function inspect(cache: KeyedCache, key: CacheKey): Promise<Inspection> {
+/** A look at a key, also where the cache throws what it cannot answer; what looks secret in who deleted it is masked. */
+export async function inspect(
+  { cache, secrets }: Pick<Visit, 'cache' | 'secrets'>,
+  key: CacheKey,
+): Promise<Inspection> {
   try {
-    return await cache.inspect(key)
+    return masked(await cache.inspect(key), secrets)
   } catch (error) {
     if (error instanceof CacheNotRespondingError) return describeUnknown(key)
     throw error
   }
+}
+
+function masked(found: Inspection, secrets: SecretNames): Inspection {
+  if (!found.provenance) return found
+  const provenance = { ...found.provenance }
+  let { why } = found
+  for (const name of ['route', 'user'] as const) {
+    const given = provenance[name]
+    if (!given) continue
+    const shown = maskText(given, secrets)
+    provenance[name] = shown
+    why = why.replaceAll(given, () => shown)
+  }
+  return { ...found, provenance, why }
 }

@@ -1,20 +1,26 @@
 import { formatDuration } from '../../duration.js'
 import type { Inspection } from '../../inspection.js'
-import { future, past, size, whole } from '../figures.js'
+import type { CacheKey } from '../../key/cache-key.js'
+import { events, future, past, size, whole } from '../figures.js'
+import { knownEvents } from '../known-events.js'
 import { truncated, valueText } from '../value-text.js'
 import type { Page, Visit } from '../visit.js'
 import { askedKey } from './asked-key.js'
+import { eventRow } from './events.js'
 import { inspect } from './inspect.js'
 import { crumbsOf } from './keys.js'
 
 /** So many characters of a value are shown; the download has all of them. */
 const SHOWN = 20_000
 
+/** So many of a key's last events are shown. */
+const EVENTS = 10
+
 /** Everything known about one key. */
 export async function keyPage(visit: Visit): Promise<Page> {
   const { cache, links, now, readOnly } = visit
   const key = askedKey(visit)
-  const found = await inspect(cache, key)
+  const [found, last] = await Promise.all([inspect(visit, key), lastEvents(key, visit)])
   return {
     view: 'key',
     title: key.text,
@@ -36,9 +42,27 @@ export async function keyPage(visit: Visit): Promise<Page> {
       },
       value: shownValue(found, visit),
       generations: found.generations.map(({ of, id }, depth) => ({ of, id, prefix: depth === 0 })),
+      events: last,
       belowHref: links.keys({ under: key.text }),
       deleteHref: readOnly ? undefined : links.delete({ key: key.text }),
     },
+  }
+}
+
+/** The last invalidations of a key or of what lies above it; `undefined` while the store does not answer. */
+async function lastEvents(key: CacheKey, visit: Visit) {
+  const above = new Set(key.ancestors)
+  const known = await knownEvents(
+    visit,
+    ({ type, key: of, children = false }) =>
+      type === 'clear' || (type === 'delete' && (of === key.text || (children && above.has(of)))),
+  )
+  if (known === undefined) return undefined
+  return {
+    rows: known.events.slice(0, EVENTS).map((event) => eventRow(event, visit)),
+    more: Math.max(0, known.events.length - EVENTS),
+    kept: events(known.kept),
+    leftOut: known.leftOut ? whole(known.leftOut) : undefined,
   }
 }
 

@@ -63,7 +63,7 @@ async function look(
 }
 
 /** A key as it is written, and as it reads. */
-function textsOf(key: CacheKey): string[] {
+export function textsOf(key: CacheKey): string[] {
   return [key.text, key.parts.map(String).join('::')]
 }
 

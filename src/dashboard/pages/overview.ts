@@ -1,94 +1,58 @@
+import { formatDuration } from '../../duration.js'
 import { CacheNotRespondingError } from '../../errors.js'
-import type { Figures } from '../../stats/figures.js'
+import type { HistoryStep } from '../../stats/cache-stats.js'
+import { addFigures, type Figures, noFigures } from '../../stats/figures.js'
+import { quantile } from '../../stats/latency.js'
 import { OTHER_FAMILIES } from '../../store/statistics.js'
 import type { MissReason } from '../../tiers/outcome.js'
-import { past, share, whole } from '../figures.js'
+import { chartOf } from '../chart.js'
+import { latency, past, share, whole } from '../figures.js'
+import { type KnownStats, knownStats } from '../known-stats.js'
+import { REASONS } from '../reasons.js'
 import type { Page, Visit } from '../visit.js'
 
-const REASONS: Record<MissReason, string> = {
-  absent: 'never set, expired or evicted',
-  deleted: 'deleted',
-  'ancestor-deleted': 'deleted with something above it',
-  'generation-lost': 'the store lost its generation',
-  undecodable: 'unreadable bytes',
-  expired: 'expired, and stale',
-  failed: 'computing it failed a moment ago',
-  invalid: 'not of the shape that is wanted',
-  'unsettled-delete': 'deleted here, and the store does not know yet',
-  disabled: 'caching was off',
-  'store-down': 'the store did not answer',
-}
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+const DAY_MS = 24 * HOUR_MS
 
-/** How the store is, and what this process has counted. */
-export async function overview({ cache, now, links }: Visit): Promise<Page> {
-  const stats = cache.processStats()
+/** How the store is, and what all processes have counted. */
+export async function overview({ cache, links, now, parameters }: Visit): Promise<Page> {
+  const store = await probe(cache)
+  const known = await knownStats(cache)
+  const { stats } = known
   const { totals } = stats
   const families = [...stats.families].sort(([, one], [, other]) => calls(other) - calls(one))
   return {
     view: 'overview',
     title: 'Overview',
     data: {
-      store: await probe(cache),
+      store,
       enabled: cache.enabled,
-      process: stats.process,
-      since: past(stats.since, now),
+      isCounting: cache.isCounting,
+      covers: known.covers,
+      process: cache.processStats().process,
+      processes: stats.processes.length,
+      since: past(stats.since, stats.now),
       quiet: volume(totals) === 0 && stats.clears === 0,
-      ratio: share(totals.hits, calls(totals)),
-      reads: whole(calls(totals)),
-      figures: [
-        figure('Hits', totals.hits),
-        figure('of these from request memory', totals.requestHits, 'part'),
-        figure('Misses', totals.misses),
-        figure('Writes', totals.writes),
-        figure(
-          'Refused fills',
-          totals.refusedFills,
-          '',
-          'Values computed from data that was invalidated meanwhile: not stored, so that nobody reads them.',
-        ),
-        figure(
-          'Computations',
-          totals.computations,
-          '',
-          'Runs of the factories of getOrSet and cached functions.',
-        ),
-        figure('of these failed', totals.failedComputations, 'part'),
-        figure(
-          'Computations avoided',
-          totals.avoided,
-          '',
-          'Callers that waited and got what somebody else was computing, in this process or another.',
-        ),
-        figure(
-          'Fenced commits',
-          totals.fencedCommits,
-          '',
-          'Values that were computed while their key was invalidated: not stored, so that nobody reads them.',
-        ),
-        figure('Served stale', totals.staleServed, '', 'Expired values served by their grace.'),
-        figure('Deletes', totals.deletes),
-        figure('of these with children', totals.treeDeletes, 'part'),
-        figure('Clears', stats.clears),
-        figure(
-          'Troubles',
-          stats.troubles,
-          stats.troubles > 0 ? 'bad' : '',
-          'Operations that the store did not surely carry out.',
-        ),
-      ],
+      windows: windowsOf(known),
+      figures: boardOf(stats),
       reasons: reasonsOf(totals),
+      history: historyOf(known, parameters.text('span') === 'day', now),
       families: families.map(([name, figures]) => ({
         name,
         // Beyond the first hundred, families are counted together: nothing lies under that name.
         href: name === OTHER_FAMILIES && families.length > 100 ? undefined : links.keys({ under: name }),
         calls: whole(calls(figures)),
         hits: whole(figures.hits),
-        requestHits: whole(figures.requestHits),
         misses: whole(figures.misses),
         ratio: share(figures.hits, calls(figures)),
         reasons: reasonsOf(figures),
         writes: whole(figures.writes),
         deletes: whole(figures.deletes),
+        computations: whole(figures.computations),
+        computing: figures.computations === 0 ? '–' : latency(figures.computingMs / figures.computations),
+        median: latency(quantile(readsOf(figures), 0.5)),
+        p99: latency(quantile(readsOf(figures), 0.99)),
       })),
     },
   }
@@ -105,18 +69,140 @@ async function probe(cache: Visit['cache']) {
   }
 }
 
+/** Hit ratios of stretches of time until now, as far as steps of history allow. */
+function windowsOf({ stats, hour, day }: KnownStats) {
+  const ratio = (label: string, figures: Readonly<Figures>) => ({
+    label,
+    ratio: share(figures.hits, calls(figures)),
+    reads: whole(calls(figures)),
+  })
+  const last = (steps: readonly HistoryStep[], ms: number) =>
+    steps
+      .filter(({ at }) => at > stats.now - ms)
+      .reduce((sum, { figures }) => addFigures(sum, figures), noFigures())
+  return [
+    ratio('Last minute', last(hour, MINUTE_MS)),
+    ratio('Last hour', last(hour, HOUR_MS)),
+    ratio('Last day', last(day, DAY_MS)),
+    ratio('All', stats.totals),
+  ]
+}
+
+function boardOf({ totals, clears, troubles }: KnownStats['stats']) {
+  return [
+    figure('Hits', totals.hits),
+    figure('of these from request memory', totals.requestHits, 'part'),
+    figure('Misses', totals.misses),
+    figure('Writes', totals.writes),
+    figure(
+      'Refused fills',
+      totals.refusedFills,
+      '',
+      'Values computed from data that was invalidated meanwhile: not stored, so that nobody reads them.',
+    ),
+    figure(
+      'Computations',
+      totals.computations,
+      '',
+      'Runs of the factories of getOrSet and cached functions.',
+    ),
+    figure('of these failed', totals.failedComputations, 'part'),
+    {
+      label: 'Computing time',
+      value: totals.computingMs === 0 ? '–' : formatDuration(totals.computingMs),
+      kind: '',
+      hint: 'What all computations took together.',
+    },
+    {
+      label: 'Time saved',
+      value: totals.savedMs === 0 ? '–' : `~ ${formatDuration(totals.savedMs)}`,
+      kind: '',
+      hint: 'For each hit in the store: how long it took to compute the value that was found.',
+    },
+    figure(
+      'Computations avoided',
+      totals.avoided,
+      '',
+      'Callers that waited and got what somebody else was computing, in this process or another.',
+    ),
+    figure(
+      'Fenced commits',
+      totals.fencedCommits,
+      '',
+      'Values that were computed while their key was invalidated: not stored, so that nobody reads them.',
+    ),
+    figure(
+      'Takeovers',
+      totals.takeovers,
+      '',
+      'Computations begun because the process that was at it had died, or was held up.',
+    ),
+    figure('Early refreshes', totals.earlyRefreshes, '', 'Values computed anew before they expired.'),
+    figure('Served stale', totals.staleServed, '', 'Expired values served by their grace.'),
+    figure('Deletes', totals.deletes),
+    figure('of these with children', totals.treeDeletes, 'part'),
+    figure('Clears', clears),
+    figure(
+      'Troubles',
+      troubles,
+      troubles > 0 ? 'bad' : '',
+      'Operations that the store did not surely carry out.',
+    ),
+  ]
+}
+
 function figure(label: string, count: number, kind = '', hint = '') {
   return { label, value: whole(count), kind, hint }
+}
+
+/** The last hour in minutes, or the last day in quarters of an hour. */
+function historyOf({ day, covers, stats }: KnownStats, isDay: boolean, now: number) {
+  const stepMs = isDay ? 15 * MINUTE_MS : MINUTE_MS
+  const count = isDay ? 96 : 60
+  const end = stats.now - (stats.now % stepMs) + stepMs
+  const steps = Array.from({ length: count }, (_, index) => {
+    const at = end - (count - index) * stepMs
+    const figures = noFigures()
+    for (const step of day) if (step.at >= at && step.at < at + stepMs) addFigures(figures, step.figures)
+    return { at, figures }
+  })
+  return {
+    isDay,
+    isKnown: covers !== 'cut-off',
+    ...chartOf(steps.map(({ figures }) => ({ lower: figures.hits, upper: figures.misses }))),
+    rows: steps
+      .filter(({ figures }) => volume(figures) > 0)
+      .reverse()
+      .map(({ at, figures }) => ({
+        at: past(at, now),
+        hits: whole(figures.hits),
+        misses: whole(figures.misses),
+        ratio: share(figures.hits, calls(figures)),
+        writes: whole(figures.writes),
+        deletes: whole(figures.deletes),
+        computations: whole(figures.computations),
+        avoided: whole(figures.avoided),
+        fenced: whole(figures.fencedCommits),
+      })),
+  }
 }
 
 function reasonsOf({ missesBy, misses }: Readonly<Figures>) {
   return Object.entries(missesBy)
     .sort(([, one], [, other]) => other - one)
     .map(([reason, count]) => ({
-      label: REASONS[reason as MissReason],
+      label: REASONS[reason as MissReason] ?? reason,
       count: whole(count),
       share: share(count, misses),
     }))
+}
+
+/** How long reads took that went to the store. */
+function readsOf({ latency: { store, miss } }: Readonly<Figures>): number[] {
+  return Array.from(
+    { length: Math.max(store.length, miss.length) },
+    (_, i) => (store[i] ?? 0) + (miss[i] ?? 0),
+  )
 }
 
 function calls({ hits, misses }: Readonly<Figures>): number {

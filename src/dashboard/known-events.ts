@@ -1,0 +1,57 @@
+import { CacheNotRespondingError } from '../errors.js'
+import type { CacheEvent } from '../stats/events.js'
+import { MAX_EVENTS } from '../store/statistics.js'
+import { maskKey, type ShownKey } from './mask-key.js'
+import { maskText } from './mask-text.js'
+import type { SecretNames } from './secrets.js'
+import type { Visit } from './visit.js'
+
+/** An event as staff may see it: what looks secret in its texts is masked. */
+export type KnownEvent = Omit<CacheEvent, 'key'> & { readonly key: ShownKey }
+
+export interface KnownEvents {
+  /** Those that were asked for, newest first. */
+  readonly events: readonly KnownEvent[]
+  /** How many are kept in all. */
+  readonly kept: number
+  /** How many invalidations were not kept, of times in which there were too many. */
+  readonly leftOut: number
+}
+
+/**
+ * The events that are kept, all or some.
+ * @throws CacheNotRespondingError
+ */
+export async function keptEvents(
+  { cache, secrets }: Visit,
+  isWanted: (event: CacheEvent) => boolean = () => true,
+): Promise<KnownEvents> {
+  const all = await cache.events(MAX_EVENTS)
+  const events = all.filter(isWanted).map((event) => masked(event, secrets))
+  const leftOut = all.reduce((sum, event) => sum + (event.leftOut ?? 0), 0)
+  return { events, kept: all.length, leftOut }
+}
+
+/** The same; `undefined` while the store does not answer. */
+export async function knownEvents(
+  visit: Visit,
+  isWanted?: (event: CacheEvent) => boolean,
+): Promise<KnownEvents | undefined> {
+  try {
+    return await keptEvents(visit, isWanted)
+  } catch (error) {
+    if (error instanceof CacheNotRespondingError) return undefined
+    throw error
+  }
+}
+
+function masked(event: CacheEvent, secrets: SecretNames): KnownEvent {
+  const { key, route, user, message } = event
+  return {
+    ...event,
+    key: maskKey(key, secrets),
+    ...(route !== undefined && { route: maskText(route, secrets) }),
+    ...(user !== undefined && { user: maskText(user, secrets) }),
+    ...(message !== undefined && { message: maskText(message, secrets) }),
+  }
+}

@@ -1,0 +1,50 @@
+import { CacheNotRespondingError } from '../errors.js'
+import { isCut, type RequestRecord } from '../stats/ledger.js'
+import { MAX_REQUESTS } from '../store/statistics.js'
+import { maskKey, type ShownKey } from './mask-key.js'
+import { maskText } from './mask-text.js'
+import type { SecretNames } from './secrets.js'
+import type { Visit } from './visit.js'
+
+export type KnownCall = Omit<RequestRecord['calls'][number], 'key'> & { readonly key: ShownKey }
+
+/** A request as staff may see it: what looks secret in its texts is masked. */
+export type KnownRequest = Omit<RequestRecord, 'calls'> & { readonly calls: readonly KnownCall[] }
+
+/**
+ * The requests that are kept, newest first.
+ * @throws CacheNotRespondingError
+ */
+export async function keptRequests({ cache, secrets }: Visit): Promise<KnownRequest[]> {
+  return (await cache.requests(MAX_REQUESTS)).map((request) => masked(request, secrets))
+}
+
+/** The same; `undefined` while the store does not answer. */
+export async function knownRequests(visit: Visit): Promise<KnownRequest[] | undefined> {
+  try {
+    return await keptRequests(visit)
+  } catch (error) {
+    if (error instanceof CacheNotRespondingError) return undefined
+    throw error
+  }
+}
+
+function masked(request: RequestRecord, secrets: SecretNames): KnownRequest {
+  const shown = new Map<string, ShownKey>()
+  const show = (text: string): ShownKey => {
+    const known = shown.get(text) ?? shownKey(text, secrets)
+    shown.set(text, known)
+    return known
+  }
+  return {
+    ...request,
+    route: maskText(request.route, secrets),
+    calls: request.calls.map((call) => ({ ...call, key: show(call.key) })),
+  }
+}
+
+/** The beginning of a long key is no key, even where it reads like one. */
+function shownKey(text: string, secrets: SecretNames): ShownKey {
+  const { key, ...shown } = maskKey(text, secrets)
+  return key && !isCut(text) ? { ...shown, key } : shown
+}

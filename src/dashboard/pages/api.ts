@@ -1,0 +1,44 @@
+import type { CacheStats, HistoryStep } from '../../stats/cache-stats.js'
+import type { Figures } from '../../stats/figures.js'
+import { quantile } from '../../stats/latency.js'
+import type { Json, Visit } from '../visit.js'
+
+/** `GET /api/stats`: what the overview shows. Times in milliseconds. */
+export async function statsJson({ cache }: Visit): Promise<Json> {
+  const { processes: _, families, totals, ...stats } = await cache.stats()
+  const [hour, day] = await Promise.all([cache.history('fine'), cache.history('coarse')])
+  return {
+    json: {
+      ...stats,
+      prefix: cache.keyPrefix,
+      store: cache.storeDescription,
+      enabled: cache.enabled,
+      totals: figuresJson(totals),
+      families: [...families].map(([family, figures]) => ({ family, ...figuresJson(figures) })),
+      history: { tenSeconds: hour.map(stepJson), minutes: day.map(stepJson) },
+    },
+  }
+}
+
+/** `GET /api/processes`: what the page of processes shows. */
+export async function processesJson({ cache }: Visit): Promise<Json> {
+  const { scope, now, processes } = await cache.stats()
+  return { json: { scope, now, processes: processes.map(processJson) } }
+}
+
+function processJson({ totals, ...process }: CacheStats['processes'][number]) {
+  return { ...process, totals: figuresJson(totals) }
+}
+
+function stepJson({ at, figures }: HistoryStep) {
+  const { latency: _, missesBy: __, ...counts } = figures
+  return { at, ...Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0)) }
+}
+
+function figuresJson({ latency, ...figures }: Readonly<Figures>) {
+  const quantiles = Object.entries(latency).map(([timed, counts]) => [
+    timed,
+    { p50: quantile(counts, 0.5) ?? null, p99: quantile(counts, 0.99) ?? null },
+  ])
+  return { ...figures, latencyMs: Object.fromEntries(quantiles) }
+}

@@ -1,0 +1,41 @@
+import { formatDuration } from '../../duration.js'
+import type { LiveProcess } from '../../stats/cache-stats.js'
+import { past, share, size, whole } from '../figures.js'
+import { knownStats } from '../known-stats.js'
+import type { Page, Visit } from '../visit.js'
+
+/** The processes that use the cache, and how each does. */
+export async function processesPage({ cache }: Visit): Promise<Page> {
+  const { stats, covers } = await knownStats(cache)
+  return {
+    view: 'processes',
+    title: 'Processes',
+    data: {
+      covers,
+      process: cache.processStats().process,
+      processes: [...stats.processes].sort(byName).map((one) => row(one, stats.now)),
+    },
+  }
+}
+
+function row({ host, pid, startedAt, seenAt, isLate, isThis, rss, totals }: LiveProcess, now: number) {
+  const reads = totals.hits + totals.misses
+  return {
+    name: `${host}:${pid}`,
+    isThis,
+    isLate,
+    uptime: formatDuration(Math.max(0, now - startedAt)),
+    started: past(startedAt, now),
+    seen: past(seenAt, now),
+    memory: rss === undefined ? '–' : size(rss),
+    reads: whole(reads),
+    ratio: share(totals.hits, reads),
+    writes: whole(totals.writes),
+    deletes: whole(totals.deletes),
+    computations: whole(totals.computations),
+  }
+}
+
+function byName(one: LiveProcess, other: LiveProcess): number {
+  return one.host.localeCompare(other.host) || one.pid - other.pid || one.startedAt - other.startedAt
+}

@@ -1,0 +1,192 @@
+import { busyMs } from '../../stats/busy.js'
+import { MAX_REQUESTS } from '../../store/statistics.js'
+import { latency, past, share, whole } from '../figures.js'
+import { type KnownCall, type KnownRequest, keptRequests, knownRequests } from '../known-requests.js'
+import type { ShownKey } from '../mask-key.js'
+import { REASONS } from '../reasons.js'
+import type { Json, Page, Visit } from '../visit.js'
+import { textsOf } from './keys.js'
+
+/** How many are shown at the most. */
+const LIMITS: readonly number[] = [20, 50, 100, MAX_REQUESTS]
+const LIMIT = 50
+
+interface Filter {
+  readonly q: string
+  readonly limit: number
+}
+
+/** Recent requests with what they asked of the cache. */
+export async function requestsPage(visit: Visit): Promise<Page> {
+  const { cache, links } = visit
+  const filter = askedFilter(visit)
+  const known = await knownRequests(visit)
+  const matching = (known ?? []).filter((request) => matches(request, filter))
+  return {
+    view: 'requests',
+    title: 'Requests',
+    data: {
+      ...filter,
+      limits: [...new Set([...LIMITS, filter.limit])].sort((one, other) => one - other),
+      scope: cache.statisticsScope,
+      process: cache.processStats().process,
+      sampled: sampledOf(cache.ledgerShare),
+      state: stateOf(known, matching, cache.ledgerShare),
+      kept: amount(known?.length ?? 0, 'request', 'requests'),
+      matching: whole(matching.length),
+      rows: matching.slice(0, filter.limit).map((request) => row(request, visit)),
+      all: links.requests(),
+    },
+  }
+}
+
+/** `GET /api/requests`: the same. Times in milliseconds, `at` since the epoch. */
+export async function requestsJson(visit: Visit): Promise<Json> {
+  const { cache, now } = visit
+  const filter = askedFilter(visit)
+  const kept = await keptRequests(visit)
+  const matching = kept.filter((request) => matches(request, filter))
+  return {
+    json: {
+      scope: cache.statisticsScope,
+      now,
+      sample: cache.ledgerShare,
+      kept: kept.length,
+      matching: matching.length,
+      requests: matching.slice(0, filter.limit).map(({ calls, ...request }) => ({
+        ...request,
+        cacheMs: busyMs(calls),
+        calls: calls.map((call) => ({ ...call, key: call.key.text })),
+      })),
+    },
+  }
+}
+
+function askedFilter({ parameters }: Visit): Filter {
+  return { q: parameters.text('q'), limit: Math.min(parameters.count('limit') || LIMIT, MAX_REQUESTS) }
+}
+
+/** By what is shown: a text that is masked is not found either. */
+function matches({ route, calls }: KnownRequest, { q }: Filter): boolean {
+  const wanted = q.toLowerCase()
+  const has = (text: string) => text.toLowerCase().includes(wanted)
+  return has(route) || calls.some(({ key }) => (key.key ? textsOf(key.key) : [key.text]).some(has))
+}
+
+function sampledOf(sample: number) {
+  if (sample === 0) return 'none'
+  if (sample === 1) return 'all'
+  const oneIn = Math.round(1 / sample)
+  return Math.abs(oneIn * sample - 1) < 0.01 ? `1 in ${whole(oneIn)}` : share(sample, 1)
+}
+
+function stateOf(
+  known: readonly KnownRequest[] | undefined,
+  matching: readonly KnownRequest[],
+  sample: number,
+): 'down' | 'off' | 'nothing yet' | 'no match' | 'found' {
+  if (known === undefined) return 'down'
+  if (known.length === 0) return sample === 0 ? 'off' : 'nothing yet'
+  return matching.length === 0 ? 'no match' : 'found'
+}
+
+function row(request: KnownRequest, visit: Visit) {
+  const { at, process, route, status, aborted, durationMs, calls, moreCalls } = request
+  const busy = Math.min(busyMs(calls), durationMs)
+  return {
+    at: past(at, visit.now),
+    ...{ process, route, status, aborted },
+    isBad: aborted || status >= 500,
+    duration: latency(durationMs),
+    calls: amount(calls.length + moreCalls, 'call', 'calls'),
+    busy: latency(busy),
+    share: share(busy, durationMs),
+    more: moreCalls > 0 ? whole(moreCalls) : undefined,
+    rows: calls.map((call, index) => ({
+      order: index + 1,
+      after: latency(call.afterMs),
+      operation: operationOf(call),
+      key: call.operation === 'clear' ? undefined : linked(call.key, visit),
+      ...cameTo(call),
+      took: latency(call.durationMs),
+    })),
+    repeated: repeatedOf(calls, visit),
+    computed: calls
+      .filter(({ outcome }) => outcome === 'computed')
+      .map(({ key, durationMs: ms }) => ({ ...linked(key, visit), took: latency(ms) })),
+  }
+}
+
+/** Keys that were read several times: from the request's memory it costs nothing, from the store it does. */
+function repeatedOf(calls: readonly KnownCall[], visit: Visit) {
+  const reads = new Map<string, KnownCall[]>()
+  for (const call of calls) {
+    const text = call.key.key?.text
+    if (text === undefined || !(call.operation === 'get' || call.operation === 'getOrSet')) continue
+    reads.set(text, [...(reads.get(text) ?? []), call])
+  }
+  return [...reads.values()]
+    .filter(({ length }) => length > 1)
+    .map((ofKey) => {
+      const fromMemory = ofKey.filter(({ tier }) => tier === 'request').length
+      return {
+        ...linked((ofKey[0] as KnownCall).key, visit),
+        times: whole(ofKey.length),
+        fromMemory: whole(fromMemory),
+        fromStore: whole(ofKey.length - fromMemory),
+      }
+    })
+}
+
+function linked({ text, key, under }: ShownKey, { links }: Visit) {
+  if (key) return { text, href: links.key(key.text) }
+  return { text, href: under === undefined ? undefined : links.keys({ under }) }
+}
+
+function operationOf({ operation, children }: KnownCall): string {
+  return operation === 'delete' && children ? 'delete with children' : operation
+}
+
+const CAME_TO: Readonly<Record<string, string>> = {
+  'get hit': 'hit',
+  'get miss': 'miss',
+  'has hit': 'cached',
+  'has miss': 'not cached',
+  'getOrSet hit': 'hit',
+  'getOrSet stale': 'served stale, by its grace',
+  'getOrSet computed': 'computed',
+  'getOrSet waited': 'waited for somebody else’s computation',
+  'getOrSet miss': 'missing at first, then found: somebody else had computed it',
+  'getOrSet failed': 'failed',
+  'set stored': 'stored',
+  'set refused': 'not stored: invalidated since this request found it missing',
+  'set skipped': 'not stored: caching was off',
+  'delete deleted': 'deleted',
+  'delete absent': 'nothing was there',
+  'clear deleted': 'deleted',
+}
+
+const TIERS: Readonly<Record<string, string>> = { request: 'from request memory', store: 'from the store' }
+
+/** In words. A newer version's process may have told something that is not known here: that stays as it is. */
+function cameTo({ operation, outcome, tier, reason, stored }: KnownCall) {
+  const isBad = outcome === 'failed'
+  const words = wordsFor(CAME_TO, `${operation} ${outcome}`) ?? (isBad ? 'not surely done' : outcome)
+  return {
+    outcome: words,
+    isBad,
+    detail: [
+      ...(tier === undefined ? [] : [wordsFor(TIERS, tier) ?? tier]),
+      ...(reason === undefined ? [] : [wordsFor(REASONS, reason) ?? reason]),
+      ...(stored === undefined ? [] : [stored ? 'stored since' : 'not stored']),
+    ].join('; '),
+  }
+}
+
+function wordsFor(words: Readonly<Record<string, string>>, name: string): string | undefined {
+  return Object.hasOwn(words, name) ? words[name] : undefined
+}
+
+function amount(count: number, one: string, many: string): string {
+  return `${whole(count)} ${count === 1 ? one : many}`
+}

@@ -1,0 +1,16 @@
+import type { MissReason } from '../tiers/outcome.js'
+
+/** Why reads miss, for people. */
+export const REASONS: Readonly<Record<MissReason, string>> = {
+  absent: 'never set, expired or evicted',
+  deleted: 'deleted',
+  'ancestor-deleted': 'deleted with something above it',
+  'generation-lost': 'the store lost its generation',
+  undecodable: 'unreadable bytes',
+  expired: 'expired, and stale',
+  failed: 'computing it failed a moment ago',
+  invalid: 'not of the shape that is wanted',
+  'unsettled-delete': 'deleted here, and the store does not know yet',
+  disabled: 'caching was off',
+  'store-down': 'the store did not answer',
+}

@@ -1,0 +1,63 @@
+import type { Request, Response } from 'express'
+import type { KeyedCache } from '../cache.js'
+import { RequestLedger } from '../stats/ledger.js'
+import { routeOf } from './audit.js'
+import { addHeaders } from './outgoing-headers.js'
+import { staffHeaders } from './staff-headers.js'
+
+export type StaffCheck = (req: Request) => boolean | Promise<boolean>
+
+/** A request that is being taken down. */
+export interface Taking {
+  readonly log: RequestLedger
+  /** The response has ended, or its client had gone before. */
+  end(aborted: boolean): void
+}
+
+/**
+ * Takes a request down if it is one of the sample, or one of staff: those also get headers that tell what the cache
+ * has done for them. A check that answers later keeps nobody waiting: until then the request is taken down in case.
+ */
+export function takeDown(
+  cache: KeyedCache,
+  req: Request,
+  res: Response,
+  isStaff: StaffCheck | undefined,
+): Taking | undefined {
+  const share = cache.ledgerShare
+  if (share === 0) return undefined
+  const isSampled = share === 1 || Math.random() < share
+  const answer = isStaff === undefined ? false : ask(isStaff, req)
+  if (!isSampled && answer === false) return undefined
+  const log = new RequestLedger()
+  const route = routeOf(req)
+  let isOfStaff = answer === true
+  if (answer !== false) addHeaders(res, () => (isOfStaff && !log.isEmpty ? staffHeaders(log.summary) : []))
+  if (answer instanceof Promise) {
+    void answer.then((is) => {
+      isOfStaff = is
+      if (!is && !isSampled) log.leaveOut()
+    })
+  }
+  return {
+    log,
+    end(aborted) {
+      const request = log.end({ route, status: res.statusCode, aborted })
+      if (request && (isSampled || isOfStaff)) cache.addRequest(request)
+    },
+  }
+}
+
+/** Whether it is one of staff. A check that fails is a no, here: the dashboard logs it. */
+function ask(isStaff: StaffCheck, req: Request): boolean | Promise<boolean> {
+  try {
+    const answer: unknown = isStaff(req)
+    if (typeof answer !== 'object' || answer === null) return answer === true
+    return Promise.resolve(answer as Promise<unknown>).then(
+      (is) => is === true,
+      () => false,
+    )
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,139 @@
+import { describe, expect, it } from 'vitest'
+import {
+  MAX_EVENTS,
+  MAX_FIGURES,
+  MAX_REQUESTS,
+  OTHER_FAMILIES,
+  type Report,
+  type Statistics,
+} from '../../src/store/statistics.js'
+
+/** Opens what all processes of a cache tell to; each test starts empty. */
+export type OpenStatistics = () => Statistics | Promise<Statistics>
+
+const report = (given: Partial<Report>): Report => ({
+  process: 'host:1:a',
+  sequence: 1,
+  about: { host: 'host', pid: 1 },
+  families: new Map(),
+  history: new Map(),
+  events: [],
+  requests: [],
+  ...given,
+})
+
+const hits = (family: string, count: number) => new Map([[family, new Map([['hits', count]])]])
+
+/** What every place where processes tell their figures promises. */
+export function describeStatistics(name: string, open: OpenStatistics): void {
+  describe(`${name} as a place for figures`, () => {
+    it('has nothing to begin with', async () => {
+      const statistics = await open()
+      expect(await statistics.gathered()).toMatchObject({ families: new Map(), processes: [] })
+      expect(await statistics.history('fine')).toEqual([])
+      expect(await statistics.events(10)).toEqual([])
+      expect(await statistics.requests(10)).toEqual([])
+    })
+
+    it('adds up what all processes tell, by family and by process', async () => {
+      const statistics = await open()
+      await statistics.report(report({ families: hits('product', 3) }))
+      await statistics.report(report({ sequence: 2, families: hits('product', 4) }))
+      await statistics.report(
+        report({
+          process: 'host:2:b',
+          about: { pid: 2 },
+          families: new Map([...hits('product', 5), ...hits('', 1)]),
+        }),
+      )
+      const { families, processes, now, since } = await statistics.gathered()
+      expect(families).toEqual(new Map([...hits('product', 12), ...hits('', 1)]))
+      expect(since).toBeLessThanOrEqual(now)
+      const byPid = processes.map(({ process, about, figures }) => [process, about.pid, figures.get('hits')])
+      expect(byPid.sort()).toEqual([
+        ['host:1:a', 1, 7],
+        ['host:2:b', 2, 6],
+      ])
+      for (const { seenAt } of processes) expect(now - seenAt).toBeLessThan(5_000)
+    })
+
+    it('takes a report once, however often it comes, and a late one never', async () => {
+      const statistics = await open()
+      const first = report({
+        families: hits('f', 1),
+        history: new Map([['hits', 1]]),
+        events: ['e1'],
+        requests: ['r1'],
+      })
+      const second = report({
+        sequence: 2,
+        families: hits('f', 10),
+        history: new Map([['hits', 10]]),
+        events: ['e2'],
+      })
+      for (const one of [first, first, second, first, second]) await statistics.report(one)
+      const { families, processes } = await statistics.gathered()
+      expect(families).toEqual(hits('f', 11))
+      expect(processes[0]?.figures).toEqual(new Map([['hits', 11]]))
+      expect(await statistics.events(10)).toEqual(['e2', 'e1'])
+      expect(await statistics.requests(10)).toEqual(['r1'])
+      for (const resolution of ['fine', 'coarse'] as const) {
+        const counts = (await statistics.history(resolution)).map(({ figures }) => figures.get('hits') ?? 0)
+        expect(counts.reduce((sum, count) => sum + count, 0)).toBe(11)
+      }
+    })
+
+    it('keeps history in steps of ten seconds and of a minute', async () => {
+      const statistics = await open()
+      const before = Date.now()
+      await statistics.report(report({ history: new Map([['misses', 2]]) }))
+      const [fine] = await statistics.history('fine')
+      const [coarse] = await statistics.history('coarse')
+      expect((fine?.at ?? 1) % 10_000).toBe(0)
+      expect((coarse?.at ?? 1) % 60_000).toBe(0)
+      expect(before - (fine?.at ?? 0)).toBeLessThan(11_000)
+      expect(fine?.figures).toEqual(new Map([['misses', 2]]))
+    })
+
+    it('takes names as they come', async () => {
+      const statistics = await open()
+      const names = ['constructor', '__proto__', 'a b', '日本', '"]}', "');--", '*?[', '{x}']
+      const families = new Map(names.map((name) => [name, new Map([['hits', 1]])]))
+      await statistics.report(report({ families, about: { host: '"}\0<', pid: 3 } }))
+      const gathered = await statistics.gathered()
+      expect(gathered.families).toEqual(families)
+      expect(gathered.processes[0]?.about).toEqual({ host: '"}\0<', pid: 3 })
+    })
+
+    it('keeps the newest events and requests, and no more than so many', async () => {
+      const statistics = await open()
+      for (let sequence = 1; sequence <= 6; sequence++) {
+        const items = Array.from({ length: 200 }, (_, index) => `${sequence}-${index}`)
+        await statistics.report(report({ sequence, events: items, requests: items }))
+      }
+      expect(await statistics.events(2)).toEqual(['6-199', '6-198'])
+      expect(await statistics.events(5_000)).toHaveLength(MAX_EVENTS)
+      expect(await statistics.requests(5_000)).toHaveLength(MAX_REQUESTS)
+    })
+
+    it('counts families beyond what it can hold together', async () => {
+      const statistics = await open()
+      let sequence = 0
+      for (let from = 0; from < MAX_FIGURES + 4_000; from += 4_000) {
+        const families = new Map(
+          Array.from({ length: 4_000 }, (_, index) => [`f${from + index}`, new Map([['hits', 1]])] as const),
+        )
+        await statistics.report(report({ sequence: ++sequence, families }))
+      }
+      await statistics.report(report({ sequence: ++sequence, families: hits('new', 7) }))
+      await statistics.report(report({ sequence: ++sequence, families: hits('f0', 1) }))
+      const { families } = await statistics.gathered()
+      expect(families.size).toBeLessThanOrEqual(MAX_FIGURES + 4_001)
+      expect(families.get('new')).toBeUndefined()
+      expect(families.get(OTHER_FAMILIES)?.get('hits')).toBeGreaterThanOrEqual(7)
+      expect(families.get('f0')).toEqual(new Map([['hits', 2]]))
+      const all = [...families.values()].reduce((sum, figures) => sum + (figures.get('hits') ?? 0), 0)
+      expect(all).toBe(MAX_FIGURES + 4_000 + 8)
+    })
+  })
+}

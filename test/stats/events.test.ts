@@ -1,0 +1,342 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { CacheNotRespondingError, type CacheOptions, createCache, type KeyedCache } from '../../src/index.js'
+import { type CacheEvent, eventsOf } from '../../src/stats/events.js'
+import { MemoryStore } from '../../src/store/memory-store.js'
+import type { Statistics } from '../../src/store/statistics.js'
+import type { RequestOrigin } from '../../src/tiers/request-scope.js'
+import { describeOnEveryBackend } from '../helpers/backends.js'
+import { type RedisServer, startRedis } from '../helpers/redis.js'
+
+const QUIET = { warn() {} }
+
+/** A cache as a request of somebody sees it. */
+function as(cache: KeyedCache, origin: RequestOrigin): KeyedCache {
+  return cache.bindTo(cache.openScope({ fills: false, origin: () => origin }))
+}
+
+/** What people read of an event: without times and the process. */
+function told({ at: _, process: __, until: ___, ...event }: CacheEvent) {
+  return event
+}
+
+const ANNA = { route: 'POST /products/123', user: 'anna' }
+
+describeOnEveryBackend('events', (open) => {
+  test('of what is invalidated, and how, by whom, newest first', async () => {
+    const cache = open()
+    const own = as(cache, ANNA)
+    const before = Date.now()
+    await cache.setMany([
+      ['product::1', 1],
+      ['cart', 1],
+    ])
+    await cache.delete('cart')
+    await own.delete(['product', 1])
+    await own.deleteOutcome('product', { children: true })
+    await own.deleteMany(['a', 'b'])
+    await own.clear()
+    const events = await cache.events()
+    expect(events.map(told)).toEqual([
+      { type: 'clear', key: '', outcome: 'deleted', ...ANNA },
+      { type: 'delete', key: 'b', children: false, outcome: 'absent', ...ANNA },
+      { type: 'delete', key: 'a', children: false, outcome: 'absent', ...ANNA },
+      { type: 'delete', key: 'product', children: true, outcome: 'deleted', ...ANNA },
+      { type: 'delete', key: 'product::1', children: false, outcome: 'deleted', ...ANNA },
+      { type: 'delete', key: 'cart', children: false, outcome: 'deleted' },
+    ])
+    for (const { at, process } of events) {
+      expect(at).toBeGreaterThanOrEqual(before)
+      expect(at).toBeLessThanOrEqual(Date.now())
+      expect(process).toBe(cache.processStats().process)
+    }
+  })
+
+  test('not of reads and writes', async () => {
+    const cache = open()
+    await cache.set('a', 1)
+    await cache.get('a')
+    await cache.has('b')
+    await cache.getOrSet('c', () => 1)
+    expect(await cache.events()).toEqual([])
+  })
+
+  test('of cached functions whose results are dropped', async () => {
+    const cache = open()
+    await cache.deleteFunction(cache.cached(async function price() {}))
+    expect((await cache.events()).map(told)).toEqual([
+      { type: 'delete', key: 'func::price', children: true, outcome: 'absent' },
+    ])
+  })
+
+  test('of all caches of one store, at once of the one that is asked', async () => {
+    const [one, other] = [open(), open()]
+    await one.delete('a')
+    expect(await one.events()).toHaveLength(1)
+    await other.delete('b')
+    expect((await other.events()).map(({ key }) => key)).toEqual(['b', 'a'])
+    await one.delete('c')
+    await expect.poll(async () => (await other.events()).map(({ key }) => key)).toEqual(['c', 'b', 'a'])
+  })
+
+  test('as many as are asked for', async () => {
+    const cache = open()
+    await cache.deleteMany(['a', 'b', 'c'])
+    const keys = async (limit?: number) => (await cache.events(limit)).map(({ key }) => key)
+    expect(await keys(1)).toEqual(['c'])
+    expect(await keys(2.9)).toEqual(['c', 'b'])
+    expect(await keys(Number.POSITIVE_INFINITY)).toEqual(['c', 'b', 'a'])
+    for (const none of [0, -1, 0.5, Number.NaN]) expect(await keys(none)).toEqual([])
+  })
+
+  test('of ten thousand deletes few are kept, and say how many were not', async () => {
+    const cache = open({ timeouts: { store: '10s' } })
+    await cache.clear()
+    const began = performance.now()
+    await cache.deleteMany(Array.from({ length: 10_000 }, (_, index) => ['k', index]))
+    const events = await cache.events(1_000)
+    const reports = Math.ceil((performance.now() - began) / 1_000) + 1
+    expect(events.length).toBeLessThanOrEqual(reports * 200)
+    const leftOut = events.reduce((sum, event) => sum + (event.leftOut ?? 0), 0)
+    expect(leftOut).toBeGreaterThan(5_000)
+    expect(events.length + leftOut).toBe(10_001)
+    expect(events[0]?.key).toBe('k::9999')
+    await cache.delete('later')
+    const [last] = await cache.events(1)
+    expect(last).toMatchObject({ key: 'later' })
+    expect(last?.leftOut).toBeUndefined()
+  })
+
+  test('keep about a thousand', async () => {
+    const cache = open({ timeouts: { store: '10s' } })
+    for (let round = 0; round < 6; round++) {
+      await cache.deleteMany(Array.from({ length: 200 }, (_, index) => [round, index]))
+      await cache.events(1)
+    }
+    const events = await cache.events(5_000)
+    expect(events).toHaveLength(1_000)
+    expect(events.at(-1)?.key).toBe('1::0')
+  })
+
+  test('bound what applications call routes and users, whatever it is', async () => {
+    const cache = open()
+    const long = '\u0000<script>\ud800'.repeat(10_000)
+    await as(cache, { route: long, user: long }).delete('long')
+    await as(cache, { route: 12, user: 12n } as never).delete('numbers')
+    const cyclic: Record<string, unknown> = {}
+    cyclic.self = cyclic
+    await as(cache, { route: cyclic, user: () => {} } as never).delete('objects')
+    await as(cache, { route: '__proto__', user: '' }).delete('__proto__')
+    const [proto, objects, numbers, cut] = await cache.events()
+    expect(proto).toMatchObject({ key: '__proto__', route: '__proto__', user: '' })
+    expect(objects && told(objects)).toEqual({
+      ...{ type: 'delete', key: 'objects', children: false, outcome: 'absent' },
+    })
+    expect(numbers).toMatchObject({ route: '12', user: '12' })
+    const cutOff = long.slice(0, 200).toWellFormed()
+    expect(cut).toMatchObject({ route: cutOff, user: cutOff })
+  })
+
+  test('ask a hook once who it was', async () => {
+    const cache = open()
+    let asked = 0
+    const scope = cache.openScope({
+      fills: false,
+      origin: () => {
+        asked++
+        return ANNA
+      },
+    })
+    await cache.bindTo(scope).delete('a')
+    await cache.bindTo(scope).clear()
+    expect(asked).toBe(2)
+  })
+
+  test('skip what is none', async () => {
+    const cache = open()
+    await cache.delete('a')
+    await cache.events()
+    const { statistics } = (cache as unknown as { core: { statistics: Statistics } }).core
+    const junk = { process: 'x', about: {}, families: new Map(), history: new Map(), requests: [] }
+    await statistics.report({ ...junk, sequence: 1, events: FOREIGN })
+    await cache.delete('b')
+    expect((await cache.events()).map(({ key }) => key)).toEqual(['b', 'a'])
+  })
+})
+
+const EVENT = { type: 'delete', at: 1, key: 'a', outcome: 'deleted', process: 'host:1' }
+const FOREIGN = [
+  ...['', '{', 'null', '[]', '"text"', '12', '{}', '\u0000'],
+  ...[
+    { ...EVENT, type: 'set' },
+    { ...EVENT, type: 'toString' },
+    { ...EVENT, at: '1' },
+    { ...EVENT, at: -1 },
+    { ...EVENT, at: 1e300 },
+    { ...EVENT, key: 7 },
+    { ...EVENT, key: '' },
+    { ...EVENT, key: 'not a key' },
+    { ...EVENT, key: '::' },
+    { ...EVENT, key: `a${'::a'.repeat(100)}` },
+    { ...EVENT, outcome: 'maybe' },
+    { ...EVENT, process: undefined },
+    { ...EVENT, process: 'x'.repeat(2_000) },
+  ].map((event) => JSON.stringify(event)),
+]
+
+describe('what stands in the list', () => {
+  test.each(FOREIGN)('is no event: %s', (item) => {
+    expect(eventsOf([item])).toEqual([])
+  })
+
+  test('is taken over field by field', () => {
+    const odd =
+      '{"__proto__":{"polluted":1},"children":"yes","route":7,"user":"u","count":"9","leftOut":-1,"more":1,'
+    const [event, ...others] = eventsOf([odd + JSON.stringify(EVENT).slice(1)])
+    expect(others).toEqual([])
+    expect(event).toEqual({ ...EVENT, user: 'u' })
+    expect((event as unknown as { polluted?: number }).polluted).toBeUndefined()
+  })
+
+  test('is put in the order in which it happened; what was told later is newer where clocks tell nothing', () => {
+    const items = [
+      { ...EVENT, at: 2, key: 'd' },
+      { ...EVENT, at: 1, key: 'b' },
+      { ...EVENT, at: 1, key: 'a' },
+      { ...EVENT, at: 3, key: 'e' },
+    ]
+    const keys = eventsOf(items.map((item) => JSON.stringify(item))).map(({ key }) => key)
+    expect(keys).toEqual(['e', 'd', 'b', 'a'])
+  })
+})
+
+describe('of a store that fails', () => {
+  /** The embedded store, failing where it is told to. */
+  function failing(options: CacheOptions = {}) {
+    const store = new MemoryStore()
+    const { read, remove, clear } = store
+    const cache = createCache({ store, logger: QUIET, ...options })
+    const fail = () => Promise.reject(new Error('out of order: token=hunter2'))
+    return {
+      cache,
+      break: () => Object.assign(store, { read: fail, remove: fail, clear: fail }),
+      mend: () => Object.assign(store, { read, remove, clear }),
+    }
+  }
+
+  test('a delete that is not sure has failed, and the trouble is told too', async () => {
+    const { cache, ...store } = failing()
+    const own = as(cache, ANNA)
+    store.break()
+    await own.delete('a', { children: true })
+    await own.clear()
+    const events = (await cache.events()).map(told)
+    expect(events.filter(({ type }) => type !== 'trouble')).toEqual([
+      { type: 'clear', key: '', outcome: 'failed', ...ANNA },
+      { type: 'delete', key: 'a', children: true, outcome: 'failed', ...ANNA },
+    ])
+    const trouble = { type: 'trouble', outcome: 'failed', count: 1 }
+    expect(events.filter(({ type }) => type === 'trouble')).toEqual([
+      { ...trouble, operation: 'clear', key: '', message: expect.stringContaining('out of order') },
+      { ...trouble, operation: 'delete', key: 'a', message: expect.stringContaining('out of order') },
+    ])
+    await cache.close()
+  })
+
+  test('so it is where the failure is thrown', async () => {
+    const { cache, ...store } = failing({ throwOnStoreError: true })
+    store.break()
+    await expect(cache.delete('a')).rejects.toThrow(CacheNotRespondingError)
+    await expect(cache.clear()).rejects.toThrow(CacheNotRespondingError)
+    const events = (await cache.events()).filter(({ type }) => type !== 'trouble')
+    expect(events.map(({ type, outcome }) => [type, outcome])).toEqual([
+      ['clear', 'failed'],
+      ['delete', 'failed'],
+    ])
+    await cache.close()
+  })
+
+  test('a thousand failures of an operation are one event, and drive no delete out', async () => {
+    const { cache, ...store } = failing()
+    await cache.delete('before')
+    store.break()
+    await Promise.all(Array.from({ length: 1_000 }, (_, index) => cache.get(['k', index])))
+    await pause(5)
+    await cache.get('last')
+    await cache.has('other')
+    const events = await cache.events()
+    expect(events.map(({ type, operation, count, key }) => [type, operation, count, key])).toEqual([
+      ['trouble', 'has', 1, 'other'],
+      ['trouble', 'get', 1_001, 'k::0'],
+      ['delete', undefined, undefined, 'before'],
+    ])
+    const [, get] = events
+    expect((get?.until ?? 0) - (get?.at ?? 0)).toBeGreaterThanOrEqual(4)
+    await cache.get('again')
+    expect((await cache.events())[0]).toMatchObject({ operation: 'get', count: 1, key: 'again' })
+    await cache.close()
+  })
+
+  test('a trouble is not taken for newer than a delete that came after it', async () => {
+    const { cache, ...store } = failing()
+    store.break()
+    await cache.get('a')
+    store.mend()
+    await pause(5)
+    await cache.delete('after')
+    expect(await cache.events(1)).toMatchObject([{ key: 'after' }])
+    await cache.close()
+  })
+
+  test('ten thousand deletes that fail do not drive its troubles out', async () => {
+    const { cache, ...store } = failing()
+    store.break()
+    await cache.get('a')
+    await cache.deleteMany(Array.from({ length: 10_000 }, (_, index) => ['k', index]))
+    const events = await cache.events(1_000)
+    expect(events.find(({ operation }) => operation === 'get')).toMatchObject({ count: 1 })
+    expect(events.find(({ operation }) => operation === 'delete')).toMatchObject({ count: 10_000 })
+    store.mend()
+    await cache.close()
+  })
+
+  test('a long message is cut', async () => {
+    const store = new MemoryStore()
+    store.read = () => Promise.reject(new Error('x'.repeat(10_000)))
+    const cache = createCache({ store, logger: QUIET })
+    await cache.get('a')
+    expect((await cache.events())[0]?.message?.length).toBe(300)
+    await cache.close()
+  })
+})
+
+describe('while Redis does not answer', () => {
+  let redis: RedisServer
+  beforeAll(async () => {
+    redis = await startRedis()
+  })
+  afterAll(() => redis?.stop())
+
+  test('they cannot be told; what happened meanwhile is told afterwards, once', async () => {
+    const cache = createCache({ redis: redis.url, keyPrefix: 'shop', logger: QUIET })
+    await expect.poll(() => cache.set('a', 1)).toBe(true)
+    await cache.delete('a')
+    expect((await cache.events()).filter(({ type }) => type === 'delete')).toHaveLength(1)
+    redis.freeze()
+    await expect(cache.events()).rejects.toThrow(CacheNotRespondingError)
+    await cache.delete('b')
+    await Promise.all(Array.from({ length: 50 }, () => cache.get('c')))
+    await expect(cache.events()).rejects.toThrow(CacheNotRespondingError)
+    redis.thaw()
+    await expect.poll(async () => (await cache.events(1).catch(() => [])).length).toBe(1)
+    const events = await cache.events()
+    expect(events.filter(({ type }) => type === 'delete').map(({ key, outcome }) => [key, outcome])).toEqual([
+      ['b', 'failed'],
+      ['a', 'deleted'],
+    ])
+    expect(events.filter(({ operation }) => operation === 'get')).toEqual([
+      expect.objectContaining({ count: 50, key: 'c', outcome: 'failed' }),
+    ])
+    await cache.close()
+  })
+})
