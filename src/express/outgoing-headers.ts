@@ -10,7 +10,7 @@ export function addHeaders(res: ServerResponse, headers: () => readonly Header[]
   const send = res.writeHead as (this: ServerResponse, ...args: unknown[]) => ServerResponse
   let isDone = false
   res.writeHead = function writeHead(this: ServerResponse, ...args: unknown[]) {
-    if (isDone || this.headersSent) return send.apply(this, args)
+    if (isDone) return send.apply(this, args)
     isDone = true
     return send.apply(this, withHeaders(this, args, headers))
   } as typeof res.writeHead

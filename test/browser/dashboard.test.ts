@@ -111,7 +111,7 @@ describe.each([true, false])('JavaScript on: %s', (javaScript) => {
     await cache.get('product::9')
     const { page, noise } = await visit('anna', javaScript)
     await page.goto(`${site}/cache`)
-    expect(await page.textContent('.ratio')).toMatch(/50\.0 %/)
+    expect(await page.textContent('.windows')).toMatch(/50\.0 %/)
     expect(await page.getByRole('row', { name: /^product/ }).textContent()).toMatch(/2\s+50\.0 %\s+1\s+1/)
 
     await page.getByRole('link', { name: 'product', exact: true }).click()

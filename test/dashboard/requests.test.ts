@@ -66,6 +66,7 @@ test('says what each asked of the cache, in order, and what came of it', async (
   expect(said).not.toContain('abc')
   expect(said).toContain(`in ${cache.processStats().process}`)
   expect(said).toContain('product::1 was read 3 times: 2 from request memory, 1 not')
+  expect(said.match(/ was read /g)).toHaveLength(1)
   expect(said).toMatch(/rates was computed, in [\d.]+ (µs|ms)/)
   const time = String.raw`[\d.]+ (?:µs|ms)`
   expect(said).toMatch(

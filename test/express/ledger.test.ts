@@ -362,6 +362,16 @@ describe('Staff', () => {
     expect(headers).toMatchObject({ 'x-a': '1', 'x-b': '2', 'cache-status': 'keyedcache; fwd=miss' })
   })
 
+  test('get the headers once, where the application’s first attempt to send some fails', async () => {
+    const { app, get } = await shop()
+    app.get('/', async (req, res) => {
+      await req.cache.get('b')
+      expect(() => res.writeHead(9_999)).toThrow(RangeError)
+      res.status(500).end()
+    })
+    expect((await get('/')).headers['cache-status']).toBe('keyedcache; fwd=miss')
+  })
+
   test('get the error of an application that sends headers twice', async () => {
     const { app, get } = await shop()
     const failed = vi.fn()

@@ -91,7 +91,7 @@ export class RedisStatistics implements Statistics {
       ['TIME'],
       ['HGETALL', this.#names.figures()],
       ['ZRANGE', this.#names.processes(), 0, -1, 'WITHSCORES'],
-    ])) as [[Buffer, Buffer], Buffer[], Buffer[]]
+    ])) as [[Buffer, Buffer], Buffer[], (Buffer | Flat)[]]
     const now = Number(time[0]) * 1000 + Math.floor(Number(time[1]) / 1000)
     const families = new Map<string, Map<string, number>>()
     let since = now
@@ -185,10 +185,14 @@ function totalOf(families: ReadonlyMap<string, Tally>): Map<string, number> {
   return total
 }
 
-function textPairsOf(flat: readonly Buffer[]): [string, string][] {
+type Flat = readonly (Buffer | number)[]
+
+/** Scores come beside their members, or, in RESP3, each in a pair with its member. */
+function textPairsOf(reply: readonly (Buffer | number | Flat)[]): [string, string][] {
+  const flat = reply.flat() as Flat
   return Array.from({ length: flat.length / 2 }, (_, i) => [String(flat[i * 2]), String(flat[i * 2 + 1])])
 }
 
-function pairsOf(flat: readonly Buffer[]): [string, number][] {
-  return textPairsOf(flat).map(([field, count]) => [field, Number(count)])
+function pairsOf(reply: readonly (Buffer | number | Flat)[]): [string, number][] {
+  return textPairsOf(reply).map(([field, count]) => [field, Number(count)])
 }
