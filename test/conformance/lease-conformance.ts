@@ -405,8 +405,9 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
 
       it('is woken by who has taken over from a holder that was waited for', async () => {
         const { wake, watch } = await watching('a::b')
-        await store.acquire(key('a::b'), mine, SHORT)
+        await store.acquire(key('a::b'), mine, LONG)
         await other.acquire(key('a::b'), newId(), AWAITING)
+        await store.renew(key('a::b'), mine, SHORT.leaseMs)
         await lapsed('a::b')
         await store.acquire(key('a::b'), theirs, LONG)
         expect(await committed(store, 'a::b', theirs)).toBe(true)
