@@ -20,7 +20,7 @@ export interface Figures {
   failedComputations: number
   /** What they took together, in milliseconds; each of a batch as long as the batch. */
   computingMs: number
-  /** What hits in the store and avoided computations would have taken to compute, as long as it took when they were computed. */
+  /** What hits in the store would have taken to compute: each as long as it took when it was computed. */
   savedMs: number
   /** Callers that waited for somebody else's computation, in this process or another. */
   waits: number

@@ -1,0 +1,143 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import axe from 'axe-core'
+import express from 'express'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { keyedCache } from '../../src/express/middleware.js'
+import { launchBrowser } from '../helpers/browser.js'
+import { type RedisServer, startRedis } from '../helpers/redis.js'
+
+let browser: Browser
+let redis: RedisServer
+let site: string
+let close: () => Promise<void>
+
+/** A shop that has been visited: everything that a page can show is there. */
+beforeAll(async () => {
+  browser = await launchBrowser()
+  redis = await startRedis()
+  const app = express()
+  app.use((req, _res, next) => {
+    Object.assign(req, { user: { is_staff: true, username: 'anna' } })
+    next()
+  })
+  const handler = keyedCache({ redis: redis.url, keyPrefix: 'shop', timeouts: { store: '2s' } })
+  app.use(handler)
+  app.get('/products/:id', async (req, res) => {
+    await req.cache.getOrSet(['product', req.params.id], () => ({ name: 'Tea' }))
+    res.json(await req.cache.get(['product', req.params.id]))
+  })
+  app.post('/products/:id', async (req, res) => {
+    await req.cache.delete(['product', req.params.id as string], { children: true })
+    res.end()
+  })
+  const server = createServer(app).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  site = `http://localhost:${(server.address() as AddressInfo).port}`
+  close = async () => {
+    server.closeAllConnections()
+    server.close()
+    await handler.close()
+  }
+  for (const id of [1, 2, 2, 3]) await fetch(`${site}/products/${id}`)
+  await fetch(`${site}/products/1`, { method: 'POST' })
+})
+afterAll(async () => {
+  await browser?.close()
+  await close?.()
+  await redis?.stop()
+})
+
+/** Every page, and what it must say of what has happened. */
+const PAGES: [path: string, says: RegExp][] = [
+  ['/cache/', /Of all processes.*Last minute\s*62\.5 %\s*of 8 reads/s],
+  ['/cache/?span=day', /The last day, in quarters of an hour/],
+  ['/cache/processes', /answers here\s*alive/],
+  ['/cache/requests', /POST \/products\/1.*GET \/products\/3/s],
+  ['/cache/events', /Deleted with everything below.*product::1.*POST \/products\/1.*anna/s],
+  ['/cache/events?type=clear', /no event|No event|none|nothing/i],
+  ['/cache/keys', /product::2/],
+  ['/cache/keys/product::2', /Cached|Written/],
+  ['/cache/keys/product::1', /Deleted .* by process .*POST \/products\/1, user anna/],
+  ['/cache/keys/product::9', /Never set/],
+  ['/cache/delete', /Delete/],
+  ['/cache/delete?key=product&children=yes&preview=yes', /2 keys\s+live at and below it now/],
+  ['/cache/clear', /prefix/],
+]
+
+async function open(options: BrowserContextOptions = {}): Promise<{ page: Page; noise: string[] }> {
+  const context = await browser.newContext(options)
+  onTestFinished(() => context.close())
+  const page = await context.newPage()
+  const noise: string[] = []
+  page.on('dialog', (dialog) => void noise.push(`dialog ${dialog.message()}`))
+  page.on('pageerror', (error) => noise.push(`error ${error.message}`))
+  page.on('console', (message) => noise.push(`console ${message.text()}`))
+  page.on('request', (request) => {
+    if (new URL(request.url()).origin !== site) noise.push(`request ${request.url()}`)
+  })
+  return { page, noise }
+}
+
+describe.each([true, false])('with JavaScript on: %s', (javaScriptEnabled) => {
+  test('each page says what has happened, and nothing goes wrong on it', async () => {
+    const { page, noise } = await open({ javaScriptEnabled })
+    for (const [path, says] of PAGES) {
+      expect((await page.goto(site + path))?.status(), path).toBe(200)
+      expect(await page.textContent('main'), path).toMatch(says)
+    }
+    expect(noise).toEqual([])
+  })
+
+  test('a request is opened to see its calls, and leads to its key', async () => {
+    const { page } = await open({ javaScriptEnabled })
+    await page.goto(`${site}/cache/requests`)
+    const request = page.locator('details', { hasText: 'GET /products/3' }).first()
+    expect(await request.locator('table').isVisible()).toBe(false)
+    await request.locator('summary').click()
+    expect(await request.locator('table').textContent()).toMatch(/getOrSet.*product::3/s)
+    await request.getByRole('link', { name: 'product::3' }).first().click()
+    expect(await page.textContent('h1')).toBe('product::3')
+  })
+
+  test('the history is there in figures too', async () => {
+    const { page } = await open({ javaScriptEnabled })
+    await page.goto(`${site}/cache/`)
+    expect(await page.locator('svg rect.hits').count()).toBeGreaterThan(0)
+    await page.getByText('The same in figures').click()
+    const cells = page.locator('details tbody tr').first().locator('td')
+    expect(await cells.first().isVisible()).toBe(true)
+  })
+})
+
+const LOOKS: [name: string, options: BrowserContextOptions][] = [
+  ['light', { colorScheme: 'light' }],
+  ['dark', { colorScheme: 'dark' }],
+  ['narrow', { colorScheme: 'light', viewport: { width: 360, height: 800 } }],
+]
+
+test.each(LOOKS)(
+  '%s, no page has anything that keeps someone from using it',
+  async (_name, options) => {
+    const { page } = await open(options)
+    for (const [path] of PAGES) {
+      await page.goto(site + path)
+      await page.evaluate(axe.source)
+      const found = (await page.evaluate('axe.run()')) as axe.AxeResults
+      const violations = found.violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)
+      expect(violations, path).toEqual([])
+      expect(found.passes.length, path).toBeGreaterThan(10)
+    }
+  },
+  60_000,
+)
+
+test('at 360 pixels no page is wider than the screen', async () => {
+  const { page } = await open({ viewport: { width: 360, height: 800 } })
+  for (const [path] of PAGES) {
+    await page.goto(site + path)
+    expect(await page.evaluate('document.documentElement.scrollWidth'), path).toBeLessThanOrEqual(360)
+  }
+})
