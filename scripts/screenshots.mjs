@@ -2,15 +2,14 @@
 // `npm run screenshots`, or `npm run screenshots -- some/folder`. Needs redis-server and Chromium.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { chromium } from 'playwright-core'
 
 const OUT = process.argv[2] ?? 'screenshots'
-const CHROMIUM = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium'
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-background-networking']
 const PAGES = {
   overview: '/cache/',
@@ -53,7 +52,7 @@ await start(process.execPath, ['example-app/server.js', '--workers', '3'], /The 
   REDIS_URL: `redis://127.0.0.1:${redis}`,
 })
 
-const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
+const browser = await chromium.launch({ executablePath: chromiumPath(), args: FLAGS })
 mkdirSync(OUT, { recursive: true })
 const signedIn = await signIn()
 await visitShop(signedIn)
@@ -119,6 +118,17 @@ async function start(command, args, ready, env = {}) {
     child.once('error', reject)
     child.once('exit', (code) => reject(new Error(`${command} ended with ${code}:\n${output}`)))
   })
+}
+
+function chromiumPath() {
+  if (process.env.CHROMIUM_PATH) return process.env.CHROMIUM_PATH
+  const names = ['chromium', 'chromium-browser', 'google-chrome']
+  const folders = (process.env.PATH ?? '').split(delimiter)
+  const found = names
+    .flatMap((name) => folders.map((one) => join(one, name)))
+    .find((file) => existsSync(file))
+  if (found) return found
+  throw new Error('No Chromium on the path: install one, or name it in CHROMIUM_PATH.')
 }
 
 async function freePort() {
