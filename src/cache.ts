@@ -378,11 +378,7 @@ export class KeyedCache {
    * @throws CacheNotRespondingError
    */
   async events(limit = 100): Promise<CacheEvent[]> {
-    const { reporter, statistics } = this.core
-    const wanted = Math.min(Math.trunc(limit), MAX_EVENTS)
-    if (!(wanted > 0)) return []
-    await reporter.report()
-    return eventsOf(await statistics.events(wanted))
+    return eventsOf(await this.newest('events', limit, MAX_EVENTS))
   }
 
   /**
@@ -391,11 +387,7 @@ export class KeyedCache {
    * @throws CacheNotRespondingError
    */
   async requests(limit = 50): Promise<RequestRecord[]> {
-    const { reporter, statistics } = this.core
-    const wanted = Math.min(Math.trunc(limit), MAX_REQUESTS)
-    if (!(wanted > 0)) return []
-    await reporter.report()
-    return recordsOf(await statistics.requests(wanted))
+    return recordsOf(await this.newest('requests', limit, MAX_REQUESTS))
   }
 
   /** What this process has counted since it started. */
@@ -511,6 +503,15 @@ export class KeyedCache {
   /** Whether this is a view of the same cache. For integrations. */
   isViewOf(other: KeyedCache): boolean {
     return this.core === other.core
+  }
+
+  /** What all processes have told, this one until now. */
+  private async newest(what: 'events' | 'requests', limit: number, most: number): Promise<readonly string[]> {
+    const { reporter, statistics } = this.core
+    const wanted = Math.min(Math.trunc(limit), most)
+    if (!(wanted > 0)) return []
+    await reporter.report()
+    return await statistics[what](wanted)
   }
 
   private get scope(): RequestScope | undefined {
