@@ -18,6 +18,7 @@ import { type CacheStats, type HistoryStep, statsOf, stepsOf } from './stats/cac
 import type { Counters, ProcessStats } from './stats/counters.js'
 import { type CacheEvent, type DeleteOutcome, eventsOf } from './stats/events.js'
 import { OpenCall, type RequestRecord, recordsOf } from './stats/ledger.js'
+import type { MissLog } from './stats/miss-log.js'
 import type { Outbox } from './stats/outbox.js'
 import type { Recorder } from './stats/recorder.js'
 import type { Reporter } from './stats/reporter.js'
@@ -26,7 +27,7 @@ import { MAX_EVENTS, MAX_REQUESTS, type Resolution, type Statistics } from './st
 import type { ListOptions, ListPage, Store } from './store/store.js'
 import type { TierChain } from './tiers/chain.js'
 import type { Scopes } from './tiers/context.js'
-import type { ReadOutcome } from './tiers/outcome.js'
+import type { ReadOutcome, Written } from './tiers/outcome.js'
 import type { PendingInvalidations } from './tiers/pending-invalidations.js'
 import { RequestScope, type RequestScopeOptions } from './tiers/request-scope.js'
 import { refuseUnknown } from './unknown-options.js'
@@ -59,6 +60,7 @@ export interface Core {
   readonly counters: Counters
   readonly recorder: Recorder
   readonly reporter: Reporter
+  readonly misses: MissLog
   /** What is told with the next report. */
   readonly requests: Outbox<RequestRecord>
   readonly statistics: Statistics
@@ -157,11 +159,9 @@ export class KeyedCache {
     const ttlMs = jittered(ttl === undefined ? options.ttlMs : parseTtl(ttl, maxTtlMs), ttlJitter)
     const graceMs = grace === undefined ? compute.graceMs : parseGrace(grace, maxTtlMs)
     const left = performance.now()
-    const outcome = enabled
-      ? await chain.write(target, value, { ttlMs, graceMs }, scope, overwrite)
-      : 'skipped'
-    recorder.write(target, outcome, left, scope)
-    return outcome === 'stored'
+    const written = enabled ? await chain.write(target, value, { ttlMs, graceMs }, scope, overwrite) : SKIPPED
+    recorder.write(target, written, left, scope)
+    return written.outcome === 'stored'
   }
 
   /**
@@ -314,11 +314,14 @@ export class KeyedCache {
    * trace, no counted trouble either; `state` is `unknown` when the store fails.
    */
   async inspect(key: KeyInput): Promise<Inspection> {
-    const { chain, store, options } = this.core
+    const { chain, misses, store, options } = this.core
     const asked = CacheKey.from(key)
     try {
       const peek = await store.peek(asked)
-      return describe(asked, peek, await chain.standing(asked, peek), options.keyPrefix)
+      const standing = await chain.standing(asked, peek)
+      const explained =
+        standing.state === 'missing' ? await misses.explainOne(asked, standing.reason) : undefined
+      return describe(asked, peek, standing, { keyPrefix: options.keyPrefix, explained })
     } catch (error) {
       if (options.throwOnStoreError || !(error instanceof CacheNotRespondingError)) throw error
       return describeUnknown(asked)
@@ -554,6 +557,8 @@ export class KeyedCache {
     return outcome
   }
 }
+
+const SKIPPED: Written = { outcome: 'skipped' }
 
 const DISABLED: ReadOutcome = { hit: false, reason: 'disabled' }
 

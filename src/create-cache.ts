@@ -8,9 +8,11 @@ import { type CacheOptions, resolveOptions } from './options.js'
 import { Counters } from './stats/counters.js'
 import { EventLog } from './stats/event-log.js'
 import type { RequestRecord } from './stats/ledger.js'
+import { MissLog } from './stats/miss-log.js'
 import { Outbox } from './stats/outbox.js'
 import { Recorder } from './stats/recorder.js'
 import { Reporter } from './stats/reporter.js'
+import { TraceLog } from './stats/trace-log.js'
 import { Failsafe } from './store/failsafe.js'
 import { MemoryStatistics } from './store/memory-statistics.js'
 import { TierChain } from './tiers/chain.js'
@@ -31,14 +33,12 @@ export function createCache(given?: CacheOptions): KeyedCache {
   const statistics = store.statistics ?? new MemoryStatistics()
   const events = new EventLog(process, () => reporter.start())
   const requests = new Outbox<RequestRecord>(() => reporter.start())
-  const reporter: Reporter = new Reporter(statistics, {
-    host: options.host,
-    pid: options.pid,
-    counters,
-    events,
-    requests,
-  })
-  const recorder = new Recorder(options.stats ? counters : undefined, events)
+  const traces = new TraceLog(() => reporter.start())
+  const misses = new MissLog(statistics, traces, counters)
+  const { host, pid } = options
+  const sources = { host, pid, counters, events, requests, traces, misses }
+  const reporter: Reporter = new Reporter(statistics, sources)
+  const recorder = new Recorder(options.stats ? { counters, events, traces, misses } : { events, traces })
   const failsafe = new Failsafe(options.throwOnStoreError, options.logger, recorder.trouble.bind(recorder))
   const flights = new Flights()
   const onInvalidate = flights.invalidate.bind(flights)
@@ -52,6 +52,7 @@ export function createCache(given?: CacheOptions): KeyedCache {
     counters,
     recorder,
     reporter,
+    misses,
     requests,
     statistics,
     scopes: new Scopes(options.requestMemory),

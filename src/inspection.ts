@@ -1,6 +1,7 @@
 import { formatDuration } from './duration.js'
 import { joinGenerations, type Provenance, parseFrame, parseGeneration, parseLease } from './entry.js'
 import type { CacheKey } from './key/cache-key.js'
+import type { Explanation } from './stats/explain.js'
 import { judge } from './store/judge.js'
 import type { Peek } from './store/store.js'
 import type { MissReason } from './tiers/outcome.js'
@@ -45,8 +46,20 @@ const NOTHING = {
   value: undefined,
 } as const
 
+/** What is known beside what stands in a key's place. */
+export interface Background {
+  readonly keyPrefix: string
+  /** Why it is missing, where it is. */
+  readonly explained: Explanation | undefined
+}
+
 /** Tells what a look at a key's place found. */
-export function describe(key: CacheKey, peek: Peek, standing: Standing, keyPrefix: string): Inspection {
+export function describe(
+  key: CacheKey,
+  peek: Peek,
+  standing: Standing,
+  { keyPrefix, explained }: Background,
+): Inspection {
   const generations = peek.generations.map((bytes, depth) => ({
     of: depth === 0 ? keyPrefix : (key.ancestors[depth - 1] ?? ''),
     id: bytes ? parseGeneration(bytes)?.id.toString('hex') : undefined,
@@ -61,15 +74,10 @@ export function describe(key: CacheKey, peek: Peek, standing: Standing, keyPrefi
     const why = `Computing it failed ${ago(peek.now - writtenAt)} in process ${writtenBy}, which is kept for ${formatDuration(peek.ttlMs)} more.${since}`
     return { ...known, reason: 'failed', why, writtenAt, writtenBy }
   }
-  const { reason, provenance } = standing
-  if (reason === 'absent') {
-    const { why, provenance: last } = absent(key, peek)
-    return { ...known, reason, why: why + since, provenance: last }
-  }
-  const judgement = judge(peek)
-  const depth = judgement.live ? undefined : judgement.depth
-  const why = explain(reason, peek, provenance, depth === undefined ? undefined : key.ancestors[depth - 1])
-  return { ...known, reason, why: why + since, provenance }
+  const missing = { key, peek, standing, explained: explained ?? { reason: standing.reason } }
+  const { why, provenance } = explain(missing)
+  const observed = isMarker(peek) ? ' A request has found nothing here since, and has not set it yet.' : ''
+  return { ...known, reason: missing.explained.reason, why: why + observed + since, provenance }
 }
 
 /** Whether somebody holds a lease that nothing has invalidated since. */
@@ -107,49 +115,112 @@ function live({ state, body, value, leftMs }: LiveEntry, peek: Peek, isComputing
   } as const
 }
 
-/**
- * Where nothing stands, the last delete above is the likeliest reason: what it
- * made unreadable has been reclaimed since.
- */
-function absent(
-  key: CacheKey,
-  peek: Peek,
-): { readonly why: string; readonly provenance: Provenance | undefined } {
-  const deletes = peek.generations.flatMap((bytes, depth) => {
-    const provenance = bytes ? parseGeneration(bytes)?.provenance : undefined
-    return provenance ? [{ provenance, ancestor: key.ancestors[depth - 1] }] : []
-  })
-  const last = deletes.sort((a, b) => b.provenance.at - a.provenance.at)[0]
-  const since = last
-    ? ` since everything${last.ancestor === undefined ? ' was cleared' : ` under ${last.ancestor} was deleted`} ${by(peek.now, last.provenance)}`
-    : ''
-  const isMarker = peek.frame !== null && parseFrame(peek.frame).kind === 'marker'
-  const why = isMarker
-    ? `A request found nothing here and has not set it yet; before that it was never set${since}, or it expired or was evicted.`
-    : `Never set${since}, or expired or evicted: nothing stands here.`
-  return { why, provenance: last?.provenance }
+/** A key that is missing. */
+interface Missing {
+  readonly key: CacheKey
+  readonly peek: Peek
+  readonly standing: Standing & { readonly state: 'missing' }
+  readonly explained: Explanation
 }
 
-function explain(
-  reason: Exclude<(Standing & { state: 'missing' })['reason'], 'absent'>,
-  peek: Peek,
-  provenance?: Provenance,
-  ancestor?: string,
-): string {
-  switch (reason) {
+interface Why {
+  readonly why: string
+  readonly provenance: Provenance | undefined
+}
+
+function explain(missing: Missing): Why {
+  const { standing, explained } = missing
+  const { trace } = explained
+  const unexplained = whyItStands(missing)
+  if (trace === undefined) return unexplained
+  const now = performance.now()
+  switch (explained.reason) {
+    case 'expired':
+      return told(`Expired ${ago(now - trace.until)}; it had been written ${ago(now - trace.at)}.`)
+    case 'evicted':
+      return told(
+        `Gone before its TTL: written ${ago(now - trace.at)}, it was to stand for ${formatDuration(trace.until - now)} more. A full store has evicted it, or it was lost with a restart.`,
+      )
+    case 'fenced': {
+      const fenced = `What was computed for it was not stored ${ago(now - trace.at)}, since it was invalidated meanwhile.`
+      if (standing.reason === 'absent') return told(fenced)
+      return { ...unexplained, why: `${unexplained.why} ${fenced}` }
+    }
     case 'deleted':
-      return `Deleted ${by(peek.now, provenance)}.`
+      return told(`Deleted ${ago(now - trace.at)}.`)
     case 'ancestor-deleted':
-      return ancestor === undefined
-        ? `Everything was cleared ${by(peek.now, provenance)}.`
-        : `Deleted with everything under ${ancestor}, ${by(peek.now, provenance)}.`
-    case 'generation-lost':
-      return `The store has lost the generation of ${ancestor ?? 'the prefix'} (evicted, or restarted), so what stands here proves nothing.`
-    case 'unsettled-delete':
-      return 'This process has invalidated it, and the store does not know yet: that is repeated until it does.'
-    case 'undecodable':
-      return 'What stands here cannot be read: damaged, foreign, or written by a newer version.'
+      return whyDeletedAbove(missing, now - trace.at)
+    default:
+      return unexplained
   }
+}
+
+/** Nothing that stands in the store tells who did it. */
+function told(why: string): Why {
+  return { why, provenance: undefined }
+}
+
+/** By what stands in its place, and in that of the generations above. */
+function whyItStands({ key, peek, standing: { reason, provenance } }: Missing): Why {
+  const judgement = judge(peek)
+  const depth = judgement.live ? undefined : judgement.depth
+  const ancestor = depth === undefined ? undefined : key.ancestors[depth - 1]
+  switch (reason) {
+    case 'absent': {
+      const last = lastDelete(peek)
+      const since = last
+        ? ` since everything${last.depth === 0 ? ' was cleared' : ` under ${key.ancestors[last.depth - 1]} was deleted`} ${by(peek.now, last.provenance)}`
+        : ''
+      const why = `Never set${since}, as far as is known: nothing stands here, and nothing is remembered of it.`
+      return { why, provenance: last?.provenance }
+    }
+    case 'deleted':
+      return { why: `Deleted ${by(peek.now, provenance)}.`, provenance }
+    case 'ancestor-deleted':
+      return { why: deletedAbove(ancestor, by(peek.now, provenance)), provenance }
+    case 'generation-lost':
+      return {
+        why: `The store has lost the generation of ${ancestor ?? 'the prefix'} (evicted, or restarted), so what stands here proves nothing.`,
+        provenance,
+      }
+    case 'unsettled-delete':
+      return {
+        why: 'This process has invalidated it, and the store does not know yet: that is repeated until it does.',
+        provenance,
+      }
+    case 'undecodable':
+      return {
+        why: 'What stands here cannot be read: damaged, foreign, or written by a newer version.',
+        provenance,
+      }
+  }
+}
+
+/** Where nothing stands any more of what was deleted: it has been reclaimed since. */
+function whyDeletedAbove({ key, peek, explained: { depth = 0 } }: Missing, agoMs: number): Why {
+  const bytes = peek.generations[depth]
+  const provenance = bytes ? parseGeneration(bytes)?.provenance : undefined
+  const when = provenance ? by(peek.now, provenance) : ago(agoMs)
+  return { why: deletedAbove(key.ancestors[depth - 1], when), provenance }
+}
+
+function deletedAbove(ancestor: string | undefined, when: string): string {
+  return ancestor === undefined
+    ? `Everything was cleared ${when}.`
+    : `Deleted with everything under ${ancestor}, ${when}.`
+}
+
+/** The last delete above, as far as the generations that stand still tell of it. */
+function lastDelete({ generations }: Peek) {
+  const deletes = generations.flatMap((bytes, depth) => {
+    const provenance = bytes ? parseGeneration(bytes)?.provenance : undefined
+    return provenance ? [{ provenance, depth }] : []
+  })
+  return deletes.sort((one, other) => other.provenance.at - one.provenance.at)[0]
+}
+
+function isMarker({ frame }: Peek): boolean {
+  return frame !== null && parseFrame(frame).kind === 'marker'
 }
 
 function by(now: number, provenance: Provenance | undefined): string {

@@ -274,9 +274,13 @@ export class Election {
   ): Promise<void> {
     const { key } = flight
     try {
+      const left = performance.now()
       const isFenced = flight.isDoomed || lease.isOver || !(await lease.commit(entry, { unchanged })).written
-      if (isFenced) this.#recorder.count(key, 'fencedCommits')
-      else flight.hasStored = true
+      if (isFenced) this.#recorder.fenced(key)
+      else {
+        flight.hasStored = true
+        if (!entry.isFailure) this.#recorder.stored(key, entry, left)
+      }
     } catch (error) {
       this.#failsafe.absorb('getOrSet', key.text, error, undefined)
     }

@@ -61,8 +61,23 @@ export class Counters {
     record(figures.latency.miss, ms)
   }
 
+  /** Of the misses counted for one reason, so many were for another. */
+  correctMisses(family: string, from: MissReason, to: MissReason, times: number): void {
+    // Beyond the first hundred, families are counted together.
+    const { missesBy } = this.#of(family)
+    const left = (missesBy[from] ?? 0) - times
+    if (left > 0) missesBy[from] = left
+    else delete missesBy[from]
+    missesBy[to] = (missesBy[to] ?? 0) + times
+  }
+
   write(family: string): void {
     this.#of(family).writes++
+  }
+
+  /** A value of so many bytes was stored, whether it was set or computed. */
+  stored(family: string, bytes: number): void {
+    this.#of(family).storedBytes += bytes
   }
 
   refusedFill(family: string): void {

@@ -10,6 +10,8 @@ export interface Figures {
   misses: number
   missesBy: Partial<Record<MissReason, number>>
   writes: number
+  /** Bytes of the values that were stored, set and computed ones, as the store holds them. */
+  storedBytes: number
   /** Fills that were not stored because their key was invalidated meanwhile. */
   refusedFills: number
   deletes: number
@@ -51,6 +53,7 @@ const COUNTS = [
   'requestHits',
   'misses',
   'writes',
+  'storedBytes',
   'refusedFills',
   'deletes',
   'treeDeletes',
@@ -73,6 +76,7 @@ export function noFigures(): Figures {
     misses: 0,
     missesBy: {},
     writes: 0,
+    storedBytes: 0,
     refusedFills: 0,
     deletes: 0,
     treeDeletes: 0,
@@ -126,6 +130,8 @@ export function fromTally(tally: Tally): Figures {
   for (const name of COUNTS) figures[name] = tally.get(name) ?? 0
   for (const name of TIMES) figures[name] = (tally.get(name) ?? 0) / 1_000
   for (const [name, count] of tally) {
+    // What was counted for one reason may all turn out to have another.
+    if (count === 0) continue
     if (name.startsWith(REASON)) figures.missesBy[name.slice(REASON.length) as MissReason] = count
     else if (name.startsWith(LATENCY)) addClass(figures, name.slice(LATENCY.length), count)
   }

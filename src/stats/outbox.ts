@@ -27,12 +27,12 @@ export class Outbox<T> {
     this.#items.push(item)
   }
 
-  /** All of it as JSON, oldest first, as far as there is room for; nothing is left. */
-  take(): string[] {
+  /** All of it as JSON, oldest first, as far as there is room for, each as `shape` gives it; nothing is left. */
+  take(shape: (item: T) => T = (item) => item): string[] {
     const texts: string[] = []
     let room = MAX_LENGTH
     for (const item of this.drain().items.toReversed()) {
-      const text = JSON.stringify(item)
+      const text = JSON.stringify(shape(item))
       room -= text.length
       if (room < 0) break
       texts.push(text)

@@ -1,10 +1,21 @@
+import { lifeOf, type NewEntry } from '../entry.js'
 import type { KeyedCacheError } from '../errors.js'
 import { type OperationMessage, operations } from '../events.js'
 import type { CacheKey } from '../key/cache-key.js'
-import type { ReadOutcome, WriteOutcome } from '../tiers/outcome.js'
+import type { ReadOutcome, Written } from '../tiers/outcome.js'
 import type { RequestScope } from '../tiers/request-scope.js'
 import type { ComputeFigure, Counters } from './counters.js'
 import type { EventLog, Invalidation } from './event-log.js'
+import type { MissLog } from './miss-log.js'
+import type { TraceLog } from './trace-log.js'
+
+/** Where operations are put down; without counters, and what explains misses, nothing is counted. */
+export interface Recording {
+  readonly counters?: Counters
+  readonly events: EventLog
+  readonly traces: TraceLog
+  readonly misses?: MissLog
+}
 
 /**
  * Counts each operation and tells whoever listens, and the ledger of the request, if its scope has one; `left` is when
@@ -13,18 +24,24 @@ import type { EventLog, Invalidation } from './event-log.js'
 export class Recorder {
   readonly #counters: Counters | undefined
   readonly #events: EventLog
+  readonly #traces: TraceLog
+  readonly #misses: MissLog | undefined
 
-  /** Without counters nothing is counted. */
-  constructor(counters: Counters | undefined, events: EventLog) {
+  constructor({ counters, events, traces, misses }: Recording) {
     this.#counters = counters
     this.#events = events
+    this.#traces = traces
+    this.#misses = misses
   }
 
   read(key: CacheKey, outcome: ReadOutcome, left: number, scope?: RequestScope): void {
     if (this.#counters) {
       const ms = performance.now() - left
       if (outcome.hit) this.#counters.hit(key.family, outcome.tier, ms, outcome.computingMs ?? 0)
-      else this.#counters.miss(key.family, outcome.reason, ms)
+      else {
+        this.#counters.miss(key.family, outcome.reason, ms)
+        this.#misses?.add(key, outcome.reason)
+      }
     }
     if (scope?.log) {
       const came = outcome.hit
@@ -45,9 +62,15 @@ export class Recorder {
     publish(left, { operation: 'has', key: key.text, outcome: found ? 'hit' : 'miss' })
   }
 
-  write(key: CacheKey, outcome: WriteOutcome, left: number, scope?: RequestScope): void {
-    if (outcome === 'stored') this.#counters?.write(key.family)
-    if (outcome === 'refused') this.#counters?.refusedFill(key.family)
+  write(key: CacheKey, { outcome, stored }: Written, left: number, scope?: RequestScope): void {
+    if (stored) {
+      this.#counters?.write(key.family)
+      this.stored(key, stored, left)
+    }
+    if (outcome === 'refused') {
+      this.#counters?.refusedFill(key.family)
+      this.#traces.fenced(key)
+    }
     scope?.log?.add({ operation: 'set', key: key.text, outcome }, left)
     publish(left, { operation: 'set', key: key.text, outcome })
   }
@@ -56,8 +79,21 @@ export class Recorder {
     const { children = false, outcome } = invalidation
     scope?.log?.add({ operation: 'delete', key: key.text, outcome, ...(children && { children }) }, left)
     this.#counters?.delete(key.family, children)
+    this.#traces.deleted(key, children)
     this.#events.invalidated('delete', key.text, invalidation)
     publish(left, { operation: 'delete', key: key.text, children, outcome })
+  }
+
+  /** A value that was set or computed stands in the store since `left` at the earliest. */
+  stored(key: CacheKey, entry: NewEntry, left: number): void {
+    this.#counters?.stored(key.family, entry.payload.length)
+    this.#traces.written(key, left, lifeOf(entry))
+  }
+
+  /** A value that was computed was not stored, because its key was invalidated meanwhile or the lease was lost. */
+  fenced(key: CacheKey): void {
+    this.count(key, 'fencedCommits')
+    this.#traces.fenced(key)
   }
 
   /** A factory has run since `began`. */
@@ -74,6 +110,7 @@ export class Recorder {
     const { outcome } = invalidation
     scope?.log?.add({ operation: 'clear', key: '', outcome }, left)
     this.#counters?.clear()
+    this.#traces.cleared()
     this.#events.invalidated('clear', '', invalidation)
     publish(left, { operation: 'clear', key: '', outcome })
   }

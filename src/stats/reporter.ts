@@ -6,7 +6,9 @@ import type { Counters } from './counters.js'
 import type { EventLog } from './event-log.js'
 import type { Figures } from './figures.js'
 import type { RequestRecord } from './ledger.js'
+import type { MissLog } from './miss-log.js'
 import type { Outbox } from './outbox.js'
+import type { TraceLog } from './trace-log.js'
 
 /** How often a process tells what it has counted: so that after a second all know. */
 const PAUSE_MS = 750
@@ -36,6 +38,8 @@ export interface Sources {
   readonly counters: Counters
   readonly events: EventLog
   readonly requests: Outbox<RequestRecord>
+  readonly traces: TraceLog
+  readonly misses: MissLog
 }
 
 /**
@@ -49,6 +53,8 @@ export class Reporter {
   readonly #counters: Counters
   readonly #events: EventLog
   readonly #requests: Outbox<RequestRecord>
+  readonly #traces: TraceLog
+  readonly #misses: MissLog
   readonly #statistics: Statistics
   readonly #about: Readonly<Record<string, string | number>>
   readonly #stopped = new AbortController()
@@ -63,10 +69,13 @@ export class Reporter {
   #running: Promise<void> | undefined
   #loop: Promise<void> | undefined
 
-  constructor(statistics: Statistics, { host, pid, counters, events, requests }: Sources) {
+  constructor(statistics: Statistics, { host, pid, ...sources }: Sources) {
+    const { counters, events, requests, traces, misses } = sources
     this.#counters = counters
     this.#events = events
     this.#requests = requests
+    this.#traces = traces
+    this.#misses = misses
     this.#statistics = statistics
     this.id = `${host}:${pid}:${newId().toString('hex')}`
     this.#about = { host, pid, startedAt: counters.snapshot().since }
@@ -111,6 +120,8 @@ export class Reporter {
 
   async #tell(): Promise<void> {
     if (this.#unsettled) await this.#send(this.#unsettled)
+    // Where that fails, so would the report: they keep the reason that was found first.
+    await this.#misses.explain().catch(ignore)
     await this.#send(this.#next())
   }
 
@@ -143,20 +154,29 @@ export class Reporter {
       families,
       history,
       events: this.#events.take(),
-      requests: this.#requests.take(),
+      requests: this.#requests.take((request) => this.#misses.corrected(request)),
+      traces: this.#traces.take(),
     }
   }
 
   #news(): boolean {
-    return this.#counters.changes > this.#changes || !this.#events.isEmpty || !this.#requests.isEmpty
+    return (
+      this.#counters.changes > this.#changes ||
+      !this.#misses.isEmpty ||
+      !this.#traces.isEmpty ||
+      !this.#events.isEmpty ||
+      !this.#requests.isEmpty
+    )
   }
 
   #since(now: ReadonlyMap<string, Tally>): Map<string, Tally> {
     const families = new Map<string, Tally>()
     for (const [family, tally] of now) {
       const told = this.#told.get(family)
-      const grown = [...tally].flatMap(([name, count]) => {
-        const more = count - (told?.get(name) ?? 0)
+      // What has gone since was counted for a reason that turned out to be another.
+      const names = new Set([...tally.keys(), ...(told?.keys() ?? [])])
+      const grown = [...names].flatMap((name) => {
+        const more = (tally.get(name) ?? 0) - (told?.get(name) ?? 0)
         return more === 0 ? [] : [[name, more] as const]
       })
       if (grown.length > 0) families.set(family, new Map(grown))

@@ -3,7 +3,7 @@ import type { Reading } from './store.js'
 
 /** Why a key is not cached, as far as the store can tell. */
 export type AbsenceReason =
-  /** Nothing stands there: never set, expired, or evicted. */
+  /** Nothing stands there: never set, expired, or evicted. What is known beside that is found out later: see `Trace`. */
   | 'absent'
   /** It was deleted. */
   | 'deleted'

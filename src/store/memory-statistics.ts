@@ -13,6 +13,7 @@ import {
   type Statistics,
   type Tally,
 } from './statistics.js'
+import { MAX_TRACED, type Trace, type Traces } from './traces.js'
 
 interface Teller extends ProcessReport {
   readonly sequence: number
@@ -29,6 +30,7 @@ export class MemoryStatistics implements Statistics {
   >
   readonly #events: string[] = []
   readonly #requests: string[] = []
+  readonly #traces = new Map<string, Traces>()
   #figures = 0
 
   async report(report: Report): Promise<void> {
@@ -67,7 +69,12 @@ export class MemoryStatistics implements Statistics {
     return this.#requests.slice(-limit).reverse()
   }
 
-  #count({ families, history, events, requests }: Report, own: Map<string, number>, now: number): void {
+  async traces(names: readonly string[]): Promise<readonly Traces[]> {
+    return names.map((name) => this.#traces.get(name) ?? [])
+  }
+
+  #count(report: Report, own: Map<string, number>, now: number): void {
+    const { families, history, events, requests, traces } = report
     for (const [family, tally] of families) {
       const known = this.#families.get(family)
       if (!known && this.#figures >= MAX_FIGURES) this.#addTo(OTHER_FAMILIES, tally)
@@ -83,6 +90,17 @@ export class MemoryStatistics implements Statistics {
     }
     append(this.#events, events, MAX_EVENTS)
     append(this.#requests, requests, MAX_REQUESTS)
+    for (const [name, trace] of traces) this.#remember(name, trace)
+  }
+
+  #remember(name: string, trace: Trace): void {
+    const [last] = this.#traces.get(name) ?? []
+    this.#traces.delete(name)
+    this.#traces.set(name, last ? [trace, last] : [trace])
+    for (const oldest of this.#traces.keys()) {
+      if (this.#traces.size <= MAX_TRACED) break
+      this.#traces.delete(oldest)
+    }
   }
 
   #addTo(family: string, tally: Tally): void {

@@ -1,3 +1,5 @@
+import type { Trace, Traces } from './traces.js'
+
 /** Figures by name: whole numbers, of which a report brings what came to them. */
 export type Tally = ReadonlyMap<string, number>
 
@@ -17,6 +19,8 @@ export interface Report {
   readonly events: readonly string[]
   /** Sampled requests, oldest first, as JSON. */
   readonly requests: readonly string[]
+  /** What became of keys, the newest of each by its text: see `Trace`. */
+  readonly traces: ReadonlyMap<string, Trace>
 }
 
 /** What happened in a stretch of time. */
@@ -78,4 +82,6 @@ export interface Statistics {
   /** The newest, newest first. */
   events(limit: number): Promise<readonly string[]>
   requests(limit: number): Promise<readonly string[]>
+  /** What is remembered of keys and trees, in their order. */
+  traces(names: readonly string[]): Promise<readonly Traces[]>
 }

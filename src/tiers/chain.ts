@@ -5,7 +5,7 @@ import type { CacheKey } from '../key/cache-key.js'
 import type { Failsafe } from '../store/failsafe.js'
 import { judge } from '../store/judge.js'
 import type { Origin, Reading, Store } from '../store/store.js'
-import type { ReadOutcome, WriteOutcome } from './outcome.js'
+import type { ReadOutcome, Written } from './outcome.js'
 import type { PendingInvalidations } from './pending-invalidations.js'
 import type { RequestOrigin, RequestScope } from './request-scope.js'
 import { type Standing, standingOf, stateOf } from './standing.js'
@@ -26,6 +26,8 @@ export interface ChainOptions {
 }
 
 const UNSETTLED: Standing = { state: 'missing', reason: 'unsettled-delete' }
+
+const FAILED: Written = { outcome: 'failed' }
 
 const STORE_DOWN: ReadOutcome = { hit: false, reason: 'store-down' }
 
@@ -110,7 +112,7 @@ export class TierChain {
     { ttlMs, graceMs }: { readonly ttlMs: number; readonly graceMs: number },
     scope: RequestScope | undefined,
     overwrite: boolean,
-  ): Promise<WriteOutcome> {
+  ): Promise<Written> {
     // The value as it is now: what its owner does to it afterwards is not stored.
     const encoded = encodeValue(value, { compressAbove: this.#compressAbove, key: key.text })
     const observations = overwrite ? undefined : scope?.observations
@@ -121,16 +123,16 @@ export class TierChain {
       // Without a need to wait there is no wait: writes and deletes leave in the order of their calls.
       const payload = encoded instanceof Promise ? await this.#encoding(key, encoded) : encoded
       const basis = fill ? await observations?.basis(key.text) : undefined
-      if (!payload || (fill && !basis)) return 'refused'
+      if (!payload || (fill && !basis)) return { outcome: 'refused' }
       const { bytes, format } = payload
       const entry: NewEntry = { format, payload: bytes, ttlMs, graceMs, writtenBy: this.#process }
       const result = await this.#store.write(key, entry, { basis })
-      if (!result.written) return 'refused'
+      if (!result.written) return { outcome: 'refused' }
       if (basis) observations?.renew(key.text, { ...basis, standing: result.id })
-      return 'stored'
+      return { outcome: 'stored', stored: entry }
     } catch (error) {
       if (!fill) this.#remember(error, key, false, scope?.origin())
-      return this.#failsafe.absorb('set', key.text, error, 'failed')
+      return this.#failsafe.absorb('set', key.text, error, FAILED)
     } finally {
       if (fill) observations?.answer(key.text)
       else this.#onInvalidate(key, false)

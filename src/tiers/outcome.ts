@@ -1,4 +1,4 @@
-import type { Provenance } from '../entry.js'
+import type { NewEntry, Provenance } from '../entry.js'
 import type { AbsenceReason } from '../store/judge.js'
 
 /** Which tier answered: this request's memory, or the store. */
@@ -7,8 +7,12 @@ export type Tier = 'request' | 'store'
 /** Why a read was a miss. */
 export type MissReason =
   | AbsenceReason
-  /** It is past its TTL, and stands by its grace alone. */
+  /** It is past its TTL; it may stand by its grace still. */
   | 'expired'
+  /** It was gone before its TTL: evicted by a full store, or lost with a restart. Found out after the read. */
+  | 'evicted'
+  /** The last value of it was not stored, since the key was invalidated meanwhile. Found out after the read. */
+  | 'fenced'
   /** Computing it failed a moment ago, and that is what stands there. */
   | 'failed'
   /** What stands there is not what `validate` wants. */
@@ -37,3 +41,9 @@ export type ReadOutcome =
  * reach the store.
  */
 export type WriteOutcome = 'stored' | 'refused' | 'skipped' | 'failed'
+
+/** The same with what was stored, if it was. */
+export interface Written {
+  readonly outcome: WriteOutcome
+  readonly stored?: NewEntry
+}

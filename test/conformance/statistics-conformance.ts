@@ -7,6 +7,7 @@ import {
   type Report,
   type Statistics,
 } from '../../src/store/statistics.js'
+import type { Trace } from '../../src/store/traces.js'
 
 /** Opens what all processes of a cache tell to; each test starts empty. */
 export type OpenStatistics = () => Statistics | Promise<Statistics>
@@ -19,6 +20,7 @@ const report = (given: Partial<Report>): Report => ({
   history: new Map(),
   events: [],
   requests: [],
+  traces: new Map(),
   ...given,
 })
 
@@ -114,6 +116,41 @@ export function describeStatistics(name: string, open: OpenStatistics): void {
       expect(await statistics.events(2)).toEqual(['6-199', '6-198'])
       expect(await statistics.events(5_000)).toHaveLength(MAX_EVENTS)
       expect(await statistics.requests(5_000)).toHaveLength(MAX_REQUESTS)
+    })
+
+    it('remembers what became of keys: the last, and what was before it', async () => {
+      const statistics = await open()
+      const now = performance.now()
+      const tell = (sequence: number, traces: [string, Trace][]) =>
+        statistics.report(report({ sequence, traces: new Map(traces) }))
+      const written: Trace = { kind: 'written', at: now - 5_000, until: now - 4_000 }
+      const deleted: Trace = { kind: 'deleted', at: now - 3_000, until: now - 3_000 }
+      const fenced: Trace = { kind: 'fenced', at: now - 2_000, until: now - 2_000 }
+      expect(await statistics.traces(['a::1'])).toEqual([[]])
+      await tell(1, [
+        ['a::1', written],
+        ['a::2', deleted],
+        ['{a}', fenced],
+        ['\'"\0{}日本', fenced],
+      ])
+      await tell(2, [['a::1', deleted]])
+      expect(await statistics.traces([])).toEqual([])
+      const [first, second, none, tree, odd] = await statistics.traces([
+        'a::1',
+        'a::2',
+        'a::3',
+        '{a}',
+        '\'"\0{}日本',
+      ])
+      expect(first?.map(({ kind }) => kind)).toEqual(['deleted', 'written'])
+      expect(second?.map(({ kind }) => kind)).toEqual(['deleted'])
+      expect(none).toEqual([])
+      expect([tree, odd].map((traces) => traces?.[0]?.kind)).toEqual(['fenced', 'fenced'])
+      // On the clock of this process, as far as it knows the store's.
+      expect(Math.abs((first?.[1]?.until ?? 0) - written.until)).toBeLessThan(100)
+      expect(Math.abs((first?.[0]?.at ?? 0) - deleted.at)).toBeLessThan(100)
+      await tell(3, [['a::1', fenced]])
+      expect((await statistics.traces(['a::1']))[0]?.map(({ kind }) => kind)).toEqual(['fenced', 'deleted'])
     })
 
     it('counts families beyond what it can hold together', async () => {

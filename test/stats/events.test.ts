@@ -157,7 +157,14 @@ describeOnEveryBackend('events', (open) => {
     await cache.delete('a')
     await cache.events()
     const { statistics } = (cache as unknown as { core: { statistics: Statistics } }).core
-    const junk = { process: 'x', about: {}, families: new Map(), history: new Map(), requests: [] }
+    const junk = {
+      process: 'x',
+      about: {},
+      families: new Map(),
+      history: new Map(),
+      requests: [],
+      traces: new Map(),
+    }
     await statistics.report({ ...junk, sequence: 1, events: FOREIGN })
     await cache.delete('b')
     expect((await cache.events()).map(({ key }) => key)).toEqual(['b', 'a'])

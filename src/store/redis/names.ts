@@ -113,6 +113,11 @@ export class Names {
     return this.#own('requests')
   }
 
+  /** What is remembered of keys of which nothing stands. */
+  traces(): string {
+    return this.#own('traces')
+  }
+
   /** A `SCAN` pattern that matches all entries at and below a key, and some other names: ask `keyOf`. */
   pattern(under?: CacheKey): string {
     const literal = this.#entries + (under?.text ?? '')

@@ -13,16 +13,17 @@ import {
   type Statistics,
   type Tally,
 } from '../statistics.js'
+import { decodeSlot, encodeTrace, placeOf, SLOT_BYTES, type Trace, type Traces } from '../traces.js'
 import type { Batching } from './batching.js'
 import { asNotResponding, type Command, type Connection } from './connection.js'
 import type { Names } from './names.js'
-import { REPORT } from './scripts.js'
+import { RECALL, REMEMBER, REPORT } from './scripts.js'
 
 /** So many stretches of history are held under one name. */
 const PAGE = 60
 /** How long a process that stopped reporting is remembered: a report of it that is sent again must not count twice. */
 const PROCESS_LIFE_MS = 3_600_000
-/** Figures of an application that is used no more go after so long. */
+/** What an application that is used no more has told goes after so long. */
 const LIFE_MS = 30 * 86_400_000
 
 /** Between the name of a family and that of a figure: neither holds it. */
@@ -30,7 +31,8 @@ const SEPARATOR = '\0'
 
 /**
  * What all processes tell, in one hash for the families, one for each process,
- * and one for each sixty stretches of history; reports are one script each.
+ * and one for each sixty stretches of history, all written by one script; and
+ * one table of traces.
  */
 export class RedisStatistics implements Statistics {
   readonly #connection: Connection
@@ -45,7 +47,13 @@ export class RedisStatistics implements Statistics {
     this.#timeoutMs = timeoutMs
   }
 
-  async report({ process, sequence, about, families, history, events, requests }: Report): Promise<void> {
+  async report(report: Report): Promise<void> {
+    await this.#count(report)
+    // After it, since then the server's clock is known; told again, neither does harm.
+    await this.#remember(report.traces)
+  }
+
+  async #count({ process, sequence, about, families, history, events, requests }: Report): Promise<void> {
     const now = this.#batching.clock.at(performance.now())
     const pages = (['fine', 'coarse'] as const).map((resolution) => this.#pageAt(resolution, now))
     const figures = [...families].flatMap(([family, tally]) =>
@@ -136,6 +144,27 @@ export class RedisStatistics implements Statistics {
 
   requests(limit: number): Promise<readonly string[]> {
     return this.#newest(this.#names.requests(), limit)
+  }
+
+  async traces(names: readonly string[]): Promise<readonly Traces[]> {
+    const places = names.map(placeOf)
+    const offsets = [...new Set(places.map(({ offset }) => offset))]
+    const { rest } = await this.#batching.run(RECALL, [this.#names.traces()], ['', SLOT_BYTES, ...offsets])
+    const slots = new Map(offsets.map((offset, index) => [offset, rest[index] as Buffer]))
+    const difference = this.#batching.clock.at(0)
+    return places.map(({ offset, fingerprint }) =>
+      decodeSlot(slots.get(offset) as Buffer, fingerprint, difference),
+    )
+  }
+
+  async #remember(traces: ReadonlyMap<string, Trace>): Promise<void> {
+    if (traces.size === 0) return
+    const clockAt = (moment: number) => this.#batching.clock.at(moment)
+    const told = [...traces].flatMap(([name, trace]) => {
+      const { offset, fingerprint } = placeOf(name)
+      return [offset, encodeTrace(fingerprint, trace, clockAt)]
+    })
+    await this.#batching.run(REMEMBER, [this.#names.traces()], ['', LIFE_MS, SLOT_BYTES, ...told])
   }
 
   async #newest(name: string, limit: number): Promise<readonly string[]> {

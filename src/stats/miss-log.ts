@@ -1,0 +1,133 @@
+import type { CacheKey } from '../key/cache-key.js'
+import type { Statistics } from '../store/statistics.js'
+import { type Traces, treeOf } from '../store/traces.js'
+import type { MissReason } from '../tiers/outcome.js'
+import type { Counters } from './counters.js'
+import { type Explanation, explain, isExplainable } from './explain.js'
+import type { RequestRecord } from './ledger.js'
+import type { TraceLog } from './trace-log.js'
+
+/** So many different ones are explained in one go; the rest keep the reason that was found in their place. */
+const MAX_MISSES = 500
+/** So many explanations are kept for the requests that they belong to, and good for those of so long. */
+const MAX_EXPLAINED = 1_000
+const EXPLAINED_MS = 2_000
+
+/** Misses of one key that look alike. */
+interface Miss {
+  readonly key: CacheKey
+  readonly reason: MissReason
+  /** When the first of them was, by `performance.now()`. */
+  readonly at: number
+  /** What this process had not told yet of its key then. */
+  readonly own: Traces
+  count: number
+}
+
+/**
+ * Misses whose reason is not all in the key's place. They are counted at once,
+ * and explained before they are told: by what all processes remember of the
+ * key and of what lies above it.
+ */
+export class MissLog {
+  readonly #statistics: Statistics
+  readonly #traces: TraceLog
+  readonly #counters: Counters
+  #misses = new Map<string, Miss>()
+  readonly #explained = new Map<string, { readonly at: number; readonly reason: MissReason }>()
+
+  constructor(statistics: Statistics, traces: TraceLog, counters: Counters) {
+    this.#statistics = statistics
+    this.#traces = traces
+    this.#counters = counters
+  }
+
+  get isEmpty(): boolean {
+    return this.#misses.size === 0
+  }
+
+  add(key: CacheKey, reason: MissReason): void {
+    if (!isExplainable(reason)) return
+    const own = this.#traces.of(key.text)
+    const id = `${reason} ${own?.at ?? ''} ${key.text}`
+    const known = this.#misses.get(id)
+    if (known) known.count++
+    else if (this.#misses.size < MAX_MISSES) {
+      this.#misses.set(id, { key, reason, at: performance.now(), own: own ? [own] : [], count: 1 })
+    }
+  }
+
+  /**
+   * Explains those that there are.
+   * @throws CacheNotRespondingError: then they stay as they are
+   */
+  async explain(): Promise<void> {
+    const misses = [...this.#misses.values()]
+    this.#misses = new Map()
+    if (misses.length === 0) return
+    const remembered = await this.#remembered(misses.map(({ key }) => key))
+    for (const [index, { key, reason, at, own, count }] of misses.entries()) {
+      const { traces, above } = remembered[index] as Remembered
+      const found = explain({ reason, at, traces: [...own, ...traces], above })
+      if (found.reason === reason) continue
+      this.#counters.correctMisses(key.family, reason, found.reason, count)
+      this.#keep(key.text, { at, reason: found.reason })
+    }
+  }
+
+  /**
+   * Why a key is missing now for this reason, as far as is known. Nothing is counted.
+   * @throws CacheNotRespondingError
+   */
+  async explainOne(key: CacheKey, reason: MissReason): Promise<Explanation> {
+    if (!isExplainable(reason)) return { reason }
+    const [remembered] = await this.#remembered([key])
+    const { traces, above } = remembered as Remembered
+    const own = this.#traces.of(key.text)
+    return explain({ reason, at: performance.now(), traces: own ? [own, ...traces] : traces, above })
+  }
+
+  /** A request that was taken down, with the reasons that have been found since. */
+  corrected(request: RequestRecord): RequestRecord {
+    const calls = request.calls.map((call) => {
+      if (!isExplainable(call.reason as MissReason)) return call
+      const found = this.#explained.get(call.key)
+      const began = request.at + call.afterMs - performance.timeOrigin
+      // What was found is about the first of several misses, which may be another request's.
+      const isOfIt = found && found.at >= began - EXPLAINED_MS && found.at <= began + call.durationMs + 1
+      return isOfIt ? { ...call, reason: found.reason } : call
+    })
+    return { ...request, calls }
+  }
+
+  #keep(text: string, explained: { readonly at: number; readonly reason: MissReason }): void {
+    this.#explained.delete(text)
+    this.#explained.set(text, explained)
+    if (this.#explained.size <= MAX_EXPLAINED) return
+    for (const oldest of this.#explained.keys()) {
+      this.#explained.delete(oldest)
+      break
+    }
+  }
+
+  /** What is remembered of keys, and of the trees above them with what this process has not told of those yet. */
+  async #remembered(keys: readonly CacheKey[]): Promise<Remembered[]> {
+    const trees = (key: CacheKey) => [treeOf(), ...key.ancestors.map(treeOf)]
+    const names = [...new Set(keys.flatMap((key) => [key.text, ...trees(key)]))]
+    const all = await this.#statistics.traces(names)
+    const byName = new Map(names.map((name, index) => [name, all[index] as Traces]))
+    const of = (name: string) => byName.get(name) ?? []
+    return keys.map((key) => ({
+      traces: of(key.text),
+      above: trees(key).map((tree) => {
+        const untold = this.#traces.of(tree)
+        return untold ? [untold, ...of(tree)] : of(tree)
+      }),
+    }))
+  }
+}
+
+interface Remembered {
+  readonly traces: Traces
+  readonly above: readonly Traces[]
+}

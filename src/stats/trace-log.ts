@@ -1,0 +1,68 @@
+import type { CacheKey } from '../key/cache-key.js'
+import { type Trace, treeOf } from '../store/traces.js'
+
+/** So many are told in one report: of more, the last ones. */
+const MAX = 1_000
+
+/** What this process has made of keys since its last report: the newest of each. */
+export class TraceLog {
+  readonly #onFirst: () => void
+  #traces = new Map<string, Trace>()
+
+  /** `onFirst` is called once there is something to tell. */
+  constructor(onFirst: () => void) {
+    this.#onFirst = onFirst
+  }
+
+  /** Stored at the earliest at `left`, to stand for `lifeMs`. */
+  written(key: CacheKey, left: number, lifeMs: number): void {
+    this.#add(key.text, { kind: 'written', at: performance.now(), until: left + lifeMs })
+  }
+
+  /** A value was not stored, since its key was invalidated after its data had been read. */
+  fenced(key: CacheKey): void {
+    const at = performance.now()
+    this.#add(key.text, { kind: 'fenced', at, until: at })
+  }
+
+  deleted(key: CacheKey, children: boolean): void {
+    this.#deleted(key.text)
+    if (children) this.#deleted(treeOf(key.text))
+  }
+
+  cleared(): void {
+    this.#deleted(treeOf())
+  }
+
+  get isEmpty(): boolean {
+    return this.#traces.size === 0
+  }
+
+  /** What is to be told of a key or tree still. */
+  of(name: string): Trace | undefined {
+    return this.#traces.get(name)
+  }
+
+  /** All of it, oldest first; nothing is left. */
+  take(): ReadonlyMap<string, Trace> {
+    const taken = this.#traces
+    this.#traces = new Map()
+    return taken
+  }
+
+  #deleted(name: string): void {
+    const at = performance.now()
+    this.#add(name, { kind: 'deleted', at, until: at })
+  }
+
+  #add(name: string, trace: Trace): void {
+    if (this.isEmpty) this.#onFirst()
+    this.#traces.delete(name)
+    this.#traces.set(name, trace)
+    if (this.#traces.size <= MAX) return
+    for (const oldest of this.#traces.keys()) {
+      this.#traces.delete(oldest)
+      break
+    }
+  }
+}

@@ -1,0 +1,164 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+import { describe, expect, test, vi } from 'vitest'
+import type { KeyedCache } from '../../src/cache.js'
+import { createCache } from '../../src/create-cache.js'
+import { RequestLedger } from '../../src/stats/ledger.js'
+import { MemoryStore } from '../../src/store/memory-store.js'
+import { describeOnEveryBackend } from '../helpers/backends.js'
+import { startRedis } from '../helpers/redis.js'
+
+const reasons = async (cache: KeyedCache) => (await cache.stats()).totals.missesBy
+
+/** As soon as a read of it misses. */
+async function gone(cache: KeyedCache, key: string): Promise<void> {
+  await vi.waitFor(async () => expect(await cache.has(key)).toBe(false), { timeout: 5_000, interval: 10 })
+}
+
+describeOnEveryBackend('Why it missed', (open) => {
+  test('is told apart: never set, expired, deleted, deleted above', async () => {
+    const cache = open()
+    await cache.set('a::short', 1, { ttl: '50ms' })
+    await cache.set('a::deleted', 1)
+    await cache.set('b::tree', 1)
+    await cache.delete('a::deleted')
+    await cache.delete('b', { children: true })
+    await gone(cache, 'a::short')
+    for (const key of ['a::never', 'a::short', 'a::short', 'a::deleted', 'b::tree']) await cache.get(key)
+    expect(await reasons(cache)).toEqual({ absent: 1, expired: 2, deleted: 1, 'ancestor-deleted': 1 })
+    const { families } = await cache.stats()
+    expect(families.get('a')?.missesBy).toEqual({ absent: 1, expired: 2, deleted: 1 })
+    expect(cache.processStats().totals.missesBy).toEqual(await reasons(cache))
+  })
+
+  test('is known of what another process has written', async () => {
+    const [one, other] = [open(), open()]
+    await one.set('a', 1, { ttl: '50ms' })
+    await one.stats()
+    await gone(other, 'a')
+    await other.get('a')
+    expect(await reasons(other)).toEqual({ expired: 1 })
+    expect((await other.inspect('a')).why).toMatch(/^Expired .+ ago; it had been written .+ ago\.$/)
+  })
+
+  test('is what was so before the miss, also when the value is there again', async () => {
+    const cache = open()
+    await cache.getOrSet('a', () => 1, { ttl: '50ms' })
+    await gone(cache, 'a')
+    await cache.getOrSet('a', () => 2)
+    await cache.get('a')
+    expect(await reasons(cache)).toEqual({ absent: 1, expired: 1 })
+  })
+
+  test('is that its value was fenced, when that came after the delete', async () => {
+    const [cache, other] = [open(), open()]
+    const slow = cache.getOrSet('a', async () => {
+      await other.delete('a')
+      return 'old'
+    })
+    expect(await slow).toBe('old')
+    await cache.get('a')
+    const { missesBy } = (await cache.stats()).totals
+    expect(missesBy).toEqual({ absent: 1, fenced: 1 })
+    const { reason, why } = await cache.inspect('a')
+    expect(reason).toBe('fenced')
+    expect(why).toMatch(
+      /^Deleted .+ ago by process .+\. What was computed for it was not stored .+ ago, since it was invalidated meanwhile\.$/,
+    )
+  })
+
+  test('is corrected in the ledger too', async () => {
+    const cache = open()
+    await cache.set('a', 1, { ttl: '50ms' })
+    await gone(cache, 'a')
+    const log = new RequestLedger()
+    const scope = cache.openScope({ fills: false, log })
+    await cache.bindTo(scope).get('a')
+    await cache.bindTo(scope).get('never')
+    cache.addRequest(log.end({ route: 'GET /', status: 200, aborted: false }) as never)
+    const [request] = await cache.requests()
+    expect(request?.calls.map(({ key, reason }) => [key, reason])).toEqual([
+      ['a', 'expired'],
+      ['never', 'absent'],
+    ])
+  })
+
+  test('is of no use to those who only look', async () => {
+    const cache = open()
+    await cache.set('a', 1, { ttl: '50ms' })
+    await gone(cache, 'a')
+    await cache.inspect('a')
+    await cache.inspect('never')
+    expect(await reasons(cache)).toEqual({})
+  })
+
+  test('is counted for families beyond the hundredth, too', async () => {
+    const cache = open()
+    for (let i = 0; i < 150; i++) await cache.set(`f${i}`, 1, { ttl: '50ms' })
+    await gone(cache, 'f149')
+    for (let i = 0; i < 150; i++) await cache.get(`f${i}`)
+    const { families, totals } = await cache.stats()
+    expect(totals).toMatchObject({ misses: 150, missesBy: { expired: 150 } })
+    expect(families.get('other')?.missesBy).toEqual({ expired: 50 })
+  })
+
+  test('of more keys than can be explained is what was found in their place', async () => {
+    const cache = open()
+    await cache.getMany(Array.from({ length: 1_200 }, (_, i) => `a::${i}`))
+    expect((await cache.stats()).totals).toMatchObject({ misses: 1_200, missesBy: { absent: 1_200 } })
+  })
+})
+
+describe('What was gone before its TTL', () => {
+  test('was evicted, in memory', async () => {
+    const cache = createCache({ store: new MemoryStore({ maxEntries: 20 }) })
+    await cache.set('a::first', 1)
+    for (let i = 0; i < 40; i++) await cache.set(`b::${i}`, i)
+    await cache.get('a::first')
+    expect((await cache.stats()).families.get('a')?.missesBy).toEqual({ evicted: 1 })
+    const { reason, why } = await cache.inspect('a::first')
+    expect(reason).toBe('evicted')
+    expect(why).toMatch(/^Gone before its TTL: written .+ ago, it was to stand for (5 min|4 min 59 s) more\./)
+    await cache.close()
+  })
+
+  test('was evicted, by a full Redis', async () => {
+    // It looks at so many names for the one that has least time left: mostly at all.
+    const policy = ['--maxmemory-policy', 'volatile-ttl', '--maxmemory-samples', '64']
+    const redis = await startRedis({ args: ['--maxmemory', '8mb', ...policy] })
+    const cache = createCache({ redis: redis.url, keyPrefix: 'full', timeouts: { store: '2s' } })
+    await cache.set('a::first', 1, { ttl: '30s' })
+    await cache.stats()
+    for (let i = 0; i < 60 && (await cache.has('a::first')); i++)
+      await cache.set(`b::${i}`, randomBytes(200_000))
+    await cache.get('a::first')
+    expect((await cache.stats()).families.get('a')?.missesBy).toEqual({ evicted: 1 })
+    await cache.close()
+    await redis.stop()
+  })
+
+  test('is told from what was cleared', async () => {
+    const cache = createCache({ store: new MemoryStore() })
+    await cache.set('a::1', 1)
+    await cache.clear()
+    await cache.get('a::1')
+    expect((await cache.stats()).totals.missesBy).toEqual({ 'ancestor-deleted': 1 })
+    expect((await cache.inspect('a::1')).why).toMatch(/^Everything was cleared .+ ago by process /)
+    await cache.close()
+  })
+})
+
+test('without what is remembered, a miss is what was found in its place', async () => {
+  const redis = await startRedis()
+  const cache = createCache({ redis: redis.url, keyPrefix: 'x', timeouts: { store: '2s' } })
+  await cache.set('a', 1, { ttl: '50ms' })
+  await cache.stats()
+  await redis.restart()
+  await pause(60)
+  await vi.waitFor(async () => {
+    expect(await cache.get('a')).toBeUndefined()
+    expect(await reasons(cache)).toMatchObject({ absent: expect.any(Number) })
+  })
+  await cache.close()
+  await redis.stop()
+})
