@@ -24,7 +24,7 @@ import type { Recorder } from './stats/recorder.js'
 import type { Reporter } from './stats/reporter.js'
 import type { Logger } from './store/failsafe.js'
 import { MAX_EVENTS, MAX_REQUESTS, type Resolution, type Statistics } from './store/statistics.js'
-import type { ListOptions, ListPage, Store } from './store/store.js'
+import type { ListOptions, ListPage, Store, StoreUsage } from './store/store.js'
 import type { TierChain } from './tiers/chain.js'
 import type { Scopes } from './tiers/context.js'
 import type { ReadOutcome, Written } from './tiers/outcome.js'
@@ -404,6 +404,19 @@ export class KeyedCache {
    */
   async check(): Promise<void> {
     await this.core.store.check()
+  }
+
+  /**
+   * How full the store is, and what it has pushed out for want of room; nothing where it does not tell.
+   * @throws CacheNotRespondingError
+   */
+  async usage(): Promise<StoreUsage | undefined> {
+    return this.core.store.usage?.()
+  }
+
+  /** How many invalidations by this process did not surely reach the store, and are repeated until they do. */
+  get unsettledInvalidations(): number {
+    return this.core.pending.size
   }
 
   /** Whether caching is on. */

@@ -39,7 +39,8 @@ export function latency(ms: number | undefined): string {
 export function size(bytes: number): string {
   if (bytes < 1_024) return `${bytes} B`
   if (bytes < 1_024 ** 2) return `${(bytes / 1_024).toFixed(1)} KiB`
-  return `${(bytes / 1_024 ** 2).toFixed(1)} MiB`
+  if (bytes < 1_024 ** 3) return `${(bytes / 1_024 ** 2).toFixed(1)} MiB`
+  return `${(bytes / 1_024 ** 3).toFixed(1)} GiB`
 }
 
 /** A moment as pages show it. */

@@ -94,9 +94,10 @@ export class MemoryStatistics implements Statistics {
   }
 
   #remember(name: string, trace: Trace): void {
-    const [last] = this.#traces.get(name) ?? []
+    const known = this.#traces.get(name) ?? []
+    if (known.some(({ at }) => at === trace.at)) return
     this.#traces.delete(name)
-    this.#traces.set(name, last ? [trace, last] : [trace])
+    this.#traces.set(name, [trace, ...known].sort((one, other) => other.at - one.at).slice(0, 2))
     for (const oldest of this.#traces.keys()) {
       if (this.#traces.size <= MAX_TRACED) break
       this.#traces.delete(oldest)

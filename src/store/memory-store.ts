@@ -36,6 +36,7 @@ import {
   type ReadOptions,
   type RemoveOptions,
   type Store,
+  type StoreUsage,
   TOMBSTONE_LIFE_MS,
   type Watch,
   type WriteOptions,
@@ -71,6 +72,8 @@ export class MemoryStore implements Store {
   /** Who computes what. Few, and gone with the computation: an eviction would let nothing slow be stored. */
   readonly #leases = new Map<string, Lease>()
   readonly #watchers = new Watchers()
+  readonly #maxBytes: number
+  #evictions = 0
   #closed = false
 
   constructor({ maxEntries = DEFAULTS.maxEntries, maxBytes = DEFAULTS.maxBytes }: MemoryStoreOptions = {}) {
@@ -80,7 +83,11 @@ export class MemoryStore implements Store {
       sizeCalculation: (bytes, name) => bytes.length + name.length * 2 + OVERHEAD_BYTES,
       ttlResolution: 0,
       ttlAutopurge: false,
+      dispose: (bytes, _name, reason) => {
+        if (reason === 'evict' && parseFrame(bytes).kind === 'value') this.#evictions++
+      },
     })
+    this.#maxBytes = maxBytes
   }
 
   async read(key: CacheKey, { lease = false }: ReadOptions = {}): Promise<Reading> {
@@ -209,6 +216,15 @@ export class MemoryStore implements Store {
       cursor: more ? page.at(-1) : undefined,
       scanned: page.length,
       total: names.length,
+    }
+  }
+
+  async usage(): Promise<StoreUsage> {
+    return {
+      usedBytes: this.#held.calculatedSize,
+      maxBytes: this.#maxBytes,
+      evictions: this.#evictions,
+      policy: 'the least recently used go first',
     }
   }
 

@@ -118,6 +118,17 @@ export interface ListPage {
   readonly total: number
 }
 
+/** How full a store is, all that it holds together: in a Redis, what other applications have put there too. */
+export interface StoreUsage {
+  readonly usedBytes: number
+  /** Nothing without a limit. */
+  readonly maxBytes: number | undefined
+  /** What it has pushed out for want of room since it started. */
+  readonly evictions: number
+  /** What it does when it is full, in the store's own words: `allkeys-lru`, `noeviction`. */
+  readonly policy: string
+}
+
 export interface ListOptions {
   /** Only this key and what lies below it. */
   readonly under?: CacheKey | undefined
@@ -174,6 +185,8 @@ export interface Store {
 
   peek(key: CacheKey): Promise<Peek>
   list(options: ListOptions): Promise<ListPage>
+  /** How full it is; nothing where that cannot be told. */
+  usage?(): Promise<StoreUsage | undefined>
   /** Proves that it takes and gives back values. */
   check(): Promise<void>
   /** Disconnects what it opened itself. */

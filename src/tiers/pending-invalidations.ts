@@ -51,6 +51,11 @@ export class PendingInvalidations {
     this.#pauseMs = timeoutMs
   }
 
+  /** How many there are, together with those that stand for many. */
+  get size(): number {
+    return this.#pending.size
+  }
+
   /** Whether a key is to be taken for not cached. */
   covers(key: CacheKey): boolean {
     if (this.#pending.size === 0) return false

@@ -150,7 +150,13 @@ export function describeStatistics(name: string, open: OpenStatistics): void {
       expect(Math.abs((first?.[1]?.until ?? 0) - written.until)).toBeLessThan(100)
       expect(Math.abs((first?.[0]?.at ?? 0) - deleted.at)).toBeLessThan(100)
       await tell(3, [['a::1', fenced]])
-      expect((await statistics.traces(['a::1']))[0]?.map(({ kind }) => kind)).toEqual(['fenced', 'deleted'])
+      const kinds = async () => (await statistics.traces(['a::1']))[0]?.map(({ kind }) => kind)
+      expect(await kinds()).toEqual(['fenced', 'deleted'])
+      // Another process tells late, or what was told before comes again.
+      await tell(4, [['a::1', { ...written, at: now - 2_500 }]])
+      expect(await kinds()).toEqual(['fenced', 'written'])
+      await tell(5, [['a::1', deleted]])
+      expect(await kinds()).toEqual(['fenced', 'written'])
     })
 
     it('counts families beyond what it can hold together', async () => {

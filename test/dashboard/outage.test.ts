@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
@@ -118,6 +119,29 @@ describe.each<[string, () => Promise<KeyedCache>]>([
     }
     expect(events.filter((outcome) => outcome !== 'failed')).toEqual([])
   })
+})
+
+test('what is not settled yet is the first thing that the overview says, until it is', async () => {
+  const cache = await connected({ timeouts: { store: '200ms' } })
+  const { ask } = await openSite({ cache })
+  redis.freeze()
+  await cache.delete('a')
+  const overview = async () => words((await ask('/cache/')).text)
+  expect(await overview()).toMatch(/Degraded 1 invalidation by this process did not surely reach the store/)
+  redis.thaw()
+  await expect.poll(overview, { timeout: 10_000 }).not.toContain('Degraded')
+  expect(await overview()).toMatch(/Room [\d.]+ MiB in use, .* nothing evicted .*when it is full: noeviction/)
+})
+
+test('a Redis whose user may not ask how full it is does not say', async () => {
+  const admin = new Redis(redis.url)
+  await admin.call('ACL', 'SETUSER', 'shop', 'on', '>demo', '~*', '&*', '+@all', '-info')
+  const url = redis.url.replace('//', '//shop:demo@')
+  const { ask } = await openSite({ cache: await connected({ redis: url }) })
+  const said = words((await ask('/cache/')).text)
+  expect(said).toContain('Store up')
+  expect(said).not.toContain('in use')
+  await admin.quit()
 })
 
 test('a delete that was not confirmed may have happened all the same: the page tells what the store says now', async () => {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { describe, expect, test, vi } from 'vitest'
 import { createCache } from '../../src/create-cache.js'
 import { openSite, words } from './site.js'
@@ -50,6 +51,25 @@ describe('overview', () => {
       ['product', './keys?under=product'],
       ['cart', './keys?under=cart'],
     ])
+  })
+
+  test('says how full the store is, and what it has evicted', async () => {
+    const { ask, cache } = await openSite({ cache: { store: { memory: { maxEntries: 20 } } } })
+    expect(words((await ask('/cache/')).text)).toMatch(
+      /Room 0 B of 64\.0 MiB in use, of all that is in embedded memory; nothing evicted since it started/,
+    )
+    for (let i = 0; i < 25; i++) await cache.set(`a::${i}`, 'x')
+    expect(words((await ask('/cache/')).text)).toMatch(
+      /Room [4-9]\.\d KiB of .* (7|8) evicted since it started/,
+    )
+  })
+
+  test('tells families apart by what was stored', async () => {
+    const { ask, cache } = await openSite()
+    await cache.set('large::1', randomBytes(3_000))
+    await cache.getOrSet('large::2', () => randomBytes(3_000))
+    expect(words((await ask('/cache/')).text)).toMatch(/Bytes stored\s*5\.9 KiB/)
+    expect(words((await ask('/cache/')).text)).toMatch(/large 1 0\.0 % 0 1 1 5\.9 KiB/)
   })
 
   test('says that caching is off', async () => {

@@ -60,7 +60,9 @@ it('every figure of four processes is on the overview a second after the last re
     expect(page).toMatch(new RegExp(`${window}\\s*74\\.3 %\\s*of ${reads} reads`))
   }
   expect(page).toMatch(new RegExp(`Hits\\s*${3 * ALL}\\s*of these from request memory\\s*${ALL}`))
-  expect(page).toMatch(new RegExp(`Misses\\s*${ALL + COUNTS.length}\\s*Writes\\s*${ALL}`))
+  expect(page).toMatch(
+    new RegExp(`Misses\\s*${ALL + COUNTS.length}\\s*of these gone before their TTL\\s*0\\s*Writes\\s*${ALL}`),
+  )
   expect(page).toMatch(new RegExp(`Computations\\s*${ALL}\\s*of these failed\\s*0`))
   expect(page).toMatch(
     new RegExp(`${ALL} never set, as far as is known .*${COUNTS.length} deleted with something above`),

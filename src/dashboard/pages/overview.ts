@@ -6,7 +6,7 @@ import { quantile } from '../../stats/latency.js'
 import { OTHER_FAMILIES } from '../../store/statistics.js'
 import type { MissReason } from '../../tiers/outcome.js'
 import { chartOf } from '../chart.js'
-import { latency, past, share, whole } from '../figures.js'
+import { latency, past, share, size, whole } from '../figures.js'
 import { type KnownStats, knownStats } from '../known-stats.js'
 import { REASONS } from '../reasons.js'
 import type { Page, Visit } from '../visit.js'
@@ -18,7 +18,7 @@ const DAY_MS = 24 * HOUR_MS
 /** How the store is, and what all processes have counted. */
 export async function overview({ cache, links, now, parameters }: Visit): Promise<Page> {
   const store = await probe(cache)
-  const known = await knownStats(cache)
+  const [known, usage] = await Promise.all([knownStats(cache), store.up ? usageOf(cache) : undefined])
   const { stats } = known
   const { totals } = stats
   const families = [...stats.families].sort(([, one], [, other]) => calls(other) - calls(one))
@@ -27,6 +27,8 @@ export async function overview({ cache, links, now, parameters }: Visit): Promis
     title: 'Overview',
     data: {
       store,
+      usage,
+      unsettled: cache.unsettledInvalidations,
       enabled: cache.enabled,
       isCounting: cache.isCounting,
       covers: known.covers,
@@ -48,6 +50,7 @@ export async function overview({ cache, links, now, parameters }: Visit): Promis
         ratio: share(figures.hits, calls(figures)),
         reasons: reasonsOf(figures),
         writes: whole(figures.writes),
+        stored: figures.storedBytes === 0 ? '–' : size(figures.storedBytes),
         deletes: whole(figures.deletes),
         computations: whole(figures.computations),
         computing: figures.computations === 0 ? '–' : latency(figures.computingMs / figures.computations),
@@ -67,6 +70,28 @@ async function probe(cache: Visit['cache']) {
     if (!(error instanceof CacheNotRespondingError)) throw error
     return { up: false, answer: error.message }
   }
+}
+
+/** From so much of its limit on a store counts as nearly full. */
+const NEARLY_FULL = 0.9
+
+/** How full the store is; nothing where it does not say. */
+async function usageOf(cache: Visit['cache']) {
+  const usage = await cache.usage().catch(unlessDown)
+  if (!usage) return undefined
+  const { usedBytes, maxBytes, evictions, policy } = usage
+  return {
+    used: size(usedBytes),
+    max: maxBytes === undefined ? undefined : size(maxBytes),
+    // A store that evicts is meant to be full.
+    isTight: policy === 'noeviction' && maxBytes !== undefined && usedBytes > maxBytes * NEARLY_FULL,
+    evictions: evictions === 0 ? 'nothing' : whole(evictions),
+    policy,
+  }
+}
+
+function unlessDown(error: unknown): undefined {
+  if (!(error instanceof CacheNotRespondingError)) throw error
 }
 
 /** Hit ratios of stretches of time until now, as far as steps of history allow. */
@@ -93,7 +118,19 @@ function boardOf({ totals, clears, troubles }: KnownStats['stats']) {
     figure('Hits', totals.hits),
     figure('of these from request memory', totals.requestHits, 'part'),
     figure('Misses', totals.misses),
+    figure(
+      'of these gone before their TTL',
+      totals.missesBy.evicted ?? 0,
+      'part',
+      'Misses of what a full store has evicted, or lost with a restart, as far as is remembered.',
+    ),
     figure('Writes', totals.writes),
+    {
+      label: 'Bytes stored',
+      value: totals.storedBytes === 0 ? '–' : size(totals.storedBytes),
+      kind: '',
+      hint: 'Of all values that were set or computed, as the store holds them: not what it holds now.',
+    },
     figure(
       'Refused fills',
       totals.refusedFills,

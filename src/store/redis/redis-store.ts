@@ -27,6 +27,7 @@ import type {
   ReadOptions,
   RemoveOptions,
   Store,
+  StoreUsage,
   Watch,
   WriteOptions,
   WriteResult,
@@ -222,6 +223,30 @@ export class RedisStore implements Store {
     }
   }
 
+  /** @see https://redis.io/docs/latest/commands/info/ */
+  async usage(): Promise<StoreUsage | undefined> {
+    const deadline = performance.now() + this.#timeoutMs
+    const replies = await this.#connection.sendAll(
+      [
+        ['INFO', 'memory'],
+        ['INFO', 'stats'],
+      ],
+      deadline,
+    )
+    const fields = new Map(replies.flatMap((reply) => [...String(reply).matchAll(INFO_FIELD)].map(toPair)))
+    const [used, max, evicted] = ['used_memory', 'maxmemory', 'evicted_keys'].map((name) => {
+      return Number(fields.get(name) ?? Number.NaN)
+    }) as [number, number, number]
+    // A user without the right to ask is told nothing.
+    if (Number.isNaN(used) || Number.isNaN(evicted)) return undefined
+    return {
+      usedBytes: used,
+      maxBytes: max > 0 ? max : undefined,
+      evictions: evicted,
+      policy: fields.get('maxmemory_policy') ?? '',
+    }
+  }
+
   async check(): Promise<void> {
     const id = newId()
     const { rest } = await this.#batching.run(PROBE, [this.#names.probe()], [id])
@@ -293,6 +318,12 @@ export class RedisStore implements Store {
       throw asNotResponding(reply)
     })
   }
+}
+
+const INFO_FIELD = /^(\w+):(.*?)\r?$/gm
+
+function toPair([, name = '', value = '']: RegExpMatchArray): [string, string] {
+  return [name, value]
 }
 
 function asTheyAre<T>(values: T): T {
