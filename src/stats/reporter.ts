@@ -129,6 +129,7 @@ export class Reporter {
     this.#unsettled = report
     await this.#statistics.report(report)
     this.#unsettled = undefined
+    this.#traces.told()
     this.#toldAt = performance.now()
   }
 

@@ -8,6 +8,8 @@ const MAX = 1_000
 export class TraceLog {
   readonly #onFirst: () => void
   #traces = new Map<string, Trace>()
+  /** Taken for a report that has not surely arrived. */
+  #untold: ReadonlyMap<string, Trace> = new Map()
 
   /** `onFirst` is called once there is something to tell. */
   constructor(onFirst: () => void) {
@@ -38,16 +40,21 @@ export class TraceLog {
     return this.#traces.size === 0
   }
 
-  /** What is to be told of a key or tree still. */
+  /** What others may not know yet of a key or tree. */
   of(name: string): Trace | undefined {
-    return this.#traces.get(name)
+    return this.#traces.get(name) ?? this.#untold.get(name)
   }
 
-  /** All of it, oldest first; nothing is left. */
+  /** All of it, oldest first, for a report: nothing is left to be told once that has arrived. */
   take(): ReadonlyMap<string, Trace> {
-    const taken = this.#traces
+    this.#untold = this.#traces
     this.#traces = new Map()
-    return taken
+    return this.#untold
+  }
+
+  /** What was taken has arrived. */
+  told(): void {
+    this.#untold = new Map()
   }
 
   #deleted(name: string): void {

@@ -42,11 +42,12 @@ export function withDeadlines(store: Store, timeoutMs: number): Store {
       })
     }
   }
-  const { statistics } = store
+  const { statistics, usage } = store
   return {
     description: store.description,
     shared: store.shared,
     ...(statistics && { statistics }),
+    ...(usage && { usage: () => limit(() => usage.call(store)) }),
     read: (key, options) => limit(() => store.read(key, options)),
     observe: (key) => limit(() => store.observe(key)),
     write: (key, entry, options) => limit(() => store.write(key, entry, options)),
