@@ -70,8 +70,8 @@ export function dashboard(cache: KeyedCache, options: DashboardOptions = {}): Re
     links: Links,
     more: object,
   ): Promise<void> {
-    const { title, data, view, status = 200 } = page
-    sendHtml(req, res, status, await render(view, { title, view, links, ...more, ...data }))
+    const { title, data, view, live = false, status = 200 } = page
+    sendHtml(req, res, status, await render(view, { title, view, live, links, ...more, ...data }))
   }
 
   function visitOf(req: Request, parameters: Parameters, rest: string, links: Links): Visit {

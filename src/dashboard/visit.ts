@@ -30,6 +30,8 @@ export interface Page {
   readonly data: object
   /** Default: 200. */
   readonly status?: number
+  /** Whether it offers to load itself again every few seconds: for figures and lists, not for what one fills in. */
+  readonly live?: boolean
 }
 
 /** A text to be saved, in pieces. */

@@ -9,6 +9,7 @@ function expectGuarded({ headers }: Reply): void {
     "default-src 'none'",
     "style-src 'self'",
     "script-src 'self'",
+    "connect-src 'self'",
     "frame-ancestors 'none'",
     "form-action 'self'",
     "base-uri 'none'",
@@ -85,6 +86,7 @@ test.each(['/', '/keys', '/keys/a', '/download?key=a', '/nowhere', '/assets/dash
 test.each([
   ['dashboard.css', 'text/css; charset=utf-8'],
   ['dashboard.js', 'text/javascript; charset=utf-8'],
+  ['live.js', 'text/javascript; charset=utf-8'],
   ['icon.svg', 'image/svg+xml'],
 ])('%s is served as what it is, once', async (name, type) => {
   const { ask } = await openSite()

@@ -35,6 +35,7 @@ export async function eventsPage(visit: Visit): Promise<Page> {
   return {
     view: 'events',
     title: 'Events',
+    live: true,
     data: {
       ...{ type, q, limit },
       scope: cache.statisticsScope,

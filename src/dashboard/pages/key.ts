@@ -24,6 +24,7 @@ export async function keyPage(visit: Visit): Promise<Page> {
   return {
     view: 'key',
     title: key.text,
+    live: true,
     data: {
       text: key.text,
       readable: key.parts.map(String).join(' › '),

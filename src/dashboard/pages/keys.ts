@@ -22,6 +22,8 @@ export async function keysPage(visit: Visit): Promise<Page> {
   return {
     view: 'keys',
     title: under === undefined ? 'Keys' : `Keys under ${under.text}`,
+    // A cursor says how far a scan has come: what it leads to later is another part of the keys.
+    live: cursor === undefined,
     data: {
       under: under?.text,
       q,

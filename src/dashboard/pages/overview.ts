@@ -25,6 +25,7 @@ export async function overview({ cache, links, now, parameters }: Visit): Promis
   return {
     view: 'overview',
     title: 'Overview',
+    live: true,
     data: {
       store,
       usage,

@@ -10,6 +10,7 @@ export async function processesPage({ cache }: Visit): Promise<Page> {
   return {
     view: 'processes',
     title: 'Processes',
+    live: true,
     data: {
       covers,
       process: cache.processStats().process,

@@ -25,6 +25,7 @@ export async function requestsPage(visit: Visit): Promise<Page> {
   return {
     view: 'requests',
     title: 'Requests',
+    live: true,
     data: {
       ...filter,
       limits: [...new Set([...LIMITS, filter.limit])].sort((one, other) => one - other),
