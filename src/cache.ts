@@ -134,9 +134,13 @@ export class KeyedCache {
       return false
     }
     const left = performance.now()
-    const found = await this.core.chain.has(asked, scope)
-    this.core.recorder.has(asked, found, left, scope)
-    return found
+    let found = false
+    try {
+      found = await this.core.chain.has(asked, scope)
+      return found
+    } finally {
+      this.core.recorder.has(asked, found, left, scope)
+    }
   }
 
   /**
@@ -159,8 +163,12 @@ export class KeyedCache {
     const ttlMs = jittered(ttl === undefined ? options.ttlMs : parseTtl(ttl, maxTtlMs), ttlJitter)
     const graceMs = grace === undefined ? compute.graceMs : parseGrace(grace, maxTtlMs)
     const left = performance.now()
-    const written = enabled ? await chain.write(target, value, { ttlMs, graceMs }, scope, overwrite) : SKIPPED
-    recorder.write(target, written, left, scope)
+    let written = FAILED
+    try {
+      written = enabled ? await chain.write(target, value, { ttlMs, graceMs }, scope, overwrite) : SKIPPED
+    } finally {
+      recorder.write(target, written, left, scope)
+    }
     return written.outcome === 'stored'
   }
 
@@ -564,12 +572,21 @@ export class KeyedCache {
 
   private async read(key: CacheKey, scope: RequestScope | undefined): Promise<ReadOutcome> {
     const left = performance.now()
-    const outcome = this.core.enabled ? await this.core.chain.read(key, scope) : DISABLED
-    if (outcome === DISABLED) scope?.observations?.unprovable(key.text, left)
-    this.core.recorder.read(key, outcome, left, scope)
-    return outcome
+    // What is thrown is told as well.
+    let outcome = STORE_DOWN
+    try {
+      outcome = this.core.enabled ? await this.core.chain.read(key, scope) : DISABLED
+      if (outcome === DISABLED) scope?.observations?.unprovable(key.text, left)
+      return outcome
+    } finally {
+      this.core.recorder.read(key, outcome, left, scope)
+    }
   }
 }
+
+const STORE_DOWN: ReadOutcome = { hit: false, reason: 'store-down' }
+
+const FAILED: Written = { outcome: 'failed' }
 
 const SKIPPED: Written = { outcome: 'skipped' }
 

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { decodeValue, type Payload } from '../codec/codec.js'
 import { frameId } from '../entry.js'
-import { ComputeFailedError } from '../errors.js'
+import { CacheNotRespondingError, ComputeFailedError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { OpenCall } from '../stats/ledger.js'
 import type { Reading } from '../store/store.js'
@@ -47,6 +47,8 @@ interface Sight {
 }
 
 const DISABLED: ReadOutcome = { hit: false, reason: 'disabled' }
+
+const STORE_DOWN: ReadOutcome = { hit: false, reason: 'store-down' }
 
 const NOTHING: Look = { reading: undefined, standing: undefined }
 
@@ -158,7 +160,11 @@ export class Computing {
         visit?.end(obtained.isStale ? undefined : { value })
         return value
       },
-      visit && ((error: unknown) => visit.fail(error)),
+      visit &&
+        ((error: unknown) => {
+          if (call.open) noteFollowing(call.open, followers.outcome)
+          return visit.fail(error)
+        }),
     )
   }
 
@@ -173,12 +179,13 @@ export class Computing {
     const { flights, recorder } = this.#options
     for (let sight = first; ; sight = undefined) {
       const { since, look: looking } = sight ?? this.#look(key)
-      const look = await looking
-      if (sight && began !== undefined) {
-        const outcome = outcomeOf(look.standing, policy)
+      const count = (outcome: ReadOutcome) => {
+        if (!sight || began === undefined) return
         recorder.read(key, outcome, began)
         call.open?.read(outcome)
       }
+      const look = await orCounted(looking, count)
+      count(outcomeOf(look.standing, policy))
       const served = this.#serve(call, look, since)
       if (served !== undefined) return served
       limits.refuseLate()
@@ -198,11 +205,13 @@ export class Computing {
     const { call, arrivals } = followers
     const { key, policy } = call
     const { flights, recorder } = this.#options
-    const look = await looking
+    const count = (outcome: ReadOutcome) => {
+      followers.outcome = outcome
+      for (const began of arrivals) recorder.read(key, outcome, began)
+    }
+    const look = await orCounted(looking, count)
     const { since } = followers
-    const outcome = outcomeOf(look.standing, policy)
-    followers.outcome = outcome
-    for (const began of arrivals) recorder.read(key, outcome, began)
+    count(outcomeOf(look.standing, policy))
     const served = this.#serve(call, look, since, arrivals.length)
     if (served !== undefined) return served
     const flight = flights.joinable(key, since, look.reading)
@@ -379,9 +388,19 @@ async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined
   }
 }
 
+/** A look that fails for everyone is a read that the store did not answer. */
+async function orCounted(looking: Promise<Look>, count: (outcome: ReadOutcome) => void): Promise<Look> {
+  try {
+    return await looking
+  } catch (error) {
+    if (error instanceof CacheNotRespondingError) count(STORE_DOWN)
+    throw error
+  }
+}
+
 /** How the first read counts: what is served stale is a hit. */
 function outcomeOf(standing: Standing | undefined, policy: Policy): ReadOutcome {
-  if (!standing) return { hit: false, reason: 'store-down' }
+  if (!standing) return STORE_DOWN
   if (standing.state === 'missing') {
     return { hit: false, reason: standing.reason, provenance: standing.provenance }
   }

@@ -4,6 +4,7 @@ import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { CacheNotRespondingError } from '../../src/errors.js'
 import { CHANNELS, type TroubleMessage } from '../../src/events.js'
+import { RequestLedger } from '../../src/stats/ledger.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
 
 /** What each public operation answers while the store does not. */
@@ -85,6 +86,29 @@ for (const [trouble, cause] of Object.entries(TROUBLES)) {
       for (const [name, [operation]] of Object.entries(ANSWERS)) {
         await expect(operation(strict), name).rejects.toMatchObject({ code: 'ERR_KEYEDCACHE_NOT_RESPONDING' })
       }
+      await strict.close()
+    })
+
+    it('is counted and taken down also where it is thrown', async () => {
+      const strict = createCache({ redis: server.url, keyPrefix: 'outage', throwOnStoreError: true, logger })
+      const log = new RequestLedger()
+      const scope = strict.openScope({ fills: false, log })
+      const own = strict.bindTo(scope)
+      const down = { code: 'ERR_KEYEDCACHE_NOT_RESPONDING' }
+      await expect(own.get('a')).rejects.toMatchObject(down)
+      await expect(own.has('a')).rejects.toMatchObject(down)
+      await expect(own.set('a', 1)).rejects.toMatchObject(down)
+      const together = strict.runInScope(scope, () => [1, 2, 3].map(() => own.getOrSet('b', () => 1)))
+      for (const one of together) await expect(one).rejects.toMatchObject(down)
+      expect(strict.processStats().totals).toMatchObject({ misses: 4, missesBy: { 'store-down': 4 } })
+      const calls = log.end({ route: 'GET /', status: 500, aborted: false })?.calls ?? []
+      const told = calls.map(({ operation, outcome, reason }) => [operation, outcome, reason])
+      expect(told.slice(0, 3)).toEqual([
+        ['get', 'miss', 'store-down'],
+        ['has', 'miss', undefined],
+        ['set', 'failed', undefined],
+      ])
+      expect(told.slice(3)).toEqual([1, 2, 3].map(() => ['getOrSet', 'failed', 'store-down']))
       await strict.close()
     })
 
