@@ -159,6 +159,17 @@ export function describeStatistics(name: string, open: OpenStatistics): void {
       expect(await kinds()).toEqual(['fenced', 'written'])
     })
 
+    it('remembers many at once', async () => {
+      const statistics = await open()
+      const at = performance.now() - 1_000
+      const names = Array.from({ length: 1_000 }, (_, index) => `many::${index}`)
+      const traces = new Map(names.map((name): [string, Trace] => [name, { kind: 'deleted', at, until: at }]))
+      await statistics.report(report({ traces }))
+      const found = (await statistics.traces(names)).filter(([last]) => last?.kind === 'deleted')
+      // Two names may have one slot: the later one is remembered.
+      expect(found.length).toBeGreaterThan(950)
+    })
+
     it('counts families beyond what it can hold together', async () => {
       const statistics = await open()
       let sequence = 0

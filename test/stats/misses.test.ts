@@ -148,6 +148,27 @@ describe('What was gone before its TTL', () => {
   })
 })
 
+test('what is counted while others are being explained is told twice: first as it was found, then as it was', async () => {
+  const store = new MemoryStore()
+  const { statistics } = store
+  const cache = createCache({ store })
+  await cache.set('a', 1, { ttl: '50ms' })
+  await cache.set('b', 1, { ttl: '50ms' })
+  await cache.stats()
+  await gone(cache, 'b')
+  const traces = statistics.traces.bind(statistics)
+  let isFirst = true
+  statistics.traces = async (names) => {
+    if (isFirst) await cache.get('b')
+    isFirst = false
+    return traces(names)
+  }
+  await cache.get('a')
+  expect(await reasons(cache)).toEqual({ expired: 1, absent: 1 })
+  expect(await reasons(cache)).toEqual({ expired: 2 })
+  await cache.close()
+})
+
 test('without what is remembered, a miss is what was found in its place', async () => {
   const redis = await startRedis()
   const cache = createCache({ redis: redis.url, keyPrefix: 'x', timeouts: { store: '2s' } })

@@ -26,6 +26,9 @@ const PROCESS_LIFE_MS = 3_600_000
 /** What an application that is used no more has told goes after so long. */
 const LIFE_MS = 30 * 86_400_000
 
+/** So many slots one script looks at: the server is never held for long. */
+const AT_ONCE = 200
+
 /** Between the name of a family and that of a figure: neither holds it. */
 const SEPARATOR = '\0'
 
@@ -149,8 +152,13 @@ export class RedisStatistics implements Statistics {
   async traces(names: readonly string[]): Promise<readonly Traces[]> {
     const places = names.map(placeOf)
     const offsets = [...new Set(places.map(({ offset }) => offset))]
-    const { rest } = await this.#batching.run(RECALL, [this.#names.traces()], ['', SLOT_BYTES, ...offsets])
-    const slots = new Map(offsets.map((offset, index) => [offset, rest[index] as Buffer]))
+    const replies = await Promise.all(
+      inParts(offsets, AT_ONCE).map((part) =>
+        this.#batching.run(RECALL, [this.#names.traces()], ['', SLOT_BYTES, ...part]),
+      ),
+    )
+    const found = replies.flatMap(({ rest }) => rest as Buffer[])
+    const slots = new Map(offsets.map((offset, index) => [offset, found[index] as Buffer]))
     const difference = this.#batching.clock.at(0)
     return places.map(({ offset, fingerprint }) =>
       decodeSlot(slots.get(offset) as Buffer, fingerprint, difference),
@@ -158,13 +166,16 @@ export class RedisStatistics implements Statistics {
   }
 
   async #remember(traces: ReadonlyMap<string, Trace>): Promise<void> {
-    if (traces.size === 0) return
     const clockAt = (moment: number) => this.#batching.clock.at(moment)
-    const told = [...traces].flatMap(([name, trace]) => {
+    const told = [...traces].map(([name, trace]) => {
       const { offset, fingerprint } = placeOf(name)
-      return [offset, encodeTrace(fingerprint, trace, clockAt)]
+      return [offset, encodeTrace(fingerprint, trace, clockAt)] as const
     })
-    await this.#batching.run(REMEMBER, [this.#names.traces()], ['', LIFE_MS, SLOT_BYTES, ...told])
+    await Promise.all(
+      inParts(told, AT_ONCE).map((part) =>
+        this.#batching.run(REMEMBER, [this.#names.traces()], ['', LIFE_MS, SLOT_BYTES, ...part.flat()]),
+      ),
+    )
   }
 
   async #newest(name: string, limit: number): Promise<readonly string[]> {
@@ -204,6 +215,11 @@ export class RedisStatistics implements Statistics {
     for (const reply of replies) if (reply instanceof Error) throw asNotResponding(reply)
     return replies
   }
+}
+
+function inParts<T>(items: readonly T[], size: number): T[][] {
+  const count = Math.ceil(items.length / size)
+  return Array.from({ length: count }, (_, index) => items.slice(index * size, (index + 1) * size))
 }
 
 function totalOf(families: ReadonlyMap<string, Tally>): Map<string, number> {
