@@ -20,7 +20,7 @@ export interface Route {
 }
 
 /** Every page there is. A path that ends in `/…` takes what follows it as a key. */
-const ROUTES: readonly Route[] = [
+export const ROUTES: readonly Route[] = [
   { path: '/', get: overview },
   { path: '/api/stats', get: statsJson },
   { path: '/api/processes', get: processesJson },
