@@ -110,6 +110,12 @@ async function ask(
   return { status: response.statusCode, headers: response.headers, text }
 }
 
+/** The scripts of a page, but for the dashboard's own. */
+export function foreignScripts(html: string): string[] {
+  const own = /<script src="[./]*assets\/(dashboard\.js" defer|live\.js" type="module")><\/script>/g
+  return html.replace(own, '').match(/<script[^>]*>?/gi) ?? []
+}
+
 /** What a page says, without its tags. */
 export function words(html: string): string {
   return html
