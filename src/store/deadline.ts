@@ -43,10 +43,12 @@ export function withDeadlines(store: Store, timeoutMs: number): Store {
     }
   }
   const { statistics } = store
+  const secret = store.secret?.bind(store)
   return {
     description: store.description,
     shared: store.shared,
     ...(statistics && { statistics }),
+    ...(secret && { secret: () => limit(secret) }),
     read: (key, options) => limit(() => store.read(key, options)),
     observe: (key) => limit(() => store.observe(key)),
     write: (key, entry, options) => limit(() => store.write(key, entry, options)),

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import {
   composeFrame,
@@ -35,6 +36,7 @@ import {
   type Reading,
   type ReadOptions,
   type RemoveOptions,
+  SECRET_BYTES,
   type Store,
   TOMBSTONE_LIFE_MS,
   type Watch,
@@ -71,6 +73,7 @@ export class MemoryStore implements Store {
   /** Who computes what. Few, and gone with the computation: an eviction would let nothing slow be stored. */
   readonly #leases = new Map<string, Lease>()
   readonly #watchers = new Watchers()
+  readonly #secret = randomBytes(SECRET_BYTES)
   #closed = false
 
   constructor({ maxEntries = DEFAULTS.maxEntries, maxBytes = DEFAULTS.maxBytes }: MemoryStoreOptions = {}) {
@@ -81,6 +84,10 @@ export class MemoryStore implements Store {
       ttlResolution: 0,
       ttlAutopurge: false,
     })
+  }
+
+  async secret(): Promise<Buffer> {
+    return this.#secret
   }
 
   async read(key: CacheKey, { lease = false }: ReadOptions = {}): Promise<Reading> {
