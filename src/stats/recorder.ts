@@ -1,7 +1,7 @@
 import type { KeyedCacheError } from '../errors.js'
 import { type OperationMessage, operations } from '../events.js'
 import type { CacheKey } from '../key/cache-key.js'
-import type { ReadOutcome, WriteOutcome } from '../tiers/outcome.js'
+import type { MissReason, ReadOutcome, WriteOutcome } from '../tiers/outcome.js'
 import type { RequestScope } from '../tiers/request-scope.js'
 import type { ComputeFigure, Counters } from './counters.js'
 import type { EventLog, Invalidation } from './event-log.js'
@@ -40,16 +40,26 @@ export class Recorder {
     }
   }
 
-  has(key: CacheKey, found: boolean, left: number, scope?: RequestScope): void {
-    scope?.log?.add({ operation: 'has', key: key.text, outcome: found ? 'hit' : 'miss' }, left)
-    publish(left, { operation: 'has', key: key.text, outcome: found ? 'hit' : 'miss' })
+  /** `without` is why it was done without the cache, if it was. */
+  has(key: CacheKey, found: boolean, left: number, scope?: RequestScope, without?: MissReason): void {
+    const came = { outcome: found ? 'hit' : 'miss', ...(without && { reason: without }) } as const
+    scope?.log?.add({ operation: 'has', key: key.text, ...came }, left)
+    publish(left, { operation: 'has', key: key.text, ...came })
   }
 
-  write(key: CacheKey, outcome: WriteOutcome, left: number, scope?: RequestScope): void {
+  /** `without` is why it was done without the cache, if it was. */
+  write(
+    key: CacheKey,
+    outcome: WriteOutcome,
+    left: number,
+    scope?: RequestScope,
+    without?: MissReason,
+  ): void {
+    const came = { outcome, ...(without && { reason: without }) } as const
     if (outcome === 'stored') this.#counters?.write(key.family)
     if (outcome === 'refused') this.#counters?.refusedFill(key.family)
-    scope?.log?.add({ operation: 'set', key: key.text, outcome }, left)
-    publish(left, { operation: 'set', key: key.text, outcome })
+    scope?.log?.add({ operation: 'set', key: key.text, ...came }, left)
+    publish(left, { operation: 'set', key: key.text, ...came })
   }
 
   delete(key: CacheKey, invalidation: Invalidation, left: number, scope?: RequestScope): void {

@@ -160,7 +160,7 @@ const CAME_TO: Readonly<Record<string, string>> = {
   'getOrSet failed': 'failed',
   'set stored': 'stored',
   'set refused': 'not stored: invalidated since this request found it missing',
-  'set skipped': 'not stored: caching was off',
+  'set skipped': 'not stored',
   'delete deleted': 'deleted',
   'delete absent': 'nothing was there',
   'clear deleted': 'deleted',
