@@ -1,5 +1,6 @@
 import type { Request, RequestHandler, Response } from 'express'
 import { KeyedCache } from '../cache.js'
+import { pathOf } from '../local-path.js'
 import { admit } from './access.js'
 import { readAssets } from './assets.js'
 import { originOf, tell } from './audit.js'
@@ -145,11 +146,6 @@ function leaveOut(req: Request, cache: KeyedCache): void {
 /** Whether data is asked for, not a page. */
 function isForPrograms(path: string): boolean {
   return path.startsWith('/api/')
-}
-
-/** As it was sent, undecoded; without the origin that a proxy's request may begin with. */
-function pathOf(url: string): string {
-  return url.replace(/^https?:\/\/[^/?]*/i, '').split('?', 1)[0] || '/'
 }
 
 function describeError(error: unknown): string {
