@@ -39,6 +39,7 @@ const REASONS = {
   invalid: 'not of the shape that is wanted',
   'unsettled-delete': 'deleted here, and the store does not know yet',
   disabled: 'caching is switched off',
+  bypassed: 'staff asked for the page without the cache',
   'store-down': 'the store does not answer',
 }
 

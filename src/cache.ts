@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import { computeMany, type ManyFactory } from './compute/batch.js'
 import {
   CACHED_OPTIONS,
@@ -27,7 +28,7 @@ import { MAX_EVENTS, MAX_REQUESTS, type Resolution, type Statistics } from './st
 import type { ListOptions, ListPage, Store, StoreUsage } from './store/store.js'
 import type { TierChain } from './tiers/chain.js'
 import type { Scopes } from './tiers/context.js'
-import type { ReadOutcome, Written } from './tiers/outcome.js'
+import type { Miss, ReadOutcome, Written } from './tiers/outcome.js'
 import type { PendingInvalidations } from './tiers/pending-invalidations.js'
 import { RequestScope, type RequestScopeOptions } from './tiers/request-scope.js'
 import { refuseUnknown } from './unknown-options.js'
@@ -68,6 +69,8 @@ export interface Core {
   readonly computing: Computing
   readonly policies: Policies
   readonly functions: CachedFunctions
+  /** What its processes sign with. */
+  readonly secret: () => Promise<Buffer>
   /** Told when it is closed. */
   readonly onClose: () => void
   enabled: boolean
@@ -129,11 +132,13 @@ export class KeyedCache {
   async has(key: KeyInput): Promise<boolean> {
     const asked = CacheKey.from(key)
     const scope = this.scope
-    if (!this.core.enabled) {
-      scope?.observations?.unprovable(asked.text, performance.now())
+    const left = performance.now()
+    const missed = this.without(scope)
+    if (missed) {
+      scope?.observations?.unprovable(asked.text, left)
+      this.core.recorder.has(asked, false, left, scope, missed.reason)
       return false
     }
-    const left = performance.now()
     let found = false
     try {
       found = await this.core.chain.has(asked, scope)
@@ -156,16 +161,19 @@ export class KeyedCache {
     value: unknown,
     { ttl, grace, overwrite = false }: SetOptions = {},
   ): Promise<boolean> {
-    const { chain, enabled, options, recorder } = this.core
+    const { chain, options, recorder } = this.core
     const { maxTtlMs, ttlJitter, compute } = options
     const target = CacheKey.from(key)
     const scope = this.scope
     const ttlMs = jittered(ttl === undefined ? options.ttlMs : parseTtl(ttl, maxTtlMs), ttlJitter)
     const graceMs = grace === undefined ? compute.graceMs : parseGrace(grace, maxTtlMs)
     const left = performance.now()
+    const missed = this.without(scope)
     let written = FAILED
     try {
-      written = enabled ? await chain.write(target, value, { ttlMs, graceMs }, scope, overwrite) : SKIPPED
+      written = missed
+        ? { outcome: 'skipped', reason: missed.reason }
+        : await chain.write(target, value, { ttlMs, graceMs }, scope, overwrite)
     } finally {
       recorder.write(target, written, left, scope)
     }
@@ -499,6 +507,17 @@ export class KeyedCache {
     return this.core.options.ledgerShare
   }
 
+  /**
+   * Signs a text for all processes of this cache, by HMAC-SHA-256, with a key that the store keeps for them; one that
+   * keeps none leaves each process with its own. For integrations.
+   * @throws CacheNotRespondingError
+   */
+  async sign(text: string): Promise<Buffer> {
+    return createHmac('sha256', await this.core.secret())
+      .update(text)
+      .digest()
+  }
+
   /** The request that asks is not one of the application: it is not taken down. For integrations. */
   leaveOut(): void {
     this.scope?.log?.leaveOut()
@@ -542,18 +561,26 @@ export class KeyedCache {
     return this.core.scopes.current(this.boundScope)
   }
 
+  /** Why a call does without the cache, if it does. */
+  private without(scope: RequestScope | undefined): Miss | undefined {
+    if (!this.core.enabled) return DISABLED
+    return scope?.bypasses ? BYPASSED : undefined
+  }
+
   private compute(call: Call): Promise<unknown> {
-    const { computing, enabled } = this.core
     const log = call.scope?.log
-    if (log) return this.computeLogged(call, new OpenCall(log, call.key.text))
-    return enabled ? computing.getOrSet(call) : computing.callThrough(call)
+    return log ? this.computeLogged(call, new OpenCall(log, call.key.text)) : this.computeOrCallThrough(call)
+  }
+
+  private computeOrCallThrough(call: Call): Promise<unknown> {
+    const { computing } = this.core
+    const missed = this.without(call.scope)
+    return missed ? computing.callThrough(call, missed) : computing.getOrSet(call)
   }
 
   /** The same in a request that is taken down. */
   private computeLogged(call: Call, open: OpenCall): Promise<unknown> {
-    const { computing, enabled } = this.core
-    const given = { ...call, open }
-    const result = enabled ? computing.getOrSet(given) : computing.callThrough(given)
+    const result = this.computeOrCallThrough({ ...call, open })
     result.then(
       () => open.end(false),
       () => open.end(true),
@@ -563,7 +590,7 @@ export class KeyedCache {
 
   /** What the request's memory holds, counted; the quick way of every read. */
   private held(key: CacheKey, scope: RequestScope | undefined): ReadOutcome | undefined {
-    if (scope === undefined || !this.core.enabled) return undefined
+    if (scope === undefined || this.without(scope)) return undefined
     const left = performance.now()
     const outcome = this.core.chain.held(key, scope)
     if (outcome) this.core.recorder.read(key, outcome, left, scope)
@@ -572,11 +599,12 @@ export class KeyedCache {
 
   private async read(key: CacheKey, scope: RequestScope | undefined): Promise<ReadOutcome> {
     const left = performance.now()
+    const missed = this.without(scope)
+    if (missed) scope?.observations?.unprovable(key.text, left)
     // What is thrown is told as well.
-    let outcome = STORE_DOWN
+    let outcome: ReadOutcome = STORE_DOWN
     try {
-      outcome = this.core.enabled ? await this.core.chain.read(key, scope) : DISABLED
-      if (outcome === DISABLED) scope?.observations?.unprovable(key.text, left)
+      outcome = missed ?? (await this.core.chain.read(key, scope))
       return outcome
     } finally {
       this.core.recorder.read(key, outcome, left, scope)
@@ -584,13 +612,11 @@ export class KeyedCache {
   }
 }
 
-const STORE_DOWN: ReadOutcome = { hit: false, reason: 'store-down' }
+const STORE_DOWN: Miss = { hit: false, reason: 'store-down' }
+const DISABLED: Miss = { hit: false, reason: 'disabled' }
+const BYPASSED: Miss = { hit: false, reason: 'bypassed' }
 
 const FAILED: Written = { outcome: 'failed' }
-
-const SKIPPED: Written = { outcome: 'skipped' }
-
-const DISABLED: ReadOutcome = { hit: false, reason: 'disabled' }
 
 function refuseNoFactory(factory: unknown): void {
   if (typeof factory === 'function') return

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { KeyedCache } from './cache.js'
 import { CachedFunctions } from './compute/cached-functions.js'
 import { Computing } from './compute/computing.js'
@@ -15,6 +16,7 @@ import { Reporter } from './stats/reporter.js'
 import { TraceLog } from './stats/trace-log.js'
 import { Failsafe } from './store/failsafe.js'
 import { MemoryStatistics } from './store/memory-statistics.js'
+import { SECRET_BYTES } from './store/store.js'
 import { TierChain } from './tiers/chain.js'
 import { Scopes } from './tiers/context.js'
 import { PendingInvalidations } from './tiers/pending-invalidations.js'
@@ -44,6 +46,7 @@ export function createCache(given?: CacheOptions): KeyedCache {
   const onInvalidate = flights.invalidate.bind(flights)
   const pending = new PendingInvalidations(store, options.storeTimeoutMs, options.logger)
   const chain = new TierChain({ store, failsafe, pending, compressAbove, process, onInvalidate })
+  const scopes = new Scopes(options.requestMemory)
   const cache: KeyedCache = new KeyedCache({
     options,
     store,
@@ -55,8 +58,9 @@ export function createCache(given?: CacheOptions): KeyedCache {
     misses,
     requests,
     statistics,
-    scopes: new Scopes(options.requestMemory),
-    computing: new Computing({ store, chain, failsafe, recorder, flights }),
+    scopes,
+    computing: new Computing({ store, chain, failsafe, recorder, flights, scopes }),
+    secret: store.secret?.bind(store) ?? ownSecret(),
     policies: new Policies(options.compute),
     functions: new CachedFunctions(),
     onClose: () => openCaches.delete(cache),
@@ -64,4 +68,10 @@ export function createCache(given?: CacheOptions): KeyedCache {
   })
   openCaches.add(cache)
   return cache
+}
+
+/** For a store that keeps none. */
+function ownSecret(): () => Promise<Buffer> {
+  const secret = randomBytes(SECRET_BYTES)
+  return async () => secret
 }

@@ -14,8 +14,8 @@ export interface OperationMessage {
   /** The key's text; empty for `clear`. */
   readonly key: string
   /**
-   * Of a read `hit`, `miss`; of a `set` `stored`, `refused` (a fill that was fenced), `skipped` (caching is
-   * off); of a delete `deleted`, `absent` (nothing was there); of both `failed`: not surely done.
+   * Of a read `hit`, `miss`; of a `set` `stored`, `refused` (a fill that was fenced), `skipped` (it was
+   * done without the cache); of a delete `deleted`, `absent` (nothing was there); of both `failed`: not surely done.
    * Of a `compute`, that is a run of a factory, `computed`, `failed`.
    */
   readonly outcome:
@@ -32,7 +32,7 @@ export interface OperationMessage {
   readonly children?: boolean | undefined
   /** Which tier answered a hit. */
   readonly tier?: 'request' | 'store' | undefined
-  /** Why it missed. */
+  /** Why it missed, or was skipped. */
   readonly reason?: string | undefined
   /** Who deleted it, where that is why it missed. */
   readonly provenance?: Provenance | undefined

@@ -97,6 +97,7 @@ class Batch {
       computation.owner,
       keys.map(({ text }) => text),
       wanted.flatMap((one) => one.computation.flights),
+      computation.bypass,
     )
     try {
       const values = await all.run(() =>

@@ -1,5 +1,5 @@
 import { ComputeCycleError } from '../errors.js'
-import { Isolation } from '../tiers/context.js'
+import { type Bypass, Isolation } from '../tiers/context.js'
 import type { Flight } from './flight.js'
 
 /** A run of a factory, and whatever runs inside it: isolated from the requests around, and known to need what it waits for. */
@@ -10,8 +10,8 @@ export class Computation extends Isolation {
   #flights: readonly Flight[]
 
   /** `owner` is the cache whose keys these are: two caches may call different things by one name. */
-  constructor(owner: object, keys: readonly string[], flights: readonly Flight[]) {
-    super()
+  constructor(owner: object, keys: readonly string[], flights: readonly Flight[], bypass?: Bypass) {
+    super(bypass)
     this.owner = owner
     this.#keys = keys
     this.#flights = flights

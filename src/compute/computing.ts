@@ -5,7 +5,8 @@ import { CacheNotRespondingError, ComputeFailedError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { OpenCall } from '../stats/ledger.js'
 import type { Reading } from '../store/store.js'
-import type { ReadOutcome } from '../tiers/outcome.js'
+import type { Scopes } from '../tiers/context.js'
+import type { Miss, ReadOutcome } from '../tiers/outcome.js'
 import type { RequestScope } from '../tiers/request-scope.js'
 import { type LiveEntry, payloadOf, type Standing } from '../tiers/standing.js'
 import { Computation } from './computation.js'
@@ -32,6 +33,10 @@ export interface Call {
   readonly open?: OpenCall | undefined
 }
 
+export interface ComputingOptions extends ElectionOptions {
+  readonly scopes: Scopes
+}
+
 /** What a caller gets, and what everybody else's copy is made of. */
 interface Obtained {
   readonly value: unknown
@@ -46,8 +51,6 @@ interface Sight {
   readonly look: Promise<Look>
 }
 
-const DISABLED: ReadOutcome = { hit: false, reason: 'disabled' }
-
 const STORE_DOWN: ReadOutcome = { hit: false, reason: 'store-down' }
 
 const NOTHING: Look = { reading: undefined, standing: undefined }
@@ -58,12 +61,12 @@ const NOTHING: Look = { reading: undefined, standing: undefined }
  * refreshed in the background; only what is missing is waited for.
  */
 export class Computing {
-  readonly #options: ElectionOptions
+  readonly #options: ComputingOptions
   readonly #election: Election
   readonly #refreshes = new Refreshes()
   readonly #crowds = new Crowds<Call, Obtained | undefined>()
 
-  constructor(options: ElectionOptions) {
+  constructor(options: ComputingOptions) {
     this.#options = options
     this.#election = new Election(options)
   }
@@ -87,17 +90,18 @@ export class Computing {
     }
   }
 
-  /** What is done while caching is off: each caller computes. */
-  async callThrough({ key, factory, policy, open }: Call): Promise<unknown> {
-    const { flights, recorder } = this.#options
+  /** What is done without the cache, for all or for this caller: each computes for itself. */
+  async callThrough({ key, factory, policy, scope, open }: Call, missed: Miss): Promise<unknown> {
+    const { flights, recorder, scopes } = this.#options
     Computation.inner()?.refuseOwn(flights, key.text)
     const began = performance.now()
-    recorder.read(key, DISABLED, began)
-    open?.read(DISABLED)
+    recorder.read(key, missed, began)
+    open?.read(missed)
     open?.became('computed')
     const limits = new Limits(key, policy)
     const { signal } = limits
-    const computation = new Computation(flights, [key.text], [])
+    const bypass = scope?.bypasses ? { cache: scopes, scope } : undefined
+    const computation = new Computation(flights, [key.text], [], bypass)
     return limits.hold(async () => {
       let failed = true
       try {

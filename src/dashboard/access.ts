@@ -1,4 +1,5 @@
 import type { Request } from 'express'
+import { isLocalPath } from '../local-path.js'
 import type { ResolvedDashboard } from './options.js'
 import { Refusal } from './refusal.js'
 
@@ -31,9 +32,4 @@ function withWayBack(loginUrl: string, req: Request): string {
   const [page, fragment] = loginUrl.split('#', 2) as [string, string | undefined]
   const joint = page.includes('?') ? '&' : '?'
   return `${page}${joint}next=${encodeURIComponent(back)}${fragment === undefined ? '' : `#${fragment}`}`
-}
-
-/** A path on this host. `//host` and `/\host` are none: browsers go elsewhere with them. */
-function isLocalPath(url: string): boolean {
-  return /^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*$/.test(url)
 }

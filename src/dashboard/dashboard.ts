@@ -1,5 +1,6 @@
 import type { Request, RequestHandler, Response } from 'express'
 import { KeyedCache } from '../cache.js'
+import { pathOf } from '../local-path.js'
 import { admit } from './access.js'
 import { readAssets } from './assets.js'
 import { originOf, tell } from './audit.js'
@@ -9,7 +10,15 @@ import { type DashboardOptions, type ResolvedDashboard, resolveDashboard } from 
 import { Parameters, queryOf } from './parameters.js'
 import { problemJson, problemPage } from './problem.js'
 import { Refusal } from './refusal.js'
-import { sendAsset, sendDownload, sendHtml, sendJson, sendRedirect, setHeaders } from './responding.js'
+import {
+  sendAsset,
+  sendDownload,
+  sendHtml,
+  sendJson,
+  sendRedirect,
+  sendSeeOther,
+  setHeaders,
+} from './responding.js'
 import { route } from './routes.js'
 import { requireSameOrigin } from './same-origin.js'
 import { createRender, VIEWS } from './views.js'
@@ -58,6 +67,7 @@ export function dashboard(cache: KeyedCache, options: DashboardOptions = {}): Re
 
   async function send(req: Request, res: Response, answer: Answer, links: Links): Promise<void> {
     if ('pieces' in answer) return sendDownload(req, res, answer)
+    if ('location' in answer) return sendSeeOther(res, answer)
     if ('json' in answer) return sendJson(req, res, answer)
     const csrf = resolved.csrf && { field: resolved.csrf.field, token: await resolved.csrf.token(req) }
     await sendPage(req, res, answer, links, { site, csrf })
@@ -78,6 +88,7 @@ export function dashboard(cache: KeyedCache, options: DashboardOptions = {}): Re
     const { readOnly, hideValues, secrets, audit, onAudit, logger } = resolved
     return {
       ...{ cache, parameters, rest, links, readOnly, hideValues, secrets },
+      isSecure: req.secure,
       origin: () => originOf(req, audit),
       audit: (event) => tell(onAudit, event, logger),
       now: Date.now(),
@@ -145,11 +156,6 @@ function leaveOut(req: Request, cache: KeyedCache): void {
 /** Whether data is asked for, not a page. */
 function isForPrograms(path: string): boolean {
   return path.startsWith('/api/')
-}
-
-/** As it was sent, undecoded; without the origin that a proxy's request may begin with. */
-function pathOf(url: string): string {
-  return url.replace(/^https?:\/\/[^/?]*/i, '').split('?', 1)[0] || '/'
 }
 
 function describeError(error: unknown): string {

@@ -24,6 +24,8 @@ export class Links {
 
   readonly requests = (filter: RequestFilter = {}): string => `${this.root}requests${query(filter)}`
 
+  readonly bypass = (choice: { readonly path?: string } = {}): string => `${this.root}bypass${query(choice)}`
+
   readonly download = (key: string): string => `${this.root}download${query({ key })}`
 
   readonly delete = (choice: { readonly key?: string; readonly children?: string } = {}): string =>

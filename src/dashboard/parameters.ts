@@ -1,8 +1,12 @@
 import { badRequest } from './refusal.js'
 
+/** The most characters of a path with its query. */
+export const MAX_PATH = 2_048
+
 /** What a request may ask with: names, and the most characters of each. A key's own text has at most 4,000. */
 const LIMITS: Readonly<Record<string, number>> = {
   key: 4_096,
+  path: MAX_PATH,
   under: 4_096,
   q: 200,
   cursor: 4_096,

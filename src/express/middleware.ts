@@ -1,4 +1,4 @@
-import { type Request, type RequestHandler, Router } from 'express'
+import { type NextFunction, type Request, type RequestHandler, type Response, Router } from 'express'
 import { KeyedCache } from '../cache.js'
 import { createCache } from '../create-cache.js'
 import { type DashboardOptions, dashboard, staffCheck } from '../dashboard/dashboard.js'
@@ -6,7 +6,10 @@ import type { CacheOptions } from '../options.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
 import { refuseUnknown } from '../unknown-options.js'
 import { auditOf, routeOf } from './audit.js'
+import { type Bypass, judgeBypass, takeTokens } from './bypass.js'
 import { takeDown } from './ledger.js'
+import { addHeaders } from './outgoing-headers.js'
+import { BYPASSED } from './staff-headers.js'
 
 declare global {
   namespace Express {
@@ -57,11 +60,34 @@ export function keyedCache(
 ): KeyedCacheHandler {
   const { cache, options } = unpack(given, more)
   const audit = options.audit ?? auditOf
-  const isStaff =
-    options.staffHeaders === false
-      ? undefined
-      : staffCheck(options.dashboard === false ? {} : (options.dashboard ?? {}))
+  const isStaff = staffCheck(options.dashboard === false ? {} : (options.dashboard ?? {}))
+  const tellsStaff = options.staffHeaders !== false
   const pages = options.dashboard === false ? undefined : mount(cache, { audit, ...options.dashboard })
+
+  /** Goes on within a scope of the request's own. */
+  function open(req: Request, res: Response, next: NextFunction, bypass?: Bypass): void {
+    const bypasses = bypass?.isGranted ?? false
+    const known = bypass?.isStaff
+    const check = known === undefined ? isStaff : () => known
+    const taking = takeDown(cache, req, res, tellsStaff || bypasses ? check : undefined)
+    if (bypasses && !taking) addHeaders(res, () => [BYPASSED])
+    const scope = cache.openScope({
+      fills: isSafe(req.method),
+      origin: () => originOf(req, audit),
+      bypasses,
+      log: taking?.log,
+    })
+    req.cache = cache.bindTo(scope)
+    const end = (aborted: boolean) => {
+      scope.end()
+      taking?.end(aborted)
+    }
+    res.once('finish', () => end(false))
+    res.once('close', () => end(true))
+    // While it was waiting to be let in.
+    if (res.closed) end(true)
+    cache.runInScope(scope, next)
+  }
 
   const handler: RequestHandler = (req, res, next) => {
     if (pages?.serves(req.path)) {
@@ -75,20 +101,14 @@ export function keyedCache(
     }
     // For who decides who is staff.
     req.cache = cache
-    const taking = takeDown(cache, req, res, isStaff)
-    const scope = cache.openScope({
-      fills: isSafe(req.method),
-      origin: () => originOf(req, audit),
-      log: taking?.log,
-    })
-    req.cache = cache.bindTo(scope)
-    const end = (aborted: boolean) => {
-      scope.end()
-      taking?.end(aborted)
+    const tokens = takeTokens(req, res)
+    if (tokens.length === 0 || !isSafe(req.method)) {
+      open(req, res, next)
+      return
     }
-    res.once('finish', () => end(false))
-    res.once('close', () => end(true))
-    cache.runInScope(scope, next)
+    judgeBypass(cache, req, tokens, isStaff)
+      .then((bypass) => open(req, res, next, bypass))
+      .catch(next)
   }
   return Object.assign(handler, {
     cache,

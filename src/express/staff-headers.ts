@@ -1,6 +1,9 @@
 import type { CallSummary } from '../stats/ledger.js'
 import type { Header } from './outgoing-headers.js'
 
+/** What is told of a request without the cache where its calls are not taken down. */
+export const BYPASSED: Header = ['Cache-Status', 'keyedcache; fwd=bypass']
+
 /** What staff are told of their own request, where their browser shows it. */
 export function staffHeaders(summary: CallSummary): Header[] {
   const status = cacheStatus(summary)

@@ -11,11 +11,11 @@ export interface CallRecord {
   /**
    * Of `get` and `has`: `hit`, `miss`. Of `getOrSet` also `stale` (served by its grace), `computed`, `waited` (it got
    * what somebody else has computed) and `failed`. Of `set`: `stored`, `refused` (a fill that was fenced), `skipped`
-   * (caching was off). Of `delete` and `clear`: `deleted`, `absent`. Of all these `failed`: not surely done.
+   * (it was done without the cache). Of `delete` and `clear`: `deleted`, `absent`. Of all these `failed`: not surely done.
    */
   readonly outcome: string
   readonly tier?: string | undefined
-  /** Why it missed. */
+  /** Why it missed, or was skipped. */
   readonly reason?: string | undefined
   /** Whether a delete took everything below along. */
   readonly children?: boolean | undefined
@@ -55,7 +55,7 @@ export interface CallSummary {
   readonly calls: number
   readonly hits: number
   readonly misses: number
-  /** Of the misses, those while caching was off. */
+  /** Of the misses, those while caching was off, for all or for this request. */
   readonly disabled: number
   /** Of the misses, those that the store did not answer. */
   readonly storeDown: number
@@ -140,7 +140,7 @@ export class RequestLedger implements CallLog {
     if (operation === 'get' || operation === 'getOrSet') {
       if (tier !== undefined) counts.hits++
       if (reason !== undefined) counts.misses++
-      if (reason === 'disabled') counts.disabled++
+      if (reason === 'disabled' || reason === 'bypassed') counts.disabled++
       if (reason === 'store-down') counts.storeDown++
       if (outcome === 'computed') counts.computed++
       if (outcome === 'waited') counts.waited++

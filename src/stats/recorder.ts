@@ -2,7 +2,7 @@ import { lifeOf, type NewEntry } from '../entry.js'
 import type { KeyedCacheError } from '../errors.js'
 import { type OperationMessage, operations } from '../events.js'
 import type { CacheKey } from '../key/cache-key.js'
-import type { ReadOutcome, Written } from '../tiers/outcome.js'
+import type { MissReason, ReadOutcome, Written } from '../tiers/outcome.js'
 import type { RequestScope } from '../tiers/request-scope.js'
 import type { ComputeFigure, Counters } from './counters.js'
 import type { EventLog, Invalidation } from './event-log.js'
@@ -57,12 +57,14 @@ export class Recorder {
     }
   }
 
-  has(key: CacheKey, found: boolean, left: number, scope?: RequestScope): void {
-    scope?.log?.add({ operation: 'has', key: key.text, outcome: found ? 'hit' : 'miss' }, left)
-    publish(left, { operation: 'has', key: key.text, outcome: found ? 'hit' : 'miss' })
+  /** `without` is why it was done without the cache, if it was. */
+  has(key: CacheKey, found: boolean, left: number, scope?: RequestScope, without?: MissReason): void {
+    const came = { outcome: found ? 'hit' : 'miss', ...(without && { reason: without }) } as const
+    scope?.log?.add({ operation: 'has', key: key.text, ...came }, left)
+    publish(left, { operation: 'has', key: key.text, ...came })
   }
 
-  write(key: CacheKey, { outcome, stored }: Written, left: number, scope?: RequestScope): void {
+  write(key: CacheKey, { outcome, stored, reason }: Written, left: number, scope?: RequestScope): void {
     if (stored) {
       this.#counters?.write(key.family)
       this.stored(key, stored, left)
@@ -71,8 +73,9 @@ export class Recorder {
       this.#counters?.refusedFill(key.family)
       this.#traces.fenced(key)
     }
-    scope?.log?.add({ operation: 'set', key: key.text, outcome }, left)
-    publish(left, { operation: 'set', key: key.text, outcome })
+    const came = { outcome, ...(reason && { reason }) } as const
+    scope?.log?.add({ operation: 'set', key: key.text, ...came }, left)
+    publish(left, { operation: 'set', key: key.text, ...came })
   }
 
   delete(key: CacheKey, invalidation: Invalidation, left: number, scope?: RequestScope): void {

@@ -43,11 +43,13 @@ export function withDeadlines(store: Store, timeoutMs: number): Store {
     }
   }
   const { statistics, usage } = store
+  const secret = store.secret?.bind(store)
   return {
     description: store.description,
     shared: store.shared,
     ...(statistics && { statistics }),
     ...(usage && { usage: () => limit(() => usage.call(store)) }),
+    ...(secret && { secret: () => limit(secret) }),
     read: (key, options) => limit(() => store.read(key, options)),
     observe: (key) => limit(() => store.observe(key)),
     write: (key, entry, options) => limit(() => store.write(key, entry, options)),

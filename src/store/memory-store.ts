@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import {
   composeFrame,
@@ -35,6 +36,7 @@ import {
   type Reading,
   type ReadOptions,
   type RemoveOptions,
+  SECRET_BYTES,
   type Store,
   type StoreUsage,
   TOMBSTONE_LIFE_MS,
@@ -72,6 +74,7 @@ export class MemoryStore implements Store {
   /** Who computes what. Few, and gone with the computation: an eviction would let nothing slow be stored. */
   readonly #leases = new Map<string, Lease>()
   readonly #watchers = new Watchers()
+  readonly #secret = randomBytes(SECRET_BYTES)
   readonly #maxBytes: number
   #evictions = 0
   #closed = false
@@ -88,6 +91,10 @@ export class MemoryStore implements Store {
       },
     })
     this.#maxBytes = maxBytes
+  }
+
+  async secret(): Promise<Buffer> {
+    return this.#secret
   }
 
   async read(key: CacheKey, { lease = false }: ReadOptions = {}): Promise<Reading> {

@@ -23,6 +23,9 @@ export interface Reading {
   readonly lease?: Buffer | null | undefined
 }
 
+/** So long is a secret. */
+export const SECRET_BYTES = 32
+
 export interface ReadOptions {
   /** Read the lease along: for who wants to join a computation. */
   readonly lease?: boolean
@@ -155,6 +158,12 @@ export interface Store {
 
   /** Where its processes tell what they have counted; a store without one has it in each process. */
   readonly statistics?: Statistics
+
+  /**
+   * Random bytes that all processes know, and nobody else, for what one signs and another checks; made when first asked
+   * for, and left alone by `clear`. Without it each process has its own, and takes nothing for signed but by itself.
+   */
+  secret?(): Promise<Buffer>
 
   read(key: CacheKey, options?: ReadOptions): Promise<Reading>
   /**

@@ -8,7 +8,7 @@ export interface LoggedCall {
   readonly outcome: string
   /** Which tier answered a hit. */
   readonly tier?: Tier | undefined
-  /** Why it missed. */
+  /** Why it missed, or was skipped. */
   readonly reason?: MissReason | undefined
   /** Whether a delete took everything below along. */
   readonly children?: boolean | undefined

@@ -10,13 +10,24 @@ type Context =
 /** One for all caches: a computation of one must not read what a request remembers of another. */
 const contexts = new AsyncLocalStorage<Context>()
 
+/** A request that does without its cache, and so does what is computed for it. */
+export interface Bypass {
+  readonly cache: Scopes
+  readonly scope: RequestScope
+}
+
 /**
  * Keeps what runs inside from what the requests around it remember: a value
  * computed from that may be older than a delete that the store knows of.
  */
 export class Isolation {
+  readonly bypass: Bypass | undefined
   readonly #scopes = new Map<Scopes, RequestScope>()
   #ended = false
+
+  constructor(bypass?: Bypass) {
+    this.bypass = bypass
+  }
 
   /** The isolation that what runs now is within, if any, however many requests and jobs it has opened itself. */
   static current(): Isolation | undefined {
@@ -37,7 +48,8 @@ export class Isolation {
   scopeOf(owner: Scopes): RequestScope {
     let scope = this.#scopes.get(owner)
     if (!scope) {
-      scope = new RequestScope({ memory: owner.memory, fills: true })
+      const bypasses = this.bypass?.cache === owner ? this.bypass.scope : false
+      scope = new RequestScope({ memory: owner.memory, fills: true, bypasses })
       if (this.#ended) scope.end()
       this.#scopes.set(owner, scope)
     }

@@ -21,11 +21,21 @@ export type MissReason =
   | 'unsettled-delete'
   /** Caching is switched off. */
   | 'disabled'
+  /** The request does without the cache: staff asked for it. */
+  | 'bypassed'
   /** The store did not answer. */
   | 'store-down'
 
+/** A read that came to nothing. */
+export interface Miss {
+  readonly hit: false
+  readonly reason: MissReason
+  readonly provenance?: Provenance | undefined
+}
+
 /** What a read came to. */
 export type ReadOutcome =
+  | Miss
   | {
       readonly hit: true
       readonly value: unknown
@@ -33,11 +43,10 @@ export type ReadOutcome =
       /** How long it took to compute, where that is known. */
       readonly computingMs?: number
     }
-  | { readonly hit: false; readonly reason: MissReason; readonly provenance?: Provenance | undefined }
 
 /**
  * What a `set` came to: `refused` is a fill whose key was invalidated since its
- * miss, `skipped` one while caching was off, `failed` one that did not surely
+ * miss, `skipped` one while caching was off, for all or for its request, `failed` one that did not surely
  * reach the store.
  */
 export type WriteOutcome = 'stored' | 'refused' | 'skipped' | 'failed'
@@ -46,4 +55,6 @@ export type WriteOutcome = 'stored' | 'refused' | 'skipped' | 'failed'
 export interface Written {
   readonly outcome: WriteOutcome
   readonly stored?: NewEntry
+  /** Why it was done without the cache, if it was. */
+  readonly reason?: MissReason
 }

@@ -16,6 +16,8 @@ export interface RequestScopeOptions {
   readonly fills: boolean
   /** Asked only when something is invalidated. */
   readonly origin?: (() => RequestOrigin) | undefined
+  /** It does without the cache until it ends; with a scope, for as long as that one does. */
+  readonly bypasses?: boolean | RequestScope | undefined
   /** Takes down what is asked of the cache, where the request is one of the sample. */
   readonly log?: CallLog | undefined
 }
@@ -27,17 +29,21 @@ export class RequestScope {
   readonly log: CallLog | undefined
   readonly #origin: (() => RequestOrigin) | undefined
   readonly #owns: { readonly memory: boolean; readonly observations: boolean }
+  /** The scope whose request does without the cache. */
+  readonly #bypassing: RequestScope | undefined
   #ended = false
   #computing = 0
   #withoutMemory: RequestScope | undefined
 
   /** Within `parent` it shares what that one knows: a miss there makes a fill of a `set` here. */
-  constructor({ memory, fills, origin, log }: RequestScopeOptions, parent?: RequestScope) {
+  constructor({ memory, fills, origin, bypasses, log }: RequestScopeOptions, parent?: RequestScope) {
     const shared = parent?.isOpen ? parent.memory : undefined
     this.#origin = origin ?? (parent === undefined ? undefined : parent.#origin)
     this.memory = parent?.isOpen ? shared : memory ? new RequestMemory() : undefined
     this.observations = parent?.observations ?? (fills ? new Observations() : undefined)
     this.log = log ?? (parent === undefined ? undefined : parent.log)
+    const around = bypasses instanceof RequestScope ? bypasses : parent
+    this.#bypassing = bypasses === true ? this : around === undefined ? undefined : around.#bypassing
     this.#owns = {
       memory: this.memory !== shared,
       observations: this.observations !== parent?.observations,
@@ -46,6 +52,12 @@ export class RequestScope {
 
   get isOpen(): boolean {
     return !this.#ended
+  }
+
+  /** Whether it does without the cache: nothing is read and nothing stored, only deletes go through. */
+  get bypasses(): boolean {
+    // A timer or a pool that was born in the request keeps its scope for ever.
+    return this.#bypassing?.isOpen ?? false
   }
 
   /** Whether something is being computed for it. */
@@ -63,7 +75,12 @@ export class RequestScope {
 
   /** The same for who must not read what it remembers. */
   withoutMemory(): RequestScope {
-    this.#withoutMemory ??= new RequestScope({ memory: false, fills: true, origin: this.#origin })
+    this.#withoutMemory ??= new RequestScope({
+      memory: false,
+      fills: true,
+      origin: this.#origin,
+      bypasses: this,
+    })
     return this.#withoutMemory
   }
 

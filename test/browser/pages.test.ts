@@ -65,6 +65,7 @@ const PAGES: [path: string, says: RegExp][] = [
   ['/cache/delete', /Delete/],
   ['/cache/delete?key=product&children=yes&preview=yes', /2 keys\s+live at and below it now/],
   ['/cache/clear', /prefix/],
+  ['/cache/bypass?path=%2Fproducts%2F1', /made anew for you alone/],
 ]
 
 async function open(options: BrowserContextOptions = {}): Promise<{ page: Page; noise: string[] }> {

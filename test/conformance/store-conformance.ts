@@ -5,6 +5,7 @@ import { judge } from '../../src/store/judge.js'
 import type { Store } from '../../src/store/store.js'
 import { describeLeases } from './lease-conformance.js'
 import { entry, HOSTILE_PARTS, key, ORIGIN } from './samples.js'
+import { describeSecret } from './secret-conformance.js'
 
 /** What a suite needs of a store under test. */
 export interface StoreUnderTest {
@@ -213,6 +214,7 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
     })
 
     describeLeases(() => opened)
+    describe('a secret', () => describeSecret(() => opened))
 
     describe('looking', () => {
       it('tells what stands there and leaves no trace', async () => {

@@ -13,6 +13,7 @@ const PAGES = [
   '/clear',
   '/events',
   '/requests',
+  '/bypass',
   '/nowhere',
 ]
 const anonymous = { as: undefined, headers: { 'x-test-user': undefined } } satisfies Asking

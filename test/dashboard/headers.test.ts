@@ -30,6 +30,8 @@ test.each<[string, number, Asking?]>([
   ['/download?key=a', 200],
   ['/delete', 200],
   ['/clear', 200],
+  ['/bypass', 200],
+  ['/bypass', 400, { form: 'path=//evil.example' }],
   ['/keys/%', 400],
   ['/', 401, anonymous],
   ['/', 403, { as: 'customer' }],

@@ -62,6 +62,8 @@ test.each<[string, number, Asking?, SiteOptions?]>([
   ['/delete', 400, { form: { key: '' } }],
   ['/clear', 200, { form: { prefix: 'shop' } }],
   ['/clear', 400, { form: { prefix: 'wrong' } }],
+  ['/bypass?path=%2Fa%22%3Cb%3E', 200],
+  ['/bypass', 400, { form: { path: '//"><script>' } }],
   ['/', 401, { as: undefined, headers: { 'x-test-user': undefined } }],
   ['/', 403, { as: 'customer' }],
   ['/nowhere', 404],
@@ -89,6 +91,7 @@ describe('so is, while the store does not answer,', () => {
     ['/clear'],
     ['/delete', { form: { key: 'a' } }],
     ['/clear', { form: { prefix: 'shop' } }],
+    ['/bypass', { form: { path: '/a' } }],
   ])('%s', async (path, asking) => {
     const { ask } = await openSite({
       cache: createCache({ redis: 'redis://127.0.0.1:1', keyPrefix: 'shop', logger: QUIET }),

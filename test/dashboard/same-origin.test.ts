@@ -93,7 +93,7 @@ test('an extra token is in every form and asked of every change', async () => {
   }
   const { ask, cache } = await openSite({ dashboard: { csrf } })
   await cache.set('a', 1)
-  for (const page of ['/delete?key=a&preview=yes', '/clear']) {
+  for (const page of ['/delete?key=a&preview=yes', '/clear', '/bypass']) {
     expect((await ask(`/cache${page}`)).text).toContain('name="proof" value="a&#34;b"')
   }
   const refused = await ask('/cache/delete', { form: { key: 'a', proof: 'x' } })

@@ -195,7 +195,7 @@ describeOnEveryBackend('What a request asks of the cache', (open) => {
     expect(calls.map(told)).toEqual([
       'get a miss disabled',
       'getOrSet a computed disabled',
-      'set a skipped',
+      'set a skipped disabled',
       'delete a absent',
     ])
   })

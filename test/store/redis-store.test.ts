@@ -180,6 +180,7 @@ describe('In Redis', () => {
     await store.observe(key('a::d'))
     await store.remove(key('a::e'), { children: true, origin: ORIGIN })
     await store.check()
+    await store.secret()
     const lives = Object.fromEntries(
       await Promise.all(
         (await admin.keys(`${keyPrefix}*`)).map(async (name) => [name, await admin.pttl(name)] as const),
@@ -190,6 +191,20 @@ describe('In Redis', () => {
       expect(lives[name]).toBeGreaterThan(3_600_000)
       expect(lives[name]).toBeLessThan(3_600_000 * 1.1 + 61_000)
     }
+  })
+
+  it('a secret is one prefix’s own, lives on while it is asked for, and replaces what else stands there', async () => {
+    const keyPrefix = `secret:${++prefixes}`
+    const name = `${keyPrefix}:secret:{${keyPrefix}}`
+    await admin.rpush(name, 'a stranger')
+    const [store, neighbour] = [open({ keyPrefix }), open({ keyPrefix: `${keyPrefix}:eu` })]
+    const secret = await store.secret()
+    expect(secret.equals(await neighbour.secret())).toBe(false)
+    await admin.pexpire(name, 60_000)
+    expect((await store.secret()).equals(secret)).toBe(true)
+    expect(await admin.pttl(name)).toBeGreaterThan(3_600_000)
+    await admin.del(name)
+    expect((await store.secret()).equals(secret)).toBe(false)
   })
 
   it('scripts are loaded when the server has forgotten them', async () => {

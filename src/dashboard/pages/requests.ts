@@ -1,9 +1,12 @@
+import { isLocalPath } from '../../local-path.js'
 import { busyMs } from '../../stats/busy.js'
+import { isCut } from '../../stats/ledger.js'
 import { MAX_REQUESTS } from '../../store/statistics.js'
 import { latency, past, share, whole } from '../figures.js'
 import { type KnownCall, type KnownRequest, keptRequests, knownRequests } from '../known-requests.js'
 import type { ShownKey } from '../mask-key.js'
 import { REASONS } from '../reasons.js'
+import { MASKED } from '../secrets.js'
 import type { Json, Page, Visit } from '../visit.js'
 import { textsOf } from './keys.js'
 
@@ -37,6 +40,7 @@ export async function requestsPage(visit: Visit): Promise<Page> {
       matching: whole(matching.length),
       rows: matching.slice(0, filter.limit).map((request) => row(request, visit)),
       all: links.requests(),
+      bypass: links.bypass(),
     },
   }
 }
@@ -98,6 +102,7 @@ function row(request: KnownRequest, visit: Visit) {
     at: past(at, visit.now),
     ...{ process, route, status, aborted },
     isBad: aborted || status >= 500,
+    bypass: bypassOf(request, visit),
     duration: latency(durationMs),
     calls: amount(calls.length + moreCalls, 'call', 'calls'),
     busy: latency(busy),
@@ -116,6 +121,13 @@ function row(request: KnownRequest, visit: Visit) {
       .filter(({ outcome }) => outcome === 'computed')
       .map(({ key, durationMs: ms }) => ({ ...linked(key, visit), took: latency(ms) })),
   }
+}
+
+/** The way to see a page without the cache, where its whole path is known. */
+function bypassOf({ route }: KnownRequest, { links }: Visit): string | undefined {
+  const [method, path = ''] = route.split(' ')
+  const isWhole = isLocalPath(path) && !isCut(route) && !path.includes(MASKED)
+  return method === 'GET' && isWhole ? links.bypass({ path }) : undefined
 }
 
 /** Keys that were read several times: from the request's memory it costs nothing, from the store it does. */
@@ -161,7 +173,7 @@ const CAME_TO: Readonly<Record<string, string>> = {
   'getOrSet failed': 'failed',
   'set stored': 'stored',
   'set refused': 'not stored: invalidated since this request found it missing',
-  'set skipped': 'not stored: caching was off',
+  'set skipped': 'not stored',
   'delete deleted': 'deleted',
   'delete absent': 'nothing was there',
   'clear deleted': 'deleted',

@@ -74,6 +74,11 @@ export class Names {
     return this.#own('probe')
   }
 
+  /** What this cache's processes sign with. */
+  secret(): string {
+    return this.#own('secret')
+  }
+
   /** Held by the process that reclaims dead entries. */
   sweepLock(): string {
     return this.#own('sweep')

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import {
   encodeBody,
   encodeProvenance,
@@ -32,13 +33,25 @@ import type {
   WriteOptions,
   WriteResult,
 } from '../store.js'
-import { MARKER_LIFE_MS, TOMBSTONE_LIFE_MS } from '../store.js'
+import { MARKER_LIFE_MS, SECRET_BYTES, TOMBSTONE_LIFE_MS } from '../store.js'
 import { Batching } from './batching.js'
 import { asNotResponding, type Command, Connection, type RedisTarget } from './connection.js'
 import { Names } from './names.js'
 import { News } from './news.js'
 import { Reclaiming } from './reclaiming.js'
-import { ACQUIRE, CLEAR, COMMIT, DONE, OBSERVE, PROBE, RELEASE, REMOVE, RENEW, WRITE } from './scripts.js'
+import {
+  ACQUIRE,
+  CLEAR,
+  COMMIT,
+  DONE,
+  OBSERVE,
+  PROBE,
+  RELEASE,
+  REMOVE,
+  RENEW,
+  SECRET,
+  WRITE,
+} from './scripts.js'
 import { RedisStatistics } from './statistics.js'
 
 export interface RedisStoreOptions {
@@ -48,6 +61,9 @@ export interface RedisStoreOptions {
   readonly timeoutMs: number
   readonly connectTimeoutMs: number
 }
+
+/** How long a secret stands that nobody asks for: what is signed with it is good for much less. */
+const SECRET_LIFE_MS = 86_400_000
 
 /** Entries in a Redis server, seen by every process that uses the same prefix. */
 export class RedisStore implements Store {
@@ -72,6 +88,15 @@ export class RedisStore implements Store {
 
   get description(): string {
     return this.#connection.description
+  }
+
+  async secret(): Promise<Buffer> {
+    const { rest } = await this.#batching.run(
+      SECRET,
+      [this.#names.secret()],
+      ['', randomBytes(SECRET_BYTES), SECRET_LIFE_MS],
+    )
+    return rest[0] as Buffer
   }
 
   read(key: CacheKey, { lease = false }: ReadOptions = {}): Promise<Reading> {

@@ -341,6 +341,23 @@ return {${DONE}, now, redis.call('GET', KEYS[1])}
 `)
 
 /**
+ * KEYS  the secret
+ * ARGV  deadline, id (unused), the secret if there is none, its life
+ *
+ * Gives the secret, which is the same for all who ask until nobody has asked for as long as it lives.
+ */
+export const SECRET = script(`
+local secret = redis.pcall('GET', KEYS[1])
+if type(secret) ~= 'string' or #secret ~= #ARGV[3] then
+  secret = ARGV[3]
+  redis.call('SET', KEYS[1], secret, 'PX', ARGV[4])
+else
+  redis.call('PEXPIRE', KEYS[1], ARGV[4])
+end
+return {${DONE}, now, secret}
+`)
+
+/**
  * KEYS  figures, processes, the process's own hash, events, requests, a page of fine history, one of coarse history
  * ARGV  deadline, id (unused), process, sequence, about it, gone after, life of a process, life of all,
  *       most figures, family of the rest, most events, most requests, fine step, its life, coarse step, its life,
@@ -464,6 +481,7 @@ export const SCRIPTS = [
   CLEAR,
   RECLAIM,
   PROBE,
+  SECRET,
   REPORT,
   REMEMBER,
   RECALL,

@@ -1,0 +1,134 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import express from 'express'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { keyedCache } from '../../src/express/middleware.js'
+import { launchBrowser } from '../helpers/browser.js'
+
+// Many pages, on a machine that may be busy with other tests.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
+
+let browser: Browser
+beforeAll(async () => {
+  browser = await launchBrowser()
+})
+afterAll(() => browser?.close())
+
+let site: string
+let database: { price: number }
+/** The cookies with which requests of the browser came. */
+let came: string[]
+
+/** A shop whose product page asks the cache for its price, and a page that shows what the cookies are. */
+beforeEach(async () => {
+  database = { price: 10 }
+  came = []
+  const app = express()
+  app.use((req, _res, next) => {
+    const isStaff = /\buser=staff\b/.test(req.headers.cookie ?? '')
+    Object.assign(req, { user: { is_staff: isStaff, username: isStaff ? 'anna' : 'carl' } })
+    if (/bypass=/.test(req.headers.cookie ?? '')) came.push(req.originalUrl)
+    next()
+  })
+  const handler = keyedCache({ store: 'memory', keyPrefix: 'shop' })
+  app.use(handler)
+  app.get('/styles.css', (_req, res) => void res.type('css').send('p { color: navy }'))
+  app.get('/products/:id', async (req, res) => {
+    const price = await req.cache.getOrSet(['price', req.params.id], async () => database.price, {
+      ttl: '1h',
+    })
+    res.send(
+      `<!doctype html><title>Tea</title><link rel="stylesheet" href="/styles.css"><p id="price">€${price}</p>`,
+    )
+  })
+  const server = createServer(app).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  site = `http://localhost:${(server.address() as AddressInfo).port}`
+  onTestFinished(async () => {
+    server.closeAllConnections()
+    server.close()
+    await handler.close()
+  })
+})
+
+async function visitor(user: 'staff' | 'customer', javaScriptEnabled: boolean): Promise<Page> {
+  const context = await browser.newContext({ javaScriptEnabled })
+  onTestFinished(() => context.close())
+  await context.addCookies([{ name: 'user', value: user, url: site }])
+  const page = await context.newPage()
+  return page
+}
+
+const priceOn = (page: Page) => page.locator('#price').textContent()
+
+/** What a browser and a cookie take for one path each in their own way. */
+const ODD_PATHS = ['/products/1?colour=green', '/products/tee%20gr%C3%BCn', '/products/1;v=2']
+
+describe.each([true, false])('with JavaScript on: %s', (javaScript) => {
+  test.each(javaScript ? ['/products/1', ...ODD_PATHS] : ['/products/1'])(
+    'staff see %s once without the cache, and nobody else does',
+    async (path) => {
+      const [staff, customer] = [await visitor('staff', javaScript), await visitor('customer', javaScript)]
+      await customer.goto(site + path)
+      database.price = 12
+      await staff.goto(site + path)
+      expect(await priceOn(staff)).toBe('€10')
+
+      await staff.goto(`${site}/cache/requests`)
+      await staff.getByRole('link', { name: 'See a page without the cache' }).click()
+      await staff.getByLabel('Path of the page').fill(path)
+      const [answer] = await Promise.all([
+        staff.waitForResponse(site + path),
+        staff.getByRole('button', { name: 'See it without the cache' }).click(),
+      ])
+      await staff.waitForURL(site + path)
+      expect(await priceOn(staff)).toBe('€12')
+      expect((await answer.allHeaders())['cache-status']).toBe('keyedcache; fwd=bypass')
+
+      await customer.reload()
+      expect(await priceOn(customer)).toBe('€10')
+      await staff.reload()
+      expect(await priceOn(staff)).toBe('€10')
+      expect(came).toEqual([path])
+      expect((await staff.context().cookies()).map(({ name }) => name)).toEqual(['user'])
+
+      await staff.goto(`${site}/cache/requests?q=${encodeURIComponent('price')}`)
+      const request = staff.locator('details').nth(2)
+      await request.locator('summary').click()
+      expect(await request.textContent()).toContain('staff asked for the page without the cache')
+    },
+  )
+
+  test('a request leads to the form with its path filled in', async () => {
+    const staff = await visitor('staff', javaScript)
+    await staff.goto(`${site}/products/7`)
+    database.price = 12
+    await staff.goto(`${site}/cache/requests`)
+    await staff.locator('summary', { hasText: 'GET /products/7' }).click()
+    await staff.getByRole('link', { name: 'See this page without the cache' }).click()
+    expect(await staff.getByLabel('Path of the page').inputValue()).toBe('/products/7')
+    await staff.getByRole('button', { name: 'See it without the cache' }).click()
+    expect(await priceOn(staff)).toBe('€12')
+  })
+
+  test('what is no path of this site leads nowhere, and says so', async () => {
+    const staff = await visitor('staff', javaScript)
+    await staff.goto(`${site}/cache/bypass`)
+    await staff.getByLabel('Path of the page').fill('//evil.example/')
+    await staff.getByRole('button', { name: 'See it without the cache' }).click()
+    expect(await staff.getByRole('alert').textContent()).toContain('Give a path on this site')
+    expect(staff.url()).toBe(`${site}/cache/bypass`)
+    expect(await staff.getByLabel('Path of the page').inputValue()).toBe('//evil.example/')
+  })
+
+  test('the start page’s cookie is used up before its pictures and styles are asked for', async () => {
+    const staff = await visitor('staff', javaScript)
+    await staff.goto(`${site}/cache/bypass`)
+    await staff.getByLabel('Path of the page').fill('/')
+    await staff.getByRole('button', { name: 'See it without the cache' }).click()
+    await staff.goto(`${site}/products/1`)
+    expect(came).toEqual(['/'])
+  })
+})
