@@ -32,6 +32,21 @@ export interface Page {
   readonly status?: number
 }
 
+/** A piece of a page: a view's name, and plain data for it. */
+export interface Part {
+  readonly view: string
+  readonly data: object
+}
+
+/** A page that is sent while it is made: each part once the one before it has gone. */
+export interface StreamedPage {
+  /** Which page it is. */
+  readonly view: string
+  readonly title: string
+  /** Ends soon after the signal, which says that whoever asked has gone. */
+  readonly parts: (signal: AbortSignal) => AsyncIterable<Part>
+}
+
 /** A text to be saved, in pieces. */
 export interface Download {
   readonly fileName: string
@@ -45,6 +60,6 @@ export interface Json {
   readonly status?: number
 }
 
-export type Answer = Page | Download | Json
+export type Answer = Page | StreamedPage | Download | Json
 
 export type Handler = (visit: Visit) => Answer | Promise<Answer>

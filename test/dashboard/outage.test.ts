@@ -12,6 +12,8 @@ const PAGES = [
   '/keys',
   '/keys?q=a',
   '/keys?cursor=5',
+  '/keys?whole=yes',
+  '/keys?cursor=5&whole=yes',
   '/keys/a',
   '/delete?key=a&children=yes&preview=yes',
   '/clear',
