@@ -94,7 +94,7 @@ describe.each([true, false])('with JavaScript on: %s', (javaScriptEnabled) => {
     await page.getByRole('link', { name: 'Stop' }).waitFor()
     // However often it was told, one line of it is there.
     await expect.poll(() => progress(page).count()).toBe(1)
-    expect(await progress(page).innerText()).toMatch(
+    expect(await progress(page).textContent()).toMatch(
       /^\s*Scanned [\d,]+ of about 200,0\d\d names, \d found\.$/,
     )
     expect(await page.getByText('looked through all').count()).toBe(0)
