@@ -17,12 +17,13 @@ import {
   sendJson,
   sendRedirect,
   sendSeeOther,
+  sendStream,
   setHeaders,
 } from './responding.js'
 import { route } from './routes.js'
 import { requireSameOrigin } from './same-origin.js'
 import { createRender, VIEWS } from './views.js'
-import type { Answer, Page, Visit } from './visit.js'
+import type { Answer, Page, StreamedPage, Visit } from './visit.js'
 
 export type { AuditEvent } from './audit.js'
 export { type CsrfHook, type DashboardOptions, staffCheck } from './options.js'
@@ -69,6 +70,7 @@ export function dashboard(cache: KeyedCache, options: DashboardOptions = {}): Re
     if ('pieces' in answer) return sendDownload(req, res, answer)
     if ('location' in answer) return sendSeeOther(res, answer)
     if ('json' in answer) return sendJson(req, res, answer)
+    if ('parts' in answer) return sendStream(req, res, (signal) => rendered(answer, links, signal))
     const csrf = resolved.csrf && { field: resolved.csrf.field, token: await resolved.csrf.token(req) }
     await sendPage(req, res, answer, links, { site, csrf })
   }
@@ -82,6 +84,12 @@ export function dashboard(cache: KeyedCache, options: DashboardOptions = {}): Re
   ): Promise<void> {
     const { title, data, view, live = false, status = 200 } = page
     sendHtml(req, res, status, await render(view, { title, view, live, links, ...more, ...data }))
+  }
+
+  async function* rendered({ parts, view, title }: StreamedPage, links: Links, signal: AbortSignal) {
+    for await (const part of parts(signal)) {
+      yield await render(part.view, { title, view, links, site, ...part.data })
+    }
   }
 
   function visitOf(req: Request, parameters: Parameters, rest: string, links: Links): Visit {

@@ -41,6 +41,7 @@ type Filter = {
   readonly q?: string | undefined
   readonly cursor?: string | undefined
   readonly seen?: number | undefined
+  readonly whole?: 'yes' | undefined
 }
 
 type RequestFilter = {

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Request, Response } from 'express'
@@ -53,6 +54,39 @@ export async function sendDownload(
   res.setHeader('Content-Disposition', `attachment; filename="${fileName}"`)
   if (req.method === 'HEAD') res.end()
   else await pipeline(Readable.from(chunked(pieces)), res)
+}
+
+/**
+ * Sends a page while it is made, no faster than it is read: the next piece is
+ * only asked for when the last one has left. The signal comes when the reader goes.
+ */
+export async function sendStream(
+  req: Request,
+  res: Response,
+  pieces: (signal: AbortSignal) => AsyncIterable<string>,
+): Promise<void> {
+  res.statusCode = 200
+  res.setHeader('Content-Type', 'text/html; charset=utf-8')
+  // nginx would keep it back until it has much of it.
+  res.setHeader('X-Accel-Buffering', 'no')
+  if (req.method === 'HEAD') {
+    res.end()
+    return
+  }
+  const gone = new AbortController()
+  res.once('close', () => gone.abort())
+  for await (const piece of pieces(gone.signal)) {
+    if (res.destroyed) return
+    const isTaken = res.write(piece)
+    flush(res)
+    if (!isTaken) await once(res, 'drain', { signal: gone.signal })
+  }
+  res.end()
+}
+
+/** Where a middleware compresses, that is how it is told not to wait for more. */
+function flush(res: Response & { flush?: unknown }): void {
+  if (typeof res.flush === 'function') res.flush()
 }
 
 export function sendAsset(req: Request, res: Response, { type, etag, bytes }: Asset): void {

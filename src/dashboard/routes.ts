@@ -4,8 +4,8 @@ import { clearForm, clearNow } from './pages/clear.js'
 import { deleteForm, deleteNow } from './pages/delete.js'
 import { download } from './pages/download.js'
 import { eventsJson, eventsPage } from './pages/events.js'
-import { keyPage } from './pages/key.js'
-import { keysPage } from './pages/keys.js'
+import { keyJson, keyPage } from './pages/key.js'
+import { keysJson, keysPage } from './pages/keys.js'
 import { overview } from './pages/overview.js'
 import { processesPage } from './pages/processes.js'
 import { requestsJson, requestsPage } from './pages/requests.js'
@@ -27,6 +27,8 @@ export const ROUTES: readonly Route[] = [
   { path: '/api/processes', get: processesJson },
   { path: '/api/events', get: eventsJson },
   { path: '/api/requests', get: requestsJson },
+  { path: '/api/keys', get: keysJson },
+  { path: '/api/key', get: keyJson },
   { path: '/processes', get: processesPage },
   { path: '/events', get: eventsPage },
   { path: '/requests', get: requestsPage },

@@ -40,10 +40,8 @@ export async function scan(
   let scanned = 0
   let total = 0
   do {
-    const page = await cache.list({ under, cursor, scan: STEP })
-    for (const entry of page.entries) {
-      if (matches === undefined || matches(entry.key)) found.set(entry.key.text, entry)
-    }
+    const page = await cache.list({ under, matches, cursor, scan: STEP })
+    for (const entry of page.entries) found.set(entry.key.text, entry)
     cursor = page.cursor
     scanned += page.scanned
     total = page.total
@@ -57,7 +55,7 @@ export interface Count {
   readonly keys: number
   /** Whether there may be more. */
   readonly more: boolean
-  readonly samples: readonly string[]
+  readonly samples: readonly CacheKey[]
 }
 
 const MAX_COUNTED = 5_000
@@ -66,6 +64,6 @@ const SAMPLES = 8
 /** @throws CacheNotRespondingError */
 export async function count(cache: KeyedCache, under?: CacheKey): Promise<Count> {
   const { entries, cursor } = await scan(cache, { under, enough: MAX_COUNTED })
-  const samples = entries.slice(0, SAMPLES).map(({ key }) => key.text)
+  const samples = entries.slice(0, SAMPLES).map(({ key }) => key)
   return { keys: entries.length, more: cursor !== undefined, samples }
 }

@@ -36,6 +36,21 @@ export interface Page {
   readonly live?: boolean
 }
 
+/** A piece of a page: a view's name, and plain data for it. */
+export interface Part {
+  readonly view: string
+  readonly data: object
+}
+
+/** A page that is sent while it is made: each part once the one before it has gone. */
+export interface StreamedPage {
+  /** Which page it is. */
+  readonly view: string
+  readonly title: string
+  /** Ends soon after the signal, which says that whoever asked has gone. */
+  readonly parts: (signal: AbortSignal) => AsyncIterable<Part>
+}
+
 /** A text to be saved, in pieces. */
 export interface Download {
   readonly fileName: string
@@ -55,6 +70,6 @@ export interface SeeOther {
   readonly cookie: string
 }
 
-export type Answer = Page | Download | Json | SeeOther
+export type Answer = Page | StreamedPage | Download | Json | SeeOther
 
 export type Handler = (visit: Visit) => Answer | Promise<Answer>

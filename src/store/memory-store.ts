@@ -21,6 +21,7 @@ import { newId } from './ids.js'
 import { judge } from './judge.js'
 import { listed } from './listed.js'
 import { MemoryStatistics } from './memory-statistics.js'
+import { SealedCursors } from './sealed-cursors.js'
 import {
   type AcquireOptions,
   type Acquisition,
@@ -75,6 +76,7 @@ export class MemoryStore implements Store {
   readonly #leases = new Map<string, Lease>()
   readonly #watchers = new Watchers()
   readonly #secret = randomBytes(SECRET_BYTES)
+  readonly #cursors = new SealedCursors()
   readonly #maxBytes: number
   #evictions = 0
   #closed = false
@@ -213,14 +215,15 @@ export class MemoryStore implements Store {
     }
   }
 
-  async list({ under, cursor, scan }: ListOptions): Promise<ListPage> {
+  async list({ under, matches, cursor, scan }: ListOptions): Promise<ListPage> {
+    const after = cursor === undefined ? undefined : this.#cursors.open(cursor)
     const names = [...this.#held.keys()].filter((name) => !name.startsWith('{')).sort()
-    const start = cursor === undefined ? 0 : names.findIndex((name) => name > cursor)
+    const start = after === undefined ? 0 : names.findIndex((name) => name > after)
     const page = start === -1 ? [] : names.slice(start, start + scan)
-    const more = start !== -1 && start + scan < names.length
+    const last = start !== -1 && start + scan < names.length ? page.at(-1) : undefined
     return {
-      entries: page.flatMap((name) => this.#listed(name, under)),
-      cursor: more ? page.at(-1) : undefined,
+      entries: page.flatMap((name) => this.#listed(CacheKey.from(name), under, matches)),
+      cursor: last === undefined ? undefined : this.#cursors.seal(last),
       scanned: page.length,
       total: names.length,
     }
@@ -312,13 +315,13 @@ export class MemoryStore implements Store {
     this.#held.set(name, bytes, { ttl: Math.ceil(ttlMs) })
   }
 
-  #listed(name: string, under: CacheKey | undefined): ListedEntry[] {
-    const key = CacheKey.from(name)
+  #listed(key: CacheKey, under: CacheKey | undefined, matches?: (key: CacheKey) => boolean): ListedEntry[] {
     if (under && !key.isWithin(under)) return []
-    const frame = this.#held.peek(name)
+    if (matches && !matches(key)) return []
+    const frame = this.#held.peek(key.text)
     const generations = generationsAbove(key).map((above) => this.#held.peek(above) ?? null)
     if (!frame || !judge({ frame, generations }).live) return []
-    return listed(key, parseBodyHead(frame), frame.length, this.#held.getRemainingTTL(name), now())
+    return listed(key, parseBodyHead(frame), frame.length, this.#held.getRemainingTTL(key.text), now())
   }
 }
 

@@ -114,7 +114,7 @@ export interface ListedEntry {
 
 export interface ListPage {
   readonly entries: readonly ListedEntry[]
-  /** Where the next page starts; `undefined` after the last. */
+  /** Where the next page starts; `undefined` after the last. It stands in URLs, so it tells nothing of any name. */
   readonly cursor: string | undefined
   /** How many names were looked at for this page, and about how many there are in all. */
   readonly scanned: number
@@ -135,6 +135,8 @@ export interface StoreUsage {
 export interface ListOptions {
   /** Only this key and what lies below it. */
   readonly under?: CacheKey | undefined
+  /** Only keys that it says yes to: the others are not even read. */
+  readonly matches?: ((key: CacheKey) => boolean) | undefined
   readonly cursor?: string | undefined
   /** How many names to look at, about: a page may hold fewer live entries, or none. */
   readonly scan: number

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { parseBody, parseFrame } from '../../src/entry.js'
+import { CacheNotRespondingError } from '../../src/errors.js'
 import { CacheKey, type KeyInput } from '../../src/key/cache-key.js'
 import { judge } from '../../src/store/judge.js'
 import type { Store } from '../../src/store/store.js'
@@ -257,6 +258,28 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         expect(await listAll('list')).toEqual(texts)
         expect(await listAll('list::3')).toEqual(texts.filter((text) => text.startsWith('list::3::')))
         expect(await listAll('nobody')).toEqual([])
+      })
+
+      it('lists only keys that match, and asks that of no others than those below', async () => {
+        await Promise.all(
+          ['list::a', 'list::b', 'list2::a'].map((text) => store.write(key(text), entry(text))),
+        )
+        const asked: string[] = []
+        const matches = ({ text }: CacheKey) => {
+          asked.push(text)
+          return text.endsWith('a')
+        }
+        const { entries } = await other.list({ under: key('list'), matches, scan: 10_000 })
+        expect(entries.map((one) => one.key.text)).toEqual(['list::a'])
+        expect(asked.sort()).toEqual(['list::a', 'list::b'])
+      })
+
+      it('goes on at a cursor that names no key, and at none of its own making', async () => {
+        const texts = Array.from({ length: 600 }, (_, index) => key(['list', `name-${index}`]).text)
+        await Promise.all(texts.map((text) => store.write(key(text), entry(text))))
+        const { cursor } = await other.list({ scan: 50 })
+        expect(cursor).not.toContain('name-')
+        await expect(other.list({ cursor: 'nonsense', scan: 50 })).rejects.toThrow(CacheNotRespondingError)
       })
 
       it('lists nothing that is removed, dead, only observed or expired', async () => {

@@ -26,6 +26,9 @@ test.each<[string, number, Asking?]>([
   ['/', 200],
   ['/keys', 200],
   ['/keys/a', 200],
+  ['/keys?whole=yes', 200],
+  ['/api/keys', 200],
+  ['/api/key?key=a', 200],
   ['/key?key=nothing', 200],
   ['/download?key=a', 200],
   ['/delete', 200],
@@ -72,18 +75,23 @@ test('so has a page that fails, which tells nothing of why', async () => {
   expectGuarded(reply)
 })
 
-test.each(['/', '/keys', '/keys/a', '/download?key=a', '/nowhere', '/assets/dashboard.css'])(
-  'HEAD of %s is GET without its body',
-  async (path) => {
-    const { ask, cache } = await openSite()
-    await cache.set('a', 1)
-    const got = await ask(`/cache${path}`)
-    const head = await ask(`/cache${path}`, { method: 'HEAD' })
-    expect(head.text).toBe('')
-    expect(head.status).toBe(got.status)
-    expect(head.headers['content-type']).toBe(got.headers['content-type'])
-  },
-)
+test.each([
+  '/',
+  '/keys',
+  '/keys?whole=yes',
+  '/keys/a',
+  '/download?key=a',
+  '/nowhere',
+  '/assets/dashboard.css',
+])('HEAD of %s is GET without its body', async (path) => {
+  const { ask, cache } = await openSite()
+  await cache.set('a', 1)
+  const got = await ask(`/cache${path}`)
+  const head = await ask(`/cache${path}`, { method: 'HEAD' })
+  expect(head.text).toBe('')
+  expect(head.status).toBe(got.status)
+  expect(head.headers['content-type']).toBe(got.headers['content-type'])
+})
 
 test.each([
   ['dashboard.css', 'text/css; charset=utf-8'],

@@ -1,9 +1,11 @@
 import type { CacheKey } from '../../key/cache-key.js'
 import { keys } from '../figures.js'
+import { maskKey } from '../mask-key.js'
 import type { Page, Visit } from '../visit.js'
 import { askedKey } from './asked-key.js'
 import { changeAsStaff, countOrUnknown } from './changing.js'
 import { inspect } from './inspect.js'
+import { linked } from './linked.js'
 import { resultPage } from './result.js'
 
 /** Asks what to delete, then shows what that would take away. */
@@ -42,7 +44,7 @@ function formPage(key: string, children: boolean, error?: string): Page {
 }
 
 async function preview(visit: Visit, key: CacheKey, children: boolean) {
-  const { cache, links } = visit
+  const { cache, secrets } = visit
   const [found, counted] = await Promise.all([
     inspect(visit, key),
     children ? countOrUnknown(cache, key) : undefined,
@@ -51,6 +53,6 @@ async function preview(visit: Visit, key: CacheKey, children: boolean) {
     state: found.state,
     why: found.why,
     counted: counted && keys(counted),
-    samples: (counted?.samples ?? []).map((text) => ({ text, href: links.key(text) })),
+    samples: (counted?.samples ?? []).map((sample) => linked(maskKey(sample, secrets), visit)),
   }
 }

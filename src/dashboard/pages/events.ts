@@ -3,10 +3,9 @@ import type { CacheEvent } from '../../stats/events.js'
 import { MAX_EVENTS } from '../../store/statistics.js'
 import { events, past, whole } from '../figures.js'
 import { type KnownEvent, type KnownEvents, keptEvents, knownEvents } from '../known-events.js'
-import type { ShownKey } from '../mask-key.js'
+import { contains, type ShownKey } from '../mask-key.js'
 import { badRequest } from '../refusal.js'
 import type { Json, Page, Visit } from '../visit.js'
-import { textsOf } from './keys.js'
 
 const TYPES: Readonly<Record<CacheEvent['type'] | 'all', string>> = {
   all: 'All',
@@ -88,8 +87,11 @@ function matches(event: KnownEvent, { type, q }: Filter): boolean {
   if (type !== 'all' && event.type !== type) return false
   const { key, route, user, process } = event
   const wanted = q.toLowerCase()
-  const texts = [route, user, process, ...(key.key ? textsOf(key.key) : [key.text])]
-  return wanted === '' || texts.some((text) => text?.toLowerCase().includes(wanted))
+  return (
+    wanted === '' ||
+    contains(key, wanted) ||
+    [route, user, process].some((text) => text?.toLowerCase().includes(wanted))
+  )
 }
 
 function stateOf(known: KnownEvents | undefined, matching: readonly KnownEvent[]) {

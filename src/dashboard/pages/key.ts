@@ -1,14 +1,16 @@
 import { formatDuration } from '../../duration.js'
 import type { Inspection } from '../../inspection.js'
 import type { CacheKey } from '../../key/cache-key.js'
+import type { CacheEvent } from '../../stats/events.js'
 import { events, future, past, size, whole } from '../figures.js'
 import { knownEvents } from '../known-events.js'
+import { Refusal } from '../refusal.js'
 import { truncated, valueText } from '../value-text.js'
-import type { Page, Visit } from '../visit.js'
+import type { Json, Page, Visit } from '../visit.js'
 import { askedKey } from './asked-key.js'
+import { crumbsOf } from './crumbs.js'
 import { eventRow } from './events.js'
 import { inspect } from './inspect.js'
-import { crumbsOf } from './keys.js'
 
 /** So many characters of a value are shown; the download has all of them. */
 const SHOWN = 20_000
@@ -50,14 +52,33 @@ export async function keyPage(visit: Visit): Promise<Page> {
   }
 }
 
-/** The last invalidations of a key or of what lies above it; `undefined` while the store does not answer. */
-async function lastEvents(key: CacheKey, visit: Visit) {
+/** `GET /api/key?key=…`: the same. Times in milliseconds, those since the epoch being called `at` and `writtenAt`. */
+export async function keyJson(visit: Visit): Promise<Json> {
+  const key = askedKey(visit)
+  const [found, known] = await Promise.all([inspect(visit, key), knownEvents(visit, concerns(key))])
+  if (found.state === 'unknown' || known === undefined) throw new Refusal(503, found.why)
+  const { value: _, ...about } = found
+  const { kind, text, isWhole } = shownValue(found, visit)
+  return {
+    json: {
+      now: visit.now,
+      ...about,
+      value: { kind, text, isWhole },
+      events: known.events.slice(0, EVENTS).map((event) => ({ ...event, key: event.key.text })),
+    },
+  }
+}
+
+/** Whether an event is an invalidation of a key, or of what lies above it. */
+function concerns(key: CacheKey): (event: CacheEvent) => boolean {
   const above = new Set(key.ancestors)
-  const known = await knownEvents(
-    visit,
-    ({ type, key: of, children = false }) =>
-      type === 'clear' || (type === 'delete' && (of === key.text || (children && above.has(of)))),
-  )
+  return ({ type, key: of, children = false }) =>
+    type === 'clear' || (type === 'delete' && (of === key.text || (children && above.has(of))))
+}
+
+/** The last of them; `undefined` while the store does not answer. */
+async function lastEvents(key: CacheKey, visit: Visit) {
+  const known = await knownEvents(visit, concerns(key))
   if (known === undefined) return undefined
   return {
     rows: known.events.slice(0, EVENTS).map((event) => eventRow(event, visit)),
@@ -67,7 +88,16 @@ async function lastEvents(key: CacheKey, visit: Visit) {
   }
 }
 
-function shownValue({ state, value, key }: Inspection, { hideValues, secrets, links }: Visit) {
+interface ShownValue {
+  /** `none`: there is none; `hidden`: the dashboard shows no values; `masked`: its key looks secret. */
+  readonly kind: 'none' | 'hidden' | 'masked' | 'shown'
+  readonly text?: string
+  readonly isWhole?: boolean
+  readonly limit?: string
+  readonly download?: string
+}
+
+function shownValue({ state, value, key }: Inspection, { hideValues, secrets, links }: Visit): ShownValue {
   if (state !== 'fresh' && state !== 'stale') return { kind: 'none' }
   if (hideValues) return { kind: 'hidden' }
   if (secrets.inKey(key)) return { kind: 'masked' }

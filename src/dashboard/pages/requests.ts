@@ -4,11 +4,11 @@ import { isCut } from '../../stats/ledger.js'
 import { MAX_REQUESTS } from '../../store/statistics.js'
 import { latency, past, share, whole } from '../figures.js'
 import { type KnownCall, type KnownRequest, keptRequests, knownRequests } from '../known-requests.js'
-import type { ShownKey } from '../mask-key.js'
+import { contains } from '../mask-key.js'
 import { REASONS } from '../reasons.js'
 import { MASKED } from '../secrets.js'
 import type { Json, Page, Visit } from '../visit.js'
-import { textsOf } from './keys.js'
+import { linked } from './linked.js'
 
 /** How many are shown at the most. */
 const LIMITS: readonly number[] = [20, 50, 100, MAX_REQUESTS]
@@ -74,8 +74,7 @@ function askedFilter({ parameters }: Visit): Filter {
 /** By what is shown: a text that is masked is not found either. */
 function matches({ route, calls }: KnownRequest, { q }: Filter): boolean {
   const wanted = q.toLowerCase()
-  const has = (text: string) => text.toLowerCase().includes(wanted)
-  return has(route) || calls.some(({ key }) => (key.key ? textsOf(key.key) : [key.text]).some(has))
+  return route.toLowerCase().includes(wanted) || calls.some(({ key }) => contains(key, wanted))
 }
 
 function sampledOf(sample: number) {
@@ -149,11 +148,6 @@ function repeatedOf(calls: readonly KnownCall[], visit: Visit) {
         fromStore: whole(ofKey.length - fromMemory),
       }
     })
-}
-
-function linked({ text, key, under }: ShownKey, { links }: Visit) {
-  if (key) return { text, href: links.key(key.text) }
-  return { text, href: under === undefined ? undefined : links.keys({ under }) }
 }
 
 function operationOf({ operation, children }: KnownCall): string {

@@ -216,19 +216,19 @@ export class RedisStore implements Store {
       ['MGET', ...place, this.#names.lease(key.text)],
       ['PTTL', entry],
       ['TIME'],
-    ])) as [(Buffer | null)[], number, [Buffer, Buffer]]
+    ])) as [(Buffer | null)[], number, unknown]
     const [frame = null, ...generations] = values.slice(0, -1)
     return {
       frame,
       generations,
       lease: values.at(-1) ?? null,
-      now: Number(time[0]) * 1000 + Number(time[1]) / 1000,
+      now: millisecondsOf(time),
       ttlMs: Math.max(0, ttl),
       bytes: frame?.length ?? 0,
     }
   }
 
-  async list({ under, cursor = '0', scan }: ListOptions): Promise<ListPage> {
+  async list({ under, matches = everyKey, cursor = '0', scan }: ListOptions): Promise<ListPage> {
     const pattern = this.#names.pattern(under)
     const [[next, names], total] = (await this.#all([
       ['SCAN', cursor, 'MATCH', pattern, 'COUNT', scan],
@@ -237,7 +237,7 @@ export class RedisStore implements Store {
     const keys = new Map<string, CacheKey>()
     for (const name of names) {
       const key = this.#names.keyOf(name.toString(), under)
-      if (key) keys.set(key.text, key)
+      if (key && matches(key)) keys.set(key.text, key)
     }
     const position = next.toString()
     return {
@@ -313,8 +313,9 @@ export class RedisStore implements Store {
 
   async #live(keys: readonly CacheKey[]): Promise<ListedEntry[]> {
     if (keys.length === 0) return []
-    const replies = await this.#all(
-      keys.flatMap((key): Command[] => {
+    const above = [...new Set(keys.flatMap((key) => this.#names.generationsAbove(key)))]
+    const replies = await this.#all([
+      ...keys.flatMap((key): Command[] => {
         const entry = this.#names.entry(key.text)
         return [
           ['GETRANGE', entry, 0, FRAME_HEAD_BYTES - 1],
@@ -322,15 +323,19 @@ export class RedisStore implements Store {
           ['STRLEN', entry],
         ]
       }),
-    )
-    const generations = await Promise.all(
-      keys.map((key) => this.#batching.read(this.#names.generationsAbove(key), asTheyAre)),
-    )
+      // After the entries: read before, they could be older than one of them and condemn what is live.
+      ...readsOf(above),
+      ['TIME'],
+    ])
+    const now = millisecondsOf(replies.at(-1))
+    const values = replies.slice(keys.length * 3, -1).flat() as (Buffer | null)[]
+    const standing = new Map(above.map((name, index) => [name, values[index] ?? null]))
     return keys.flatMap((key, index) => {
       const [head, ttlMs, bytes] = replies.slice(index * 3, index * 3 + 3) as [Buffer, number, number]
       const frame = head.length > 0 ? head : null
-      if (!judge({ frame, generations: generations[index] ?? [] }).live) return []
-      return listed(key, parseBodyHead(head), bytes, ttlMs, this.#now())
+      const generations = this.#names.generationsAbove(key).map((name) => standing.get(name) ?? null)
+      if (!judge({ frame, generations }).live) return []
+      return listed(key, parseBodyHead(head), bytes, ttlMs, now)
     })
   }
 
@@ -351,8 +356,26 @@ function toPair([, name = '', value = '']: RegExpMatchArray): [string, string] {
   return [name, value]
 }
 
-function asTheyAre<T>(values: T): T {
-  return values
+/** What a listing without a filter asks of each key. */
+function everyKey(): boolean {
+  return true
+}
+
+/** So many names at most in one command: the server is never held for long. */
+const MAX_NAMES = 512
+
+function readsOf(names: readonly string[]): Command[] {
+  const count = Math.ceil(names.length / MAX_NAMES)
+  return Array.from({ length: count }, (_, at) => [
+    'MGET',
+    ...names.slice(at * MAX_NAMES, (at + 1) * MAX_NAMES),
+  ])
+}
+
+/** @see https://redis.io/docs/latest/commands/time/ */
+function millisecondsOf(time: unknown): number {
+  const [seconds, microseconds] = time as readonly [Buffer, Buffer]
+  return Number(seconds) * 1000 + Number(microseconds) / 1000
 }
 
 /** Stands for what a listing cannot read: no frame is empty. */

@@ -1,0 +1,22 @@
+import type { ListedEntry } from '../../store/store.js'
+import { future, past, size } from '../figures.js'
+import { maskKey } from '../mask-key.js'
+import type { Visit } from '../visit.js'
+import { linked } from './linked.js'
+
+/** A live key as the lists of keys show it. */
+export function keyRow({ key, bytes, ttlMs, writtenAt, writtenBy }: ListedEntry, visit: Visit) {
+  const { now, secrets } = visit
+  return {
+    ...linked(maskKey(key, secrets), visit),
+    size: size(bytes),
+    expires: ttlMs > 0 ? future(ttlMs, now) : undefined,
+    written: past(writtenAt, now),
+    by: writtenBy,
+  }
+}
+
+/** The same for programs: times in milliseconds, `writtenAt` since the epoch. */
+export function keyRowJson({ key, ...entry }: ListedEntry, { secrets }: Visit) {
+  return { key: maskKey(key, secrets).text, ...entry }
+}

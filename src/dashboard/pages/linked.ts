@@ -1,0 +1,8 @@
+import type { ShownKey } from '../mask-key.js'
+import type { Visit } from '../visit.js'
+
+/** A key in a list leads to its page; where a part of it is masked, to what lies above that. */
+export function linked({ text, key, under }: ShownKey, { links }: Pick<Visit, 'links'>) {
+  if (key) return { text, href: links.key(key.text) }
+  return { text, href: under === undefined ? undefined : links.keys({ under }) }
+}

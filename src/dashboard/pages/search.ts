@@ -1,0 +1,75 @@
+import { CacheNotRespondingError } from '../../errors.js'
+import { whole } from '../figures.js'
+import { type FullScan, scanAll } from '../full-scan.js'
+import type { Part, StreamedPage, Visit } from '../visit.js'
+import { crumbsOf } from './crumbs.js'
+import { expectDown, type KeyFilter } from './key-filter.js'
+import { keyRow } from './key-row.js'
+
+/** So many rows a page has, about; a link goes on from there. */
+const ENOUGH = 1_000
+
+/** A search through all names, sent while it goes on; it ends when whoever asked goes away. */
+export async function searchPage(visit: Visit, filter: KeyFilter): Promise<StreamedPage> {
+  await refuseForeign(visit, filter)
+  const { under } = filter
+  return {
+    view: 'keys',
+    title: under === undefined ? 'All keys' : `All keys under ${under.text}`,
+    parts: (signal) => searching(visit, filter, signal),
+  }
+}
+
+/** Once a page has begun it is too late to refuse its cursor. */
+async function refuseForeign(visit: Visit, filter: KeyFilter): Promise<void> {
+  const { cursor } = filter
+  if (cursor === undefined) return
+  const look = visit.cache.list({ cursor, scan: 1, matches: () => false })
+  await look.catch((error: unknown) => expectDown(error, visit, filter))
+}
+
+async function* searching(visit: Visit, filter: KeyFilter, signal: AbortSignal): AsyncGenerator<Part> {
+  const { cache, links, parameters } = visit
+  const { under, q, cursor, matches } = filter
+  const same = { under: under?.text, q }
+  const before = parameters.count('seen')
+  const progress = ({ found, scanned, total }: FullScan) => {
+    const seen = Math.min(before + scanned, total)
+    return { found: whole(found), seen, all: total, scanned: whole(seen), total: whole(total) }
+  }
+  const first = links.keys(same)
+  yield {
+    view: 'search/start',
+    data: { ...same, crumbs: crumbsOf(under, visit), enabled: cache.enabled, stop: first },
+  }
+  let last: FullScan = { entries: [], found: 0, scanned: 0, total: 0, cursor }
+  let isUp = true
+  try {
+    for await (last of scanAll(cache, { under, cursor, matches, enough: ENOUGH, signal })) {
+      const rows = last.entries.map((entry) => keyRow(entry, visit))
+      yield { view: 'search/step', data: { rows, ...progress(last) } }
+    }
+  } catch (error) {
+    if (!(error instanceof CacheNotRespondingError)) throw error
+    isUp = false
+  }
+  const seen = before + last.scanned
+  yield {
+    view: 'search/end',
+    data: {
+      ...progress(last),
+      state: isUp ? stateOf(last) : 'down',
+      isContinued: cursor !== undefined,
+      next:
+        last.cursor === undefined
+          ? undefined
+          : links.keys({ ...same, whole: 'yes', cursor: last.cursor, seen }),
+      first,
+    },
+  }
+}
+
+function stateOf({ cursor, found }: FullScan): 'more' | 'found' | 'no match' {
+  if (cursor !== undefined) return 'more'
+  return found > 0 ? 'found' : 'no match'
+}

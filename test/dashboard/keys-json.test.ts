@@ -1,0 +1,158 @@
+import { describe, expect, test } from 'vitest'
+import { createCache } from '../../src/create-cache.js'
+import { startRedis } from '../helpers/redis.js'
+import { type Asking, openSite, QUIET, type Reply } from './site.js'
+
+const json = (reply: Reply) => {
+  expect(reply.headers['content-type']).toBe('application/json; charset=utf-8')
+  return JSON.parse(reply.text)
+}
+
+describe('/api/keys', () => {
+  test('lists the rows of the page', async () => {
+    const { ask, cache } = await openSite()
+    await cache.set('product::1', { name: 'Tea' }, { ttl: '1h' })
+    await cache.set('cart::1', 1)
+    const { now, ...rest } = json(await ask('/cache/api/keys?under=product'))
+    expect(Math.abs(now - Date.now())).toBeLessThan(60_000)
+    expect(rest).toEqual({
+      keys: [
+        {
+          key: 'product::1',
+          bytes: expect.any(Number),
+          ttlMs: expect.any(Number),
+          writtenAt: expect.any(Number),
+          writtenBy: cache.processStats().process,
+        },
+      ],
+      ...{ scanned: 2, total: 2, cursor: null },
+    })
+    expect(json(await ask('/cache/api/keys?q=CART')).keys).toMatchObject([{ key: 'cart::1' }])
+  })
+
+  test('is paged by its cursor, each key once', async () => {
+    const { ask, cache } = await openSite()
+    await cache.setMany(Array.from({ length: 700 }, (_, index) => [`k::${index}`, 1] as const))
+    const seen: string[] = []
+    let cursor: string | null = ''
+    while (cursor !== null) {
+      const page = json(await ask(`/cache/api/keys?under=k&cursor=${encodeURIComponent(cursor)}`))
+      seen.push(...page.keys.map(({ key }: { key: string }) => key))
+      cursor = page.cursor
+    }
+    expect(new Set(seen).size).toBe(700)
+    expect(seen).toHaveLength(700)
+    expect(json(await ask('/cache/api/keys?cursor=nonsense')).error.status).toBe(400)
+  })
+})
+
+describe('/api/key', () => {
+  test('tells what its page tells of one that is cached', async () => {
+    const { ask, cache } = await openSite()
+    await cache.delete('product::1')
+    await cache.delete('product', { children: true })
+    await cache.set('product::1', { name: 'Tea', token: 'hunter2' }, { ttl: '1h' })
+    const { now, events, why, ...rest } = json(await ask('/cache/api/key?key=product::1'))
+    expect(rest).toEqual({
+      ...{ key: 'product::1', state: 'fresh', tier: 'store' },
+      ttlMs: expect.any(Number),
+      bytes: expect.any(Number),
+      writtenAt: expect.any(Number),
+      writtenBy: cache.processStats().process,
+      generations: [
+        { of: 'shop', id: expect.any(String) },
+        { of: 'product', id: expect.any(String) },
+      ],
+      value: { kind: 'shown', text: '{\n  name: "Tea",\n  token: [masked],\n}', isWhole: true },
+    })
+    expect(why).toMatch(/^Written .* by .*; expires in 60 min/)
+    expect(now).toBeGreaterThanOrEqual(rest.writtenAt)
+    expect(events).toMatchObject([
+      { type: 'delete', key: 'product', children: true },
+      { type: 'delete', key: 'product::1' },
+    ])
+  })
+
+  test('says why one is not cached, and who it was', async () => {
+    const { ask, cache } = await openSite()
+    await cache.set('product::1', 1)
+    const scope = cache.openScope({
+      fills: false,
+      origin: () => ({ route: 'GET /?token=hunter2', user: 'anna' }),
+    })
+    await cache.bindTo(scope).delete('product::1')
+    const reply = await ask('/cache/api/key?key=product::1')
+    expect(reply.text).not.toContain('hunter2')
+    const data = json(reply)
+    expect(data).toMatchObject({
+      ...{ state: 'missing', reason: 'deleted', value: { kind: 'none' } },
+      provenance: { user: 'anna', route: 'GET /?token=[masked]' },
+    })
+    expect(data.why).toMatch(/^Deleted .* user anna/)
+  })
+
+  test.each<[string, string, object, string]>([
+    ['under a secret’s name', 'session::abc', {}, 'masked'],
+    ['where values are hidden', 'a', { hideValues: true }, 'hidden'],
+  ])('gives no value %s', async (_where, key, options, kind) => {
+    const { ask, cache } = await openSite({ dashboard: options })
+    await cache.set(key, 'hunter2')
+    const reply = await ask(`/cache/api/key?key=${key}`)
+    expect(reply.text).not.toContain('hunter2')
+    expect(json(reply).value).toEqual({ kind })
+  })
+
+  test('gives the beginning of a long value, and says so', async () => {
+    const { ask, cache } = await openSite()
+    await cache.set('a', 'x'.repeat(100_000))
+    const { value } = json(await ask('/cache/api/key?key=a'))
+    expect(value.isWhole).toBe(false)
+    expect(value.text).toHaveLength(20_000)
+  })
+
+  test.each(['', '?key=', '?key[]=a', '?key=a&key=b', `?key=${'a'.repeat(5_000)}`])(
+    '%s is refused',
+    async (query) => {
+      const { ask } = await openSite()
+      expect(json(await ask(`/cache/api/key${query}`)).error.status).toBe(400)
+    },
+  )
+})
+
+const anonymous = { as: undefined, headers: { 'x-test-user': undefined } } satisfies Asking
+
+describe.each(['/api/keys', '/api/key?key=needle'])('%s', (page) => {
+  test('is closed to strangers, and to customers', async () => {
+    const { ask, cache } = await openSite()
+    await cache.set('needle', 'hay')
+    for (const [asking, status] of [
+      [anonymous, 401],
+      [{ as: 'customer' }, 403],
+    ] as const) {
+      const reply = await ask(`/cache${page}`, asking)
+      expect(reply.status).toBe(status)
+      expect(reply.text).not.toContain('needle')
+      json(reply)
+    }
+    expect((await ask(`/cache${page}`)).text).toContain('needle')
+    expect((await ask(`/cache${page}`, { form: {} })).status).toBe(405)
+    expect((await ask(`/cache${page}`, { method: 'HEAD' })).text).toBe('')
+  })
+
+  test('says 503 while the store does not answer', async () => {
+    const redis = await startRedis()
+    try {
+      const cache = createCache({ redis: redis.url, keyPrefix: 'shop', logger: QUIET })
+      await expect.poll(() => cache.set('needle', 1)).toBe(true)
+      const { ask } = await openSite({ cache })
+      expect((await ask(`/cache${page}`)).status).toBe(200)
+      redis.freeze()
+      const reply = await ask(`/cache${page}`)
+      expect(reply.status).toBe(503)
+      expect(json(reply).error.message).toContain('not responding')
+    } finally {
+      redis.thaw()
+      await redis.stop()
+    }
+  })
+})
