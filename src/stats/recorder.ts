@@ -53,11 +53,13 @@ export class Recorder {
   }
 
   delete(key: CacheKey, invalidation: Invalidation, left: number, scope?: RequestScope): void {
-    const { children = false, outcome } = invalidation
-    scope?.log?.add({ operation: 'delete', key: key.text, outcome, ...(children && { children }) }, left)
-    this.#counters?.delete(key.family, children)
-    this.#events.invalidated('delete', key.text, invalidation)
-    publish(left, { operation: 'delete', key: key.text, children, outcome })
+    this.#counters?.delete(key.family, invalidation.children === true)
+    this.#invalidated('delete', key, invalidation, left, scope)
+  }
+
+  expire(key: CacheKey, invalidation: Invalidation, left: number, scope?: RequestScope): void {
+    this.#counters?.expire(key.family)
+    this.#invalidated('expire', key, invalidation, left, scope)
   }
 
   /** A factory has run since `began`. */
@@ -76,6 +78,19 @@ export class Recorder {
     this.#counters?.clear()
     this.#events.invalidated('clear', '', invalidation)
     publish(left, { operation: 'clear', key: '', outcome })
+  }
+
+  #invalidated(
+    operation: 'delete' | 'expire',
+    key: CacheKey,
+    invalidation: Invalidation,
+    left: number,
+    scope: RequestScope | undefined,
+  ): void {
+    const { children = false, outcome } = invalidation
+    scope?.log?.add({ operation, key: key.text, outcome, ...(children && { children }) }, left)
+    this.#events.invalidated(operation, key.text, invalidation)
+    publish(left, { operation, key: key.text, children, outcome })
   }
 
   /** The store did not surely carry out an operation. */

@@ -3,14 +3,16 @@ import {
   composeFrame,
   composeGeneration,
   composeLease,
+  composeValue,
   encodeBody,
   encodeProvenance,
+  expireFrame,
+  expireGeneration,
   frameId,
   ID_BYTES,
   joinGenerations,
   type Lease,
   lifeOf,
-  parseBodyHead,
   parseFrame,
   parseGeneration,
 } from '../entry.js'
@@ -24,6 +26,7 @@ import {
   type AcquireOptions,
   type Acquisition,
   type CommitOptions,
+  type ExpireOptions,
   type ListedEntry,
   type ListOptions,
   type ListPage,
@@ -179,6 +182,23 @@ export class MemoryStore implements Store {
     return was
   }
 
+  async expire(key: CacheKey, { children, origin }: ExpireOptions): Promise<boolean> {
+    const at = now()
+    const who = encodeProvenance({ ...origin, at })
+    const frame = this.#held.get(key.text)
+    let was = frame !== undefined && judge({ frame, generations: this.#above(key) }).live
+    // Whatever stands there: a fill that has observed it must not find it any more.
+    if (frame) this.#replace(key.text, expireFrame(frame, newId(), was, at, who))
+    this.#fence(key)
+    const own = children ? this.#held.get(generation(key.text)) : undefined
+    if (own) {
+      was ||= parseGeneration(own)?.inUse === true
+      this.#replace(generation(key.text), expireGeneration(own, at, who))
+      this.#watchers.wakeWithin(key.text)
+    }
+    return was
+  }
+
   async clear(origin: Origin): Promise<void> {
     // Nothing below the topmost generation is of use any more, but for the reason why it is gone.
     this.#held.clear()
@@ -248,10 +268,8 @@ export class MemoryStore implements Store {
   /** Puts a value in its place, and fences whoever computes it. */
   #put(key: CacheKey, body: Buffer, lifeMs: number): WriteResult {
     const id = newId()
-    const generations = generationsAbove(key).map((name) =>
-      this.#keepGeneration(name, id, lifeMs, true).subarray(0, ID_BYTES),
-    )
-    const frame = composeFrame('value', id, generations, body)
+    const generations = generationsAbove(key).map((name) => this.#keepGeneration(name, id, lifeMs, true))
+    const frame = composeValue(id, joinGenerations(generations) as Buffer, body)
     this.#hold(key.text, frame, lifeMs)
     this.#fence(key)
     // Too large, or so deep that it has pushed out its own generations.
@@ -289,13 +307,19 @@ export class MemoryStore implements Store {
     this.#held.set(name, bytes, { ttl: Math.ceil(ttlMs) })
   }
 
+  /** Something else in the same place, for as long as what stands there has left. */
+  #replace(name: string, bytes: Buffer): void {
+    // A time to live of 0 would be none.
+    this.#hold(name, bytes, Math.max(1, this.#held.getRemainingTTL(name)))
+  }
+
   #listed(name: string, under: CacheKey | undefined): ListedEntry[] {
     const key = CacheKey.from(name)
     if (under && !key.isWithin(under)) return []
-    const frame = this.#held.peek(name)
+    const frame = this.#held.peek(name) ?? null
     const generations = generationsAbove(key).map((above) => this.#held.peek(above) ?? null)
-    if (!frame || !judge({ frame, generations }).live) return []
-    return listed(key, parseBodyHead(frame), frame.length, this.#held.getRemainingTTL(name), now())
+    const lifeMs = this.#held.getRemainingTTL(name)
+    return listed(key, { frame, generations, bytes: frame?.length ?? 0, lifeMs, now: now() })
   }
 }
 

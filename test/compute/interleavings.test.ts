@@ -44,6 +44,7 @@ function scheduled(
     observe: step('observe', store.observe.bind(store)),
     write: step('write', store.write.bind(store)),
     remove: step('remove', store.remove.bind(store)),
+    expire: step('expire', store.expire.bind(store)),
     clear: step('clear', store.clear.bind(store)),
     acquire: step('acquire', store.acquire.bind(store)),
     renew: store.renew.bind(store),

@@ -38,6 +38,7 @@ function failing(throwOnStoreError: boolean): KeyedCache {
       observe: fail,
       write: fail,
       remove: fail,
+      expire: fail,
       clear: fail,
       acquire: fail,
       renew: fail,

@@ -5,17 +5,16 @@ import {
   frameId,
   joinGenerations,
   lifeOf,
-  parseBodyHead,
 } from '../../entry.js'
 import { CacheNotRespondingError } from '../../errors.js'
 import type { CacheKey } from '../../key/cache-key.js'
 import { newId } from '../ids.js'
-import { judge } from '../judge.js'
 import { listed } from '../listed.js'
 import type {
   AcquireOptions,
   Acquisition,
   CommitOptions,
+  ExpireOptions,
   ListedEntry,
   ListOptions,
   ListPage,
@@ -37,7 +36,19 @@ import { asNotResponding, type Command, Connection, type RedisTarget } from './c
 import { Names } from './names.js'
 import { News } from './news.js'
 import { Reclaiming } from './reclaiming.js'
-import { ACQUIRE, CLEAR, COMMIT, DONE, OBSERVE, PROBE, RELEASE, REMOVE, RENEW, WRITE } from './scripts.js'
+import {
+  ACQUIRE,
+  CLEAR,
+  COMMIT,
+  DONE,
+  EXPIRE,
+  OBSERVE,
+  PROBE,
+  RELEASE,
+  REMOVE,
+  RENEW,
+  WRITE,
+} from './scripts.js'
 import { RedisStatistics } from './statistics.js'
 
 export interface RedisStoreOptions {
@@ -171,6 +182,18 @@ export class RedisStore implements Store {
     return rest[0] === 1
   }
 
+  async expire(key: CacheKey, { children, origin }: ExpireOptions): Promise<boolean> {
+    const keys = this.#leasedPlace(key)
+    if (children) keys.push(this.#names.generation(key.text))
+    const { rest } = await this.#batching.run(EXPIRE, keys, [
+      newId(),
+      this.#provenance(origin),
+      children ? '1' : '0',
+      this.#names.news(),
+    ])
+    return rest[0] === 1
+  }
+
   async clear(origin: Origin): Promise<void> {
     const keys = [this.#names.topGeneration()]
     await this.#batching.run(CLEAR, keys, [
@@ -277,10 +300,9 @@ export class RedisStore implements Store {
       keys.map((key) => this.#batching.read(this.#names.generationsAbove(key), asTheyAre)),
     )
     return keys.flatMap((key, index) => {
-      const [head, ttlMs, bytes] = replies.slice(index * 3, index * 3 + 3) as [Buffer, number, number]
+      const [head, lifeMs, bytes] = replies.slice(index * 3, index * 3 + 3) as [Buffer, number, number]
       const frame = head.length > 0 ? head : null
-      if (!judge({ frame, generations: generations[index] ?? [] }).live) return []
-      return listed(key, parseBodyHead(head), bytes, ttlMs, this.#now())
+      return listed(key, { frame, generations: generations[index] ?? [], bytes, lifeMs, now: this.#now() })
     })
   }
 
