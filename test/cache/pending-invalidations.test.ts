@@ -34,6 +34,12 @@ describe('An invalidation that fails while Redis is frozen', () => {
   const WAYS: Record<string, [(cache: KeyedCache) => Promise<unknown>, gone: string[], left: string[]]> = {
     delete: [(cache) => cache.delete('a::b'), ['a::b'], ['a', 'a::c', 'z']],
     'delete with children': [(cache) => cache.delete('a', { children: true }), ['a', 'a::b', 'a::c'], ['z']],
+    'expire, as a delete': [(cache) => cache.expire('a::b'), ['a::b'], ['a', 'a::c', 'z']],
+    'expire with children, as a delete': [
+      (cache) => cache.expire('a', { children: true }),
+      ['a', 'a::b', 'a::c'],
+      ['z'],
+    ],
     clear: [(cache) => cache.clear(), ['a', 'a::b', 'a::c', 'z'], []],
     set: [(cache) => cache.set('a::b', 'new'), ['a::b'], ['a', 'a::c', 'z']],
   }

@@ -55,7 +55,8 @@ async function lastEvents(key: CacheKey, visit: Visit) {
   const known = await knownEvents(
     visit,
     ({ type, key: of, children = false }) =>
-      type === 'clear' || (type === 'delete' && (of === key.text || (children && above.has(of)))),
+      type === 'clear' ||
+      ((type === 'delete' || type === 'expire') && (of === key.text || (children && above.has(of)))),
   )
   if (known === undefined) return undefined
   return {

@@ -144,7 +144,7 @@ function linked({ text, key, under }: ShownKey, { links }: Visit) {
 }
 
 function operationOf({ operation, children }: KnownCall): string {
-  return operation === 'delete' && children ? 'delete with children' : operation
+  return children ? `${operation} with children` : operation
 }
 
 const CAME_TO: Readonly<Record<string, string>> = {
@@ -163,6 +163,8 @@ const CAME_TO: Readonly<Record<string, string>> = {
   'set skipped': 'not stored: caching was off',
   'delete deleted': 'deleted',
   'delete absent': 'nothing was there',
+  'expire expired': 'let expire',
+  'expire absent': 'nothing was there',
   'clear deleted': 'deleted',
 }
 
