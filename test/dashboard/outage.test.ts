@@ -14,6 +14,7 @@ const PAGES = [
   '/keys?cursor=5',
   '/keys/a',
   '/delete?key=a&children=yes&preview=yes',
+  '/delete?key=a&children=yes&how=expire&preview=yes',
   '/clear',
 ]
 
@@ -108,6 +109,8 @@ describe.each<[string, () => Promise<KeyedCache>]>([
     for (const [page, form] of [
       ['delete', { key: 'a' }],
       ['delete', { key: 'a', children: 'yes' }],
+      ['delete', { key: 'a', how: 'expire' }],
+      ['delete', { key: 'a', children: 'yes', how: 'expire' }],
       ['clear', { prefix: 'shop' }],
     ] as const) {
       const { status, text } = await ask(`/cache/${page}`, { form })
