@@ -19,7 +19,7 @@ import { Gate } from './gate.js'
  * without a grace.
  */
 const RUNS = Number(process.env.RUNS ?? 150)
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 240_000 })
 
 /** A store each of whose operations waits to be carried out, and its answer to be delivered. */
 function scheduled(
