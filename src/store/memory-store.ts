@@ -26,7 +26,6 @@ import {
   type AcquireOptions,
   type Acquisition,
   type CommitOptions,
-  type ExpireOptions,
   type ListedEntry,
   type ListOptions,
   type ListPage,
@@ -182,7 +181,7 @@ export class MemoryStore implements Store {
     return was
   }
 
-  async expire(key: CacheKey, { children, origin }: ExpireOptions): Promise<boolean> {
+  async expire(key: CacheKey, { children, origin }: RemoveOptions): Promise<boolean> {
     const at = now()
     const who = encodeProvenance({ ...origin, at })
     const frame = this.#held.get(key.text)

@@ -90,8 +90,6 @@ export interface RemoveOptions {
   readonly origin: Origin
 }
 
-export type ExpireOptions = RemoveOptions
-
 /** An entry's place as staff see it: nothing of it is counted, touched or prolonged. */
 export interface Peek extends Reading {
   /** Milliseconds until the frame expires. */
@@ -164,7 +162,7 @@ export interface Store {
    * below too. What was observed, or began to be computed, before is refused as after a `remove`. Whether anything
    * was there.
    */
-  expire(key: CacheKey, options: ExpireOptions): Promise<boolean>
+  expire(key: CacheKey, options: RemoveOptions): Promise<boolean>
   /** Invalidates everything under this store's prefix. */
   clear(origin: Origin): Promise<void>
 

@@ -14,7 +14,6 @@ import type {
   AcquireOptions,
   Acquisition,
   CommitOptions,
-  ExpireOptions,
   ListedEntry,
   ListOptions,
   ListPage,
@@ -182,7 +181,7 @@ export class RedisStore implements Store {
     return rest[0] === 1
   }
 
-  async expire(key: CacheKey, { children, origin }: ExpireOptions): Promise<boolean> {
+  async expire(key: CacheKey, { children, origin }: RemoveOptions): Promise<boolean> {
     const keys = this.#leasedPlace(key)
     if (children) keys.push(this.#names.generation(key.text))
     const { rest } = await this.#batching.run(EXPIRE, keys, [
