@@ -308,8 +308,8 @@ export class MemoryStore implements Store {
 
   /** Something else in the same place, for as long as what stands there has left. */
   #replace(name: string, bytes: Buffer): void {
-    // A time to live of 0 would be none.
-    this.#hold(name, bytes, Math.max(1, this.#held.getRemainingTTL(name)))
+    // Never longer; and a time to live of 0 would be none.
+    this.#hold(name, bytes, Math.max(1, Math.floor(this.#held.getRemainingTTL(name))))
   }
 
   #listed(name: string, under: CacheKey | undefined): ListedEntry[] {
