@@ -17,7 +17,7 @@ import { CacheKey, type KeyInput, type KeyPart } from './key/cache-key.js'
 import type { ResolvedOptions } from './options.js'
 import { type CacheStats, type HistoryStep, statsOf, stepsOf } from './stats/cache-stats.js'
 import type { Counters, ProcessStats } from './stats/counters.js'
-import { type CacheEvent, type DeleteOutcome, eventsOf } from './stats/events.js'
+import { type CacheEvent, type DeleteOutcome, type ExpireOutcome, eventsOf } from './stats/events.js'
 import { OpenCall, type RequestRecord, recordsOf } from './stats/ledger.js'
 import type { MissLog } from './stats/miss-log.js'
 import type { Outbox } from './stats/outbox.js'
@@ -33,7 +33,7 @@ import type { PendingInvalidations } from './tiers/pending-invalidations.js'
 import { RequestScope, type RequestScopeOptions } from './tiers/request-scope.js'
 import { refuseUnknown } from './unknown-options.js'
 
-export type { DeleteOutcome }
+export type { DeleteOutcome, ExpireOutcome }
 
 export interface SetOptions {
   /** How long it lives. Default: the cache's `ttl`. */
@@ -45,6 +45,11 @@ export interface SetOptions {
 }
 
 export interface DeleteOptions {
+  /** Also everything below the key, in one atomic step. Default: false. */
+  readonly children?: boolean
+}
+
+export interface ExpireOptions {
   /** Also everything below the key, in one atomic step. Default: false. */
   readonly children?: boolean
 }
@@ -207,6 +212,39 @@ export class KeyedCache {
       return outcome
     } finally {
       recorder.delete(target, { children, outcome, origin }, left, scope)
+    }
+  }
+
+  /**
+   * Lets a key expire, with `children` everything below it too; resolves to whether anything was there. It is stale
+   * from now on, for as long as it would have stood: `getOrSet` with a `grace` serves it while it is computed anew, all
+   * other reads miss. What was being computed is not stored. Not a delete: where there is a grace, the old value is
+   * served until the new one is there. Goes through while caching is off. `false`, and a warning, when the store did
+   * not surely do it: then it is repeated as a delete.
+   * @example await cache.expire('product', { children: true }) // a new price list: old prices until the new are computed
+   * @throws InvalidKeyError
+   */
+  async expire(key: KeyInput, options?: ExpireOptions): Promise<boolean> {
+    return (await this.expireOutcome(key, options)) === 'expired'
+  }
+
+  /**
+   * Lets expire, and tells nothing there (`absent`) from not surely done (`failed`). For integrations.
+   * @throws InvalidKeyError
+   */
+  async expireOutcome(key: KeyInput, { children = false }: ExpireOptions = {}): Promise<ExpireOutcome> {
+    const { chain, recorder } = this.core
+    const target = CacheKey.from(key)
+    const scope = this.scope
+    const left = performance.now()
+    const origin = scope?.origin()
+    let outcome: ExpireOutcome = 'failed'
+    try {
+      const was = await chain.expire(target, children, scope, origin)
+      if (was !== undefined) outcome = was ? 'expired' : 'absent'
+      return outcome
+    } finally {
+      recorder.expire(target, { children, outcome, origin }, left, scope)
     }
   }
 
@@ -390,7 +428,7 @@ export class KeyedCache {
   }
 
   /**
-   * What was deleted and cleared, by which process, route and user, and what the store did not surely carry out: the
+   * What was deleted, let expire and cleared, by which process, route and user, and what the store did not surely carry out: the
    * newest, by all processes, newest first; some 1,000 are kept. Those of this process are there until now, those of
    * the others until a second ago; on the embedded store there are this one's only.
    * @example const [last] = await cache.events(1) // { type: 'delete', key: 'product::123', user: 'anna', … }

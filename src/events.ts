@@ -10,12 +10,13 @@ import type { KeyedCacheError } from './errors.js'
  * @see https://nodejs.org/docs/latest-v20.x/api/diagnostics_channel.html
  */
 export interface OperationMessage {
-  readonly operation: 'get' | 'has' | 'set' | 'delete' | 'clear' | 'compute'
+  readonly operation: 'get' | 'has' | 'set' | 'delete' | 'expire' | 'clear' | 'compute'
   /** The key's text; empty for `clear`. */
   readonly key: string
   /**
    * Of a read `hit`, `miss`; of a `set` `stored`, `refused` (a fill that was fenced), `skipped` (it was
-   * done without the cache); of a delete `deleted`, `absent` (nothing was there); of both `failed`: not surely done.
+   * done without the cache); of a delete `deleted`, `absent` (nothing was there); of an `expire` `expired`,
+   * `absent`; of all these `failed`: not surely done.
    * Of a `compute`, that is a run of a factory, `computed`, `failed`.
    */
   readonly outcome:
@@ -25,10 +26,11 @@ export interface OperationMessage {
     | 'refused'
     | 'skipped'
     | 'deleted'
+    | 'expired'
     | 'absent'
     | 'computed'
     | 'failed'
-  /** Whether a delete took everything below along. */
+  /** Whether a delete or an `expire` took everything below along. */
   readonly children?: boolean | undefined
   /** Which tier answered a hit. */
   readonly tier?: 'request' | 'store' | undefined

@@ -1,6 +1,8 @@
 export {
   type DeleteOptions,
   type DeleteOutcome,
+  type ExpireOptions,
+  type ExpireOutcome,
   KeyedCache,
   type SetOptions,
 } from './cache.js'

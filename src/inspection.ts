@@ -1,5 +1,12 @@
 import { formatDuration } from './duration.js'
-import { joinGenerations, type Provenance, parseFrame, parseGeneration, parseLease } from './entry.js'
+import {
+  expiryOf,
+  joinGenerations,
+  type Provenance,
+  parseFrame,
+  parseGeneration,
+  parseLease,
+} from './entry.js'
 import type { CacheKey } from './key/cache-key.js'
 import type { Explanation } from './stats/explain.js'
 import { judge } from './store/judge.js'
@@ -27,7 +34,7 @@ export interface Inspection {
   readonly writtenBy: string | undefined
   /** How long computing it took; `undefined` for what was set. */
   readonly computingMs: number | undefined
-  /** Who deleted it or what lies above it, where that is known. */
+  /** Who deleted it or what lies above it, or let it expire, where that is known. */
   readonly provenance: Provenance | undefined
   /** The generations above it, the prefix's first; `id` is `undefined` where none stands. */
   readonly generations: readonly { readonly of: string; readonly id: string | undefined }[]
@@ -69,7 +76,7 @@ export function describe(
   const since = isComputing ? ' It is being computed now.' : ''
   const known = { ...NOTHING, key, generations, state } as const
   if (standing.state !== 'missing') {
-    if (standing.state !== 'failed') return { ...known, ...live(standing, peek, isComputing) }
+    if (standing.state !== 'failed') return { ...known, ...live(key, standing, peek, isComputing) }
     const { writtenAt, writtenBy } = standing.body
     const why = `Computing it failed ${ago(peek.now - writtenAt)} in process ${writtenBy}, which is kept for ${formatDuration(peek.ttlMs)} more.${since}`
     return { ...known, reason: 'failed', why, writtenAt, writtenBy }
@@ -93,18 +100,29 @@ export function describeUnknown(key: CacheKey): Inspection {
   return { ...NOTHING, key, generations: [], state: 'unknown', reason: 'store-down', why }
 }
 
-function live({ state, body, value, leftMs }: LiveEntry, peek: Peek, isComputing: boolean) {
+function live(
+  key: CacheKey,
+  { state, frame, body, value, leftMs }: LiveEntry,
+  peek: Peek,
+  isComputing: boolean,
+) {
   const { writtenAt, writtenBy, computingMs } = body
   const written = `Written ${ago(peek.now - writtenAt)} by ${writtenBy}`
-  const left = `still served by its grace for ${formatDuration(peek.ttlMs)}`
   const refreshing = isComputing ? ' It is being computed anew.' : ''
+  const expiry = expiryOf(frame, peek.generations)
+  const isLetExpire = expiry !== undefined && expiry.at <= writtenAt + body.ttlMs
+  const expired = isLetExpire
+    ? `let expire${below(key, expiry.depth)} ${by(peek.now, expiry.provenance)}`
+    : `expired ${ago(-leftMs)}`
+  const left = `still served by its grace for ${formatDuration(peek.ttlMs)}`
   const isFresh = state === 'fresh'
   return {
     state: isFresh ? 'fresh' : 'stale',
     reason: isFresh ? undefined : 'expired',
     why: isFresh
       ? `${written}; expires in ${formatDuration(leftMs)}.${refreshing}`
-      : `${written}; expired ${ago(-leftMs)}, ${left}.${refreshing}`,
+      : `${written}; ${expired}${isLetExpire ? '; ' : ', '}${left}.${refreshing}`,
+    provenance: isLetExpire ? expiry.provenance : undefined,
     tier: 'store',
     ttlMs: isFresh ? leftMs : 0,
     bytes: peek.bytes,
@@ -113,6 +131,11 @@ function live({ state, body, value, leftMs }: LiveEntry, peek: Peek, isComputing
     computingMs: computingMs === 0 ? undefined : computingMs,
     value,
   } as const
+}
+
+/** What was let expire along with it. */
+function below(key: CacheKey, depth: number | undefined): string {
+  return depth === undefined ? '' : ` with everything under ${key.ancestors[depth - 1]},`
 }
 
 /** A key that is missing. */
@@ -186,6 +209,11 @@ function whyItStands({ key, peek, standing: { reason, provenance } }: Missing): 
     case 'unsettled-delete':
       return {
         why: 'This process has invalidated it, and the store does not know yet: that is repeated until it does.',
+        provenance,
+      }
+    case 'expired':
+      return {
+        why: 'Computing it had failed, and that was let expire: the next read computes it anew.',
         provenance,
       }
     case 'undecodable':

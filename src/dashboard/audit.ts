@@ -2,14 +2,14 @@ import type { Request } from 'express'
 import type { Logger } from '../store/failsafe.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
 
-/** Something that was deleted on the dashboard. */
+/** Something that was deleted, or let expire, on the dashboard. */
 export interface AuditEvent {
-  readonly action: 'delete' | 'clear'
+  readonly action: 'delete' | 'expire' | 'clear'
   /** The key's text; `undefined` for `clear`. */
   readonly key: string | undefined
   readonly children: boolean
   /** `absent` when nothing was there, `failed` when it did not surely reach the store. */
-  readonly outcome: 'deleted' | 'absent' | 'failed'
+  readonly outcome: 'deleted' | 'expired' | 'absent' | 'failed'
   /** Method and path of the request. */
   readonly route: string | undefined
   readonly user: string | undefined

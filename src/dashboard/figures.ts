@@ -14,6 +14,31 @@ export function keys(count: { readonly keys: number; readonly more: boolean }): 
   return `${count.more ? 'at least ' : ''}${whole(count.keys)} ${count.keys === 1 ? 'key' : 'keys'}`
 }
 
+/** What it takes to compute it all again, as far as is known: how long each took when it was computed. */
+export function recomputing({
+  keys: all,
+  more,
+  computed,
+  computingMs,
+}: {
+  readonly keys: number
+  readonly more: boolean
+  readonly computed: number
+  readonly computingMs: number
+}): string | undefined {
+  if (all === 0) return undefined
+  const it = all === 1 ? 'it' : 'all of it'
+  if (computed === 0) {
+    const what = all === 1 ? 'it was' : 'they were'
+    return `How long computing ${it} again would take is not known: ${what} set, which does not tell.`
+  }
+  const about = `${more ? 'At least' : 'About'} ${latency(computingMs)} to compute ${it} again`
+  if (computed === all) return `${about}, going by how long it took the last time.`
+  const others =
+    all - computed === 1 ? 'the other was set and does not tell' : 'the others were set and do not tell'
+  return `${about}, going by the ${whole(computed)} of ${whole(all)} that were computed; ${others}.`
+}
+
 /** `1 event`, `1,000 events` */
 export function events(count: number): string {
   return `${whole(count)} ${count === 1 ? 'event' : 'events'}`

@@ -28,7 +28,7 @@ export class Links {
 
   readonly download = (key: string): string => `${this.root}download${query({ key })}`
 
-  readonly delete = (choice: { readonly key?: string; readonly children?: string } = {}): string =>
+  readonly delete = (choice: { readonly key?: string; readonly how?: string } = {}): string =>
     `${this.root}delete${query(choice)}`
 
   readonly clear = (): string => `${this.root}clear`

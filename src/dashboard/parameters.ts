@@ -13,6 +13,7 @@ const LIMITS: Readonly<Record<string, number>> = {
   seen: 15,
   whole: 3,
   children: 3,
+  how: 6,
   preview: 3,
   prefix: 100,
   span: 10,
@@ -52,6 +53,14 @@ export class Parameters {
     if (answer === 'yes') return true
     if (answer === 'no' || answer === '') return false
     throw badRequest(`The parameter “${name}” must be “yes” or “no”.`)
+  }
+
+  /** One of a few words, the first where none is given. Anything else is refused. */
+  oneOf<const Word extends string>(name: string, words: readonly [Word, ...Word[]]): Word {
+    const given = this.text(name)
+    const word = given === '' ? words[0] : words.find((one) => one === given)
+    if (word !== undefined) return word
+    throw badRequest(`The parameter “${name}” must be ${words.map((one) => `“${one}”`).join(' or ')}.`)
   }
 
   count(name: string): number {

@@ -56,6 +56,9 @@ export interface Count {
   /** Whether there may be more. */
   readonly more: boolean
   readonly samples: readonly CacheKey[]
+  /** How many of them were computed, and how long that took, all in all. */
+  readonly computed: number
+  readonly computingMs: number
 }
 
 const MAX_COUNTED = 5_000
@@ -65,5 +68,7 @@ const SAMPLES = 8
 export async function count(cache: KeyedCache, under?: CacheKey): Promise<Count> {
   const { entries, cursor } = await scan(cache, { under, enough: MAX_COUNTED })
   const samples = entries.slice(0, SAMPLES).map(({ key }) => key)
-  return { keys: entries.length, more: cursor !== undefined, samples }
+  const times = entries.map(({ computingMs }) => computingMs).filter((ms) => ms > 0)
+  const computingMs = times.reduce((sum, ms) => sum + ms, 0)
+  return { keys: entries.length, more: cursor !== undefined, samples, computed: times.length, computingMs }
 }

@@ -90,6 +90,10 @@ export class Counters {
     if (children) figures.treeDeletes++
   }
 
+  expire(family: string): void {
+    this.#of(family).expires++
+  }
+
   computation(family: string, computingMs: number, failed: boolean): void {
     const figures = this.#of(family)
     figures.computations++

@@ -1,13 +1,13 @@
 import { label } from '../entry.js'
 import type { KeyedCacheError } from '../errors.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
-import type { CacheEvent, DeleteOutcome } from './events.js'
+import type { CacheEvent } from './events.js'
 import { Outbox } from './outbox.js'
 
 /** What an invalidation came to, and who asked for it. */
 export interface Invalidation {
   readonly children?: boolean
-  readonly outcome: DeleteOutcome
+  readonly outcome: CacheEvent['outcome']
   readonly origin: RequestOrigin | undefined
 }
 
@@ -36,7 +36,11 @@ export class EventLog {
     return this.#invalidations.isEmpty && this.#troubles.size === 0
   }
 
-  invalidated(type: 'delete' | 'clear', key: string, { children, outcome, origin }: Invalidation): void {
+  invalidated(
+    type: 'delete' | 'expire' | 'clear',
+    key: string,
+    { children, outcome, origin }: Invalidation,
+  ): void {
     const [route, user] = [label(origin?.route), label(origin?.user)]
     const at = Date.now()
     this.#invalidations.add({ type, at, key, children, outcome, process: this.#process, route, user })

@@ -3,17 +3,20 @@ import { CacheKey } from '../key/cache-key.js'
 /** What a delete came to: `absent` when nothing was there, `failed` when it did not surely reach the store. */
 export type DeleteOutcome = 'deleted' | 'absent' | 'failed'
 
+/** What a soft expiry came to, as a delete. */
+export type ExpireOutcome = 'expired' | 'absent' | 'failed'
+
 /** Something that people want to know of: what was invalidated by whom, and what the store did not surely carry out. */
 export interface CacheEvent {
-  readonly type: 'delete' | 'clear' | 'trouble'
+  readonly type: 'delete' | 'expire' | 'clear' | 'trouble'
   /** Milliseconds since the epoch, on the clock of its process. */
   readonly at: number
   /** The key's text; empty for `clear`. Of a trouble the first that met it; empty where it was about none. */
   readonly key: string
-  /** Whether a delete was to take everything below along. */
+  /** Whether a delete, or a soft expiry, was to take everything below along. */
   readonly children?: boolean | undefined
   /** A trouble has always `failed`. */
-  readonly outcome: DeleteOutcome
+  readonly outcome: DeleteOutcome | ExpireOutcome
   /** `host:pid` */
   readonly process: string
   /** Where the invalidation came from, `POST /products/123`, and from whom: the first 200 characters of each. */
@@ -47,8 +50,13 @@ export function eventsOf(items: readonly string[]): CacheEvent[] {
     .sort((one, other) => other.at - one.at)
 }
 
-const TYPES: ReadonlySet<unknown> = new Set<CacheEvent['type']>(['delete', 'clear', 'trouble'])
-const OUTCOMES: ReadonlySet<unknown> = new Set<DeleteOutcome>(['deleted', 'absent', 'failed'])
+const TYPES: ReadonlySet<unknown> = new Set<CacheEvent['type']>(['delete', 'expire', 'clear', 'trouble'])
+const OUTCOMES: ReadonlySet<unknown> = new Set<CacheEvent['outcome']>([
+  'deleted',
+  'expired',
+  'absent',
+  'failed',
+])
 
 /** A text or number of these fields is taken over, whoever wrote it: so it must be short. */
 const TEXTS = ['route', 'user', 'operation', 'message'] as const
@@ -64,9 +72,9 @@ function parseEvent(item: string): CacheEvent | undefined {
   const texts = TEXTS.filter((name) => isText(given[name])).map((name) => [name, given[name]])
   const numbers = NUMBERS.filter((name) => isCount(given[name])).map((name) => [name, given[name]])
   if (!TYPES.has(type) || !OUTCOMES.has(outcome) || !isCount(at) || !isText(process)) return undefined
-  if (!isKey(key) && (key !== '' || type === 'delete')) return undefined
+  if (!isKey(key) && (key !== '' || type === 'delete' || type === 'expire')) return undefined
   return {
-    ...{ type: type as CacheEvent['type'], at, key, outcome: outcome as DeleteOutcome, process },
+    ...{ type: type as CacheEvent['type'], at, key, outcome: outcome as CacheEvent['outcome'], process },
     ...(typeof children === 'boolean' && { children }),
     ...Object.fromEntries([...texts, ...numbers]),
   }

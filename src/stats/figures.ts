@@ -17,6 +17,8 @@ export interface Figures {
   deletes: number
   /** Of the deletes, those with children. */
   treeDeletes: number
+  /** Soft expiries, with children or without. */
+  expires: number
   /** Values that factories have computed, each of a batch by itself, and how many of them failed. */
   computations: number
   failedComputations: number
@@ -57,6 +59,7 @@ const COUNTS = [
   'refusedFills',
   'deletes',
   'treeDeletes',
+  'expires',
   'computations',
   'failedComputations',
   'waits',
@@ -80,6 +83,7 @@ export function noFigures(): Figures {
     refusedFills: 0,
     deletes: 0,
     treeDeletes: 0,
+    expires: 0,
     computations: 0,
     failedComputations: 0,
     computingMs: 0,

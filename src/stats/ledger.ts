@@ -4,20 +4,21 @@ import { busyMs } from './busy.js'
 
 /** One call of the cache within a request. */
 export interface CallRecord {
-  /** `get`, `getOrSet` (cached functions too), `has`, `set`, `delete` or `clear`. */
+  /** `get`, `getOrSet` (cached functions too), `has`, `set`, `delete`, `expire` or `clear`. */
   readonly operation: string
   /** The key's text, of a long one the beginning; empty for `clear`. */
   readonly key: string
   /**
    * Of `get` and `has`: `hit`, `miss`. Of `getOrSet` also `stale` (served by its grace), `computed`, `waited` (it got
    * what somebody else has computed) and `failed`. Of `set`: `stored`, `refused` (a fill that was fenced), `skipped`
-   * (it was done without the cache). Of `delete` and `clear`: `deleted`, `absent`. Of all these `failed`: not surely done.
+   * (it was done without the cache). Of `delete` and `clear`: `deleted`, `absent`; of `expire`: `expired`, `absent`. Of all
+   * these `failed`: not surely done.
    */
   readonly outcome: string
   readonly tier?: string | undefined
   /** Why it missed, or was skipped. */
   readonly reason?: string | undefined
-  /** Whether a delete took everything below along. */
+  /** Whether a delete or an `expire` took everything below along. */
   readonly children?: boolean | undefined
   /** Of what was computed: whether it was stored. */
   readonly stored?: boolean | undefined
@@ -64,7 +65,7 @@ export interface CallSummary {
   readonly waited: number
   /** Values that were stored. */
   readonly stored: number
-  /** Sets, deletes and clears. */
+  /** Sets, deletes, soft expiries and clears. */
   readonly writes: number
   /** How long it was waiting for the cache: calls at one time count once. */
   readonly busyMs: number

@@ -79,12 +79,15 @@ export class Recorder {
   }
 
   delete(key: CacheKey, invalidation: Invalidation, left: number, scope?: RequestScope): void {
-    const { children = false, outcome } = invalidation
-    scope?.log?.add({ operation: 'delete', key: key.text, outcome, ...(children && { children }) }, left)
+    const { children = false } = invalidation
     this.#counters?.delete(key.family, children)
     this.#traces.deleted(key, children)
-    this.#events.invalidated('delete', key.text, invalidation)
-    publish(left, { operation: 'delete', key: key.text, children, outcome })
+    this.#invalidated('delete', key, invalidation, left, scope)
+  }
+
+  expire(key: CacheKey, invalidation: Invalidation, left: number, scope?: RequestScope): void {
+    this.#counters?.expire(key.family)
+    this.#invalidated('expire', key, invalidation, left, scope)
   }
 
   /** A value that was set or computed stands in the store since `left` at the earliest. */
@@ -116,6 +119,19 @@ export class Recorder {
     this.#traces.cleared()
     this.#events.invalidated('clear', '', invalidation)
     publish(left, { operation: 'clear', key: '', outcome })
+  }
+
+  #invalidated(
+    operation: 'delete' | 'expire',
+    key: CacheKey,
+    invalidation: Invalidation,
+    left: number,
+    scope: RequestScope | undefined,
+  ): void {
+    const { children = false, outcome } = invalidation
+    scope?.log?.add({ operation, key: key.text, outcome, ...(children && { children }) }, left)
+    this.#events.invalidated(operation, key.text, invalidation)
+    publish(left, { operation, key: key.text, children, outcome })
   }
 
   /** The store did not surely carry out an operation. */

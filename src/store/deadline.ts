@@ -54,6 +54,7 @@ export function withDeadlines(store: Store, timeoutMs: number): Store {
     observe: (key) => limit(() => store.observe(key)),
     write: (key, entry, options) => limit(() => store.write(key, entry, options)),
     remove: (key, options) => limit(() => store.remove(key, options)),
+    expire: (key, options) => limit(() => store.expire(key, options)),
     clear: (origin) => limit(() => store.clear(origin)),
     acquire: (key, token, options) => limit(() => store.acquire(key, token, options)),
     renew: (key, token, leaseMs) => limit(() => store.renew(key, token, leaseMs)),

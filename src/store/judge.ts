@@ -1,4 +1,4 @@
-import { firstBrokenGeneration, type Provenance, parseFrame, parseGeneration } from '../entry.js'
+import { expiredAt, firstBrokenGeneration, type Provenance, parseFrame, parseGeneration } from '../entry.js'
 import type { Reading } from './store.js'
 
 /** Why a key is not cached, as far as the store can tell. */
@@ -15,7 +15,12 @@ export type AbsenceReason =
   | 'undecodable'
 
 export type Judgement =
-  | { readonly live: true; readonly frame: Buffer }
+  | {
+      readonly live: true
+      readonly frame: Buffer
+      /** Since when it is stale because somebody let it expire. */
+      readonly expiredAt: number | undefined
+    }
   | {
       readonly live: false
       readonly reason: AbsenceReason
@@ -39,7 +44,7 @@ export function judge({ frame, generations }: Pick<Reading, 'frame' | 'generatio
       break
   }
   const broken = firstBrokenGeneration(frame, generations)
-  if (broken === -1) return { live: true, frame }
+  if (broken === -1) return { live: true, frame, expiredAt: expiredAt(frame, generations) }
   if (parsed.generations !== generations.length) return { live: false, reason: 'undecodable' }
   const standing = generations[broken]
   const provenance = standing ? parseGeneration(standing)?.provenance : undefined

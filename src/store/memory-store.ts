@@ -4,14 +4,16 @@ import {
   composeFrame,
   composeGeneration,
   composeLease,
+  composeValue,
   encodeBody,
   encodeProvenance,
+  expireFrame,
+  expireGeneration,
   frameId,
   ID_BYTES,
   joinGenerations,
   type Lease,
   lifeOf,
-  parseBodyHead,
   parseFrame,
   parseGeneration,
 } from '../entry.js'
@@ -195,6 +197,23 @@ export class MemoryStore implements Store {
     return was
   }
 
+  async expire(key: CacheKey, { children, origin }: RemoveOptions): Promise<boolean> {
+    const at = now()
+    const who = encodeProvenance({ ...origin, at })
+    const frame = this.#held.get(key.text)
+    let was = frame !== undefined && judge({ frame, generations: this.#above(key) }).live
+    // Whatever stands there: a fill that has observed it must not find it any more.
+    if (frame) this.#replace(key.text, expireFrame(frame, newId(), was, at, who))
+    this.#fence(key)
+    const own = children ? this.#held.get(generation(key.text)) : undefined
+    if (own) {
+      was ||= parseGeneration(own)?.inUse === true
+      this.#replace(generation(key.text), expireGeneration(own, at, who))
+      this.#watchers.wakeWithin(key.text)
+    }
+    return was
+  }
+
   async clear(origin: Origin): Promise<void> {
     // Nothing below the topmost generation is of use any more, but for the reason why it is gone.
     this.#held.clear()
@@ -274,10 +293,8 @@ export class MemoryStore implements Store {
   /** Puts a value in its place, and fences whoever computes it. */
   #put(key: CacheKey, body: Buffer, lifeMs: number): WriteResult {
     const id = newId()
-    const generations = generationsAbove(key).map((name) =>
-      this.#keepGeneration(name, id, lifeMs, true).subarray(0, ID_BYTES),
-    )
-    const frame = composeFrame('value', id, generations, body)
+    const generations = generationsAbove(key).map((name) => this.#keepGeneration(name, id, lifeMs, true))
+    const frame = composeValue(id, joinGenerations(generations) as Buffer, body)
     this.#hold(key.text, frame, lifeMs)
     this.#fence(key)
     // Too large, or so deep that it has pushed out its own generations.
@@ -315,13 +332,19 @@ export class MemoryStore implements Store {
     this.#held.set(name, bytes, { ttl: Math.ceil(ttlMs) })
   }
 
+  /** Something else in the same place, for as long as what stands there has left. */
+  #replace(name: string, bytes: Buffer): void {
+    // Never longer; and a time to live of 0 would be none.
+    this.#hold(name, bytes, Math.max(1, Math.floor(this.#held.getRemainingTTL(name))))
+  }
+
   #listed(key: CacheKey, under: CacheKey | undefined, matches?: (key: CacheKey) => boolean): ListedEntry[] {
     if (under && !key.isWithin(under)) return []
     if (matches && !matches(key)) return []
-    const frame = this.#held.peek(key.text)
+    const frame = this.#held.peek(key.text) ?? null
     const generations = generationsAbove(key).map((above) => this.#held.peek(above) ?? null)
-    if (!frame || !judge({ frame, generations }).live) return []
-    return listed(key, parseBodyHead(frame), frame.length, this.#held.getRemainingTTL(key.text), now())
+    const lifeMs = this.#held.getRemainingTTL(key.text)
+    return listed(key, { frame, generations, bytes: frame?.length ?? 0, lifeMs, now: now() })
   }
 }
 

@@ -110,6 +110,8 @@ export interface ListedEntry {
   /** On the store's clock. */
   readonly writtenAt: number
   readonly writtenBy: string
+  /** How long computing it took; 0 for what was set. */
+  readonly computingMs: number
 }
 
 export interface ListPage {
@@ -148,9 +150,10 @@ export interface ListOptions {
  * one tick may share a command; writes go before the reads of that tick.
  *
  * What a store promises (its tests are `test/conformance`): ids are never used
- * twice; a generation that is absent matches nothing; `write`, `remove`, `clear`,
- * `acquire` and `commit` are each one atomic step; `write`, `remove` and what is
- * invalidated above fence whoever holds a lease: its commit is refused.
+ * twice; a generation that is absent matches nothing; `write`, `remove`, `expire`,
+ * `clear`, `acquire` and `commit` are each one atomic step; `write`, `remove`, `expire`
+ * and what is invalidated or let expire above fence whoever holds a lease: its commit
+ * is refused.
  */
 export interface Store {
   /** What it is, for people: `redis 127.0.0.1:6379` or `embedded memory`. */
@@ -176,6 +179,12 @@ export interface Store {
   write(key: CacheKey, entry: NewEntry, options?: WriteOptions): Promise<WriteResult>
   /** Leaves a tombstone, and a new generation with `children`; whether anything was there. */
   remove(key: CacheKey, options: RemoveOptions): Promise<boolean>
+  /**
+   * Makes what stands there stale, in its place and for as long as it would have stood; with `children` everything
+   * below too. What was observed, or began to be computed, before is refused as after a `remove`. Whether anything
+   * was there.
+   */
+  expire(key: CacheKey, options: RemoveOptions): Promise<boolean>
   /** Invalidates everything under this store's prefix. */
   clear(origin: Origin): Promise<void>
 

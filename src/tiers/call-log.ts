@@ -2,7 +2,7 @@ import type { MissReason, Tier } from './outcome.js'
 
 /** What one call of the cache came to. */
 export interface LoggedCall {
-  readonly operation: 'get' | 'getOrSet' | 'has' | 'set' | 'delete' | 'clear'
+  readonly operation: 'get' | 'getOrSet' | 'has' | 'set' | 'delete' | 'expire' | 'clear'
   /** The key's text; empty for `clear`. */
   readonly key: string
   readonly outcome: string
@@ -10,7 +10,7 @@ export interface LoggedCall {
   readonly tier?: Tier | undefined
   /** Why it missed, or was skipped. */
   readonly reason?: MissReason | undefined
-  /** Whether a delete took everything below along. */
+  /** Whether a delete or an `expire` took everything below along. */
   readonly children?: boolean | undefined
   /** Of what was computed: whether it was stored. */
   readonly stored?: boolean | undefined

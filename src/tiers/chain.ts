@@ -150,7 +150,27 @@ export class TierChain {
   }
 
   /** Whether anything was there; `undefined` when the store did not surely do it. `origin` says who asked. */
-  async remove(
+  remove(
+    key: CacheKey,
+    children: boolean,
+    scope: RequestScope | undefined,
+    origin: RequestOrigin | undefined,
+  ): Promise<boolean | undefined> {
+    return this.#invalidate('delete', key, children, scope, origin)
+  }
+
+  /** The same, softly: what was there is stale from now on. Where that fails, it is repeated as a delete. */
+  expire(
+    key: CacheKey,
+    children: boolean,
+    scope: RequestScope | undefined,
+    origin: RequestOrigin | undefined,
+  ): Promise<boolean | undefined> {
+    return this.#invalidate('expire', key, children, scope, origin)
+  }
+
+  async #invalidate(
+    operation: 'delete' | 'expire',
     key: CacheKey,
     children: boolean,
     scope: RequestScope | undefined,
@@ -158,11 +178,14 @@ export class TierChain {
   ): Promise<boolean | undefined> {
     this.#beginInvalidation(key, children)
     scope?.memory?.drop(key, children)
+    const options = { children, origin: this.#named(origin) }
     try {
-      return await this.#store.remove(key, { children, origin: this.#named(origin) })
+      return await (operation === 'delete'
+        ? this.#store.remove(key, options)
+        : this.#store.expire(key, options))
     } catch (error) {
       this.#remember(error, key, children, origin)
-      return this.#failsafe.absorb('delete', key.text, error, undefined)
+      return this.#failsafe.absorb(operation, key.text, error, undefined)
     } finally {
       scope?.memory?.drop(key, children)
       this.#onInvalidate(key, children)
@@ -256,7 +279,7 @@ export class TierChain {
 function isFresh(reading: Reading): boolean {
   const judgement = judge(reading)
   const body = judgement.live ? parseBodyHead(judgement.frame) : undefined
-  return body !== undefined && stateOf(body, reading.now) === 'fresh'
+  return judgement.live && body !== undefined && stateOf(body, reading.now, judgement.expiredAt) === 'fresh'
 }
 
 /** What stands there for a plain read: a stale value is for those only who can compute a new one. */

@@ -18,11 +18,13 @@ export type Standing =
   | LiveEntry
   | {
       readonly state: 'missing'
-      readonly reason: AbsenceReason | 'unsettled-delete'
+      readonly reason: AbsenceReason | 'unsettled-delete' | 'expired'
       readonly provenance?: Provenance | undefined
     }
 
 const UNDECODABLE: Standing = { state: 'missing', reason: 'undecodable' }
+
+const EXPIRED_FAILURE: Standing = { state: 'missing', reason: 'expired' }
 
 /** What a reading comes to; a promise only where its value must be decompressed. */
 export function standingOf(reading: Reading): Standing | Promise<Standing> {
@@ -30,18 +32,16 @@ export function standingOf(reading: Reading): Standing | Promise<Standing> {
   if (!judgement.live) {
     return { state: 'missing', reason: judgement.reason, provenance: judgement.provenance }
   }
-  const { frame } = judgement
+  const { frame, expiredAt } = judgement
   const decoded = decodeEntry(frame)
-  const standing = (entry: Decoded | undefined): Standing =>
-    entry === undefined
-      ? UNDECODABLE
-      : {
-          state: stateOf(entry.body, reading.now),
-          frame,
-          body: entry.body,
-          value: entry.value,
-          leftMs: entry.body.writtenAt + entry.body.ttlMs - reading.now,
-        }
+  const standing = (entry: Decoded | undefined): Standing => {
+    if (entry === undefined) return UNDECODABLE
+    const { body, value } = entry
+    const state = stateOf(body, reading.now, expiredAt)
+    // Nothing of a failure is worth serving once it was let expire.
+    if (state === 'failed' && expiredAt !== undefined) return EXPIRED_FAILURE
+    return { state, frame, body, value, leftMs: leftOf(body, reading.now, expiredAt) }
+  }
   return decoded instanceof Promise ? decoded.then(standing) : standing(decoded)
 }
 
@@ -51,9 +51,19 @@ export function payloadOf({ body }: LiveEntry): Payload {
 }
 
 /** An entry's state at a moment of the store's clock. */
-export function stateOf(body: Omit<EntryBody, 'payload'>, now: number): LiveEntry['state'] {
+export function stateOf(
+  body: Omit<EntryBody, 'payload'>,
+  now: number,
+  expiredAt: number | undefined,
+): LiveEntry['state'] {
   if (body.isFailure) return 'failed'
-  return isStale(body, now) ? 'stale' : 'fresh'
+  return isStale(body, now, expiredAt) ? 'stale' : 'fresh'
+}
+
+/** How long it is fresh still. What was let expire is not, though this reading's clock may be behind that moment. */
+function leftOf({ writtenAt, ttlMs }: EntryBody, now: number, expiredAt: number | undefined): number {
+  const leftMs = writtenAt + ttlMs - now
+  return expiredAt === undefined ? leftMs : Math.min(0, leftMs, expiredAt - now)
 }
 
 interface Decoded {

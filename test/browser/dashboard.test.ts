@@ -150,6 +150,25 @@ describe.each([true, false])('JavaScript on: %s', (javaScript) => {
     expect(noise).toEqual([])
   })
 
+  test('staff let a key expire softly, and see that it is still served', async () => {
+    await cache.getOrSet('product::1', () => 'old', { grace: '1h' })
+    const { page, noise } = await visit('anna', javaScript)
+    await page.goto(`${site}/cache/keys/product::1`)
+    await page.getByRole('link', { name: 'Delete…' }).click()
+    expect(await page.getByRole('radio', { name: 'Delete:' }).isChecked()).toBe(true)
+    await page.getByRole('radio', { name: 'Let it expire softly' }).check()
+    await page.getByRole('button', { name: 'Preview' }).click()
+    expect(await page.textContent('main')).toMatch(/to compute it again/)
+    expect((await cache.inspect('product::1')).state).toBe('fresh')
+    await page.getByRole('button', { name: 'Let this key expire' }).click()
+    expect(await page.textContent('[role=status]')).toMatch(/Let expire 1 key/)
+    await page.getByRole('link', { name: 'product::1', exact: true }).click()
+    expect(await page.textContent('[role=status]')).toMatch(/Stale.*let expire .* user anna; still served/s)
+    expect(await page.textContent('pre')).toContain('old')
+    expect(await cache.getOrSet('product::1', () => 'new', { grace: '1h' })).toBe('old')
+    expect(noise).toEqual([])
+  })
+
   test('hostile keys and values do nothing', async () => {
     const evil = `"'></pre></textarea><img src=x onerror=alert(1)><script>alert(1)</script>`
     await cache.set(evil, { [evil]: evil })

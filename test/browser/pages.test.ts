@@ -64,6 +64,7 @@ const PAGES: [path: string, says: RegExp][] = [
   ['/cache/keys/product::9', /Never set/],
   ['/cache/delete', /Delete/],
   ['/cache/delete?key=product&children=yes&preview=yes', /2 keys\s+live at and below it now/],
+  ['/cache/delete?key=product&children=yes&how=expire&preview=yes', /About .* to compute all of it again/],
   ['/cache/clear', /prefix/],
   ['/cache/bypass?path=%2Fproducts%2F1', /made anew for you alone/],
 ]

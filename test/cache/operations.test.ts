@@ -206,6 +206,7 @@ describeOnEveryBackend('A cache', (open) => {
     await cache.getMany(['product::1', 'order::1'])
     await cache.delete('product', { children: true })
     await cache.get('product::1')
+    await cache.expire('product', { children: true })
     const before = cache.processStats()
     expect(before.totals).toEqual({
       hits: 2,
@@ -217,6 +218,7 @@ describeOnEveryBackend('A cache', (open) => {
       refusedFills: 0,
       deletes: 1,
       treeDeletes: 1,
+      expires: 1,
       computations: 0,
       failedComputations: 0,
       computingMs: 0,

@@ -15,6 +15,8 @@ const ANSWERS: Record<string, [(cache: KeyedCache) => Promise<unknown>, unknown]
   set: [(cache) => cache.set('a', 1), false],
   delete: [(cache) => cache.delete('a'), false],
   'delete with children': [(cache) => cache.delete('a', { children: true }), false],
+  expire: [(cache) => cache.expire('a'), false],
+  'expire with children': [(cache) => cache.expire('a', { children: true }), false],
   clear: [(cache) => cache.clear(), false],
   getMany: [(cache) => cache.getMany(['a', 'b']), [undefined, undefined]],
   setMany: [

@@ -5,6 +5,7 @@ import { CacheNotRespondingError } from '../../src/errors.js'
 import type { CacheKey } from '../../src/key/cache-key.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import type { Store } from '../../src/store/store.js'
+import { Gate } from '../compute/gate.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
 
 const warnings: string[] = []
@@ -34,6 +35,12 @@ describe('An invalidation that fails while Redis is frozen', () => {
   const WAYS: Record<string, [(cache: KeyedCache) => Promise<unknown>, gone: string[], left: string[]]> = {
     delete: [(cache) => cache.delete('a::b'), ['a::b'], ['a', 'a::c', 'z']],
     'delete with children': [(cache) => cache.delete('a', { children: true }), ['a', 'a::b', 'a::c'], ['z']],
+    'expire, as a delete': [(cache) => cache.expire('a::b'), ['a::b'], ['a', 'a::c', 'z']],
+    'expire with children, as a delete': [
+      (cache) => cache.expire('a', { children: true }),
+      ['a', 'a::b', 'a::c'],
+      ['z'],
+    ],
     clear: [(cache) => cache.clear(), ['a', 'a::b', 'a::c', 'z'], []],
     set: [(cache) => cache.set('a::b', 'new'), ['a::b'], ['a', 'a::c', 'z']],
   }
@@ -163,6 +170,33 @@ describe('Invalidations that fail', () => {
     expect(await cache.getOrSet('a::b', () => 'again')).toBe('again')
     expect(await cache.get('a::b')).toBe('again')
     await cache.close()
+  })
+
+  it.each([
+    ['a delete', (cache: KeyedCache) => cache.delete('a::b')],
+    ['an expire', (cache: KeyedCache) => cache.expire('a::b')],
+    ['an expire with children', (cache: KeyedCache) => cache.expire('a', { children: true })],
+  ] as const)('doom what began to be computed while they were under way: %s', async (_, invalidate) => {
+    const { store } = unreliable()
+    const [failing, computing] = [new Gate(), new Gate()]
+    const fail = async () => {
+      await failing.pass()
+      throw new CacheNotRespondingError('down')
+    }
+    const cache = createCache({ store: Object.assign(store, { remove: fail, expire: fail }), logger })
+    const invalidating = invalidate(cache)
+    await failing.reached()
+    const first = cache.getOrSet('a::b', async () => {
+      await computing.pass()
+      return 'old'
+    })
+    await computing.reached()
+    failing.open()
+    expect(await invalidating).toBe(false)
+    expect(await cache.getOrSet('a::b', () => 'new')).toBe('new')
+    computing.open()
+    expect(await first).toBe('old')
+    expect(await cache.get('a::b')).toBeUndefined()
   })
 
   it('are not told to the user who wants errors instead, and remembered all the same', async () => {

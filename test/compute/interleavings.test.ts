@@ -15,10 +15,11 @@ import { Gate } from './gate.js'
  * request memory is a task of fast-check's scheduler.
  *
  * Rule: a read that starts after an invalidation has returned never yields a
- * version older than the one at that invalidation.
+ * version older than the one at that invalidation; after a soft expiry, a read
+ * without a grace.
  */
 const RUNS = Number(process.env.RUNS ?? 150)
-vi.setConfig({ testTimeout: 60_000 })
+vi.setConfig({ testTimeout: 240_000 })
 
 /** A store each of whose operations waits to be carried out, and its answer to be delivered. */
 function scheduled(
@@ -44,6 +45,7 @@ function scheduled(
     observe: step('observe', store.observe.bind(store)),
     write: step('write', store.write.bind(store)),
     remove: step('remove', store.remove.bind(store)),
+    expire: step('expire', store.expire.bind(store)),
     clear: step('clear', store.clear.bind(store)),
     acquire: step('acquire', store.acquire.bind(store)),
     renew: store.renew.bind(store),
@@ -62,7 +64,7 @@ function scheduled(
 class Database {
   readonly #s: Scheduler
   readonly #versions = new Map<string, number>()
-  readonly #floors = new Map<string, number>()
+  readonly #floors = { hard: new Map<string, number>(), soft: new Map<string, number>() }
   readonly violations: string[] = []
 
   constructor(s: Scheduler) {
@@ -87,23 +89,26 @@ class Database {
     }
   }
 
-  /** Changes keys, then invalidates them. */
+  /** Changes keys, then invalidates them, or lets them expire softly. */
   async change(
     keys: readonly string[],
     invalidate: (versions: readonly number[]) => Promise<unknown>,
+    how: 'hard' | 'soft' = 'hard',
   ): Promise<void> {
+    const floors = this.#floors[how]
     await this.#s.schedule(Promise.resolve(), `database, change ${keys}`)
     const versions = keys.map((key) => (this.#versions.get(key) ?? 0) + 1)
     keys.forEach((key, index) => void this.#versions.set(key, versions[index]!))
     await invalidate(versions)
     keys.forEach((key, index) => {
-      this.#floors.set(key, Math.max(this.#floors.get(key) ?? 0, versions[index]!))
+      floors.set(key, Math.max(floors.get(key) ?? 0, versions[index]!))
     })
   }
 
   /** Holds one read to the rule. */
-  async check(key: string, read: () => Promise<number | undefined>): Promise<void> {
-    const floor = this.#floors.get(key) ?? 0
+  async check(key: string, read: () => Promise<number | undefined>, grace = false): Promise<void> {
+    const { hard, soft } = this.#floors
+    const floor = Math.max(hard.get(key) ?? 0, grace ? 0 : (soft.get(key) ?? 0))
     const version = await read()
     if (version !== undefined && version < floor) {
       this.violations.push(`${key}: version ${version} after an invalidation at ${floor} had returned`)
@@ -165,7 +170,15 @@ async function expires(cache: KeyedCache, key: string): Promise<void> {
 const STALE = { ttl: 0.001, grace: '1h' } as const
 
 describe('No order of events breaks the rule:', () => {
-  it('joining a doomed computation', () =>
+  /** What dooms the computation of a key below `a`. */
+  const DOOMS: Record<string, (cache: KeyedCache, key: string) => Promise<unknown>> = {
+    'a delete with children': (cache) => cache.delete('a', { children: true }),
+    'an expire': (cache, key) => cache.expire(key),
+    'an expire with children': (cache) => cache.expire('a', { children: true }),
+  }
+  const howOf = (name: string) => (name.includes('expire') ? 'soft' : 'hard')
+
+  it.each(Object.entries(DOOMS))('joining a computation doomed by %s', (name, doom) =>
     holds(async ({ s, database, caches: [one, two] }) => {
       const read = (cache: KeyedCache, load = database.load) =>
         database.check('a::k', () => cache.getOrSet('a::k', () => load('a::k')))
@@ -173,7 +186,7 @@ describe('No order of events breaks the rule:', () => {
       const doomed = read(one, database.slowly(gate))
       await gate.reached()
       const change = async () => {
-        await database.change(['a::k'], () => two.delete('a', { children: true }))
+        await database.change(['a::k'], () => doom(two, 'a::k'), howOf(name))
         const reads = [read(one), read(two)]
         await s.schedule(Promise.resolve(), 'the slow answer comes')
         gate.open()
@@ -181,7 +194,8 @@ describe('No order of events breaks the rule:', () => {
       }
       await Promise.all([doomed, read(one), change()])
       await Promise.all([read(one), read(two)])
-    }))
+    }),
+  )
 
   it('computing from memory', () =>
     holds(async ({ database, caches: [one, two] }) => {
@@ -216,7 +230,7 @@ describe('No order of events breaks the rule:', () => {
       })
     }))
 
-  it('an own invalidation that fails', () => {
+  it.each(Object.entries(DOOMS))('an own invalidation that fails, %s', (name, doom) => {
     let isDown = false
     return holds(
       async ({ s, database, caches: [one] }) => {
@@ -230,7 +244,7 @@ describe('No order of events breaks the rule:', () => {
         await gate.reached()
         const change = async (key: string) => {
           isDown = true
-          await database.change([key], () => one.delete('a', { children: true }))
+          await database.change([key], () => doom(one, key), howOf(name))
           const reads = [read(key), plain(key)]
           await s.schedule(Promise.resolve(), 'the store is back')
           isDown = false
@@ -279,6 +293,30 @@ describe('No order of events breaks the rule:', () => {
     }),
   )
 
+  it.each(Object.entries(DOOMS))('stale by grace: %s, and readers with and without it', (name, doom) =>
+    holds(async ({ s, database, caches: [one, two] }) => {
+      const served = (cache: KeyedCache, load = database.load) =>
+        database.check('a::k', () => cache.getOrSet('a::k', () => load('a::k'), { grace: '1h' }), true)
+      const read = (cache: KeyedCache) =>
+        database.check('a::k', () => cache.getOrSet('a::k', () => database.load('a::k')))
+      await served(one)
+      await doom(two, 'a::k')
+      const gate = new Gate()
+      // What is stale is served, where it is not deleted, and refreshed from what will be old.
+      const first = served(one, database.slowly(gate))
+      await gate.reached()
+      const changing = async () => {
+        await database.change(['a::k'], () => doom(two, 'a::k'), howOf(name))
+        const reads = [read(one), served(two), database.check('a::k', () => one.get('a::k')), read(two)]
+        await s.schedule(Promise.resolve(), 'the slow answer comes')
+        gate.open()
+        await Promise.all(reads)
+      }
+      await Promise.all([first, changing(), served(one)])
+      await Promise.all([read(two), database.check('a::k', () => one.get('a::k'))])
+    }),
+  )
+
   it('a deadlock of batches', () =>
     holds(async ({ database, caches: [one, two] }) => {
       const factory = (keys: readonly string[]) => Promise.all(keys.map(database.load))
@@ -293,7 +331,7 @@ describe('No order of events breaks the rule:', () => {
       await database.check(b, () => one.get(b))
     }))
 
-  it('evictions from the embedded store', () => {
+  it.each(Object.entries(DOOMS))('evictions from the embedded store after %s', (name, doom) => {
     // So small that whatever is written may push out the generations and markers of others.
     const options = () => ({ store: new MemoryStore({ maxEntries: 6 }) })
     return holds(async ({ s, database, store, caches: [one, two] }) => {
@@ -307,7 +345,7 @@ describe('No order of events breaks the rule:', () => {
       const [filling, computing] = [new Gate(), new Gate()]
       const slow = [fill(two, database.slowly(filling)), compute(one, database.slowly(computing))]
       await Promise.all([filling.reached(), computing.reached()])
-      await database.change(['a::k'], () => two.delete('a', { children: true }))
+      await database.change(['a::k'], () => doom(two, 'a::k'), howOf(name))
       await evict(store)
       for (const gate of [filling, computing]) {
         await s.schedule(Promise.resolve(), 'a slow answer comes')
@@ -326,7 +364,13 @@ describe('No order of events breaks the rule:', () => {
     getOrSet: ({ database }, cache, n) =>
       database.check(KEYS[n]!, () => cache.getOrSet(KEYS[n]!, () => database.load(KEYS[n]!))),
     'getOrSet, kept stale': ({ database }, cache, n) =>
-      database.check(KEYS[n]!, () => cache.getOrSet(KEYS[n]!, () => database.load(KEYS[n]!), STALE)),
+      database.check(KEYS[n]!, () => cache.getOrSet(KEYS[n]!, () => database.load(KEYS[n]!), STALE), true),
+    'getOrSet, with grace': ({ database }, cache, n) =>
+      database.check(
+        KEYS[n]!,
+        () => cache.getOrSet(KEYS[n]!, () => database.load(KEYS[n]!), { grace: '1h' }),
+        true,
+      ),
     getOrSetMany: ({ database }, cache) =>
       cache.getOrSetMany(KEYS, (keys) => Promise.all(keys.map(database.load))),
     'get, miss, set': ({ database }, cache, n) =>
@@ -337,6 +381,9 @@ describe('No order of events breaks the rule:', () => {
     delete: ({ database }, cache, n) => database.change([KEYS[n]!], () => cache.delete(KEYS[n]!)),
     'delete with children': ({ database }, cache) =>
       database.change(KEYS.slice(0, 2), () => cache.delete('a::b', { children: true })),
+    expire: ({ database }, cache, n) => database.change([KEYS[n]!], () => cache.expire(KEYS[n]!), 'soft'),
+    'expire with children': ({ database }, cache) =>
+      database.change(KEYS.slice(0, 2), () => cache.expire('a::b', { children: true }), 'soft'),
     clear: ({ database }, cache) => database.change(KEYS, () => cache.clear()),
   }
 

@@ -81,6 +81,7 @@ function stopping(store: Store, stop: Stop): Store {
         : store.write(key, entry, options),
     commit: (...args) => around(committing[0], () => store.commit(...args), committing[1]),
     remove: (...args) => store.remove(...args),
+    expire: (...args) => store.expire(...args),
     clear: (...args) => store.clear(...args),
     renew: (...args) => store.renew(...args),
     release: (...args) => store.release(...args),

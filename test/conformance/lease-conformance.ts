@@ -92,7 +92,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         }
         const nothing = await read('new::a::b')
         expect(nothing.frame).toBeNull()
-        expect(joinGenerations(nothing.generations)).toHaveLength(3 * 12)
+        expect(joinGenerations(nothing.generations)).toHaveLength(3 * 12 + 14)
         expect(nothing.generations).toEqual((await other.read(key('new::a::b'))).generations)
         expect(Math.abs(nothing.now - Date.now())).toBeLessThan(5_000)
 
@@ -152,6 +152,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
           commit: () => committed(store, 'a::b', mine),
           release: () => store.release(key('a::b'), mine),
           remove: () => other.remove(key('a::b'), { children: false, origin: ORIGIN }),
+          expire: () => other.expire(key('a::b'), { children: false, origin: ORIGIN }),
           write: () => other.write(key('a::b'), entry('set')),
         }
         for (const [end, how] of Object.entries(ends)) {
@@ -208,6 +209,8 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         await store.acquire(key('a::b'), mine, LONG)
         await other.remove(key('a'), { children: false, origin: ORIGIN })
         await other.remove(key('a::c'), { children: true, origin: ORIGIN })
+        await other.expire(key('a'), { children: false, origin: ORIGIN })
+        await other.expire(key('a::c'), { children: true, origin: ORIGIN })
         await other.write(key('a'), entry('parent'))
         await other.write(key('a::b::below'), entry('child'))
         await other.remove(key('a::b::below'), { children: true, origin: ORIGIN })
@@ -229,6 +232,15 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         'a remove with children': (at) => at.remove(key('a::b'), { children: true, origin: ORIGIN }),
         'a remove of the parent with children': (at) =>
           at.remove(key('a'), { children: true, origin: ORIGIN }),
+        'an expire': (at) => at.expire(key('a::b'), { children: false, origin: ORIGIN }),
+        'an expire with children': (at) => at.expire(key('a::b'), { children: true, origin: ORIGIN }),
+        'an expire of the parent with children': (at) =>
+          at.expire(key('a'), { children: true, origin: ORIGIN }),
+        'an expire of the parent, and a write below it': async (at) => {
+          await at.expire(key('a'), { children: true, origin: ORIGIN })
+          await at.write(key('a::c'), entry('beside'))
+          await at.observe(key('a::b'))
+        },
         'a clear': (at) => at.clear(ORIGIN),
         'a release': (at) => at.release(key('a::b'), mine),
         'the lapse of its lease': async (at) => {
@@ -253,7 +265,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
               expect(await store.renew(key('a::b'), mine, 60_000)).toBe(false)
               expect(await committed(store, 'a::b', mine, 'stale')).toBe(false)
               expect(await payload('a::b')).toBe(stands)
-              if (/write|fill|take-over/.test(what)) expect(stands).toBe('newer')
+              if (/^a (write|fill|take-over)/.test(what)) expect(stands).toBe('newer')
               // Who asks now need not wait for a lease that is worth nothing.
               expect(await other.acquire(key('a::b'), newId(), LONG)).toMatchObject({
                 won: true,
@@ -264,7 +276,11 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         }
       }
 
-      for (const what of ['a remove of the parent with children', 'a clear']) {
+      for (const what of [
+        'a remove of the parent with children',
+        'an expire of the parent with children',
+        'a clear',
+      ]) {
         it(`under a lease that ${what} has made worthless is not waited for`, async () => {
           await store.acquire(key('a::b'), mine, LONG)
           await fences[what]?.(other)
@@ -283,15 +299,29 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         return frame ? Buffer.from(frame.subarray(4, 16)) : expect.fail('nothing stands')
       }
 
-      for (const text of ['unchanged', '']) {
-        it(`begins its time anew and keeps its payload, '${text}'`, async () => {
+      const BEFORE: Record<string, () => Promise<unknown>> = {
+        'was written': async () => {},
+        'was let expire': () => other.expire(key('a::b'), { children: false, origin: ORIGIN }),
+        'was let expire with its parent': () => other.expire(key('a'), { children: true, origin: ORIGIN }),
+        'was let expire twice': async () => {
+          await other.expire(key('a'), { children: true, origin: ORIGIN })
+          await other.expire(key('a::b'), { children: true, origin: ORIGIN })
+        },
+      }
+      for (const [text, [what, happened]] of ['unchanged', ''].flatMap((text) =>
+        Object.entries(BEFORE).map((before) => [text, before] as const),
+      )) {
+        it(`begins its time anew and keeps its payload, '${text}', which ${what}`, async () => {
           await other.write(key('a::b'), entry(text, 1_000))
+          await happened()
           const unchanged = await standing('a::b')
           const result = await store.commit(key('a::b'), mine, entry(text, 30_000), { unchanged })
           expect(result).toMatchObject({ written: true })
           expect(result).not.toMatchObject({ id: unchanged })
           expect(await payload('a::b')).toBe(text)
           expect((await other.peek(key('a::b'))).ttlMs).toBeGreaterThan(20_000)
+          const judgement = judge(await other.read(key('a::b')))
+          expect(judgement).toMatchObject({ live: true, expiredAt: undefined })
           expect(await other.remove(key('a'), { children: true, origin: ORIGIN })).toBe(true)
           expect(await payload('a::b')).toBeUndefined()
         })
@@ -381,6 +411,9 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         'a remove with children': () => store.remove(key('a::b'), { children: true, origin: ORIGIN }),
         'a remove of the parent with children': () =>
           store.remove(key('a'), { children: true, origin: ORIGIN }),
+        'an expire': () => store.expire(key('a::b'), { children: false, origin: ORIGIN }),
+        'an expire of the parent with children': () =>
+          store.expire(key('a'), { children: true, origin: ORIGIN }),
         'a clear': () => store.clear(ORIGIN),
         'a commit that is refused': () => store.commit(key('a::b'), mine, entry('x'), { unchanged: newId() }),
         'the commit of who renewed it': async () => {

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { parseBody, parseFrame } from '../../src/entry.js'
+import { expiryOf, parseBody, parseFrame } from '../../src/entry.js'
 import { CacheNotRespondingError } from '../../src/errors.js'
 import { CacheKey, type KeyInput } from '../../src/key/cache-key.js'
+import { newId } from '../../src/store/ids.js'
 import { judge } from '../../src/store/judge.js'
 import type { Store } from '../../src/store/store.js'
 import { describeLeases } from './lease-conformance.js'
@@ -144,6 +145,165 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
       })
     })
 
+    describe('expire', () => {
+      const ALONE = { children: false, origin: ORIGIN }
+      const WITH_CHILDREN = { children: true, origin: ORIGIN }
+      const EVERY_PATH = ['a', 'a::b', 'a::b::c', 'ab', 'z']
+      beforeEach(async () => {
+        for (const path of EVERY_PATH) await store.write(key(path), entry(path))
+      })
+
+      /** What somebody else finds under a key. */
+      const state = async (input: KeyInput) => {
+        const judgement = judge(await other.read(key(input)))
+        if (!judgement.live) return judgement.reason
+        return judgement.expiredAt === undefined ? 'fresh' : 'stale'
+      }
+      const states = async () => Promise.all(EVERY_PATH.map(state))
+      const expiry = async (input: KeyInput) => {
+        const { frame, generations } = await other.peek(key(input))
+        return frame ? expiryOf(frame, generations) : undefined
+      }
+
+      it('makes one key stale where it stands, and says whether anything was there', async () => {
+        const before = await store.peek(key('a::b'))
+        expect(await store.expire(key('a::b'), ALONE)).toBe(true)
+        expect(await states()).toEqual(['fresh', 'stale', 'fresh', 'fresh', 'fresh'])
+        expect(await payload(other, 'a::b')).toBe('a::b')
+        const after = await other.peek(key('a::b'))
+        expect(after.ttlMs).toBeGreaterThan(50_000)
+        expect(after.ttlMs).toBeLessThanOrEqual(before.ttlMs)
+        expect(await store.expire(key('never'), ALONE)).toBe(false)
+        expect(await state('never')).toBe('absent')
+      })
+
+      it('with children makes everything below stale too, and nothing beside', async () => {
+        expect(await store.expire(key('a'), WITH_CHILDREN)).toBe(true)
+        expect(await states()).toEqual(['stale', 'stale', 'stale', 'fresh', 'fresh'])
+        for (const path of EVERY_PATH) expect(await payload(other, path)).toBe(path)
+        await other.expire(key('z'), WITH_CHILDREN)
+        expect(await states()).toEqual(['stale', 'stale', 'stale', 'fresh', 'stale'])
+        expect(await store.expire(key('never'), WITH_CHILDREN)).toBe(false)
+      })
+
+      it('says that something was there when only children were', async () => {
+        await store.write(key('family::child'), entry('x'))
+        expect(await store.expire(key('family'), WITH_CHILDREN)).toBe(true)
+        expect(await state('family::child')).toBe('stale')
+      })
+
+      it('is over with what is written afterwards, at once and however often that was', async () => {
+        for (let time = 0; time < 3; time++) {
+          await store.expire(key('a'), WITH_CHILDREN)
+          await store.expire(key('a::b'), WITH_CHILDREN)
+          expect(await states()).toEqual(['stale', 'stale', 'stale', 'fresh', 'fresh'])
+          await other.write(key('a::b'), entry('written'))
+          const basis = await store.observe(key('a::b::c'))
+          expect(await other.write(key('a::b::c'), entry('filled'), { basis })).toMatchObject({
+            written: true,
+          })
+          const token = newId()
+          await other.acquire(key('a'), token, { leaseMs: 60_000, awaiting: false })
+          expect(await other.commit(key('a'), token, entry('computed'))).toMatchObject({ written: true })
+          expect(await states()).toEqual(['fresh', 'fresh', 'fresh', 'fresh', 'fresh'])
+          expect([await payload(store, 'a'), await payload(store, 'a::b')]).toEqual(['computed', 'written'])
+        }
+      })
+
+      it('leaves alone what is written below in between: only what is older is stale', async () => {
+        await store.expire(key('a'), WITH_CHILDREN)
+        await store.write(key('a::b::c'), entry('newer'))
+        await store.write(key('a::new'), entry('new'))
+        expect(await states()).toEqual(['stale', 'stale', 'fresh', 'fresh', 'fresh'])
+        expect(await state('a::new')).toBe('fresh')
+        await store.expire(key('a::b'), WITH_CHILDREN)
+        expect(await state('a::b::c')).toBe('stale')
+        expect(await state('a::new')).toBe('fresh')
+      })
+
+      it('tells who let it expire, and what with', async () => {
+        const began = (await store.read(key('a'))).now - 1
+        await store.expire(key('a::b'), WITH_CHILDREN)
+        const ended = (await other.read(key('a'))).now + 1
+        for (const [path, depth] of [
+          ['a::b', undefined],
+          ['a::b::c', 2],
+        ] as const) {
+          const found = await expiry(path)
+          expect(found).toMatchObject({ depth, provenance: ORIGIN })
+          expect(found?.at).toBeGreaterThanOrEqual(began)
+          expect(found?.at).toBeLessThanOrEqual(ended)
+        }
+        expect(await expiry('a')).toBeUndefined()
+      })
+
+      it('begins its grace with the first time, not again with each', async () => {
+        await store.expire(key('a::b'), ALONE)
+        const first = await expiry('a::b')
+        await vi.waitFor(async () =>
+          expect((await other.read(key('a'))).now).toBeGreaterThan((first?.at ?? 0) + 5),
+        )
+        expect(await store.expire(key('a::b'), { children: false, origin: { process: 'other:1' } })).toBe(
+          true,
+        )
+        await store.expire(key('a'), WITH_CHILDREN)
+        expect(await expiry('a::b')).toEqual(first)
+      })
+
+      it('keeps what a delete has left: the reason, and whom it refuses', async () => {
+        await store.remove(key('a::b'), WITH_CHILDREN)
+        await store.expire(key('a::b'), { children: true, origin: { process: 'other:1' } })
+        expect(judge(await other.read(key('a::b')))).toMatchObject({ reason: 'deleted', provenance: ORIGIN })
+        for (let time = 0; time < 2; time++) {
+          expect(judge(await other.read(key('a::b::c')))).toMatchObject({
+            reason: 'ancestor-deleted',
+            provenance: ORIGIN,
+          })
+          await store.write(key('a::b::new'), entry('new'))
+          await store.expire(key('a::b'), { children: true, origin: { process: 'other:1' } })
+        }
+        expect(await store.expire(key('a::b::c'), ALONE)).toBe(false)
+      })
+
+      it('is undone by a delete', async () => {
+        await store.expire(key('a'), WITH_CHILDREN)
+        expect(await store.remove(key('a'), WITH_CHILDREN)).toBe(true)
+        expect(await states()).toEqual(['deleted', 'ancestor-deleted', 'ancestor-deleted', 'fresh', 'fresh'])
+      })
+
+      it('refuses a fill of what was observed while it still stood', async () => {
+        for (const [path, options] of [
+          ['a::b', ALONE],
+          ['a::b', WITH_CHILDREN],
+          ['a', WITH_CHILDREN],
+        ] as const) {
+          const basis = await store.observe(key('a::b'))
+          await other.expire(key(path), options)
+          expect(await store.write(key('a::b'), entry('older'), { basis })).toEqual({ written: false })
+          expect(await state('a::b')).toBe('stale')
+        }
+      })
+
+      it('stands in listings as having no time left', async () => {
+        await store.expire(key('a'), WITH_CHILDREN)
+        await store.expire(key('z'), ALONE)
+        const { entries } = await other.list({ scan: 10_000 })
+        const left = Object.fromEntries(entries.map(({ key, ttlMs }) => [key.text, ttlMs > 0]))
+        expect(left).toEqual({ a: false, 'a::b': false, 'a::b::c': false, ab: true, z: false })
+      })
+
+      it('keeps a value of many bytes, and the name of whoever let it expire, apart', async () => {
+        const bytes = Buffer.from(Array.from({ length: 70_000 }, (_, index) => index % 251))
+        const origin = { process: 'test:1', route: '\0'.repeat(200), user: 'ÿ☃'.repeat(100) }
+        await store.write(key('a::big'), { ...entry(''), payload: bytes })
+        await store.expire(key('a'), { children: true, origin })
+        await store.expire(key('a::big'), { children: false, origin })
+        const judgement = judge(await other.read(key('a::big')))
+        expect(judgement.live && parseBody(judgement.frame)?.payload.equals(bytes)).toBe(true)
+        expect(await expiry('a::b')).toMatchObject({ provenance: origin })
+      })
+    })
+
     describe('fills', () => {
       const fill = async (input: KeyInput, text: string, basis: Awaited<ReturnType<Store['observe']>>) =>
         (await store.write(key(input), entry(text), { basis })).written
@@ -184,6 +344,10 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         'a delete with children': (at) => at.remove(key('f::1'), { children: true, origin: ORIGIN }),
         'a delete of the parent with children': (at) =>
           at.remove(key('f'), { children: true, origin: ORIGIN }),
+        'an expire': (at) => at.expire(key('f::1'), { children: false, origin: ORIGIN }),
+        'an expire with children': (at) => at.expire(key('f::1'), { children: true, origin: ORIGIN }),
+        'an expire of the parent with children': (at) =>
+          at.expire(key('f'), { children: true, origin: ORIGIN }),
         'a clear': (at) => at.clear(ORIGIN),
         'a plain write': (at) => at.write(key('f::1'), entry('newer')),
       }
@@ -209,6 +373,8 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         const basis = await store.observe(key('f::1'))
         await other.remove(key('f::2'), { children: true, origin: ORIGIN })
         await other.remove(key('f'), { children: false, origin: ORIGIN })
+        await other.expire(key('f::2'), { children: true, origin: ORIGIN })
+        await other.expire(key('f'), { children: false, origin: ORIGIN })
         await other.write(key('f'), entry('parent'))
         expect(await fill('f::1', 'filled', basis)).toBe(true)
       })

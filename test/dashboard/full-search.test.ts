@@ -28,7 +28,7 @@ function listing(cache: KeyedCache, total: number, found: (step: number) => read
     const at = Number(cursor)
     const entries = found(at / 500).map((key) => ({
       key: cache.key(key),
-      ...{ bytes: 10, ttlMs: 1_000, writtenAt: Date.now(), writtenBy: 'host:1' },
+      ...{ bytes: 10, ttlMs: 1_000, writtenAt: Date.now(), writtenBy: 'host:1', computingMs: 0 },
     }))
     await new Promise(setImmediate)
     return { entries, cursor: at + scan < total ? String(at + scan) : undefined, scanned: scan, total }

@@ -17,6 +17,7 @@ const PAGES = [
   '/keys?cursor=5&whole=yes',
   '/keys/a',
   '/delete?key=a&children=yes&preview=yes',
+  '/delete?key=a&children=yes&how=expire&preview=yes',
   '/clear',
 ]
 
@@ -41,6 +42,7 @@ function failing(throwOnStoreError: boolean): KeyedCache {
       observe: fail,
       write: fail,
       remove: fail,
+      expire: fail,
       clear: fail,
       acquire: fail,
       renew: fail,
@@ -111,6 +113,8 @@ describe.each<[string, () => Promise<KeyedCache>]>([
     for (const [page, form] of [
       ['delete', { key: 'a' }],
       ['delete', { key: 'a', children: 'yes' }],
+      ['delete', { key: 'a', how: 'expire' }],
+      ['delete', { key: 'a', children: 'yes', how: 'expire' }],
       ['clear', { prefix: 'shop' }],
     ] as const) {
       const { status, text } = await ask(`/cache/${page}`, { form })

@@ -30,6 +30,10 @@ export const invalidations = {
   'a delete of its own children': (cache, path) => cache.delete(path, { children: true }),
   'a delete of an ancestor with children': (cache, path) =>
     cache.delete(path.slice(0, 1), { children: true }),
+  'an expire': (cache, path) => cache.expire(path),
+  'an expire of its own children': (cache, path) => cache.expire(path, { children: true }),
+  'an expire of an ancestor with children': (cache, path) =>
+    cache.expire(path.slice(0, 1), { children: true }),
   'a clear': (cache) => cache.clear(),
   'a set': (cache, path, value) => cache.set(path, value),
   "a set in another's request": (cache, path, value) => cache.withRequestMemory(() => cache.set(path, value)),

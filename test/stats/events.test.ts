@@ -61,6 +61,22 @@ describeOnEveryBackend('events', (open) => {
     expect(await cache.events()).toEqual([])
   })
 
+  test('of what was let expire: what, with or without what is below, by whom, and what came of it', async () => {
+    const [cache, other] = [open(), open()]
+    await cache.set('product::1', 1)
+    const scope = other.openScope({ fills: false, origin: () => ({ user: 'anna' }) })
+    const own = other.bindTo(scope)
+    await own.expire('product::1')
+    await own.expire('product', { children: true })
+    await own.expire('nothing')
+    await other.events(1)
+    expect((await cache.events()).map(told)).toEqual([
+      { type: 'expire', key: 'nothing', children: false, outcome: 'absent', user: 'anna' },
+      { type: 'expire', key: 'product', children: true, outcome: 'expired', user: 'anna' },
+      { type: 'expire', key: 'product::1', children: false, outcome: 'expired', user: 'anna' },
+    ])
+  })
+
   test('of cached functions whose results are dropped', async () => {
     const cache = open()
     await cache.deleteFunction(cache.cached(async function price() {}))

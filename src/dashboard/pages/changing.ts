@@ -7,6 +7,7 @@ import type { Visit } from '../visit.js'
 
 /** A change that was made, or tried. */
 export interface Change {
+  readonly action: AuditEvent['action']
   /** `undefined` when everything was cleared. */
   readonly key: CacheKey | undefined
   readonly children: boolean
@@ -20,7 +21,7 @@ export interface Change {
 /** Changes something in the name of whoever asked, and tells the application what came of it. */
 export async function changeAsStaff(
   { cache, origin, audit, now: at }: Visit,
-  { key, children }: Pick<Change, 'key' | 'children'>,
+  { action, key, children }: Pick<Change, 'action' | 'key' | 'children'>,
   make: (own: KeyedCache) => Promise<Change['outcome']>,
 ): Promise<Change> {
   const before = children ? await countOrUnknown(cache, key) : undefined
@@ -28,9 +29,8 @@ export async function changeAsStaff(
   const scope = cache.openScope({ fills: false, origin: () => ({ route, user }) })
   try {
     const outcome = await unlessDown(make(cache.bindTo(scope)), 'failed')
-    const action = key === undefined ? 'clear' : 'delete'
     await audit({ action, key: key?.text, children, outcome, route, user, at })
-    return { key, children, outcome, before, at, user }
+    return { action, key, children, outcome, before, at, user }
   } finally {
     scope.end()
   }

@@ -14,7 +14,7 @@ export async function clearNow(visit: Visit): Promise<Page> {
     const error = `Nothing was deleted: that is not the prefix. Type ${keyPrefix}, exactly so.`
     return { ...(await formPage(visit, error)), status: 400 }
   }
-  const everything = { key: undefined, children: true }
+  const everything = { action: 'clear', key: undefined, children: true } as const
   const change = await changeAsStaff(visit, everything, async (own) =>
     (await own.clear()) ? 'deleted' : 'failed',
   )

@@ -1,6 +1,8 @@
+import type { Inspection } from '../../inspection.js'
 import type { CacheKey } from '../../key/cache-key.js'
-import { keys } from '../figures.js'
+import { keys, recomputing } from '../figures.js'
 import { maskKey } from '../mask-key.js'
+import type { Count } from '../scan.js'
 import type { Page, Visit } from '../visit.js'
 import { askedKey } from './asked-key.js'
 import { changeAsStaff, countOrUnknown } from './changing.js'
@@ -8,39 +10,61 @@ import { inspect } from './inspect.js'
 import { linked } from './linked.js'
 import { resultPage } from './result.js'
 
-/** Asks what to delete, then shows what that would take away. */
+/** Whether what is there goes, or stays as stale: the first is the default. */
+const WAYS = ['delete', 'expire'] as const
+type Way = (typeof WAYS)[number]
+
+/** Asks what to delete, or to let expire, then shows what that would take away. */
 export async function deleteForm(visit: Visit): Promise<Page> {
   const { parameters } = visit
   const children = parameters.yes('children')
+  const how = parameters.oneOf('how', WAYS)
   const asked = parameters.text('key')
-  if (!parameters.yes('preview')) return formPage(asked, children)
-  if (asked === '') return formPage(asked, children, NO_KEY)
+  if (!parameters.yes('preview')) return formPage({ key: asked, children, how })
+  if (asked === '') return formPage({ key: asked, children, how }, NO_KEY)
   const key = askedKey(visit)
   return {
     view: 'delete-preview',
-    title: 'Delete: preview',
+    title: how === 'expire' ? 'Let expire: preview' : 'Delete: preview',
     data: {
       key: key.text,
       children,
-      change: visit.links.delete({ key: key.text }),
+      how,
+      change: visit.links.delete({ key: key.text, ...(how === 'expire' && { how }) }),
       ...(await preview(visit, key, children)),
     },
   }
 }
 
-/** Deletes. Without a key there is nothing to do, and nothing is what happens. */
+/** Deletes, or lets expire. Without a key there is nothing to do, and nothing is what happens. */
 export async function deleteNow(visit: Visit): Promise<Page> {
-  const children = visit.parameters.yes('children')
-  if (visit.parameters.text('key') === '') return { ...formPage('', children, NO_KEY), status: 400 }
+  const { parameters } = visit
+  const children = parameters.yes('children')
+  const how = parameters.oneOf('how', WAYS)
+  if (parameters.text('key') === '') return { ...formPage({ key: '', children, how }, NO_KEY), status: 400 }
   const key = askedKey(visit)
-  const change = await changeAsStaff(visit, { key, children }, (own) => own.deleteOutcome(key, { children }))
+  const change = await changeAsStaff(visit, { action: how, key, children }, (own) =>
+    how === 'expire' ? own.expireOutcome(key, { children }) : own.deleteOutcome(key, { children }),
+  )
   return resultPage(visit, change)
 }
 
 const NO_KEY = 'Give a key: without one, nothing is deleted. To delete everything there is a page of its own.'
 
-function formPage(key: string, children: boolean, error?: string): Page {
-  return { view: 'delete', title: 'Delete', data: { key, children, error } }
+interface Choice {
+  readonly key: string
+  readonly children: boolean
+  readonly how: Way
+}
+
+function formPage(choice: Choice, error?: string): Page {
+  return { view: 'delete', title: 'Delete', data: { ...choice, error } }
+}
+
+/** The one key, as counted. */
+function alone({ state, computingMs = 0 }: Inspection): Omit<Count, 'samples'> {
+  const isThere = state === 'fresh' || state === 'stale'
+  return { keys: isThere ? 1 : 0, more: false, computed: computingMs > 0 ? 1 : 0, computingMs }
 }
 
 async function preview(visit: Visit, key: CacheKey, children: boolean) {
@@ -53,6 +77,7 @@ async function preview(visit: Visit, key: CacheKey, children: boolean) {
     state: found.state,
     why: found.why,
     counted: counted && keys(counted),
+    cost: children ? counted && recomputing(counted) : recomputing(alone(found)),
     samples: (counted?.samples ?? []).map((sample) => linked(maskKey(sample, secrets), visit)),
   }
 }

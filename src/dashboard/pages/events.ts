@@ -10,6 +10,7 @@ import type { Json, Page, Visit } from '../visit.js'
 const TYPES: Readonly<Record<CacheEvent['type'] | 'all', string>> = {
   all: 'All',
   delete: 'Deletes',
+  expire: 'Soft expiries',
   clear: 'Clears',
   trouble: 'Troubles',
 }
@@ -123,7 +124,8 @@ function hrefOf({ key, under }: ShownKey, links: Visit['links']): string {
 function whatOf({ type, children, operation }: KnownEvent): string {
   if (type === 'clear') return 'Everything deleted'
   if (type === 'trouble') return `Trouble with ${operation ?? 'an operation'}`
-  return children ? 'Deleted with everything below' : 'Deleted'
+  const what = type === 'expire' ? 'Let expire' : 'Deleted'
+  return children ? `${what} with everything below` : what
 }
 
 function outcomeOf({ type, outcome, at, until = at, count = 1 }: KnownEvent): string {
@@ -131,5 +133,5 @@ function outcomeOf({ type, outcome, at, until = at, count = 1 }: KnownEvent): st
     const within = until > at ? ` within ${formatDuration(until - at)}` : ''
     return count > 1 ? `failed ${whole(count)} times${within}` : 'failed'
   }
-  return { deleted: 'done', absent: 'nothing was there', failed: 'not surely done' }[outcome]
+  return { deleted: 'done', expired: 'done', absent: 'nothing was there', failed: 'not surely done' }[outcome]
 }

@@ -73,7 +73,8 @@ export async function keyJson(visit: Visit): Promise<Json> {
 function concerns(key: CacheKey): (event: CacheEvent) => boolean {
   const above = new Set(key.ancestors)
   return ({ type, key: of, children = false }) =>
-    type === 'clear' || (type === 'delete' && (of === key.text || (children && above.has(of))))
+    type === 'clear' ||
+    ((type === 'delete' || type === 'expire') && (of === key.text || (children && above.has(of))))
 }
 
 /** The last of them; `undefined` while the store does not answer. */

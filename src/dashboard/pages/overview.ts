@@ -179,6 +179,12 @@ function boardOf({ totals, clears, troubles }: KnownStats['stats']) {
     figure('Served stale', totals.staleServed, '', 'Expired values served by their grace.'),
     figure('Deletes', totals.deletes),
     figure('of these with children', totals.treeDeletes, 'part'),
+    figure(
+      'Soft expiries',
+      totals.expires,
+      '',
+      'Keys, or everything below one, let expire: stale from then on, served by a grace while computed anew.',
+    ),
     figure('Clears', clears),
     figure(
       'Troubles',
@@ -248,5 +254,12 @@ function calls({ hits, misses }: Readonly<Figures>): number {
 }
 
 function volume(figures: Readonly<Figures>): number {
-  return calls(figures) + figures.writes + figures.refusedFills + figures.deletes + figures.computations
+  return (
+    calls(figures) +
+    figures.writes +
+    figures.refusedFills +
+    figures.deletes +
+    figures.expires +
+    figures.computations
+  )
 }

@@ -151,7 +151,7 @@ function repeatedOf(calls: readonly KnownCall[], visit: Visit) {
 }
 
 function operationOf({ operation, children }: KnownCall): string {
-  return operation === 'delete' && children ? 'delete with children' : operation
+  return children ? `${operation} with children` : operation
 }
 
 const CAME_TO: Readonly<Record<string, string>> = {
@@ -170,6 +170,8 @@ const CAME_TO: Readonly<Record<string, string>> = {
   'set skipped': 'not stored',
   'delete deleted': 'deleted',
   'delete absent': 'nothing was there',
+  'expire expired': 'let expire',
+  'expire absent': 'nothing was there',
   'clear deleted': 'deleted',
 }
 

@@ -9,14 +9,15 @@ import { inspect } from './inspect.js'
  */
 export async function resultPage(visit: Visit, change: Change): Promise<Page> {
   const { cache, links, now } = visit
-  const { key, children, outcome, before, at, user } = change
+  const { action, key, children, outcome, before, at, user } = change
   const [found, after] = await Promise.all([key && inspect(visit, key), countOrUnknown(cache, key)])
   const failed = outcome === 'failed'
   return {
     view: 'result',
-    title: failed ? 'Not surely deleted' : 'Result',
+    title: failed ? `Not surely ${action === 'expire' ? 'expired' : 'deleted'}` : 'Result',
     status: failed ? 503 : 200,
     data: {
+      action,
       outcome,
       children,
       before: before && keys(before),
@@ -26,7 +27,9 @@ export async function resultPage(visit: Visit, change: Change): Promise<Page> {
       found: found && { state: found.state, why: found.why },
       after: after && keys(after),
       keysHref: links.keys({ under: key?.parent?.text }),
-      againHref: key ? links.delete({ key: key.text }) : links.clear(),
+      againHref: key
+        ? links.delete({ key: key.text, ...(action === 'expire' && { how: action }) })
+        : links.clear(),
     },
   }
 }

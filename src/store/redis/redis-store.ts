@@ -6,12 +6,10 @@ import {
   frameId,
   joinGenerations,
   lifeOf,
-  parseBodyHead,
 } from '../../entry.js'
 import { CacheNotRespondingError } from '../../errors.js'
 import type { CacheKey } from '../../key/cache-key.js'
 import { newId } from '../ids.js'
-import { judge } from '../judge.js'
 import { listed } from '../listed.js'
 import type {
   AcquireOptions,
@@ -44,6 +42,7 @@ import {
   CLEAR,
   COMMIT,
   DONE,
+  EXPIRE,
   OBSERVE,
   PROBE,
   RELEASE,
@@ -197,6 +196,18 @@ export class RedisStore implements Store {
     return rest[0] === 1
   }
 
+  async expire(key: CacheKey, { children, origin }: RemoveOptions): Promise<boolean> {
+    const keys = this.#leasedPlace(key)
+    if (children) keys.push(this.#names.generation(key.text))
+    const { rest } = await this.#batching.run(EXPIRE, keys, [
+      newId(),
+      this.#provenance(origin),
+      children ? '1' : '0',
+      this.#names.news(),
+    ])
+    return rest[0] === 1
+  }
+
   async clear(origin: Origin): Promise<void> {
     const keys = [this.#names.topGeneration()]
     await this.#batching.run(CLEAR, keys, [
@@ -331,11 +342,10 @@ export class RedisStore implements Store {
     const values = replies.slice(keys.length * 3, -1).flat() as (Buffer | null)[]
     const standing = new Map(above.map((name, index) => [name, values[index] ?? null]))
     return keys.flatMap((key, index) => {
-      const [head, ttlMs, bytes] = replies.slice(index * 3, index * 3 + 3) as [Buffer, number, number]
+      const [head, lifeMs, bytes] = replies.slice(index * 3, index * 3 + 3) as [Buffer, number, number]
       const frame = head.length > 0 ? head : null
       const generations = this.#names.generationsAbove(key).map((name) => standing.get(name) ?? null)
-      if (!judge({ frame, generations }).live) return []
-      return listed(key, parseBodyHead(head), bytes, ttlMs, now)
+      return listed(key, { frame, generations, bytes, lifeMs, now })
     })
   }
 

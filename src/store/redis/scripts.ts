@@ -56,14 +56,42 @@ end
 
 local function id_of(frame) return string.sub(frame, 5, 16) end
 
--- The id of a generation that lives at least ttl from now on, and at most a tenth
--- and a minute longer; made if absent. An id never changes here: to prolong is not
--- to replace.
+local function digits(number) return string.format('%014d', number) end
+local NEVER = digits(0)
+
+-- Whether a frame holds a value: of the usual kind, or of the one that knows of soft expiries.
+local function is_value(frame)
+  local kind = string.sub(frame, 4, 4)
+  return kind == 'V' or kind == 'E'
+end
+-- Where what follows the generations of a value begins: its body, or its marks.
+local function after_generations(value) return 18 + string.byte(value, 17) * 12 end
+
+-- Whether a frame holds a value that was written under the generations at KEYS, from the first-th to the last-th.
+local function is_live(frame, first, last)
+  if not frame or not is_value(frame) then return false end
+  for i = first, last do
+    local generation = redis.call('GET', KEYS[i])
+    local carried = string.sub(frame, 18 + (i - first) * 12, 17 + (i - first + 1) * 12)
+    if not generation or string.sub(generation, 1, 12) ~= carried then return false end
+  end
+  return true
+end
+
+-- How often what lies below a generation was let expire.
+local function era_of(generation)
+  if string.sub(generation, 14, 14) ~= '~' then return 0 end
+  return tonumber(string.sub(generation, 15, 28)) or 0
+end
+
+-- The id and the era of a generation that lives at least ttl from now on, and at most
+-- a tenth and a minute longer; made if absent. Neither ever changes here: to prolong is
+-- not to replace.
 local function keep_generation(key, ttl, in_use)
   local generation = redis.call('GET', key)
   if not generation or #generation < 13 then
     redis.call('SET', key, id .. in_use, 'PX', math.ceil(ttl * 1.1) + 60000)
-    return id
+    return id, 0
   end
   local current = string.sub(generation, 1, 12)
   local left = redis.call('PTTL', key)
@@ -74,21 +102,42 @@ local function keep_generation(key, ttl, in_use)
   elseif life ~= left then
     redis.call('PEXPIRE', key, life)
   end
-  return current
+  return current, era_of(generation)
 end
 
--- Whether the generations at KEYS, from the first-th on, are those of these joined ids.
-local function are_current(first, ids)
+-- The same of all generations at KEYS, from the first-th on, joined: their ids, then the sum of their eras.
+local function keep_generations(first, ttl, in_use)
+  local joined, eras = '', 0
+  for i = first, #KEYS do
+    local current, era = keep_generation(KEYS[i], ttl, in_use)
+    joined = joined .. current
+    eras = eras + era
+  end
+  return joined .. digits(eras)
+end
+
+-- Whether the generations at KEYS, from the first-th on, are those that were joined so, of the same eras.
+local function are_current(first, joined)
+  local eras = 0
   for i = first, #KEYS do
     local generation = redis.call('GET', KEYS[i])
-    local expected = string.sub(ids, (i - first) * 12 + 1, (i - first + 1) * 12)
+    local expected = string.sub(joined, (i - first) * 12 + 1, (i - first + 1) * 12)
     if not generation or string.sub(generation, 1, 12) ~= expected then return false end
+    eras = eras + era_of(generation)
   end
-  return true
+  return string.sub(joined, -14) == digits(eras)
 end
 
--- A lease: its token, '1' when somebody waits for it, when it lapses, the ids of the
--- generations it started from.
+-- A new value below generations that were joined so.
+local function value_of(joined, body)
+  local ids, eras = string.sub(joined, 1, -15), string.sub(joined, -14)
+  local kind, marks = 'V', ''
+  if eras ~= NEVER then kind, marks = 'E', eras .. NEVER .. '0000' end
+  return 'kc\\1' .. kind .. id .. string.char(#ids / 12) .. ids .. marks .. body
+end
+
+-- A lease: its token, '1' when somebody waits for it, when it lapses, the generations it
+-- started from, joined.
 local function lease_at(key)
   local lease = redis.pcall('GET', key)
   if type(lease) ~= 'string' or #lease < 27 then return false end
@@ -99,7 +148,7 @@ local function is_awaited(lease) return string.sub(lease, 13, 13) == '1' end
 local function lapses_at(lease) return tonumber(string.sub(lease, 14, 27)) end
 local function started_from(lease) return string.sub(lease, 28) end
 local function set_lease(key, token, awaited, life, started)
-  local value = token .. awaited .. string.format('%014d', now + life) .. started
+  local value = token .. awaited .. digits(now + life) .. started
   redis.call('SET', key, value, 'PX', life + ${LAPSED_LIFE_MS})
 end
 
@@ -131,9 +180,8 @@ if standing ~= '' then
   if not frame or id_of(frame) ~= standing then return {${REFUSED}, now} end
   if not are_current(3, observed) then return {${REFUSED}, now} end
 end
-local above = {}
-for i = 3, #KEYS do above[i - 2] = keep_generation(KEYS[i], life, '1') end
-redis.call('SET', KEYS[1], 'kc\\1V' .. id .. string.char(#above) .. table.concat(above) .. ARGV[4], 'PX', life)
+local above = keep_generations(3, life, '1')
+redis.call('SET', KEYS[1], value_of(above, ARGV[4]), 'PX', life)
 fence(KEYS[2], ARGV[5], KEYS[1])
 return {${DONE}, now}
 `)
@@ -149,9 +197,7 @@ return {${DONE}, now}
  */
 export const ACQUIRE = script(`
 local life = tonumber(ARGV[3])
-local above = {}
-for i = 3, #KEYS do above[i - 2] = keep_generation(KEYS[i], life, '0') end
-local started = table.concat(above)
+local started = keep_generations(3, life, '0')
 local lease = lease_at(KEYS[2])
 local awaited, took_over = '0', 0
 if lease then
@@ -185,7 +231,7 @@ local lease = lease_at(KEYS[1])
 if not lease or token_of(lease) ~= id or lapses_at(lease) <= now then return {${REFUSED}, now} end
 local started = started_from(lease)
 if not are_current(2, started) then return {${REFUSED}, now} end
-for i = 2, #KEYS do keep_generation(KEYS[i], life, '0') end
+keep_generations(2, life, '0')
 set_lease(KEYS[1], id, string.sub(lease, 13, 13), life, started)
 return {${DONE}, now}
 `)
@@ -210,15 +256,21 @@ if ARGV[7] ~= '' then
   if not frame or id_of(frame) ~= ARGV[7] then
     stands = false
   elseif ARGV[8] ~= '0' then
-    body = body .. string.sub(frame, -tonumber(ARGV[8]))
+    -- Behind the payload of one that was let expire stands who did it.
+    local last = #frame
+    if string.sub(frame, 4, 4) == 'E' then
+      local marks_at = after_generations(frame)
+      last = last - tonumber(string.sub(frame, marks_at + 28, marks_at + 31))
+    end
+    body = body .. string.sub(frame, last - tonumber(ARGV[8]) + 1, last)
   end
 end
 if not stands then
   fence(KEYS[2], ARGV[6], KEYS[1])
   return {${REFUSED}, now}
 end
-for i = 3, #KEYS do keep_generation(KEYS[i], life, '1') end
-redis.call('SET', KEYS[1], 'kc\\1V' .. id .. string.char(#KEYS - 2) .. started .. body, 'PX', life)
+keep_generations(3, life, '1')
+redis.call('SET', KEYS[1], value_of(started, body), 'PX', life)
 fence(KEYS[2], ARGV[6], KEYS[1])
 return {${DONE}, now}
 `)
@@ -249,17 +301,15 @@ export const OBSERVE = script(`
 local life = tonumber(ARGV[3])
 local reply = {${DONE}, now, false}
 local frame = frame_at(KEYS[1])
-local is_value = frame and string.sub(frame, 4, 4) == 'V'
-local live = is_value
 for i = 2, #KEYS do
-  local current = keep_generation(KEYS[i], life, '0')
-  if is_value and current ~= string.sub(frame, 18 + (i - 2) * 12, 17 + (i - 1) * 12) then live = false end
+  keep_generation(KEYS[i], life, '0')
   reply[i + 2] = redis.call('GET', KEYS[i])
 end
-if not frame or (is_value and not live) then
+local was_value = frame and is_value(frame)
+if not frame or (was_value and not is_live(frame, 2, #KEYS)) then
   frame = 'kc\\1M' .. id .. string.char(0)
   redis.call('SET', KEYS[1], frame, 'PX', life)
-elseif not is_value and redis.call('PTTL', KEYS[1]) < life then
+elseif not was_value and redis.call('PTTL', KEYS[1]) < life then
   redis.call('PEXPIRE', KEYS[1], life)
 end
 reply[3] = frame
@@ -280,15 +330,7 @@ local children = ARGV[5] == '1'
 local last = #KEYS
 if children then last = last - 1 end
 local was = 0
-local frame = frame_at(KEYS[1])
-if frame and string.sub(frame, 4, 4) == 'V' then
-  was = 1
-  for i = 3, last do
-    local generation = redis.call('GET', KEYS[i])
-    local carried = string.sub(frame, 18 + (i - 3) * 12, 17 + (i - 2) * 12)
-    if not generation or string.sub(generation, 1, 12) ~= carried then was = 0 end
-  end
-end
+if is_live(frame_at(KEYS[1]), 3, last) then was = 1 end
 replace(KEYS[1], 'kc\\1T' .. id .. string.char(0) .. ARGV[4], life)
 fence(KEYS[2], ARGV[6], KEYS[1])
 if children then
@@ -297,6 +339,57 @@ if children then
     if string.sub(own, 13, 13) == '1' then was = 1 end
     replace(KEYS[#KEYS], id .. '0' .. ARGV[4], life)
     publish(ARGV[6], '${NEWS_OF_TREE}' .. KEYS[1])
+  end
+end
+return {${DONE}, now, was}
+`)
+
+/**
+ * KEYS  entry, lease, generations above it; with children last the entry's own generation
+ * ARGV  deadline, id, who lets it expire, '1' with children else '0', channel of news
+ *
+ * What stands there goes on standing for as long as it would have, under a new id, which fences whoever observed it;
+ * a live value is stale from now on. Ends the lease of whoever computes it. With children the entry's generation
+ * keeps its id and enters its next era, which makes stale what was written below in an earlier one, and fences
+ * whoever began to compute or fill there, however much it is. The third element says whether anything was there.
+ */
+export const EXPIRE = script(`
+local who, children = ARGV[3], ARGV[4] == '1'
+local last = #KEYS
+if children then last = last - 1 end
+local was = 0
+local frame = frame_at(KEYS[1])
+if frame then
+  local head, eras, body = string.sub(frame, 1, 4), NEVER, ''
+  local rest = string.sub(frame, 17)
+  if is_live(frame, 3, last) then
+    was = 1
+    local marks_at = after_generations(frame)
+    local body_at, expired_at = marks_at, NEVER
+    if string.sub(frame, 4, 4) == 'E' then
+      eras = string.sub(frame, marks_at, marks_at + 13)
+      expired_at = string.sub(frame, marks_at + 14, marks_at + 27)
+      body_at = marks_at + 32
+    end
+    -- To let expire again is not to begin its grace again.
+    if expired_at == NEVER then
+      head = 'kc\\1E'
+      rest = string.sub(frame, 17, marks_at - 1) .. eras .. digits(now) .. string.format('%04d', #who)
+        .. string.sub(frame, body_at) .. who
+    end
+  end
+  replace(KEYS[1], head .. id .. rest, redis.call('PTTL', KEYS[1]))
+end
+fence(KEYS[2], ARGV[5], KEYS[1])
+if children then
+  local own = redis.call('GET', KEYS[#KEYS])
+  if own and #own >= 13 then
+    if string.sub(own, 13, 13) == '1' then was = 1 end
+    local deleted_by = string.sub(own, 14)
+    if string.sub(own, 14, 14) == '~' then deleted_by = string.sub(own, (string.find(own, '\\n', 43, true) or #own) + 1) end
+    local mark = '~' .. digits(era_of(own) + 1) .. digits(now) .. who .. '\\n'
+    replace(KEYS[#KEYS], string.sub(own, 1, 13) .. mark .. deleted_by, redis.call('PTTL', KEYS[#KEYS]))
+    publish(ARGV[5], '${NEWS_OF_TREE}' .. KEYS[1])
   end
 end
 return {${DONE}, now, was}
@@ -478,6 +571,7 @@ export const SCRIPTS = [
   RELEASE,
   OBSERVE,
   REMOVE,
+  EXPIRE,
   CLEAR,
   RECLAIM,
   PROBE,

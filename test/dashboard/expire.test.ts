@@ -1,0 +1,144 @@
+import { expect, test } from 'vitest'
+import type { AuditEvent } from '../../src/dashboard/dashboard.js'
+import { openSite, type SiteOptions, words } from './site.js'
+
+/** Three keys below `product`, of which two were computed. */
+async function family(options?: SiteOptions) {
+  const site = await openSite(options)
+  const { cache } = site
+  const slowly = () => new Promise((resolve) => setTimeout(resolve, 20, 'computed'))
+  await cache.getOrSet('product::1', slowly, { grace: '1h' })
+  await cache.getOrSet('product::1::price', slowly, { grace: '1h' })
+  await cache.set('product::2', 'set')
+  await cache.set('other', 'set')
+  const states = async () => {
+    const keys = ['product::1', 'product::1::price', 'product::2', 'other']
+    return Promise.all(keys.map(async (key) => (await cache.inspect(key)).state))
+  }
+  return { ...site, states }
+}
+
+test('the form asks how: to delete is the default', async () => {
+  const { ask } = await family()
+  const { text } = await ask('/cache/delete?key=product')
+  expect(text).toMatch(/name="how" value="delete" checked/)
+  expect(text).not.toMatch(/name="how" value="expire" checked/)
+  expect(words(text)).toContain('Let it expire softly')
+  expect((await ask('/cache/delete?key=product&how=expire')).text).toMatch(
+    /name="how" value="expire" checked/,
+  )
+})
+
+test('from the form by a preview to the result, with everything below', async () => {
+  const { ask, states } = await family()
+  const preview = await ask('/cache/delete?key=product&children=yes&how=expire&preview=yes')
+  const said = words(preview.text)
+  expect(said).toContain('Let expire: preview')
+  expect(said).toContain('3 keys live at and below it now')
+  expect(said).toContain('product::1::price')
+  expect(said).toMatch(
+    /About \d+ ms to compute all of it again, going by the 2 of 3 that were computed; the other was set and does not tell\./,
+  )
+  expect(said).toContain('It is not a delete')
+  expect(preview.text).toContain('<input type="hidden" name="how" value="expire">')
+  expect(await states()).toEqual(['fresh', 'fresh', 'fresh', 'fresh'])
+
+  const form = { key: 'product', children: 'yes', how: 'expire' }
+  const { status, text } = await ask('/cache/delete', { form })
+  expect(status).toBe(200)
+  expect(await states()).toEqual(['stale', 'stale', 'stale', 'fresh'])
+  expect(words(text)).toContain('Let expire with everything below it')
+  expect(words(text)).toContain('3 keys lived at and below it just before')
+  expect(words((await ask('/cache/keys/product::1')).text)).toMatch(
+    /Stale Written .*; let expire with everything under product, .* ago by process .*, POST \/cache\/delete, user anna; still served by its grace for/,
+  )
+})
+
+test('one key alone', async () => {
+  const { ask, cache, states } = await family()
+  const preview = words((await ask('/cache/delete?key=product::1&how=expire&preview=yes')).text)
+  expect(preview).toContain('Let product::1 alone expire')
+  expect(preview).toMatch(/About \d+ ms to compute it again, going by how long it took the last time\./)
+  const { text } = await ask('/cache/delete', { form: { key: 'product::1', how: 'expire' } })
+  expect(await states()).toEqual(['stale', 'fresh', 'fresh', 'fresh'])
+  const said = words(text)
+  expect(said).toContain('Let expire 1 key product::1 alone')
+  expect(said).toMatch(/The key now\s*product::1\s*Written .*; let expire .* ago by process .*, user anna/)
+  expect(await cache.getOrSet('product::1', () => 'new', { grace: '1h' })).toBe('computed')
+})
+
+test('what a delete would cost is said too, where it is known', async () => {
+  const { ask } = await family()
+  const preview = async (query: string) => words((await ask(`/cache/delete?preview=yes&${query}`)).text)
+  expect(await preview('key=product&children=yes')).toMatch(/About \d+ ms to compute all of it again/)
+  expect(await preview('key=product::1')).toMatch(/About \d+ ms to compute it again/)
+  expect(await preview('key=product::2')).toContain('is not known: it was set, which does not tell')
+  expect(await preview('key=other&children=yes')).toContain('is not known: it was set')
+  for (const nothing of ['key=none', 'key=none&children=yes']) {
+    expect(await preview(nothing)).not.toMatch(/compute (it|all of it) again/)
+  }
+})
+
+test.each([{ key: 'nothing' }, { key: 'nothing', children: 'yes' }])(
+  'says so when nothing was there: %j',
+  async (asked) => {
+    const { ask } = await family()
+    const preview = await ask(
+      `/cache/delete?${new URLSearchParams({ ...asked, how: 'expire', preview: 'yes' })}`,
+    )
+    expect(words(preview.text)).toMatch(/0 keys/)
+    const said = words((await ask('/cache/delete', { form: { ...asked, how: 'expire' } })).text)
+    expect(said).toContain('Nothing was there')
+  },
+)
+
+test('how is one of two, or nothing happens', async () => {
+  const { ask, states } = await family()
+  for (const how of ['soft', 'delete,expire', 'EXPIRE']) {
+    expect((await ask('/cache/delete', { form: { key: 'product::1', how } })).status).toBe(400)
+  }
+  expect(await states()).toEqual(['fresh', 'fresh', 'fresh', 'fresh'])
+  const { status, text } = await ask('/cache/delete', { form: { key: '', how: 'expire' } })
+  expect(status).toBe(400)
+  expect(words(text)).toContain('Nothing was deleted')
+})
+
+test('read-only, it is closed', async () => {
+  const { ask, states } = await family({ dashboard: { readOnly: true } })
+  for (const path of [
+    '/cache/delete?key=product&how=expire',
+    '/cache/delete?key=product&how=expire&preview=yes',
+  ]) {
+    expect((await ask(path)).status).toBe(403)
+  }
+  expect((await ask('/cache/delete', { form: { key: 'product::1', how: 'expire' } })).status).toBe(403)
+  expect(await states()).toEqual(['fresh', 'fresh', 'fresh', 'fresh'])
+})
+
+test('the application, the events and the figures are told', async () => {
+  const told: AuditEvent[] = []
+  const { ask } = await family({ dashboard: { onAudit: (event) => void told.push(event) } })
+  await ask('/cache/delete', { form: { key: 'product', children: 'yes', how: 'expire' } })
+  await ask('/cache/delete', { form: { key: 'none', how: 'expire' } })
+  const by = { route: 'POST /cache/delete', user: 'anna', at: expect.any(Number) }
+  expect(told).toEqual([
+    { action: 'expire', key: 'product', children: true, outcome: 'expired', ...by },
+    { action: 'expire', key: 'none', children: false, outcome: 'absent', ...by },
+  ])
+  const events = words((await ask('/cache/events?type=expire')).text)
+  expect(events).toMatch(/Let expire with everything below\s*product\s*done/)
+  expect(events).toMatch(/Let expire\s*none\s*nothing was there/)
+  expect(words((await ask('/cache/events?type=delete')).text)).not.toContain('Let expire')
+  expect(words((await ask('/cache/keys/product::1')).text)).toContain('Let expire with everything below')
+  expect(words((await ask('/cache/')).text)).toMatch(/Soft expiries\s*2/)
+})
+
+test('the listing shows them as stale', async () => {
+  const { ask, cache } = await family()
+  await cache.expire('product', { children: true })
+  const { text } = await ask('/cache/keys')
+  expect(words(text)).toContain('product::1::price')
+  expect((await cache.list({ scan: 1_000 })).entries.filter(({ ttlMs }) => ttlMs > 0)).toMatchObject([
+    { key: { text: 'other' } },
+  ])
+})
