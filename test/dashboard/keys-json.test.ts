@@ -23,6 +23,7 @@ describe('/api/keys', () => {
           ttlMs: expect.any(Number),
           writtenAt: expect.any(Number),
           writtenBy: cache.processStats().process,
+          computingMs: 0,
         },
       ],
       ...{ scanned: 2, total: 2, cursor: null },
