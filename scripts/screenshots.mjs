@@ -19,6 +19,9 @@ const PAGES = {
   keys: '/cache/keys',
   key: '/cache/keys/product::2',
   deleted: '/cache/keys/product::1',
+  stale: '/cache/keys/product::3',
+  search: '/cache/keys?under=product&q=review&whole=yes',
+  bypass: '/cache/bypass?path=%2Fproducts%2F2',
   delete: '/cache/delete?key=product&children=yes&preview=yes',
   clear: '/cache/clear',
 }
@@ -98,8 +101,10 @@ async function visitShop(storageState) {
   }
   const context = await browser.newContext({ storageState })
   const page = await context.newPage()
-  await page.goto(`${base}/cache/delete?key=product%3A%3A1&preview=yes`)
-  await Promise.all([page.waitForNavigation(), page.click('form[method=post] button.danger')])
+  for (const choice of ['key=product%3A%3A1', 'key=product%3A%3A3&how=expire']) {
+    await page.goto(`${base}/cache/delete?${choice}&preview=yes`)
+    await Promise.all([page.waitForNavigation(), page.click('form[method=post] button[type=submit]')])
+  }
   await context.close()
   await pause(1_500)
 }

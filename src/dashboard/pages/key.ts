@@ -36,6 +36,7 @@ export async function keyPage(visit: Visit): Promise<Page> {
       enabled: cache.enabled,
       why: found.why,
       facts: {
+        leftMs: found.ttlMs === undefined ? undefined : Math.round(found.ttlMs),
         expires: found.ttlMs === undefined ? undefined : future(found.ttlMs, now),
         size: found.bytes === undefined ? undefined : size(found.bytes),
         written: found.writtenAt === undefined ? undefined : past(found.writtenAt, now),

@@ -1,4 +1,5 @@
 import type { KeyedCache } from '../../cache.js'
+import { branchesOf } from '../branches.js'
 import { whole } from '../figures.js'
 import { type Scan, scan } from '../scan.js'
 import type { Json, Page, StreamedPage, Visit } from '../visit.js'
@@ -30,6 +31,7 @@ export async function keysPage(visit: Visit): Promise<Page | StreamedPage> {
       state: found === undefined ? 'down' : stateOf(found, cache, filter),
       enabled: cache.enabled,
       rows: found ? found.entries.map((entry) => keyRow(entry, visit)) : [],
+      branches: found ? shownBranches(found, filter, visit) : [],
       found: whole(found?.entries.length ?? 0),
       scanned: whole(Math.min(seen, found?.total ?? 0)),
       total: whole(found?.total ?? 0),
@@ -63,6 +65,15 @@ async function lookedUp(visit: Visit, filter: KeyFilter): Promise<Scan | undefin
     await expectDown(error, visit, filter)
     return undefined
   }
+}
+
+function shownBranches({ entries }: Scan, { under }: KeyFilter, { secrets, links }: Visit) {
+  const keys = entries.map(({ key }) => key)
+  return branchesOf(keys, under, secrets).map((branch) => ({
+    segment: branch.segment,
+    keys: whole(branch.keys),
+    href: links.keys({ under: branch.under }),
+  }))
 }
 
 function look({ cache }: Visit, { under, cursor, matches }: KeyFilter): Promise<Scan> {

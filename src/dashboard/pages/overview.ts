@@ -40,6 +40,7 @@ export async function overview({ cache, links, now, parameters }: Visit): Promis
       windows: windowsOf(known),
       figures: boardOf(stats),
       reasons: reasonsOf(totals),
+      times: timesOf(totals),
       history: historyOf(known, parameters.text('span') === 'day', now),
       families: families.map(([name, figures]) => ({
         name,
@@ -239,6 +240,21 @@ function reasonsOf({ missesBy, misses }: Readonly<Figures>) {
       count: whole(count),
       share: share(count, misses),
     }))
+}
+
+/** By what answered: how long half of them took at most, and nearly all. */
+function timesOf({ latency: { request, store, miss, compute } }: Readonly<Figures>) {
+  const row = (of: string, times: readonly number[]) => ({
+    of,
+    median: latency(quantile(times, 0.5)),
+    p99: latency(quantile(times, 0.99)),
+  })
+  return [
+    row('Hits in request memory', request),
+    row('Hits in the store', store),
+    row('Misses', miss),
+    row('Computations', compute),
+  ]
 }
 
 /** How long reads took that went to the store. */
