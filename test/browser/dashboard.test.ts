@@ -134,7 +134,7 @@ describe.each([true, false])('JavaScript on: %s', (javaScript) => {
     expect(await cache.has('product::1')).toBe(true)
     await page.getByRole('button', { name: 'Delete it and everything below' }).click()
 
-    expect(await page.textContent('[role=status]')).toMatch(/Deleted with everything below/)
+    expect(await page.textContent('main [role=status]')).toMatch(/Deleted with everything below/)
     expect(await page.textContent('main')).toMatch(/2 keys\s+lived at and below it just before/)
     expect(await page.textContent('main')).toMatch(/POST \/cache\/delete, user anna/)
     expect([
@@ -161,9 +161,9 @@ describe.each([true, false])('JavaScript on: %s', (javaScript) => {
     expect(await page.textContent('main')).toMatch(/to compute it again/)
     expect((await cache.inspect('product::1')).state).toBe('fresh')
     await page.getByRole('button', { name: 'Let this key expire' }).click()
-    expect(await page.textContent('[role=status]')).toMatch(/Let expire 1 key/)
+    expect(await page.textContent('main [role=status]')).toMatch(/Let expire 1 key/)
     await page.getByRole('link', { name: 'product::1', exact: true }).click()
-    expect(await page.textContent('[role=status]')).toMatch(/Stale.*let expire .* user anna; still served/s)
+    expect(await page.textContent('main [role=status]')).toMatch(/Stale.*let expire .* user anna; still served/s)
     expect(await page.textContent('pre')).toContain('old')
     expect(await cache.getOrSet('product::1', () => 'new', { grace: '1h' })).toBe('old')
     expect(noise).toEqual([])

@@ -147,11 +147,14 @@ for (const [trouble, cause] of Object.entries(TROUBLES)) {
       await cache.get('a')
       if (trouble === 'frozen') server.thaw()
       else await server.restart()
-      await vi.waitFor(async () => expect(await cache.set('a', 2)).toBe(true), {
-        timeout: 5_000,
-        interval: 20,
-      })
-      expect(await cache.get('a')).toBe(2)
+      // On a busy machine a single operation may be late once more.
+      await vi.waitFor(
+        async () => {
+          expect(await cache.set('a', 2)).toBe(true)
+          expect(await cache.get('a')).toBe(2)
+        },
+        { timeout: 5_000, interval: 20 },
+      )
     })
   })
 }
