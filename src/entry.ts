@@ -218,9 +218,9 @@ export function parseFrame(bytes: Buffer): Frame {
 /** The body of a value frame, or `undefined` when its checksum or its lengths are wrong. */
 export function parseBody(bytes: Buffer): EntryBody | undefined {
   const at = bodyAt(bytes)
+  if (!hasMarks(bytes, at)) return undefined
   const end = bodyEnd(bytes, at)
-  // Not a length that is right: one that is not a number.
-  if (!(end >= at + BODY_HEAD_BYTES)) return undefined
+  if (end < at + BODY_HEAD_BYTES) return undefined
   if (crc32(bytes.subarray(at + FORMAT_AT, end)) !== bytes.readUInt32BE(at)) return undefined
   return readBody(bytes, at, end)
 }
@@ -234,6 +234,16 @@ export function parseBodyHead(head: Buffer): Omit<EntryBody, 'payload'> | undefi
 function bodyAt(bytes: Buffer): number {
   const at = GENERATIONS_AT + (bytes[COUNT_AT] as number) * ID_BYTES
   return bytes[KIND_AT] === MARKED_VALUE ? at + VALUE_MARK_BYTES : at
+}
+
+/** Whether all the digits that its kind has before a body are there: no checksum covers them. */
+function hasMarks(bytes: Buffer, at: number): boolean {
+  if (bytes[KIND_AT] !== MARKED_VALUE) return true
+  for (let index = at - VALUE_MARK_BYTES; index < at; index++) {
+    const digit = (bytes[index] as number) - 0x30
+    if (!(digit >= 0 && digit <= 9)) return false
+  }
+  return true
 }
 
 function bodyEnd(bytes: Buffer, at: number): number {
