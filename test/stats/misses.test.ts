@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
+import { Redis } from 'ioredis'
 import { describe, expect, test, vi } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
@@ -180,6 +181,21 @@ test('without what is remembered, a miss is what was found in its place', async 
     expect(await cache.get('a')).toBeUndefined()
     expect(await reasons(cache)).toMatchObject({ absent: expect.any(Number) })
   })
+  await cache.close()
+  await redis.stop()
+})
+
+test('something else in the place of what is remembered gives way, and keeps nothing from being told', async () => {
+  const redis = await startRedis()
+  const client = new Redis(redis.url)
+  await client.hset('x:traces:{x}', 'foreign', 1)
+  const cache = createCache({ redis: redis.url, keyPrefix: 'x', timeouts: { store: '2s' } })
+  expect((await cache.inspect('a')).reason).toBe('absent')
+  await cache.set('a', 1)
+  await cache.get('never')
+  expect((await cache.stats()).totals).toMatchObject({ writes: 1, missesBy: { absent: 1 } })
+  expect(await client.type('x:traces:{x}')).toBe('string')
+  client.disconnect()
   await cache.close()
   await redis.stop()
 })

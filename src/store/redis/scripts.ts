@@ -519,6 +519,8 @@ return {${DONE}, now}
  */
 export const REMEMBER = script(`
 local length = tonumber(ARGV[4])
+-- A foreign type gives way: else nothing would be told any more.
+if type(redis.pcall('STRLEN', KEYS[1])) ~= 'number' then redis.call('DEL', KEYS[1]) end
 -- When a trace happened, the seven bytes from its kind on being its kind and its time.
 local function moment(slot, from)
   local time = 0
@@ -551,14 +553,15 @@ return {${DONE}, now}
  * KEYS  table of traces
  * ARGV  deadline, id (unused), bytes of a slot, then where each slot begins
  *
- * Gives the slots, in their order; of one that was never written an empty text.
+ * Gives the slots, in their order; of one that was never written, or where a foreign type stands, an empty text.
  */
 export const RECALL = script(`
 local length = tonumber(ARGV[3])
 local reply = {${DONE}, now}
 for i = 4, #ARGV do
   local start = tonumber(ARGV[i])
-  reply[i - 1] = redis.call('GETRANGE', KEYS[1], start, start + length - 1)
+  local slot = redis.pcall('GETRANGE', KEYS[1], start, start + length - 1)
+  reply[i - 1] = type(slot) == 'string' and slot or ''
 end
 return reply
 `)
