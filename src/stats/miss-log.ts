@@ -13,11 +13,14 @@ const MAX_MISSES = 500
 const MAX_EXPLAINED = 1_000
 const EXPLAINED_MS = 2_000
 
+/** Clocks of two processes are estimates: what was told to be written so shortly before a read may have come after it. */
+const DOUBT_MS = 25
+
 /** Misses of one key that look alike. */
 interface Miss {
   readonly key: CacheKey
   readonly reason: MissReason
-  /** When the first of them was, by `performance.now()`. */
+  /** When the first of them began, by `performance.now()`: what was written since explains nothing. */
   readonly at: number
   /** What this process had not told yet of its key then. */
   readonly own: Traces
@@ -46,14 +49,14 @@ export class MissLog {
     return this.#misses.size === 0
   }
 
-  add(key: CacheKey, reason: MissReason): void {
+  add(key: CacheKey, reason: MissReason, at: number): void {
     if (!isExplainable(reason)) return
     const own = this.#traces.of(key.text)
     const id = `${reason} ${own?.at ?? ''} ${key.text}`
     const known = this.#misses.get(id)
     if (known) known.count++
     else if (this.#misses.size < MAX_MISSES) {
-      this.#misses.set(id, { key, reason, at: performance.now(), own: own ? [own] : [], count: 1 })
+      this.#misses.set(id, { key, reason, at, own: own ? [own] : [], count: 1 })
     }
   }
 
@@ -68,7 +71,7 @@ export class MissLog {
     const remembered = await this.#remembered(misses.map(({ key }) => key))
     for (const [index, { key, reason, at, own, count }] of misses.entries()) {
       const { traces, above } = remembered[index] as Remembered
-      const found = explain({ reason, at, traces: [...own, ...traces], above })
+      const found = explain({ reason, at, traces: [...own, ...surelyBefore(at, traces)], above })
       if (found.reason === reason) continue
       this.#counters.correctMisses(key.family, reason, found.reason, count)
       this.#keep(key.text, { at, reason: found.reason })
@@ -125,6 +128,10 @@ export class MissLog {
       }),
     }))
   }
+}
+
+function surelyBefore(at: number, traces: Traces): Traces {
+  return traces.filter((trace) => trace.kind !== 'written' || trace.at <= at - DOUBT_MS)
 }
 
 interface Remembered {

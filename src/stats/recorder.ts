@@ -40,7 +40,7 @@ export class Recorder {
       if (outcome.hit) this.#counters.hit(key.family, outcome.tier, ms, outcome.computingMs ?? 0)
       else {
         this.#counters.miss(key.family, outcome.reason, ms)
-        this.#misses?.add(key, outcome.reason)
+        this.#misses?.add(key, outcome.reason, left)
       }
     }
     if (scope?.log) {

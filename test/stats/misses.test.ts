@@ -51,6 +51,18 @@ describeOnEveryBackend('Why it missed', (open) => {
     expect(await reasons(cache)).toEqual({ absent: 1, expired: 1 })
   })
 
+  test('is not what was written while it was read', async () => {
+    const [one, other] = [open(), open()]
+    await Promise.all([one.stats(), other.stats()])
+    for (let i = 0; i < 100; i++) {
+      await Promise.all([one.get(`a::${i}`), other.set(`a::${i}`, 1)])
+      await Promise.all([one.getOrSet(`b::${i}`, () => 1), one.set(`b::${i}`, 1)])
+    }
+    await other.stats()
+    const { misses, missesBy } = (await one.stats()).totals
+    expect(missesBy).toEqual(misses > 0 ? { absent: misses } : {})
+  })
+
   test('is that its value was fenced, when that came after the delete', async () => {
     const [cache, other] = [open(), open()]
     const slow = cache.getOrSet('a', async () => {
