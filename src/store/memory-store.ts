@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setImmediate as othersTurn } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import {
   composeFrame,
@@ -236,15 +237,16 @@ export class MemoryStore implements Store {
 
   async list({ under, matches, cursor, scan }: ListOptions): Promise<ListPage> {
     const after = cursor === undefined ? undefined : this.#cursors.open(cursor)
-    const names = [...this.#held.keys()].filter((name) => !name.startsWith('{')).sort()
-    const start = after === undefined ? 0 : names.findIndex((name) => name > after)
-    const page = start === -1 ? [] : names.slice(start, start + scan)
-    const last = start !== -1 && start + scan < names.length ? page.at(-1) : undefined
+    // Who goes through all pages does not keep everybody else waiting until then.
+    await othersTurn()
+    const names = this.#namesAfter(after, scan + 1)
+    const page = names.page.slice(0, scan)
+    const last = names.page.length > scan ? page.at(-1) : undefined
     return {
       entries: page.flatMap((name) => this.#listed(CacheKey.from(name), under, matches)),
       cursor: last === undefined ? undefined : this.#cursors.seal(last),
       scanned: page.length,
-      total: names.length,
+      total: names.total,
     }
   }
 
@@ -336,6 +338,26 @@ export class MemoryStore implements Store {
   #replace(name: string, bytes: Buffer): void {
     // Never longer; and a time to live of 0 would be none.
     this.#hold(name, bytes, Math.max(1, Math.floor(this.#held.getRemainingTTL(name))))
+  }
+
+  /** The first names of entries after one, in order, without putting all of them in order; and how many there are. */
+  #namesAfter(after: string | undefined, count: number): { readonly page: string[]; readonly total: number } {
+    let page: string[] = []
+    let total = 0
+    let last: string | undefined
+    const cut = () => {
+      page = page.sort().slice(0, count)
+      if (page.length === count) last = page.at(-1)
+    }
+    for (const name of this.#held.keys()) {
+      if (name.startsWith('{')) continue
+      total++
+      if ((after !== undefined && name <= after) || (last !== undefined && name >= last)) continue
+      page.push(name)
+      if (page.length >= 2 * count) cut()
+    }
+    cut()
+    return { page, total }
   }
 
   #listed(key: CacheKey, under: CacheKey | undefined, matches?: (key: CacheKey) => boolean): ListedEntry[] {

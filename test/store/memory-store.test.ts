@@ -77,4 +77,52 @@ describe('The embedded memory store is bounded', () => {
   })
 })
 
+describe('A listing of the embedded memory store', () => {
+  const texts = Array.from({ length: 3_000 }, (_, index) => `listed::${String(index).padStart(4, '0')}`)
+  const shuffled = texts.map((_, index) => texts[(index * 1_789) % texts.length] as string)
+
+  async function* pages(store: MemoryStore, scan: number) {
+    let cursor: string | undefined
+    do {
+      const page = await store.list({ cursor, scan })
+      yield page
+      cursor = page.cursor
+    } while (cursor !== undefined)
+  }
+
+  it.each([
+    ['as they stand', texts],
+    ['the other way round', texts.toReversed()],
+    ['in no order', shuffled],
+  ])('has each key once, in order, whatever was used last: %s', async (_, written) => {
+    const store = new MemoryStore()
+    const facts = { format: 1, payload: Buffer.from('x'), ttlMs: 60_000, writtenBy: 't:1' }
+    for (const text of written) await store.write(CacheKey.from(text), facts)
+    for (const scan of [1_000, 499, 7, 3_000, 10_000]) {
+      const found: string[] = []
+      for await (const { entries, scanned, total } of pages(store, scan)) {
+        expect(scanned).toBeLessThanOrEqual(scan)
+        expect(total).toBe(3_000)
+        found.push(...entries.map(({ key }) => key.text))
+      }
+      expect(found).toEqual(texts)
+    }
+  })
+
+  it('lets others have their turn before each page', async () => {
+    const store = new MemoryStore()
+    const facts = { format: 1, payload: Buffer.from('x'), ttlMs: 60_000, writtenBy: 't:1' }
+    for (const text of shuffled) await store.write(CacheKey.from(text), facts)
+    let turns = 0
+    const others = setInterval(() => turns++)
+    const turn = () => new Promise((resolve) => setTimeout(resolve, 20))
+    await turn()
+    turns = 0
+    const began = performance.now()
+    for await (const _ of pages(store, 10)) if (performance.now() - began > 100) break
+    clearInterval(others)
+    expect(turns).toBeGreaterThan(3)
+  })
+})
+
 describeStatistics('The embedded store', () => new MemoryStatistics())
