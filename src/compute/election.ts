@@ -4,7 +4,7 @@ import { ComputeCycleError, ComputeFailedError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Recorder } from '../stats/recorder.js'
 import type { Failsafe } from '../store/failsafe.js'
-import type { Acquisition, Reading, Store, Watch } from '../store/store.js'
+import type { Acquisition, Reading, Store, Watch, WriteResult } from '../store/store.js'
 import type { TierChain } from '../tiers/chain.js'
 import { type LiveEntry, payloadOf, type Standing } from '../tiers/standing.js'
 import { Computation } from './computation.js'
@@ -14,6 +14,8 @@ import { Flight, type FlightResult, type Flights, follow } from './flight.js'
 import { HeldLease } from './lease.js'
 import type { Policy } from './policy.js'
 import { Wait } from './wait.js'
+
+const REFUSED: WriteResult = { written: false }
 
 /** What a flight is for. */
 export interface Job {
@@ -275,8 +277,9 @@ export class Election {
     const { key } = flight
     try {
       const left = performance.now()
-      const isFenced = flight.isDoomed || lease.isOver || !(await lease.commit(entry, { unchanged })).written
-      if (isFenced) this.#recorder.fenced(key)
+      const isOver = flight.isDoomed || lease.isOver
+      const result = isOver ? REFUSED : await lease.commit(entry, { unchanged })
+      if (!result.written) this.#recorder.fenced(key, flight.isDoomed || result.fenced === true)
       else {
         flight.hasStored = true
         if (!entry.isFailure) this.#recorder.stored(key, entry, left)

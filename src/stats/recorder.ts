@@ -64,14 +64,19 @@ export class Recorder {
     publish(left, { operation: 'has', key: key.text, ...came })
   }
 
-  write(key: CacheKey, { outcome, stored, reason }: Written, left: number, scope?: RequestScope): void {
+  write(
+    key: CacheKey,
+    { outcome, stored, fenced, reason }: Written,
+    left: number,
+    scope?: RequestScope,
+  ): void {
     if (stored) {
       this.#counters?.write(key.family)
       this.stored(key, stored, left)
     }
     if (outcome === 'refused') {
       this.#counters?.refusedFill(key.family)
-      this.#traces.fenced(key)
+      if (fenced) this.#traces.fenced(key)
     }
     const came = { outcome, ...(reason && { reason }) } as const
     scope?.log?.add({ operation: 'set', key: key.text, ...came }, left)
@@ -96,10 +101,10 @@ export class Recorder {
     this.#traces.written(key, left, lifeOf(entry))
   }
 
-  /** A value that was computed was not stored, because its key was invalidated meanwhile or the lease was lost. */
-  fenced(key: CacheKey): void {
+  /** A value that was computed was not stored, because its key was invalidated meanwhile, or the lease was lost. */
+  fenced(key: CacheKey, isInvalidated: boolean): void {
     this.count(key, 'fencedCommits')
-    this.#traces.fenced(key)
+    if (isInvalidated) this.#traces.fenced(key)
   }
 
   /** A factory has run since `began`. */

@@ -24,6 +24,9 @@ export class TraceLog {
   /** A value was not stored, since its key was invalidated after its data had been read. */
   fenced(key: CacheKey): void {
     const at = performance.now()
+    // It was this process's own value that came in between: that stands.
+    const last = this.of(key.text)
+    if (last?.kind === 'written' && last.until > at) return
     this.#add(key.text, { kind: 'fenced', at, until: at })
   }
 

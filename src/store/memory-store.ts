@@ -125,7 +125,7 @@ export class MemoryStore implements Store {
   }
 
   async write(key: CacheKey, entry: NewEntry, { basis }: WriteOptions = {}): Promise<WriteResult> {
-    if (basis && !this.#stands(key, basis)) return { written: false }
+    if (basis && !this.#stands(key, basis)) return this.#refused(key, joinGenerations(basis.generations))
     return this.#put(key, encodeBody(entry, now()), lifeOf(entry))
   }
 
@@ -163,13 +163,13 @@ export class MemoryStore implements Store {
     { unchanged }: CommitOptions = {},
   ): Promise<WriteResult> {
     const lease = this.#leases.get(key.text)
-    if (!lease?.token.equals(token)) return { written: false }
+    if (!lease?.token.equals(token)) return this.#refused(key, joinGenerations(this.#above(key)))
     const frame = this.#held.get(key.text)
     const hasChanged = unchanged && !(frame && frameId(frame).equals(unchanged))
     if (this.#isCurrent(key, lease) && !hasChanged)
       return this.#put(key, encodeBody(entry, now()), lifeOf(entry))
     this.#fence(key)
-    return { written: false }
+    return this.#refused(key, lease.started)
   }
 
   async release(key: CacheKey, token: Buffer): Promise<void> {
@@ -302,6 +302,14 @@ export class MemoryStore implements Store {
     // Too large, or so deep that it has pushed out its own generations.
     const held = this.#held.peek(key.text) === frame && judge({ frame, generations: this.#above(key) }).live
     return held ? { written: true, id } : { written: false }
+  }
+
+  /** Why what is made from generations is not written, as far as what stands there tells. */
+  #refused(key: CacheKey, started: Buffer | undefined): WriteResult {
+    const frame = this.#held.get(key.text)
+    if (frame && judge({ frame, generations: this.#above(key) }).live) return { written: false }
+    const isFenced = !this.#areCurrent(key, started) || (frame && parseFrame(frame).kind === 'tombstone')
+    return isFenced ? { written: false, fenced: true } : { written: false }
   }
 
   /** Ends a lease, whoever holds it: its commit is refused, and those who wait for it look again. */

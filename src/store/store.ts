@@ -53,8 +53,12 @@ export interface CommitOptions {
   readonly unchanged?: Buffer | undefined
 }
 
-/** What a write came to. `id` is the frame that now stands there. */
-export type WriteResult = { readonly written: true; readonly id: Buffer } | { readonly written: false }
+/** What a write came to. */
+export type WriteResult =
+  /** `id` is the frame that now stands there. */
+  | { readonly written: true; readonly id: Buffer }
+  /** `fenced` where what stands there tells that it was invalidated, and that no value came after that. */
+  | { readonly written: false; readonly fenced?: true }
 
 /** What asking for a lease came to. */
 export type Acquisition =

@@ -127,7 +127,7 @@ export class TierChain {
       const { bytes, format } = payload
       const entry: NewEntry = { format, payload: bytes, ttlMs, graceMs, writtenBy: this.#process }
       const result = await this.#store.write(key, entry, { basis })
-      if (!result.written) return { outcome: 'refused' }
+      if (!result.written) return { outcome: 'refused', fenced: result.fenced === true }
       if (basis) observations?.renew(key.text, { ...basis, standing: result.id })
       return { outcome: 'stored', stored: entry }
     } catch (error) {

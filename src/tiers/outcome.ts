@@ -55,6 +55,8 @@ export type WriteOutcome = 'stored' | 'refused' | 'skipped' | 'failed'
 export interface Written {
   readonly outcome: WriteOutcome
   readonly stored?: NewEntry
+  /** It was refused for an invalidation after which no value came, as far as the store tells. */
+  readonly fenced?: boolean
   /** Why it was done without the cache, if it was. */
   readonly reason?: MissReason
 }

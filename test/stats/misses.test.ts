@@ -80,6 +80,19 @@ describeOnEveryBackend('Why it missed', (open) => {
     )
   })
 
+  test('is not that it was fenced where somebody else had set it, or where nothing was invalidated', async () => {
+    const [one, other] = [open(), open()]
+    const [first, second] = [one, other].map((cache) => cache.bindTo(cache.openScope({ fills: true })))
+    await Promise.all([first?.get('a'), second?.get('a')])
+    expect(await first?.set('a', 1, { ttl: '50ms' })).toBe(true)
+    expect(await second?.set('a', 1, { ttl: '50ms' })).toBe(false)
+    await one.getOrSet('b', () => one.set('b', 1, { ttl: '50ms' }))
+    await one.getOrSet('c', () => other.set('c', 1, { ttl: '50ms' }))
+    for (const key of ['a', 'b', 'c']) await gone(one, key)
+    await Promise.all([one.stats(), other.stats()])
+    for (const key of ['a', 'b', 'c']) expect((await one.inspect(key)).reason).toBe('expired')
+  })
+
   test('is corrected in the ledger too', async () => {
     const cache = open()
     await cache.set('a', 1, { ttl: '50ms' })

@@ -32,7 +32,7 @@ import type {
   WriteResult,
 } from '../store.js'
 import { MARKER_LIFE_MS, SECRET_BYTES, TOMBSTONE_LIFE_MS } from '../store.js'
-import { Batching } from './batching.js'
+import { Batching, type ScriptReply } from './batching.js'
 import { asNotResponding, type Command, Connection, type RedisTarget } from './connection.js'
 import { Names } from './names.js'
 import { News } from './news.js'
@@ -121,7 +121,7 @@ export class RedisStore implements Store {
 
   async write(key: CacheKey, entry: NewEntry, { basis }: WriteOptions = {}): Promise<WriteResult> {
     const id = newId()
-    const { status } = await this.#batching.run(WRITE, this.#leasedPlace(key), [
+    const reply = await this.#batching.run(WRITE, this.#leasedPlace(key), [
       id,
       lifeOf(entry),
       encodeBody(entry, this.#now()),
@@ -129,7 +129,7 @@ export class RedisStore implements Store {
       basis?.standing ?? '',
       (basis && joinGenerations(basis.generations)) ?? '',
     ])
-    return status === DONE ? { written: true, id } : { written: false }
+    return toResult(reply, id)
   }
 
   async acquire(key: CacheKey, token: Buffer, { leaseMs, awaiting }: AcquireOptions): Promise<Acquisition> {
@@ -161,7 +161,7 @@ export class RedisStore implements Store {
     const id = newId()
     const body = encodeBody(entry, this.#now())
     const { length } = entry.payload
-    const { status } = await this.#batching.run(COMMIT, this.#leasedPlace(key), [
+    const reply = await this.#batching.run(COMMIT, this.#leasedPlace(key), [
       id,
       token,
       lifeOf(entry),
@@ -170,7 +170,7 @@ export class RedisStore implements Store {
       unchanged ?? '',
       length,
     ])
-    return status === DONE ? { written: true, id } : { written: false }
+    return toResult(reply, id)
   }
 
   async release(key: CacheKey, token: Buffer): Promise<void> {
@@ -358,6 +358,11 @@ export class RedisStore implements Store {
       throw asNotResponding(reply)
     })
   }
+}
+
+function toResult({ status, rest }: ScriptReply, id: Buffer): WriteResult {
+  if (status === DONE) return { written: true, id }
+  return String(rest[0]) === '1' ? { written: false, fenced: true } : { written: false }
 }
 
 const INFO_FIELD = /^(\w+):(.*?)\r?$/gm

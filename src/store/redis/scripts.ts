@@ -128,6 +128,14 @@ local function are_current(first, joined)
   return string.sub(joined, -14) == digits(eras)
 end
 
+-- '1' where what stands at an entry's place says that a write was refused for an invalidation after which no
+-- value came, else '0'.
+local function fenced(frame, first, current)
+  if is_live(frame, first, #KEYS) then return '0' end
+  if not current or (frame and string.sub(frame, 4, 4) == 'T') then return '1' end
+  return '0'
+end
+
 -- A new value below generations that were joined so.
 local function value_of(joined, body)
   local ids, eras = string.sub(joined, 1, -15), string.sub(joined, -14)
@@ -170,15 +178,18 @@ end
  *
  * Writes a value, and fences whoever computes it. With a standing id, only while that
  * frame still stands and the observed generations are the current ones: so nothing that
- * was read before an invalidation is ever stored after it.
+ * was read before an invalidation is ever stored after it. Where it is refused the third
+ * element says whether that was for an invalidation, as far as what stands there tells.
  */
 export const WRITE = script(`
 local life = tonumber(ARGV[3])
 local standing, observed = ARGV[6], ARGV[7]
 if standing ~= '' then
   local frame = frame_at(KEYS[1])
-  if not frame or id_of(frame) ~= standing then return {${REFUSED}, now} end
-  if not are_current(3, observed) then return {${REFUSED}, now} end
+  local current = are_current(3, observed)
+  if not current or not frame or id_of(frame) ~= standing then
+    return {${REFUSED}, now, fenced(frame, 3, current)}
+  end
 end
 local above = keep_generations(3, life, '1')
 redis.call('SET', KEYS[1], value_of(above, ARGV[4]), 'PX', life)
@@ -242,14 +253,18 @@ return {${DONE}, now}
  *
  * Writes what was computed and ends the lease, only while the lease stands and the
  * generations are those that it started from. With the id of an unchanged frame the body
- * lacks its payload: it is that frame's, which must still stand.
+ * lacks its payload: it is that frame's, which must still stand. Refused, it replies as
+ * `WRITE` does.
  */
 export const COMMIT = script(`
 local life = tonumber(ARGV[4])
 local lease = lease_at(KEYS[2])
-if not lease or token_of(lease) ~= ARGV[3] then return {${REFUSED}, now} end
+if not lease or token_of(lease) ~= ARGV[3] then
+  return {${REFUSED}, now, fenced(frame_at(KEYS[1]), 3, true)}
+end
 local started = started_from(lease)
-local stands = lapses_at(lease) > now and are_current(3, started)
+local current = are_current(3, started)
+local stands = lapses_at(lease) > now and current
 local body = ARGV[5]
 if ARGV[7] ~= '' then
   local frame = frame_at(KEYS[1])
@@ -267,7 +282,7 @@ if ARGV[7] ~= '' then
 end
 if not stands then
   fence(KEYS[2], ARGV[6], KEYS[1])
-  return {${REFUSED}, now}
+  return {${REFUSED}, now, fenced(frame_at(KEYS[1]), 3, current)}
 end
 keep_generations(3, life, '1')
 redis.call('SET', KEYS[1], value_of(started, body), 'PX', life)
