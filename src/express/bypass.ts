@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express'
-import { bypassTokens, noBypassCookie } from '../bypass-cookie.js'
-import { isTokenFor, mayBeToken } from '../bypass-token.js'
+import { bypassTokens, noBypassCookie } from '../bypass/cookie.js'
+import { isTokenFor, mayBeToken } from '../bypass/token.js'
 import type { KeyedCache } from '../cache.js'
 import { pathOf } from '../local-path.js'
 import { addHeaders } from './outgoing-headers.js'

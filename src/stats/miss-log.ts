@@ -1,3 +1,4 @@
+import { BoundedMap } from '../bounded-map.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Statistics } from '../store/statistics.js'
 import { type Traces, treeOf } from '../store/traces.js'
@@ -37,7 +38,9 @@ export class MissLog {
   readonly #traces: TraceLog
   readonly #counters: Counters
   #misses = new Map<string, Miss>()
-  readonly #explained = new Map<string, { readonly at: number; readonly reason: MissReason }>()
+  readonly #explained = new BoundedMap<string, { readonly at: number; readonly reason: MissReason }>(
+    MAX_EXPLAINED,
+  )
 
   constructor(statistics: Statistics, traces: TraceLog, counters: Counters) {
     this.#statistics = statistics
@@ -74,7 +77,7 @@ export class MissLog {
       const found = explain({ reason, at, traces: [...own, ...surelyBefore(at, traces)], above })
       if (found.reason === reason) continue
       this.#counters.correctMisses(key.family, reason, found.reason, count)
-      this.#keep(key.text, { at, reason: found.reason })
+      this.#explained.set(key.text, { at, reason: found.reason })
     }
   }
 
@@ -101,16 +104,6 @@ export class MissLog {
       return isOfIt ? { ...call, reason: found.reason } : call
     })
     return { ...request, calls }
-  }
-
-  #keep(text: string, explained: { readonly at: number; readonly reason: MissReason }): void {
-    this.#explained.delete(text)
-    this.#explained.set(text, explained)
-    if (this.#explained.size <= MAX_EXPLAINED) return
-    for (const oldest of this.#explained.keys()) {
-      this.#explained.delete(oldest)
-      break
-    }
   }
 
   /** What is remembered of keys, and of the trees above them with what this process has not told of those yet. */

@@ -1,3 +1,4 @@
+import { BoundedMap } from '../bounded-map.js'
 import type { CacheKey } from '../key/cache-key.js'
 import { type Trace, treeOf } from '../store/traces.js'
 
@@ -7,7 +8,7 @@ const MAX = 1_000
 /** What this process has made of keys since its last report: the newest of each. */
 export class TraceLog {
   readonly #onFirst: () => void
-  #traces = new Map<string, Trace>()
+  #traces = new BoundedMap<string, Trace>(MAX)
   /** Taken for a report that has not surely arrived. */
   #untold: ReadonlyMap<string, Trace> = new Map()
 
@@ -51,7 +52,7 @@ export class TraceLog {
   /** All of it, oldest first, for a report: nothing is left to be told once that has arrived. */
   take(): ReadonlyMap<string, Trace> {
     this.#untold = this.#traces
-    this.#traces = new Map()
+    this.#traces = new BoundedMap(MAX)
     return this.#untold
   }
 
@@ -67,12 +68,6 @@ export class TraceLog {
 
   #add(name: string, trace: Trace): void {
     if (this.isEmpty) this.#onFirst()
-    this.#traces.delete(name)
     this.#traces.set(name, trace)
-    if (this.#traces.size <= MAX) return
-    for (const oldest of this.#traces.keys()) {
-      this.#traces.delete(oldest)
-      break
-    }
   }
 }

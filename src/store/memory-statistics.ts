@@ -1,3 +1,4 @@
+import { BoundedMap } from '../bounded-map.js'
 import {
   type Bucket,
   type Gathered,
@@ -30,7 +31,7 @@ export class MemoryStatistics implements Statistics {
   >
   readonly #events: string[] = []
   readonly #requests: string[] = []
-  readonly #traces = new Map<string, Traces>()
+  readonly #traces = new BoundedMap<string, Traces>(MAX_TRACED)
   #figures = 0
 
   async report(report: Report): Promise<void> {
@@ -96,12 +97,7 @@ export class MemoryStatistics implements Statistics {
   #remember(name: string, trace: Trace): void {
     const known = this.#traces.get(name) ?? []
     if (known.some(({ at }) => at === trace.at)) return
-    this.#traces.delete(name)
     this.#traces.set(name, [trace, ...known].sort((one, other) => other.at - one.at).slice(0, 2))
-    for (const oldest of this.#traces.keys()) {
-      if (this.#traces.size <= MAX_TRACED) break
-      this.#traces.delete(oldest)
-    }
   }
 
   #addTo(family: string, tally: Tally): void {

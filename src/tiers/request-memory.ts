@@ -1,3 +1,4 @@
+import { BoundedMap } from '../bounded-map.js'
 import type { Payload } from '../codec/codec.js'
 import type { CacheKey } from '../key/cache-key.js'
 
@@ -15,7 +16,7 @@ const MAX_SLOTS = 10_000
 
 /** What one request has read and written: a repeated read costs nothing. */
 export class RequestMemory {
-  readonly #slots = new Map<string, Slot>()
+  readonly #slots = new BoundedMap<string, Slot>(MAX_SLOTS)
   readonly #pending = new Set<PendingRead>()
   #ended = false
 
@@ -70,12 +71,6 @@ export class RequestMemory {
 
   #keep(text: string, slot: Slot): void {
     if (this.#ended) return
-    if (this.#slots.size >= MAX_SLOTS && !this.#slots.has(text)) {
-      for (const oldest of this.#slots.keys()) {
-        this.#slots.delete(oldest)
-        break
-      }
-    }
     this.#slots.set(text, slot)
   }
 }

@@ -163,7 +163,9 @@ describe.each([true, false])('JavaScript on: %s', (javaScript) => {
     await page.getByRole('button', { name: 'Let this key expire' }).click()
     expect(await page.textContent('main [role=status]')).toMatch(/Let expire 1 key/)
     await page.getByRole('link', { name: 'product::1', exact: true }).click()
-    expect(await page.textContent('main [role=status]')).toMatch(/Stale.*let expire .* user anna; still served/s)
+    expect(await page.textContent('main [role=status]')).toMatch(
+      /Stale.*let expire .* user anna; still served/s,
+    )
     expect(await page.textContent('pre')).toContain('old')
     expect(await cache.getOrSet('product::1', () => 'new', { grace: '1h' })).toBe('old')
     expect(noise).toEqual([])

@@ -69,7 +69,9 @@ describe('overview', () => {
     await cache.set('large::1', randomBytes(3_000))
     await cache.getOrSet('large::2', () => randomBytes(3_000))
     expect(words((await ask('/cache/')).text)).toMatch(/Bytes stored\s*5\.9 KiB/)
-    expect(words((await ask('/cache/')).text)).toMatch(/large 1 0\.0 % 0 1 1 never set, as far as is known 100\.0 % 1 5\.9 KiB/)
+    expect(words((await ask('/cache/')).text)).toMatch(
+      /large 1 0\.0 % 0 1 1 never set, as far as is known 100\.0 % 1 5\.9 KiB/,
+    )
   })
 
   test('says that caching is off', async () => {

@@ -1,6 +1,6 @@
 import express, { type Request } from 'express'
 import { describe, expect, test, vi } from 'vitest'
-import { bypassToken } from '../../src/bypass-token.js'
+import { bypassToken } from '../../src/bypass/token.js'
 import type { KeyedCache } from '../../src/cache.js'
 import { keyedCache } from '../../src/express/middleware.js'
 import { withDeadlines } from '../../src/store/deadline.js'

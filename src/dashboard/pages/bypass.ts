@@ -1,5 +1,5 @@
-import { bypassCookie, cookiePath, MAX_COOKIE_PATH } from '../../bypass-cookie.js'
-import { bypassToken } from '../../bypass-token.js'
+import { bypassCookie, cookiePath, MAX_COOKIE_PATH } from '../../bypass/cookie.js'
+import { bypassToken } from '../../bypass/token.js'
 import { localPathOf, pathOf } from '../../local-path.js'
 import { MAX_PATH } from '../parameters.js'
 import type { Page, SeeOther, Visit } from '../visit.js'
