@@ -134,8 +134,8 @@ export function fromTally(tally: Tally): Figures {
   for (const name of COUNTS) figures[name] = tally.get(name) ?? 0
   for (const name of TIMES) figures[name] = (tally.get(name) ?? 0) / 1_000
   for (const [name, count] of tally) {
-    // What was counted for one reason may all turn out to have another.
-    if (count === 0) continue
+    // What was counted for one reason may all turn out to have another, also after a store has lost what was told.
+    if (count <= 0) continue
     if (name.startsWith(REASON)) figures.missesBy[name.slice(REASON.length) as MissReason] = count
     else if (name.startsWith(LATENCY)) addClass(figures, name.slice(LATENCY.length), count)
   }

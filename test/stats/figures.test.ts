@@ -29,6 +29,8 @@ test('names from another version, or from nowhere, are left out', () => {
     ['in:store:9999', 5],
     ['in:store:x', 5],
     ['in:', 5],
+    ['miss:absent', -1],
+    ['miss:expired', 0],
   ])
   expect(fromTally(tally)).toEqual({ ...noFigures(), hits: 1 })
 })
