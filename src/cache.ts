@@ -428,9 +428,9 @@ export class KeyedCache {
   }
 
   /**
-   * What was deleted, let expire and cleared, by which process, route and user, and what the store did not surely carry out: the
-   * newest, by all processes, newest first; some 1,000 are kept. Those of this process are there until now, those of
-   * the others until a second ago; on the embedded store there are this one's only.
+   * What was deleted, let expire and cleared, by which process, route and user, and what the store did not surely
+   * carry out: the newest, by all processes, newest first; some 1,000 are kept. Those of this process are there until
+   * now, those of the others until a second ago; on the embedded store there are this one's only.
    * @example const [last] = await cache.events(1) // { type: 'delete', key: 'product::123', user: 'anna', … }
    * @throws CacheNotRespondingError
    */
