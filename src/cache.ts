@@ -30,6 +30,7 @@ import type { TierChain } from './tiers/chain.js'
 import type { Scopes } from './tiers/context.js'
 import type { Miss, ReadOutcome, Written } from './tiers/outcome.js'
 import type { PendingInvalidations } from './tiers/pending-invalidations.js'
+import type { ProcessMemory } from './tiers/process-memory.js'
 import { RequestScope, type RequestScopeOptions } from './tiers/request-scope.js'
 import { refuseUnknown } from './unknown-options.js'
 
@@ -63,6 +64,7 @@ export interface Core {
   readonly store: Store
   readonly chain: TierChain
   readonly pending: PendingInvalidations
+  readonly memory: ProcessMemory | undefined
   readonly counters: Counters
   readonly recorder: Recorder
   readonly reporter: Reporter
@@ -128,7 +130,8 @@ export class KeyedCache {
    */
   async getOrThrow<T = unknown>(key: KeyInput): Promise<T> {
     const asked = CacheKey.from(key)
-    const outcome = await this.read(asked, this.scope)
+    const { scope } = this
+    const outcome = this.held(asked, scope) ?? (await this.read(asked, scope))
     if (!outcome.hit) throw new NotCachedError(asked.text)
     return outcome.value as T
   }
@@ -626,9 +629,9 @@ export class KeyedCache {
     return result
   }
 
-  /** What the request's memory holds, counted; the quick way of every read. */
+  /** What the memories hold, counted; the quick way of every read. */
   private held(key: CacheKey, scope: RequestScope | undefined): ReadOutcome | undefined {
-    if (scope === undefined || this.without(scope)) return undefined
+    if ((scope === undefined && !this.core.memory) || this.without(scope)) return undefined
     const left = performance.now()
     const outcome = this.core.chain.held(key, scope)
     if (outcome) this.core.recorder.read(key, outcome, left, scope)

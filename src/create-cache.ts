@@ -5,7 +5,7 @@ import { Computing } from './compute/computing.js'
 import { Flights } from './compute/flight.js'
 import { Policies } from './compute/policy.js'
 import { openCaches } from './open-caches.js'
-import { type CacheOptions, resolveOptions } from './options.js'
+import { type CacheOptions, type ResolvedOptions, resolveOptions } from './options.js'
 import { Counters } from './stats/counters.js'
 import { EventLog } from './stats/event-log.js'
 import type { RequestRecord } from './stats/ledger.js'
@@ -16,10 +16,12 @@ import { Reporter } from './stats/reporter.js'
 import { TraceLog } from './stats/trace-log.js'
 import { Failsafe } from './store/failsafe.js'
 import { MemoryStatistics } from './store/memory-statistics.js'
+import { MemoryStore } from './store/memory-store.js'
 import { SECRET_BYTES } from './store/store.js'
-import { TierChain } from './tiers/chain.js'
+import { type InvalidationListener, TierChain } from './tiers/chain.js'
 import { Scopes } from './tiers/context.js'
 import { PendingInvalidations } from './tiers/pending-invalidations.js'
+import { ProcessMemory } from './tiers/process-memory.js'
 
 /**
  * Makes a cache; it connects when it is first used. Without options the
@@ -43,14 +45,19 @@ export function createCache(given?: CacheOptions): KeyedCache {
   const recorder = new Recorder(options.stats ? { counters, events, traces, misses } : { events, traces })
   const failsafe = new Failsafe(options.throwOnStoreError, options.logger, recorder.trouble.bind(recorder))
   const flights = new Flights()
-  const onInvalidate = flights.invalidate.bind(flights)
+  const memory = openMemory(options)
+  const onInvalidate: InvalidationListener = (key, children) => {
+    flights.invalidate(key, children)
+    memory?.invalidate(key, children)
+  }
   const pending = new PendingInvalidations(store, options.storeTimeoutMs, options.logger)
-  const chain = new TierChain({ store, failsafe, pending, compressAbove, process, onInvalidate })
+  const chain = new TierChain({ store, failsafe, pending, memory, compressAbove, process, onInvalidate })
   const scopes = new Scopes(options.requestMemory)
   const cache: KeyedCache = new KeyedCache({
     options,
     store,
     pending,
+    memory,
     chain,
     counters,
     recorder,
@@ -68,6 +75,24 @@ export function createCache(given?: CacheOptions): KeyedCache {
   })
   openCaches.add(cache)
   return cache
+}
+
+/** The process's memory, where it is wanted and the store tells of changes; the embedded store is in this process already. */
+function openMemory({ store, memory, logger }: ResolvedOptions): ProcessMemory | undefined {
+  if (!memory) return undefined
+  if (store.tracking) {
+    return new ProcessMemory(store.tracking, memory, ({ message }) => {
+      logger.warn(
+        `keyedcache: nothing is kept in this process's memory, since the store does not tell of changes. ${message}`,
+      )
+    })
+  }
+  if (!(store instanceof MemoryStore)) {
+    logger.warn(
+      `keyedcache: the option memory does nothing here, since ${store.description} does not tell of changes.`,
+    )
+  }
+  return undefined
 }
 
 /** For a store that keeps none. */

@@ -33,7 +33,7 @@ export interface OperationMessage {
   /** Whether a delete or an `expire` took everything below along. */
   readonly children?: boolean | undefined
   /** Which tier answered a hit. */
-  readonly tier?: 'request' | 'store' | undefined
+  readonly tier?: 'request' | 'process' | 'store' | undefined
   /** Why it missed, or was skipped. */
   readonly reason?: string | undefined
   /** Who deleted it, where that is why it missed. */

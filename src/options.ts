@@ -15,6 +15,7 @@ import type { RedisTarget } from './store/redis/connection.js'
 import { isKeyPrefix } from './store/redis/names.js'
 import { RedisStore } from './store/redis/redis-store.js'
 import type { Store } from './store/store.js'
+import type { ProcessMemoryOptions } from './tiers/process-memory.js'
 import { refuseUnknown } from './unknown-options.js'
 
 /** What to use instead of Redis: the embedded store, or one of one's own. */
@@ -22,6 +23,15 @@ export type StoreOption = 'memory' | { readonly memory: MemoryStoreOptions } | S
 
 /** One place where entries live. A text is a Redis URL. */
 export type BackendOption = string | { readonly redis: RedisTarget } | { readonly store: StoreOption }
+
+export interface ProcessMemoryOption {
+  /** The most entries; 10,000 by default. */
+  readonly maxEntries?: number
+  /** The most bytes of keys and values together, about; 64 MiB by default. */
+  readonly maxBytes?: number
+  /** How long a value may be served without asking Redis, beside its own TTL. Default: as long as it lives. */
+  readonly ttl?: Duration
+}
 
 export interface CacheOptions {
   /** A Redis URL, ioredis options, or an ioredis client (never closed by us). Default: `REDIS_URL`. */
@@ -49,6 +59,12 @@ export interface CacheOptions {
   earlyRefresh?: EarlyRefreshOption
   /** Keep what a request has read in that request's memory. Default: true. */
   requestMemory?: boolean
+  /**
+   * Keep what this process has read in its memory, for all its requests, and serve it from there without asking Redis.
+   * Redis tells of changes (`CLIENT TRACKING`, Redis 6 or later): what another process deletes is gone here
+   * milliseconds later, and never served for longer than a second. `{}` for the defaults. Default: false.
+   */
+  memory?: false | ProcessMemoryOption
   /** Values of more bytes are compressed where it pays; `false` for never. Default: 32 KiB. */
   compressAbove?: number | false
   /** Count what happens, and tell the store once a second, so that the dashboard knows of all processes. Default: true. */
@@ -91,6 +107,7 @@ export interface ResolvedOptions {
   readonly ttlJitter: number
   readonly compute: ComputeDefaults
   readonly requestMemory: boolean
+  readonly memory: ProcessMemoryOptions | undefined
   readonly compressAbove: number | false
   /** Whether anything is counted. */
   readonly stats: boolean
@@ -119,6 +136,7 @@ const KNOWN = {
   grace: true,
   earlyRefresh: true,
   requestMemory: true,
+  memory: true,
   compressAbove: true,
   stats: true,
   ledger: true,
@@ -174,6 +192,7 @@ export function resolveOptions(options: CacheOptions = {}, env: Environment = pr
       waitMs: parseTimeout(timeouts.wait ?? '60s', 'timeouts.wait'),
     },
     requestMemory: options.requestMemory ?? true,
+    memory: resolveMemory(options.memory ?? false, maxTtlMs),
     compressAbove: resolveThreshold(options.compressAbove ?? COMPRESS_ABOVE),
     stats: options.stats ?? true,
     ledgerShare: resolveLedger(options.ledger ?? { sample: production ? 0.01 : 1 }),
@@ -229,20 +248,40 @@ function openStore(
   if (typeof store === 'object' && store !== null && 'read' in store)
     return withDeadlines(store, timeouts.timeoutMs)
   if (typeof store === 'object' && store !== null && 'memory' in store) {
-    return new MemoryStore(checkLimits(store.memory))
+    return new MemoryStore(checkLimits(store.memory, 'the memory store'))
   }
   throw new ConfigurationError(
     `store must be 'memory', { memory: { maxEntries, maxBytes } } or an object with the store interface.`,
   )
 }
 
-function checkLimits(limits: MemoryStoreOptions): MemoryStoreOptions {
-  refuseUnknown(limits, { maxEntries: true, maxBytes: true }, 'limit of the memory store,')
+const MEMORY_DEFAULTS = { maxEntries: 10_000, maxBytes: 64 * 1024 * 1024 }
+
+function resolveMemory(
+  memory: false | ProcessMemoryOption,
+  maxTtlMs: number,
+): ProcessMemoryOptions | undefined {
+  if (memory === false) return undefined
+  if (typeof memory !== 'object' || memory === null) {
+    throw new ConfigurationError(
+      'memory must be false, or { maxEntries, maxBytes, ttl }, of which each has a default: memory: {}.',
+    )
+  }
+  const { ttl, ...limits } = memory
+  refuseUnknown(memory, { maxEntries: true, maxBytes: true, ttl: true }, 'option of memory,')
+  checkLimits(limits, 'memory')
+  return {
+    ...MEMORY_DEFAULTS,
+    ...limits,
+    ttlMs: ttl === undefined ? Number.POSITIVE_INFINITY : parseTtl(ttl, maxTtlMs),
+  }
+}
+
+function checkLimits(limits: MemoryStoreOptions, of: string): MemoryStoreOptions {
+  refuseUnknown(limits, { maxEntries: true, maxBytes: true }, `limit of ${of},`)
   for (const [name, limit] of Object.entries(limits)) {
     if (Number.isSafeInteger(limit) && limit > 0) continue
-    throw new ConfigurationError(
-      `${name} of the memory store must be a positive whole number, not ${String(limit)}.`,
-    )
+    throw new ConfigurationError(`${name} of ${of} must be a positive whole number, not ${String(limit)}.`)
   }
   return limits
 }

@@ -59,6 +59,16 @@ export function compressPayload(payload: Payload, compressAbove: number | false)
 }
 
 /**
+ * The same payload, not compressed: what is read again and again need not be inflated each time. Rejects with
+ * `DecodeError` for whatever it cannot read.
+ */
+export function inflatePayload(payload: Payload): Payload | Promise<Payload> {
+  const { bytes, format } = payload
+  if ((format & COMPRESSED) === 0) return payload
+  return inflate(bytes).then((inflated) => ({ bytes: inflated, format: format & ~COMPRESSED }))
+}
+
+/**
  * The value again, sharing no memory with the payload. Throws, or rejects,
  * with `DecodeError` for whatever it cannot read.
  */

@@ -5,8 +5,10 @@ import { CacheNotRespondingError, ComputeFailedError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { OpenCall } from '../stats/ledger.js'
 import type { Reading } from '../store/store.js'
+import { hitOf } from '../tiers/chain.js'
 import type { Scopes } from '../tiers/context.js'
 import type { Miss, ReadOutcome } from '../tiers/outcome.js'
+import type { TrackedRead } from '../tiers/process-memory.js'
 import type { RequestScope } from '../tiers/request-scope.js'
 import { type LiveEntry, payloadOf, type Standing } from '../tiers/standing.js'
 import { Computation } from './computation.js'
@@ -83,6 +85,8 @@ export class Computing {
       Computation.inner()?.refuseOwn(flights, key.text)
       const recalled = chain.recall(key, scope)
       if (recalled !== undefined) return this.#recall(call, recalled)
+      const remembered = chain.remembered(key, scope)
+      if (remembered && policy.accepts(remembered.value)) return this.#remember(call, remembered)
       policy.signal?.throwIfAborted()
       return this.#fetch(call)
     } catch (error) {
@@ -133,21 +137,35 @@ export class Computing {
     return this.#fetch(call)
   }
 
+  /** What the process's memory holds: early refreshes are begun from there too. */
+  async #remember(call: Call, entry: LiveEntry): Promise<unknown> {
+    const { key, open, scope } = call
+    const outcome = hitOf(entry, 'process')
+    this.#options.recorder.read(key, outcome, performance.now())
+    open?.read(outcome)
+    this.#maybeRefreshEarly(call, entry)
+    const memory = scope?.memory
+    if (memory) memory.endRead(memory.beginRead(key), entry)
+    return entry.value
+  }
+
   /** From the store, or by computing: by oneself, or as one of a crowd. */
   #fetch(call: Call): Promise<unknown> {
-    const { key, onWait, policy } = call
-    const { flights, store } = this.#options
+    const { key, onWait, policy, scope } = call
+    const { chain, flights, store } = this.#options
     const began = performance.now()
     const since = flights.tick()
-    const reading = store.read(key, { lease: flights.has(key) })
+    const tracked = chain.track(key, scope)
+    const reading = store.read(key, { lease: flights.has(key), tracked: tracked !== undefined })
     const crowd = this.#crowds.around(key, reading)
     if (crowd?.takes(policy) && !onWait && !Computation.inner()) {
+      if (tracked) chain.kept(tracked)
       const followers = crowd.join(call, began, since)
       followers.together ??= this.#together(followers, crowd.look)
       return this.#follow(call, followers)
     }
     // Nobody's value is given to anybody else: each look decodes its own.
-    const look = this.#lookAt(key, reading)
+    const look = this.#lookAt(key, reading, tracked)
     if (!crowd) this.#crowds.add(key, new Crowd(reading, look))
     return kept(this.#alone(call, { since, look }, began), visitOf(call))
   }
@@ -228,14 +246,18 @@ export class Computing {
     return { since, look: this.#lookAt(key, store.read(key, { lease: flights.has(key) })) }
   }
 
-  async #lookAt(key: CacheKey, coming: Promise<Reading>): Promise<Look> {
+  async #lookAt(key: CacheKey, coming: Promise<Reading>, tracked?: TrackedRead): Promise<Look> {
     const { chain, failsafe } = this.#options
+    let look = NOTHING
     try {
       const reading = await coming
       const standing = chain.standing(key, reading)
-      return { reading, standing: standing instanceof Promise ? await standing : standing }
+      look = { reading, standing: standing instanceof Promise ? await standing : standing }
+      return look
     } catch (error) {
       return failsafe.absorb('getOrSet', key.text, error, NOTHING)
+    } finally {
+      if (tracked) chain.kept(tracked, look.reading, look.standing)
     }
   }
 
@@ -411,5 +433,5 @@ function outcomeOf(standing: Standing | undefined, policy: Policy): ReadOutcome 
   if (standing.state === 'failed') return { hit: false, reason: 'failed' }
   if (!policy.accepts(standing.value)) return { hit: false, reason: 'invalid' }
   if (standing.state === 'stale' && !policy.serves(standing)) return { hit: false, reason: 'expired' }
-  return { hit: true, value: standing.value, tier: 'store', computingMs: standing.body.computingMs }
+  return hitOf(standing, 'store')
 }

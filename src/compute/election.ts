@@ -275,6 +275,7 @@ export class Election {
     unchanged: Buffer | undefined,
   ): Promise<void> {
     const { key } = flight
+    this.#chain.forget(key)
     try {
       const left = performance.now()
       const isOver = flight.isDoomed || lease.isOver
@@ -286,6 +287,8 @@ export class Election {
       }
     } catch (error) {
       this.#failsafe.absorb('getOrSet', key.text, error, undefined)
+    } finally {
+      this.#chain.forget(key)
     }
   }
 }

@@ -51,6 +51,7 @@ export class Counters {
     figures.hits++
     figures.savedMs += computingMs
     if (tier === 'request') figures.requestHits++
+    else if (tier === 'process') figures.processHits++
     record(figures.latency[tier], ms)
   }
 

@@ -7,6 +7,8 @@ export interface Figures {
   hits: number
   /** Of the hits, those that a request's own memory answered. */
   requestHits: number
+  /** Of the hits, those that the process's memory answered. */
+  processHits: number
   misses: number
   missesBy: Partial<Record<MissReason, number>>
   writes: number
@@ -45,7 +47,7 @@ export interface Figures {
 /** What is timed: hits by their tier, misses, runs of factories. */
 export type Timed = Tier | 'miss' | 'compute'
 
-const TIMED = ['request', 'store', 'miss', 'compute'] as const satisfies readonly Timed[]
+const TIMED = ['request', 'process', 'store', 'miss', 'compute'] as const satisfies readonly Timed[]
 
 /** Figures that are plain counts. */
 type Count = Exclude<keyof Figures, 'missesBy' | 'latency' | 'computingMs' | 'savedMs'>
@@ -53,6 +55,7 @@ type Count = Exclude<keyof Figures, 'missesBy' | 'latency' | 'computingMs' | 'sa
 const COUNTS = [
   'hits',
   'requestHits',
+  'processHits',
   'misses',
   'writes',
   'storedBytes',
@@ -76,6 +79,7 @@ export function noFigures(): Figures {
   return {
     hits: 0,
     requestHits: 0,
+    processHits: 0,
     misses: 0,
     missesBy: {},
     writes: 0,
@@ -94,7 +98,13 @@ export function noFigures(): Figures {
     fencedCommits: 0,
     earlyRefreshes: 0,
     staleServed: 0,
-    latency: { request: noLatency(), store: noLatency(), miss: noLatency(), compute: noLatency() },
+    latency: {
+      request: noLatency(),
+      process: noLatency(),
+      store: noLatency(),
+      miss: noLatency(),
+      compute: noLatency(),
+    },
   }
 }
 

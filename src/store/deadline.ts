@@ -42,12 +42,13 @@ export function withDeadlines(store: Store, timeoutMs: number): Store {
       })
     }
   }
-  const { statistics, usage } = store
+  const { statistics, tracking, usage } = store
   const secret = store.secret?.bind(store)
   return {
     description: store.description,
     shared: store.shared,
     ...(statistics && { statistics }),
+    ...(tracking && { tracking }),
     ...(usage && { usage: () => limit(() => usage.call(store)) }),
     ...(secret && { secret: () => limit(secret) }),
     read: (key, options) => limit(() => store.read(key, options)),

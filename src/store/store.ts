@@ -1,6 +1,7 @@
 import type { NewEntry, Provenance } from '../entry.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Statistics } from './statistics.js'
+import type { Tracking } from './tracking.js'
 
 /**
  * How long a marker stands: a request that takes longer between its miss and
@@ -21,6 +22,8 @@ export interface Reading {
   readonly now: number
   /** The lease that stands there, where it was asked for. */
   readonly lease?: Buffer | null | undefined
+  /** In which every later change of what was read is told, if one was wanted: see `Tracking`. */
+  readonly epoch?: number | undefined
 }
 
 /** So long is a secret. */
@@ -29,6 +32,8 @@ export const SECRET_BYTES = 32
 export interface ReadOptions {
   /** Read the lease along: for who wants to join a computation. */
   readonly lease?: boolean
+  /** Whoever reads wants to keep it, and to be told when it changes. */
+  readonly tracked?: boolean
 }
 
 /**
@@ -167,6 +172,9 @@ export interface Store {
 
   /** Where its processes tell what they have counted; a store without one has it in each process. */
   readonly statistics?: Statistics
+
+  /** Tells what changes of what was read; where a store has none, nothing is kept in the process's memory. */
+  readonly tracking?: Tracking
 
   /**
    * Random bytes that all processes know, and nobody else, for what one signs and another checks; made when first asked

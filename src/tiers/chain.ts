@@ -5,10 +5,11 @@ import type { CacheKey } from '../key/cache-key.js'
 import type { Failsafe } from '../store/failsafe.js'
 import { judge } from '../store/judge.js'
 import type { Origin, Reading, Store } from '../store/store.js'
-import type { ReadOutcome, Written } from './outcome.js'
+import type { ReadOutcome, Tier, Written } from './outcome.js'
 import type { PendingInvalidations } from './pending-invalidations.js'
+import type { ProcessMemory, TrackedRead } from './process-memory.js'
 import type { RequestOrigin, RequestScope } from './request-scope.js'
-import { type Standing, standingOf, stateOf } from './standing.js'
+import { type LiveEntry, type Standing, standingOf, stateOf } from './standing.js'
 
 /** Told when this process invalidates a key, with `children` everything below it too, without a key everything. */
 export type InvalidationListener = (key: CacheKey | undefined, children: boolean) => void
@@ -17,6 +18,8 @@ export interface ChainOptions {
   readonly store: Store
   readonly failsafe: Failsafe
   readonly pending: PendingInvalidations
+  /** What this process keeps for all its requests, where that is wanted. */
+  readonly memory: ProcessMemory | undefined
   /** Payloads of more bytes are compressed where it pays. */
   readonly compressAbove: number | false
   /** This process, `host:pid`: who writes. */
@@ -32,36 +35,65 @@ const FAILED: Written = { outcome: 'failed' }
 const STORE_DOWN: ReadOutcome = { hit: false, reason: 'store-down' }
 
 /**
- * The tiers, one behind the other: request memory, then the store. A hit fills
- * the tier above it; a miss is observed where a `set` that follows it will be a
- * fill.
+ * The tiers, one behind the other: request memory, process memory, then the
+ * store. A hit fills the tiers above it; a miss is observed where a `set` that
+ * follows it will be a fill.
  */
 export class TierChain {
   readonly #store: Store
   readonly #failsafe: Failsafe
   readonly #pending: PendingInvalidations
+  readonly #memory: ProcessMemory | undefined
   readonly #compressAbove: number | false
   readonly #process: string
   readonly #onInvalidate: InvalidationListener
   /** Writes whose values are still being compressed. */
   readonly #writes = new Set<{ readonly key: CacheKey; overtaken: boolean }>()
 
-  constructor({ store, failsafe, pending, compressAbove, process, onInvalidate }: ChainOptions) {
+  constructor({ store, failsafe, pending, memory, compressAbove, process, onInvalidate }: ChainOptions) {
     this.#store = store
     this.#failsafe = failsafe
     this.#pending = pending
+    this.#memory = memory
     this.#compressAbove = compressAbove
     this.#process = process
     this.#onInvalidate = onInvalidate
   }
 
-  /** What this request's memory holds under a key, without going any further. */
+  /** What the memories hold under a key, without asking the store. */
   held(key: CacheKey, scope: RequestScope | undefined): ReadOutcome | undefined {
     const slot = scope?.memory?.get(key)
-    return slot && 'value' in slot ? { hit: true, value: slot.value, tier: 'request' } : undefined
+    if (slot) return 'value' in slot ? { hit: true, value: slot.value, tier: 'request' } : undefined
+    const entry = this.remembered(key, scope)
+    if (!entry) return undefined
+    const memory = scope?.memory
+    if (memory) memory.endRead(memory.beginRead(key), entry)
+    return hitOf(entry, 'process')
   }
 
-  /** The same, also of what this request has set itself: that is decoded first. */
+  /** What the process's memory holds, for a reader who may have it. */
+  remembered(key: CacheKey, scope: RequestScope | undefined): LiveEntry | undefined {
+    if (!this.#memory || scope?.isComputingForStore || this.#pending.covers(key)) return undefined
+    return this.#memory.get(key)
+  }
+
+  /** A read of the store that leaves now, if its answer is wanted for the process's memory. */
+  track(key: CacheKey, scope: RequestScope | undefined): TrackedRead | undefined {
+    // A factory reads much that nobody else does, and nobody waits for it longer than for its own computation.
+    return scope?.isComputingForStore ? undefined : this.#memory?.beginRead(key)
+  }
+
+  /** Its answer, or that it has failed. */
+  kept(read: TrackedRead, reading?: Reading, standing?: Standing): void {
+    this.#memory?.endRead(read, reading, standing)
+  }
+
+  /** This process writes a key: told at both ends. What it held, or reads meanwhile, may be older than that. */
+  forget(key: CacheKey): void {
+    this.#memory?.invalidate(key, false)
+  }
+
+  /** What this request's memory holds, also of what it has set itself: that is decoded first. */
   recall(key: CacheKey, scope: RequestScope | undefined): ReadOutcome | Promise<ReadOutcome> | undefined {
     const slot = scope?.memory?.get(key)
     if (!slot) return undefined
@@ -76,8 +108,8 @@ export class TierChain {
     const pending = memory?.beginRead(key)
     let outcome: ReadOutcome | undefined
     try {
-      const standing = this.standing(key, await this.#store.read(key))
-      outcome = toOutcome(standing instanceof Promise ? await standing : standing)
+      const standing = await this.#readStore(key, scope)
+      outcome = toOutcome(standing)
       if (!outcome.hit) outcome = (await this.#observe(key, scope)) ?? outcome
     } catch (error) {
       scope?.observations?.unprovable(key.text, performance.now())
@@ -88,6 +120,20 @@ export class TierChain {
     return outcome
   }
 
+  async #readStore(key: CacheKey, scope: RequestScope | undefined): Promise<Standing> {
+    const tracked = this.track(key, scope)
+    if (!tracked) return this.standing(key, await this.#store.read(key))
+    let reading: Reading | undefined
+    let standing: Standing | undefined
+    try {
+      reading = await this.#store.read(key, { tracked: true })
+      standing = await this.standing(key, reading)
+      return standing
+    } finally {
+      this.kept(tracked, reading, standing)
+    }
+  }
+
   /** What a reading of a key comes to, in the light of what this process could not invalidate. */
   standing(key: CacheKey, reading: Reading): Standing | Promise<Standing> {
     return this.#pending.covers(key) && judge(reading).live ? UNSETTLED : standingOf(reading)
@@ -96,6 +142,7 @@ export class TierChain {
   /** Whether a read would hit, without decoding the value. A miss is observed all the same. */
   async has(key: CacheKey, scope: RequestScope | undefined): Promise<boolean> {
     if (scope?.memory?.get(key)) return true
+    if (!scope?.isComputingForStore && !this.#pending.covers(key) && this.#memory?.holds(key)) return true
     try {
       const reading = await this.#store.read(key)
       if (isFresh(reading) && !this.#pending.covers(key)) return true
@@ -117,7 +164,8 @@ export class TierChain {
     const encoded = encodeValue(value, { compressAbove: this.#compressAbove, key: key.text })
     const observations = overwrite ? undefined : scope?.observations
     const fill = observations?.isFill(key.text) ?? false
-    if (!fill) this.#beginInvalidation(key, false)
+    if (fill) this.forget(key)
+    else this.#beginInvalidation(key, false)
     scope?.memory?.put(key, { payload: encoded })
     try {
       // Without a need to wait there is no wait: writes and deletes leave in the order of their calls.
@@ -134,8 +182,10 @@ export class TierChain {
       if (!fill) this.#remember(error, key, false, scope?.origin())
       return this.#failsafe.absorb('set', key.text, error, FAILED)
     } finally {
-      if (fill) observations?.answer(key.text)
-      else this.#onInvalidate(key, false)
+      if (fill) {
+        observations?.answer(key.text)
+        this.forget(key)
+      } else this.#onInvalidate(key, false)
       scope?.memory?.spoil(key)
     }
   }
@@ -276,6 +326,11 @@ export class TierChain {
   }
 }
 
+/** How a read counts that a live entry has answered. */
+export function hitOf({ value, body: { computingMs } }: LiveEntry, tier: Tier): ReadOutcome & { hit: true } {
+  return { hit: true, value, tier, computingMs }
+}
+
 function isFresh(reading: Reading): boolean {
   const judgement = judge(reading)
   const body = judgement.live ? parseBodyHead(judgement.frame) : undefined
@@ -286,7 +341,7 @@ function isFresh(reading: Reading): boolean {
 function toOutcome(standing: Standing): ReadOutcome {
   switch (standing.state) {
     case 'fresh':
-      return { hit: true, value: standing.value, tier: 'store', computingMs: standing.body.computingMs }
+      return hitOf(standing, 'store')
     case 'stale':
       return { hit: false, reason: 'expired' }
     case 'failed':

@@ -49,7 +49,7 @@ export class Isolation {
     let scope = this.#scopes.get(owner)
     if (!scope) {
       const bypasses = this.bypass?.cache === owner ? this.bypass.scope : false
-      scope = new RequestScope({ memory: owner.memory, fills: true, bypasses })
+      scope = new RequestScope({ memory: owner.memory, fills: true, bypasses, isolated: true })
       if (this.#ended) scope.end()
       this.#scopes.set(owner, scope)
     }

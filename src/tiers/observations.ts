@@ -51,6 +51,11 @@ export class Observations {
     if (this.miss(text, now)) this.#remember(text, { basis: Promise.resolve(undefined), at: now, open: 1 })
   }
 
+  /** Whether anything was missed. */
+  get hasMissed(): boolean {
+    return this.#seen.size > 0
+  }
+
   /** Whether a `set` of this key is a fill. */
   isFill(text: string): boolean {
     return this.#overflowed || this.#seen.has(text)

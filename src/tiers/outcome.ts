@@ -1,8 +1,8 @@
 import type { NewEntry, Provenance } from '../entry.js'
 import type { AbsenceReason } from '../store/judge.js'
 
-/** Which tier answered: this request's memory, or the store. */
-export type Tier = 'request' | 'store'
+/** Which tier answered: this request's memory, the process's, or the store. */
+export type Tier = 'request' | 'process' | 'store'
 
 /** Why a read was a miss. */
 export type MissReason =

@@ -18,6 +18,8 @@ export interface RequestScopeOptions {
   readonly origin?: (() => RequestOrigin) | undefined
   /** It does without the cache until it ends; with a scope, for as long as that one does. */
   readonly bypasses?: boolean | RequestScope | undefined
+  /** It reads for a computation: from the store, never from the process's memory. */
+  readonly isolated?: boolean | undefined
   /** Takes down what is asked of the cache, where the request is one of the sample. */
   readonly log?: CallLog | undefined
 }
@@ -27,6 +29,7 @@ export class RequestScope {
   readonly memory: RequestMemory | undefined
   readonly observations: Observations | undefined
   readonly log: CallLog | undefined
+  readonly #isolated: boolean
   readonly #origin: (() => RequestOrigin) | undefined
   readonly #owns: { readonly memory: boolean; readonly observations: boolean }
   /** The scope whose request does without the cache. */
@@ -36,12 +39,16 @@ export class RequestScope {
   #withoutMemory: RequestScope | undefined
 
   /** Within `parent` it shares what that one knows: a miss there makes a fill of a `set` here. */
-  constructor({ memory, fills, origin, bypasses, log }: RequestScopeOptions, parent?: RequestScope) {
+  constructor(
+    { memory, fills, origin, bypasses, isolated, log }: RequestScopeOptions,
+    parent?: RequestScope,
+  ) {
     const shared = parent?.isOpen ? parent.memory : undefined
     this.#origin = origin ?? (parent === undefined ? undefined : parent.#origin)
     this.memory = parent?.isOpen ? shared : memory ? new RequestMemory() : undefined
     this.observations = parent?.observations ?? (fills ? new Observations() : undefined)
     this.log = log ?? (parent === undefined ? undefined : parent.log)
+    this.#isolated = isolated ?? (parent === undefined ? false : parent.#isolated)
     const around = bypasses instanceof RequestScope ? bypasses : parent
     this.#bypassing = bypasses === true ? this : around === undefined ? undefined : around.#bypassing
     this.#owns = {
@@ -58,6 +65,14 @@ export class RequestScope {
   get bypasses(): boolean {
     // A timer or a pool that was born in the request keeps its scope for ever.
     return this.#bypassing?.isOpen ?? false
+  }
+
+  /**
+   * Whether what it reads may be made into what is stored: by a factory, or by a `set` after a miss. Then nothing may
+   * come from the process's memory, which could be older than that beginning.
+   */
+  get isComputingForStore(): boolean {
+    return this.#isolated || (this.observations?.hasMissed ?? false)
   }
 
   /** Whether something is being computed for it. */
@@ -80,6 +95,7 @@ export class RequestScope {
       fills: true,
       origin: this.#origin,
       bypasses: this,
+      isolated: true,
     })
     return this.#withoutMemory
   }

@@ -8,7 +8,7 @@ const some = () => ({
   missesBy: { absent: 1, deleted: 1 },
   computingMs: 12.345,
   savedMs: 0.001,
-  latency: { request: [], store: [0, 0, 3], miss: [1, 0, 0, 1], compute: [] },
+  latency: { request: [], process: [], store: [0, 0, 3], miss: [1, 0, 0, 1], compute: [] },
 })
 
 test('figures are the same after they were told', () => {

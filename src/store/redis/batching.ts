@@ -1,4 +1,5 @@
 import { CacheNotRespondingError } from '../../errors.js'
+import type { Tracking } from '../tracking.js'
 import { ServerClock } from './clock.js'
 import { type Argument, asNotResponding, type Command, type Connection } from './connection.js'
 import { LATE, SCRIPTS, type Script } from './scripts.js'
@@ -28,15 +29,20 @@ export interface ScriptReply {
   readonly rest: readonly unknown[]
 }
 
+/** What stood under some names at one moment, and the epoch in which later changes of it are told, if one was wanted. */
+type Shape<T> = (values: (Buffer | null)[], epoch: number | undefined) => T
+
 /** A read that waits for its answer. */
 interface Read {
   /** Where its names stand in the batch. */
   readonly positions: readonly number[]
-  readonly resolve: (values: (Buffer | null)[]) => void
+  readonly resolve: (values: (Buffer | null)[], epoch: number | undefined) => void
   readonly reject: (error: unknown) => void
 }
 
 class ReadBatch {
+  /** Whether the server is to tell of changes of what is read. */
+  isTracked = false
   readonly names: string[] = []
   readonly reads: Read[] = []
   /** What others of this tick may ask for too, by its id. */
@@ -52,9 +58,12 @@ class ReadBatch {
     return position
   }
 
-  answer(values: readonly (Buffer | null)[]): void {
+  answer(values: readonly (Buffer | null)[], epoch: number | undefined): void {
     for (const { positions, resolve } of this.reads) {
-      resolve(positions.map((position) => values[position] ?? null))
+      resolve(
+        positions.map((position) => values[position] ?? null),
+        epoch,
+      )
     }
   }
 
@@ -77,6 +86,7 @@ class ReadBatch {
 export class Batching {
   readonly clock = new ServerClock()
   readonly #connection: Connection
+  readonly #tracking: Pick<Tracking, 'epoch'>
   readonly #timeoutMs: number
   #reads: ReadBatch | undefined
   #writes: Write[] = []
@@ -86,8 +96,9 @@ export class Batching {
   readonly #writing = new Set<Promise<void>>()
   #scheduled = false
 
-  constructor(connection: Connection, timeoutMs: number) {
+  constructor(connection: Connection, tracking: Pick<Tracking, 'epoch'>, timeoutMs: number) {
     this.#connection = connection
+    this.#tracking = tracking
     this.#timeoutMs = timeoutMs
     connection.onLost(() => {
       this.clock.forget()
@@ -96,26 +107,26 @@ export class Batching {
   }
 
   /** The values under these names, as they stand at one moment after this call, in the shape wanted. */
-  read<T>(names: readonly string[], shape: (values: (Buffer | null)[]) => T): Promise<T> {
+  read<T>(names: readonly string[], shape: Shape<T>, tracked = false): Promise<T> {
     if (this.#reads && this.#reads.names.length + names.length > MAX_NAMES) this.#flush()
     this.#reads ??= new ReadBatch()
     const batch = this.#reads
+    if (tracked) batch.isTracked = true
     const positions = names.map((name) => batch.add(name))
     this.#schedule()
     return new Promise((resolve, reject) => {
-      batch.reads.push({ positions, resolve: (values) => resolve(shape(values)), reject })
+      batch.reads.push({ positions, resolve: (values, epoch) => resolve(shape(values, epoch)), reject })
     })
   }
 
   /** The same for who asks for the same thing, by this id, as others of this tick: they share the answer. */
-  readShared<T>(
-    id: string,
-    names: () => readonly string[],
-    shape: (values: (Buffer | null)[]) => T,
-  ): Promise<T> {
+  readShared<T>(id: string, names: () => readonly string[], shape: Shape<T>, tracked = false): Promise<T> {
     const shared = this.#reads?.shared.get(id) as Promise<T> | undefined
-    if (shared !== undefined) return shared
-    const reading = this.read(names(), shape)
+    if (shared !== undefined) {
+      if (tracked && this.#reads) this.#reads.isTracked = true
+      return shared
+    }
+    const reading = this.read(names(), shape, tracked)
     this.#reads?.shared.set(id, reading)
     return reading
   }
@@ -169,24 +180,29 @@ export class Batching {
   }
 
   #sendReads(batch: ReadBatch): void {
-    const deadline = this.#deadline()
-    const read: Command = ['MGET', ...batch.names]
-    // Freshness is judged on the server's clock, so what is known of it must not grow old.
-    const reading = this.clock.isRecent(performance.now())
-      ? this.#connection.send(read, deadline)
-      : this.#sendWithTime(read, deadline)
-    reading.then(
-      (values) => batch.answer(values as (Buffer | null)[]),
+    const epoch = batch.isTracked ? this.#tracking.epoch : undefined
+    this.#readAll(batch.names, epoch !== undefined).then(
+      // What an epoch has not outlasted, it does not cover.
+      (values) => batch.answer(values, this.#tracking.epoch === epoch ? epoch : undefined),
       (error: unknown) => batch.fail(error),
     )
   }
 
-  async #sendWithTime(command: Command, deadline: number): Promise<unknown> {
+  async #readAll(names: readonly string[], tracked: boolean): Promise<(Buffer | null)[]> {
+    const deadline = this.#deadline()
+    const read: Command = ['MGET', ...names]
+    // Freshness is judged on the server's clock, so what is known of it must not grow old.
+    const isClockKnown = this.clock.isRecent(performance.now())
+    if (!tracked && isClockKnown) return (await this.#connection.send(read, deadline)) as (Buffer | null)[]
     const left = performance.now()
-    const [reply, time] = await this.#connection.sendAll([command, ['TIME']], deadline)
-    if (reply instanceof Error) throw asNotResponding(reply)
-    if (Array.isArray(time)) this.#sampleTime(time, left)
-    return reply
+    const replies = await this.#connection.sendAll(
+      [...(tracked ? [TRACK_NEXT] : []), read, ...(isClockKnown ? [] : [['TIME'] as const])],
+      deadline,
+    )
+    const failed = replies.find((reply) => reply instanceof Error)
+    if (failed) throw asNotResponding(failed)
+    if (!isClockKnown) this.#sampleTime(replies.at(-1) as Buffer[], left)
+    return replies[tracked ? 1 : 0] as (Buffer | null)[]
   }
 
   /** Sends the writes of one tick, in several goes if they are many. Where one goes unanswered, so would the rest. */
@@ -279,6 +295,12 @@ export class Batching {
     return performance.now() + this.#timeoutMs
   }
 }
+
+/**
+ * The next command's keys are those whose changes are to be told.
+ * @see https://redis.io/docs/latest/commands/client-caching/
+ */
+const TRACK_NEXT: Command = ['CLIENT', 'CACHING', 'YES']
 
 /** @see https://redis.io/docs/latest/commands/script-load/ */
 function loading(scripts: readonly Script[]): Command[] {

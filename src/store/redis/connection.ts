@@ -18,7 +18,10 @@ export type Command = readonly [name: string, ...args: Argument[]]
 const MAX_ABANDONED = { commands: 2_000, bytes: 32 * 1024 * 1024 }
 
 /** A connection on which nothing has been answered for so long is given up for a new one. */
-const SILENT_MS = 5_000
+export const SILENT_MS = 5_000
+
+/** In RESP3 ioredis 6 drops what a server tells of changes; ioredis 5 knows nothing else. */
+const RESP2: object = { protocol: 2, replyMapping: 'legacy' }
 
 /** Commands that were sent together and have not been answered yet. */
 interface Flight {
@@ -70,6 +73,11 @@ export class Connection {
     this.#client.on('close', listener)
   }
 
+  /** Calls back whenever commands can be sent, on a new connection. */
+  onReady(listener: () => void): void {
+    this.#client.on('ready', listener)
+  }
+
   /** Waits until commands can be sent, together with everyone else who does. */
   async ready(deadline: number): Promise<void> {
     const client = this.#client
@@ -101,7 +109,7 @@ export class Connection {
 
   /** A second connection to the same server, that does nothing yet: one that listens can't do anything else. */
   another(): Redis {
-    const client = this.#client.duplicate({ autoResubscribe: false })
+    const client = this.#client.duplicate({ autoResubscribe: false, ...RESP2 })
     client.on('error', ignore)
     return client
   }

@@ -64,6 +64,17 @@ export class Names {
     return `${this.prefix}:news`
   }
 
+  /** What a name stands for that was read under tracking, if it is of interest: an entry, or a generation. */
+  whatIs(name: string): { readonly kind: 'entry' | 'generation'; readonly path: string } | undefined {
+    if (name === this.#topGeneration) return { kind: 'generation', path: '' }
+    if (name.startsWith(this.#generations)) {
+      return { kind: 'generation', path: name.slice(this.#generations.length, -1) }
+    }
+    // A lease: paths hold no braces.
+    if (!name.startsWith(this.#entries) || name.endsWith('}')) return undefined
+    return { kind: 'entry', path: name.slice(this.#entries.length) }
+  }
+
   /** The path of the entry with this name, unchecked. */
   pathOf(entry: string): string {
     return entry.slice(this.#entries.length)

@@ -52,6 +52,7 @@ import {
   WRITE,
 } from './scripts.js'
 import { RedisStatistics } from './statistics.js'
+import { RedisTracking } from './tracking.js'
 
 export interface RedisStoreOptions {
   readonly redis: RedisTarget
@@ -68,6 +69,7 @@ const SECRET_LIFE_MS = 86_400_000
 export class RedisStore implements Store {
   readonly shared = true
   readonly statistics: RedisStatistics
+  readonly tracking: RedisTracking
   readonly #connection: Connection
   readonly #names: Names
   readonly #batching: Batching
@@ -78,7 +80,8 @@ export class RedisStore implements Store {
   constructor({ redis, keyPrefix, timeoutMs, connectTimeoutMs }: RedisStoreOptions) {
     this.#connection = new Connection(redis, connectTimeoutMs)
     this.#names = new Names(this.#connection.clientPrefix + keyPrefix)
-    this.#batching = new Batching(this.#connection, timeoutMs)
+    this.tracking = new RedisTracking(this.#connection, this.#names, timeoutMs)
+    this.#batching = new Batching(this.#connection, this.tracking, timeoutMs)
     this.#reclaiming = new Reclaiming(this.#connection, this.#batching, this.#names, timeoutMs)
     this.#news = new News(this.#connection, this.#names, timeoutMs)
     this.statistics = new RedisStatistics(this.#connection, this.#batching, this.#names, timeoutMs)
@@ -98,13 +101,14 @@ export class RedisStore implements Store {
     return rest[0] as Buffer
   }
 
-  read(key: CacheKey, { lease = false }: ReadOptions = {}): Promise<Reading> {
-    if (!lease) return this.#batching.readShared(key.text, () => this.#place(key), this.#toReading)
+  read(key: CacheKey, { lease = false, tracked = false }: ReadOptions = {}): Promise<Reading> {
+    if (!lease) return this.#batching.readShared(key.text, () => this.#place(key), this.#toReading, tracked)
     const names = () => [...this.#place(key), this.#names.lease(key.text)]
-    return this.#batching.readShared(`{lease}${key.text}`, names, (values) => ({
-      ...this.#toReading(values.slice(0, -1)),
+    const shape = (values: (Buffer | null)[], epoch: number | undefined) => ({
+      ...this.#toReading(values.slice(0, -1), epoch),
       lease: values.at(-1),
-    }))
+    })
+    return this.#batching.readShared(`{lease}${key.text}`, names, shape, tracked)
   }
 
   async observe(key: CacheKey): Promise<Observation & Reading> {
@@ -295,6 +299,7 @@ export class RedisStore implements Store {
 
   async close(): Promise<void> {
     this.#news.close()
+    this.tracking.close()
     await this.#reclaiming.close()
     await this.#batching.flush()
     this.#connection.close()
@@ -310,8 +315,11 @@ export class RedisStore implements Store {
     return [this.#names.entry(key.text), this.#names.lease(key.text), ...this.#names.generationsAbove(key)]
   }
 
-  readonly #toReading = ([frame = null, ...generations]: (Buffer | null)[]): Reading => {
-    return { frame, generations, now: this.#now() }
+  readonly #toReading = (
+    [frame = null, ...generations]: (Buffer | null)[],
+    epoch: number | undefined,
+  ): Reading => {
+    return { frame, generations, now: this.#now(), epoch }
   }
 
   #now(): number {

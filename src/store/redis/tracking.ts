@@ -1,0 +1,185 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Redis } from 'ioredis'
+import { before } from '../deadline.js'
+import { STALENESS_BOUND_MS, type Tracking, type TrackingListener } from '../tracking.js'
+import { type Connection, SILENT_MS } from './connection.js'
+import type { Names } from './names.js'
+
+/** Where a server tells of changes, on the connection that it was told to redirect them to. */
+const CHANNEL = '__redis__:invalidate'
+
+/** How often the stream of changes is proved alive: several times within the bound, so that one slow answer is none too few. */
+const PING_MS = STALENESS_BOUND_MS / 5
+
+/** A server that does not track, or forbids it, is asked again after so long. */
+const REFUSED_PAUSE_MS = 60_000
+
+/**
+ * The server's own client tracking: it remembers which names this process has
+ * read, and tells once when one of them changes. What the reading connection
+ * reads is told on a second one, on which nothing overtakes anything: so the
+ * answer to a ping there proves that all that changed before it has been told.
+ *
+ * @see https://redis.io/docs/latest/develop/reference/client-side-caching/
+ * @see https://redis.io/docs/latest/commands/client-tracking/
+ */
+export class RedisTracking implements Tracking {
+  readonly #connection: Connection
+  readonly #names: Names
+  readonly #timeoutMs: number
+  // What is opened here outlives the request that was the first to read.
+  readonly #outside = AsyncLocalStorage.snapshot()
+  #listener: TrackingListener | undefined
+  #subscriber: Redis | undefined
+  /** What the server calls the connection that changes are told on, while it is there. */
+  #subscriberId: number | undefined
+  #epoch: number | undefined
+  #epochs = 0
+  /** Until when all changes have been told, by both clocks: a machine that sleeps may stop one of them. */
+  #proved = { monotonic: Number.NEGATIVE_INFINITY, wall: Number.NEGATIVE_INFINITY }
+  readonly #closed = new AbortController()
+
+  constructor(connection: Connection, names: Names, timeoutMs: number) {
+    this.#connection = connection
+    this.#names = names
+    this.#timeoutMs = timeoutMs
+  }
+
+  get epoch(): number | undefined {
+    return this.#epoch
+  }
+
+  isUpToDate(): boolean {
+    const { monotonic, wall } = this.#proved
+    return performance.now() - monotonic <= STALENESS_BOUND_MS && Date.now() - wall <= STALENESS_BOUND_MS
+  }
+
+  start(listener: TrackingListener): void {
+    this.#listener = listener
+    this.#connection.onReady(() => this.#outside(() => this.#begin()))
+    this.#connection.onLost(() => this.#end())
+  }
+
+  close(): void {
+    this.#closed.abort()
+    this.#end()
+    this.#subscriber?.disconnect()
+  }
+
+  /** Can read from now on: the changes are wanted too. */
+  #begin(): void {
+    if (this.#closed.signal.aborted) return
+    if (this.#subscriber) void this.#track()
+    else this.#subscribe()
+  }
+
+  #subscribe(): void {
+    const subscriber = this.#connection.another()
+    this.#subscriber = subscriber
+    subscriber.on('messageBuffer', (_channel: Buffer, names: Buffer[] | null) => this.#receive(names))
+    subscriber.on('ready', () => void this.#listen(subscriber))
+    subscriber.on('close', () => {
+      this.#subscriberId = undefined
+      this.#end()
+    })
+    subscriber.connect().catch(ignore)
+  }
+
+  async #listen(subscriber: Redis): Promise<void> {
+    try {
+      // Before it subscribes: after that it may not ask any more.
+      const id = Number(await subscriber.call('CLIENT', 'ID'))
+      await subscriber.subscribe(CHANNEL)
+      this.#subscriberId = id
+      await this.#track()
+    } catch (error) {
+      this.#failed(subscriber, error)
+    }
+  }
+
+  /** Has what is read from now on tracked, if both connections are there. */
+  async #track(): Promise<void> {
+    const redirect = this.#subscriberId
+    const subscriber = this.#subscriber
+    if (redirect === undefined || !subscriber || !this.#connection.isReady) return
+    this.#end()
+    const turn = this.#epochs
+    try {
+      // Only what is read to be kept: OPTIN.
+      const track = ['CLIENT', 'TRACKING', 'ON', 'REDIRECT', redirect, 'OPTIN'] as const
+      await this.#connection.send(track, performance.now() + this.#timeoutMs)
+      const proved = now()
+      await before(performance.now() + this.#timeoutMs, subscriber.ping(), 'Redis')
+      // Either connection was lost meanwhile: that one begins anew.
+      if (turn !== this.#epochs || this.#closed.signal.aborted) return
+      this.#proved = proved
+      this.#epoch = turn
+      void this.#prove(subscriber, turn)
+    } catch (error) {
+      if (turn === this.#epochs) this.#failed(subscriber, error)
+    }
+  }
+
+  /** Proves again and again that what the server tells arrives, as long as this epoch lasts. */
+  async #prove(subscriber: Redis, epoch: number): Promise<void> {
+    const { signal } = this.#closed
+    try {
+      for (;;) {
+        await pause(PING_MS, undefined, { signal, ref: false })
+        if (this.#epoch !== epoch) return
+        const proved = now()
+        await before(performance.now() + SILENT_MS, subscriber.ping(), 'Redis')
+        if (this.#epoch !== epoch) return
+        this.#proved = proved
+      }
+    } catch (error) {
+      if (this.#epoch === epoch && !signal.aborted) this.#failed(subscriber, error)
+    }
+  }
+
+  /** Begins anew: at once where the server is silent, much later where it does not track, or forbids it. */
+  #failed(subscriber: Redis, error: unknown): void {
+    const refusal = refusalIn(error)
+    if (!refusal) {
+      subscriber.disconnect(true)
+      return
+    }
+    this.#listener?.refused(refusal)
+    const again = () => subscriber.disconnect(true)
+    pause(REFUSED_PAUSE_MS, undefined, { signal: this.#closed.signal, ref: false }).then(again, ignore)
+  }
+
+  /** Nothing is tracked any more, and nothing that is kept may be served. */
+  #end(): void {
+    this.#epochs++
+    this.#epoch = undefined
+    this.#proved = { monotonic: Number.NEGATIVE_INFINITY, wall: Number.NEGATIVE_INFINITY }
+    this.#listener?.lost()
+  }
+
+  /** Nothing instead of names: the server was flushed. */
+  #receive(names: readonly Buffer[] | null): void {
+    if (names === null) {
+      this.#listener?.generationChanged('')
+      return
+    }
+    for (const name of names) {
+      const changed = this.#names.whatIs(name.toString())
+      if (changed?.kind === 'entry') this.#listener?.entryChanged(changed.path)
+      else if (changed) this.#listener?.generationChanged(changed.path)
+    }
+  }
+}
+
+function now() {
+  return { monotonic: performance.now(), wall: Date.now() }
+}
+
+/** The error that the server has replied with, if that is what it is. */
+function refusalIn(error: unknown): Error | undefined {
+  if (!(error instanceof Error)) return undefined
+  return error.name === 'ReplyError' ? error : refusalIn(error.cause)
+}
+
+function ignore(): void {}
