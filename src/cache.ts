@@ -30,7 +30,7 @@ import type { TierChain } from './tiers/chain.js'
 import type { Scopes } from './tiers/context.js'
 import type { Miss, ReadOutcome, Written } from './tiers/outcome.js'
 import type { PendingInvalidations } from './tiers/pending-invalidations.js'
-import type { ProcessMemory } from './tiers/process-memory.js'
+import type { ProcessMemory, ProcessMemoryUsage } from './tiers/process-memory.js'
 import { RequestScope, type RequestScopeOptions } from './tiers/request-scope.js'
 import { refuseUnknown } from './unknown-options.js'
 
@@ -469,6 +469,11 @@ export class KeyedCache {
    */
   async usage(): Promise<StoreUsage | undefined> {
     return this.core.store.usage?.()
+  }
+
+  /** How full this process's memory is, and whether it serves; nothing without one: see the option `memory`. */
+  get memoryUsage(): ProcessMemoryUsage | undefined {
+    return this.core.memory?.usage
   }
 
   /** How many invalidations by this process did not surely reach the store, and are repeated until they do. */

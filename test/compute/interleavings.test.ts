@@ -1,159 +1,12 @@
-import fc, { type Scheduler } from 'fast-check'
+import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
-import { createCache } from '../../src/create-cache.js'
-import type { Duration } from '../../src/duration.js'
-import { CacheNotRespondingError } from '../../src/errors.js'
 import { CacheKey } from '../../src/key/cache-key.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
-import type { Store } from '../../src/store/store.js'
 import { Gate } from './gate.js'
+import { holds, RUNS, type World, worldOf } from './schedules.js'
 
-/**
- * What lies between a process and the store, and between a computation and its
- * data, comes in any order: each step of the real election and of the real
- * request memory is a task of fast-check's scheduler.
- *
- * Rule: a read that starts after an invalidation has returned never yields a
- * version older than the one at that invalidation; after a soft expiry, a read
- * without a grace.
- */
-const RUNS = Number(process.env.RUNS ?? 150)
 vi.setConfig({ testTimeout: process.env.SOAK ? 1_800_000 : 240_000 })
-
-/** A store each of whose operations waits to be carried out, and its answer to be delivered. */
-function scheduled(
-  s: Scheduler,
-  store: Store,
-  name: string,
-  fails: (operation: string) => boolean = () => false,
-) {
-  const step =
-    <Args extends unknown[], T>(operation: string, carryOut: (...args: Args) => Promise<T>) =>
-    async (...args: Args): Promise<T> => {
-      const label = `${name} ${operation} ${(args[0] as CacheKey | undefined)?.text ?? ''}`
-      await s.schedule(Promise.resolve(), label)
-      if (fails(operation)) throw new CacheNotRespondingError('down')
-      const answer = await carryOut(...args)
-      await s.schedule(Promise.resolve(), `${label}, answer`)
-      return answer
-    }
-  const steps: Store = {
-    description: name,
-    shared: true,
-    read: step('read', store.read.bind(store)),
-    observe: step('observe', store.observe.bind(store)),
-    write: step('write', store.write.bind(store)),
-    remove: step('remove', store.remove.bind(store)),
-    expire: step('expire', store.expire.bind(store)),
-    clear: step('clear', store.clear.bind(store)),
-    acquire: step('acquire', store.acquire.bind(store)),
-    renew: store.renew.bind(store),
-    commit: step('commit', store.commit.bind(store)),
-    release: step('release', store.release.bind(store)),
-    watch: store.watch.bind(store),
-    peek: store.peek.bind(store),
-    list: store.list.bind(store),
-    check: store.check.bind(store),
-    close: store.close.bind(store),
-  }
-  return steps
-}
-
-/** Where the values come from: each key's version, and the one below which no read may fall any more. */
-class Database {
-  readonly #s: Scheduler
-  readonly #versions = new Map<string, number>()
-  readonly #floors = { hard: new Map<string, number>(), soft: new Map<string, number>() }
-  readonly violations: string[] = []
-
-  constructor(s: Scheduler) {
-    this.#s = s
-  }
-
-  /** Reads a version: it may be old when it is used. */
-  readonly load = async (key: string): Promise<number> => {
-    await this.#s.schedule(Promise.resolve(), `database ${key}`)
-    const version = this.#versions.get(key) ?? 0
-    await this.#s.schedule(Promise.resolve(), `database ${key}, answer`)
-    return version
-  }
-
-  /** The same, but the answer comes only when a gate is opened. */
-  slowly(gate: Gate): (key: string) => Promise<number> {
-    return async (key) => {
-      await this.#s.schedule(Promise.resolve(), `database ${key}`)
-      const version = this.#versions.get(key) ?? 0
-      await gate.pass()
-      return version
-    }
-  }
-
-  /** Changes keys, then invalidates them, or lets them expire softly. */
-  async change(
-    keys: readonly string[],
-    invalidate: (versions: readonly number[]) => Promise<unknown>,
-    how: 'hard' | 'soft' = 'hard',
-  ): Promise<void> {
-    const floors = this.#floors[how]
-    await this.#s.schedule(Promise.resolve(), `database, change ${keys}`)
-    const versions = keys.map((key) => (this.#versions.get(key) ?? 0) + 1)
-    keys.forEach((key, index) => void this.#versions.set(key, versions[index]!))
-    await invalidate(versions)
-    keys.forEach((key, index) => {
-      floors.set(key, Math.max(floors.get(key) ?? 0, versions[index]!))
-    })
-  }
-
-  /** Holds one read to the rule. */
-  async check(key: string, read: () => Promise<number | undefined>, grace = false): Promise<void> {
-    const { hard, soft } = this.#floors
-    const floor = Math.max(hard.get(key) ?? 0, grace ? 0 : (soft.get(key) ?? 0))
-    const version = await read()
-    if (version !== undefined && version < floor) {
-      this.violations.push(`${key}: version ${version} after an invalidation at ${floor} had returned`)
-    }
-  }
-}
-
-interface World {
-  readonly s: Scheduler
-  readonly store: MemoryStore
-  readonly database: Database
-  /** Two processes on one store. */
-  readonly caches: readonly [KeyedCache, KeyedCache]
-}
-
-interface WorldOptions {
-  readonly store?: MemoryStore
-  readonly fails?: (operation: string) => boolean
-  readonly lease?: Duration
-}
-
-function worldOf(s: Scheduler, { store = new MemoryStore(), fails, lease = '5s' }: WorldOptions = {}): World {
-  const open = (name: string, failing?: (operation: string) => boolean) =>
-    createCache({
-      store: scheduled(s, store, name, failing),
-      timeouts: { store: '1h', lease },
-      logger: { warn() {} },
-    })
-  return { s, store, database: new Database(s), caches: [open('one', fails), open('two')] }
-}
-
-/** No schedule violates the rule. `play` resolves when all is done that may break it. */
-function holds(
-  play: (world: World) => Promise<unknown>,
-  options: () => WorldOptions = () => ({}),
-): Promise<void> {
-  return fc.assert(
-    fc.asyncProperty(fc.scheduler(), async (s) => {
-      const world = worldOf(s, options())
-      await s.waitFor(play(world))
-      expect(world.database.violations).toEqual([])
-    }),
-    { numRuns: RUNS },
-  )
-}
 
 /** Pushes everything out of a store that holds few entries. */
 async function evict(store: MemoryStore): Promise<void> {
@@ -296,7 +149,9 @@ describe('No order of events breaks the rule:', () => {
   it.each(Object.entries(DOOMS))('stale by grace: %s, and readers with and without it', (name, doom) =>
     holds(async ({ s, database, caches: [one, two] }) => {
       const served = (cache: KeyedCache, load = database.load) =>
-        database.check('a::k', () => cache.getOrSet('a::k', () => load('a::k'), { grace: '1h' }), true)
+        database.check('a::k', () => cache.getOrSet('a::k', () => load('a::k'), { grace: '1h' }), {
+          grace: true,
+        })
       const read = (cache: KeyedCache) =>
         database.check('a::k', () => cache.getOrSet('a::k', () => database.load('a::k')))
       await served(one)
@@ -364,12 +219,14 @@ describe('No order of events breaks the rule:', () => {
     getOrSet: ({ database }, cache, n) =>
       database.check(KEYS[n]!, () => cache.getOrSet(KEYS[n]!, () => database.load(KEYS[n]!))),
     'getOrSet, kept stale': ({ database }, cache, n) =>
-      database.check(KEYS[n]!, () => cache.getOrSet(KEYS[n]!, () => database.load(KEYS[n]!), STALE), true),
+      database.check(KEYS[n]!, () => cache.getOrSet(KEYS[n]!, () => database.load(KEYS[n]!), STALE), {
+        grace: true,
+      }),
     'getOrSet, with grace': ({ database }, cache, n) =>
       database.check(
         KEYS[n]!,
         () => cache.getOrSet(KEYS[n]!, () => database.load(KEYS[n]!), { grace: '1h' }),
-        true,
+        { grace: true },
       ),
     getOrSetMany: ({ database }, cache) =>
       cache.getOrSetMany(KEYS, (keys) => Promise.all(keys.map(database.load))),

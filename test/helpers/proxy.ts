@@ -8,6 +8,8 @@ export interface Proxy {
   leadTo(port: number): void
   /** Connections that are open stay so, but nothing passes any more; new ones work. */
   silence(): void
+  /** The same for the one that came last. */
+  silenceLast(): void
   /** Holds what clients send for so long; what comes back passes at once. */
   delayRequests(ms: number): void
   stop(): Promise<void>
@@ -16,9 +18,11 @@ export interface Proxy {
 export async function startProxy(target: number): Promise<Proxy> {
   const sockets = new Set<Socket>()
   let silenced = new WeakSet<Socket>()
+  let last: Socket | undefined
   let port = target
   let delayMs = 0
   const server = createServer((client) => {
+    last = client
     const upstream = connect(port, '127.0.0.1')
     for (const [from, to] of [
       [client, upstream],
@@ -49,6 +53,9 @@ export async function startProxy(target: number): Promise<Proxy> {
     },
     silence() {
       silenced = new WeakSet(sockets)
+    },
+    silenceLast() {
+      if (last) silenced.add(last)
     },
     delayRequests(ms) {
       delayMs = ms

@@ -18,7 +18,7 @@ export type Command = readonly [name: string, ...args: Argument[]]
 const MAX_ABANDONED = { commands: 2_000, bytes: 32 * 1024 * 1024 }
 
 /** A connection on which nothing has been answered for so long is given up for a new one. */
-export const SILENT_MS = 5_000
+const SILENT_MS = 5_000
 
 /** In RESP3 ioredis 6 drops what a server tells of changes; ioredis 5 knows nothing else. */
 const RESP2: object = { protocol: 2, replyMapping: 'legacy' }

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { before } from '../deadline.js'
 import { STALENESS_BOUND_MS, type Tracking, type TrackingListener } from '../tracking.js'
-import { type Connection, SILENT_MS } from './connection.js'
+import type { Connection } from './connection.js'
 import type { Names } from './names.js'
 
 /** Where a server tells of changes, on the connection that it was told to redirect them to. */
@@ -11,6 +11,9 @@ const CHANNEL = '__redis__:invalidate'
 
 /** How often the stream of changes is proved alive: several times within the bound, so that one slow answer is none too few. */
 const PING_MS = STALENESS_BOUND_MS / 5
+
+/** A stream that has been silent for so long is given up for a new one. */
+const SILENT_MS = 2 * STALENESS_BOUND_MS
 
 /** A server that does not track, or forbids it, is asked again after so long. */
 const REFUSED_PAUSE_MS = 60_000
