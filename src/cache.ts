@@ -378,7 +378,11 @@ export class KeyedCache {
       const standing = await chain.standing(asked, peek)
       const explained =
         standing.state === 'missing' ? await misses.explainOne(asked, standing.reason) : undefined
-      return describe(asked, peek, standing, { keyPrefix: options.keyPrefix, explained })
+      return describe(asked, peek, standing, {
+        keyPrefix: options.keyPrefix,
+        explained,
+        isRemembered: chain.remembers(asked),
+      })
     } catch (error) {
       if (options.throwOnStoreError || !(error instanceof CacheNotRespondingError)) throw error
       return describeUnknown(asked)

@@ -37,15 +37,15 @@ export function createCache(given?: CacheOptions): KeyedCache {
   const statistics = store.statistics ?? new MemoryStatistics()
   const events = new EventLog(process, () => reporter.start())
   const requests = new Outbox<RequestRecord>(() => reporter.start())
+  const memory = openMemory(options)
   const traces = new TraceLog(() => reporter.start())
   const misses = new MissLog(statistics, traces, counters)
   const { host, pid } = options
-  const sources = { host, pid, counters, events, requests, traces, misses }
+  const sources = { host, pid, counters, events, requests, traces, misses, memory }
   const reporter: Reporter = new Reporter(statistics, sources)
   const recorder = new Recorder(options.stats ? { counters, events, traces, misses } : { events, traces })
   const failsafe = new Failsafe(options.throwOnStoreError, options.logger, recorder.trouble.bind(recorder))
   const flights = new Flights()
-  const memory = openMemory(options)
   const onInvalidate: InvalidationListener = (key, children) => {
     flights.invalidate(key, children)
     memory?.invalidate(key, children)

@@ -51,7 +51,7 @@ export {
   type FindOptions,
   type Loader,
 } from './model/cached-object.js'
-export type { BackendOption, CacheOptions, StoreOption } from './options.js'
+export type { BackendOption, CacheOptions, ProcessMemoryOption, StoreOption } from './options.js'
 export type { CacheStats, HistoryStep, LiveProcess } from './stats/cache-stats.js'
 export type { ProcessStats } from './stats/counters.js'
 export type { CacheEvent } from './stats/events.js'
@@ -81,4 +81,5 @@ export type {
   WriteResult,
 } from './store/store.js'
 export type { MissReason, Tier } from './tiers/outcome.js'
+export type { ProcessMemoryUsage } from './tiers/process-memory.js'
 export type { RequestOrigin, RequestScope } from './tiers/request-scope.js'

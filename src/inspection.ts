@@ -23,8 +23,8 @@ export interface Inspection {
   readonly reason: MissReason | undefined
   /** The reason, or what stands there, as a sentence. */
   readonly why: string
-  /** Where it is held. */
-  readonly tier: 'store' | undefined
+  /** The first tier that would answer: this process's memory, or the store. */
+  readonly tier: 'process' | 'store' | undefined
   /** How long it is fresh still. */
   readonly ttlMs: number | undefined
   readonly bytes: number | undefined
@@ -58,6 +58,8 @@ export interface Background {
   readonly keyPrefix: string
   /** Why it is missing, where it is. */
   readonly explained: Explanation | undefined
+  /** Whether this process's memory would answer. */
+  readonly isRemembered: boolean
 }
 
 /** Tells what a look at a key's place found. */
@@ -65,7 +67,7 @@ export function describe(
   key: CacheKey,
   peek: Peek,
   standing: Standing,
-  { keyPrefix, explained }: Background,
+  { keyPrefix, explained, isRemembered }: Background,
 ): Inspection {
   const generations = peek.generations.map((bytes, depth) => ({
     of: depth === 0 ? keyPrefix : (key.ancestors[depth - 1] ?? ''),
@@ -76,7 +78,10 @@ export function describe(
   const since = isComputing ? ' It is being computed now.' : ''
   const known = { ...NOTHING, key, generations, state } as const
   if (standing.state !== 'missing') {
-    if (standing.state !== 'failed') return { ...known, ...live(key, standing, peek, isComputing) }
+    if (standing.state !== 'failed') {
+      const tier = isRemembered ? 'process' : 'store'
+      return { ...known, ...live(key, standing, peek, isComputing), tier }
+    }
     const { writtenAt, writtenBy } = standing.body
     const why = `Computing it failed ${ago(peek.now - writtenAt)} in process ${writtenBy}, which is kept for ${formatDuration(peek.ttlMs)} more.${since}`
     return { ...known, reason: 'failed', why, writtenAt, writtenBy }
@@ -123,7 +128,6 @@ function live(
       ? `${written}; expires in ${formatDuration(leftMs)}.${refreshing}`
       : `${written}; ${expired}${isLetExpire ? '; ' : ', '}${left}.${refreshing}`,
     provenance: isLetExpire ? expiry.provenance : undefined,
-    tier: 'store',
     ttlMs: isFresh ? leftMs : 0,
     bytes: peek.bytes,
     writtenAt,

@@ -1,4 +1,5 @@
 import type { Bucket, Gathered, Tally } from '../store/statistics.js'
+import type { ProcessMemoryUsage } from '../tiers/process-memory.js'
 import { addFigures, type Figures, fromTally, NO_FAMILY, noFigures } from './figures.js'
 
 /** What all processes of a cache have counted. Times in milliseconds since the epoch, on the store's clock. */
@@ -33,6 +34,8 @@ export interface LiveProcess {
   /** Whether it is the one that is asked. */
   readonly isThis: boolean
   readonly rss: number | undefined
+  /** What it keeps in its memory for all its requests; nothing where it keeps none. */
+  readonly memory: Pick<ProcessMemoryUsage, 'entries' | 'bytes' | 'isServing'> | undefined
   readonly totals: Readonly<Figures>
 }
 
@@ -72,6 +75,14 @@ export function statsOf(gathered: Gathered, scope: CacheStats['scope'], own: str
       isLate: gathered.now - seenAt > LATE_MS,
       isThis: process === own,
       rss: about.rss === undefined ? undefined : Number(about.rss),
+      memory:
+        about.memoryEntries === undefined
+          ? undefined
+          : {
+              entries: Number(about.memoryEntries),
+              bytes: Number(about.memoryBytes),
+              isServing: Number(about.memoryServing) === 1,
+            },
       totals: fromTally(figures),
     })),
   }

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as pause } from 'node:timers/promises'
 import { newId } from '../store/ids.js'
 import type { Report, Statistics, Tally } from '../store/statistics.js'
+import type { ProcessMemory } from '../tiers/process-memory.js'
 import type { Counters } from './counters.js'
 import type { EventLog } from './event-log.js'
 import type { Figures } from './figures.js'
@@ -40,6 +41,8 @@ export interface Sources {
   readonly requests: Outbox<RequestRecord>
   readonly traces: TraceLog
   readonly misses: MissLog
+  /** What this process keeps for all its requests. */
+  readonly memory: ProcessMemory | undefined
 }
 
 /**
@@ -55,6 +58,7 @@ export class Reporter {
   readonly #requests: Outbox<RequestRecord>
   readonly #traces: TraceLog
   readonly #misses: MissLog
+  readonly #memory: ProcessMemory | undefined
   readonly #statistics: Statistics
   readonly #about: Readonly<Record<string, string | number>>
   readonly #stopped = new AbortController()
@@ -70,12 +74,13 @@ export class Reporter {
   #loop: Promise<void> | undefined
 
   constructor(statistics: Statistics, { host, pid, ...sources }: Sources) {
-    const { counters, events, requests, traces, misses } = sources
+    const { counters, events, requests, traces, misses, memory } = sources
     this.#counters = counters
     this.#events = events
     this.#requests = requests
     this.#traces = traces
     this.#misses = misses
+    this.#memory = memory
     this.#statistics = statistics
     this.id = `${host}:${pid}:${newId().toString('hex')}`
     this.#about = { host, pid, startedAt: counters.snapshot().since }
@@ -147,7 +152,7 @@ export class Reporter {
     this.#told = now
     this.#sequence++
     const { heapUsed, rss } = process.memoryUsage()
-    const about = { ...this.#about, heapUsed, rss }
+    const about = { ...this.#about, heapUsed, rss, ...aboutMemory(this.#memory) }
     return {
       process: this.id,
       sequence: this.#sequence,
@@ -184,6 +189,12 @@ export class Reporter {
     }
     return families
   }
+}
+
+function aboutMemory(memory: ProcessMemory | undefined): Record<string, number> {
+  if (!memory) return {}
+  const { entries, bytes, isServing } = memory.usage
+  return { memoryEntries: entries, memoryBytes: bytes, memoryServing: Number(isServing) }
 }
 
 function ignore(): void {}

@@ -77,6 +77,11 @@ export class TierChain {
     return this.#memory.get(key)
   }
 
+  /** Whether it would have one. */
+  remembers(key: CacheKey): boolean {
+    return this.#memory !== undefined && !this.#pending.covers(key) && this.#memory.holds(key)
+  }
+
   /** A read of the store that leaves now, if its answer is wanted for the process's memory. */
   track(key: CacheKey, scope: RequestScope | undefined): TrackedRead | undefined {
     // A factory reads much that nobody else does, and nobody waits for it longer than for its own computation.
@@ -142,7 +147,7 @@ export class TierChain {
   /** Whether a read would hit, without decoding the value. A miss is observed all the same. */
   async has(key: CacheKey, scope: RequestScope | undefined): Promise<boolean> {
     if (scope?.memory?.get(key)) return true
-    if (!scope?.isComputingForStore && !this.#pending.covers(key) && this.#memory?.holds(key)) return true
+    if (!scope?.isComputingForStore && this.remembers(key)) return true
     try {
       const reading = await this.#store.read(key)
       if (isFresh(reading) && !this.#pending.covers(key)) return true

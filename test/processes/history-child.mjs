@@ -7,9 +7,12 @@ import { random } from './random.mjs'
 const [role, number, cacheUrl, databaseUrl, seed] = process.argv.slice(2)
 const pick = random(`${seed}/${role}/${number}/${process.env.LIFE}`)
 const database = new Redis(databaseUrl)
+/** One of the readers keeps what it reads, in a memory that is too small for all of it. */
+const remembers = role === 'reader' && number === '0'
 const cache = createCache({
   redis: cacheUrl,
   keyPrefix: 'history',
+  memory: remembers && { maxEntries: 15 },
   compressAbove: 1_000,
   // Shorter than a process is stopped for, now and then.
   timeouts: { lease: '300ms' },
@@ -23,8 +26,9 @@ const KEYS = [0, 1, 2].flatMap((family) =>
 )
 const counts = { reads: 0, fills: 0, refused: 0, invalidations: 0 }
 const figures = () => {
-  const { computations, avoided, fencedCommits, takeovers, staleServed } = cache.processStats().totals
-  return { ...counts, computations, avoided, fencedCommits, takeovers, staleServed }
+  const { computations, avoided, fencedCommits, takeovers, staleServed, processHits } =
+    cache.processStats().totals
+  return { ...counts, computations, avoided, fencedCommits, takeovers, staleServed, processHits }
 }
 const report = (violation) => process.send({ violation, counts: figures() })
 
@@ -72,12 +76,27 @@ async function fill(key, get) {
   else counts.refused++
 }
 
-async function read() {
-  const key = KEYS[pick(KEYS.length)]
+/** What a memory holds may be older than an invalidation by so much, in milliseconds. */
+const BOUND_MS = 1_000
+/** What was demanded at moments of the recent past, oldest first. */
+const demanded = []
+
+/** What a read that starts now must not fall below, by key: in a memory, what was demanded a moment ago. */
+async function floorsNow() {
   const floors = new Map()
-  for (const one of KEYS) floors.set(one, 0)
   const names = KEYS.map((one) => `floor:${one}`)
   for (const [index, floor] of (await database.mget(names)).entries()) floors.set(KEYS[index], Number(floor))
+  if (!remembers) return floors
+  const now = performance.now()
+  demanded.push({ at: now, floors })
+  while (demanded.length > 1 && now - demanded[1].at >= BOUND_MS) demanded.shift()
+  const [{ at, floors: before }] = demanded
+  return now - at >= BOUND_MS ? before : new Map(KEYS.map((one) => [one, 0]))
+}
+
+async function read() {
+  const key = KEYS[pick(KEYS.length)]
+  const floors = await floorsNow()
   const way = READS[pick(READS.length)]
   const once = async () => {
     for (const [one, value] of await way(key, fill)) {
@@ -91,6 +110,8 @@ async function read() {
   }
   // Several at once, so that computations are joined.
   await cache.withRequestMemory(() => Promise.all(Array.from({ length: 1 + pick(2) }, once)))
+  // And again, from no request's memory.
+  if (remembers) for (let n = 0; n < 4; n++) await once()
 }
 
 /** Both what was set and what the cached function has computed. */

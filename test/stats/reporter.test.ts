@@ -84,7 +84,7 @@ describeOnEveryBackend('Figures', (open) => {
       timed,
       classes.reduce((a, b) => a + b, 0),
     ])
-    expect(Object.fromEntries(counts)).toEqual({ request: 0, store: 4, miss: 1, compute: 1 })
+    expect(Object.fromEntries(counts)).toEqual({ request: 0, process: 0, store: 4, miss: 1, compute: 1 })
   })
 })
 

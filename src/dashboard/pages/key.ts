@@ -41,6 +41,7 @@ export async function keyPage(visit: Visit): Promise<Page> {
         size: found.bytes === undefined ? undefined : size(found.bytes),
         written: found.writtenAt === undefined ? undefined : past(found.writtenAt, now),
         by: found.writtenBy,
+        isRemembered: found.tier === 'process',
         computing: found.computingMs === undefined ? undefined : formatDuration(found.computingMs),
         deleted: found.provenance && { ...found.provenance, at: past(found.provenance.at, now) },
       },

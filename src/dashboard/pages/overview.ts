@@ -119,6 +119,16 @@ function boardOf({ totals, clears, troubles }: KnownStats['stats']) {
   return [
     figure('Hits', totals.hits),
     figure('of these from request memory', totals.requestHits, 'part'),
+    ...(totals.processHits > 0
+      ? [
+          figure(
+            'of these from process memory',
+            totals.processHits,
+            'part',
+            'Read before by the same process, which is told when it changes.',
+          ),
+        ]
+      : []),
     figure('Misses', totals.misses),
     figure(
       'of these gone before their TTL',
@@ -156,7 +166,7 @@ function boardOf({ totals, clears, troubles }: KnownStats['stats']) {
       label: 'Time saved',
       value: totals.savedMs === 0 ? '–' : `~ ${formatDuration(totals.savedMs)}`,
       kind: '',
-      hint: 'For each hit in the store: how long it took to compute the value that was found.',
+      hint: 'For each hit in the store, or in process memory: how long it took to compute the value that was found.',
     },
     figure(
       'Computations avoided',
@@ -243,7 +253,7 @@ function reasonsOf({ missesBy, misses }: Readonly<Figures>) {
 }
 
 /** By what answered: how long half of them took at most, and nearly all. */
-function timesOf({ latency: { request, store, miss, compute } }: Readonly<Figures>) {
+function timesOf({ processHits, latency: { request, process, store, miss, compute } }: Readonly<Figures>) {
   const row = (of: string, times: readonly number[]) => ({
     of,
     median: latency(quantile(times, 0.5)),
@@ -251,6 +261,7 @@ function timesOf({ latency: { request, store, miss, compute } }: Readonly<Figure
   })
   return [
     row('Hits in request memory', request),
+    ...(processHits > 0 ? [row('Hits in process memory', process)] : []),
     row('Hits in the store', store),
     row('Misses', miss),
     row('Computations', compute),

@@ -14,12 +14,17 @@ export async function processesPage({ cache }: Visit): Promise<Page> {
     data: {
       covers,
       process: cache.processStats().process,
+      // Of those that keep nothing, a column would say nothing.
+      hasMemories: stats.processes.some(({ memory }) => memory !== undefined),
       processes: [...stats.processes].sort(byName).map((one) => row(one, stats.now)),
     },
   }
 }
 
-function row({ host, pid, startedAt, seenAt, isLate, isThis, rss, totals }: LiveProcess, now: number) {
+function row(
+  { host, pid, startedAt, seenAt, isLate, isThis, rss, memory, totals }: LiveProcess,
+  now: number,
+) {
   const reads = totals.hits + totals.misses
   return {
     name: `${host}:${pid}`,
@@ -28,7 +33,12 @@ function row({ host, pid, startedAt, seenAt, isLate, isThis, rss, totals }: Live
     uptime: formatDuration(Math.max(0, now - startedAt)),
     started: past(startedAt, now),
     seen: past(seenAt, now),
-    memory: rss === undefined ? '–' : size(rss),
+    rss: rss === undefined ? '–' : size(rss),
+    memory: memory && {
+      entries: whole(memory.entries),
+      size: size(memory.bytes),
+      isServing: memory.isServing,
+    },
     reads: whole(reads),
     ratio: share(totals.hits, reads),
     writes: whole(totals.writes),

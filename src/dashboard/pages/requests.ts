@@ -175,7 +175,11 @@ const CAME_TO: Readonly<Record<string, string>> = {
   'clear deleted': 'deleted',
 }
 
-const TIERS: Readonly<Record<string, string>> = { request: 'from request memory', store: 'from the store' }
+const TIERS: Readonly<Record<string, string>> = {
+  request: 'from request memory',
+  process: 'from process memory',
+  store: 'from the store',
+}
 
 /** In words. A newer version's process may have told something that is not known here: that stays as it is. */
 function cameTo({ operation, outcome, tier, reason, stored }: KnownCall) {
