@@ -94,33 +94,45 @@ describe('No order of events breaks the rule, with a process memory:', () => {
   )
 
   it('computing from memory', () =>
-    holds(async ({ database, caches: [one, two] }) => {
+    holds(async ({ database, caches: [one, two], streams: [told] }) => {
       const part = (cache: KeyedCache) => cache.getOrSet('part', () => database.load('part'))
       await part(one)
       await part(one)
-      const computing = one.getOrSet('whole', () => part(one))
-      const change = database.change(['part', 'whole'], async () => {
-        await two.delete('part')
-        await two.delete('whole')
-      })
-      await Promise.all([computing, change, part(one)])
+      const compute = () => one.getOrSet('whole', () => part(one))
+      const change = async () => {
+        const letGo = told!.hold()
+        await database.change(['part', 'whole'], async () => {
+          await two.delete('part')
+          await two.delete('whole')
+        })
+        // What it remembers of the part is old, and it has not been told yet.
+        await compute()
+        letGo()
+      }
+      await Promise.all([compute(), change(), part(one)])
       // Nothing of a process's memory reaches the store.
       await database.check('whole', () => two.get('whole'))
     }, ONE_REMEMBERS))
 
   it('setting what was made from memory after a miss', () =>
-    holds(async ({ database, caches: [one, two] }) => {
+    holds(async ({ database, caches: [one, two], streams: [told] }) => {
       const part = (cache: KeyedCache) => cache.getOrSet('part', () => database.load('part'))
       await part(one)
       await part(one)
-      const job = one.withRequestMemory(async (request) => {
-        if (!(await request.has('whole'))) await request.set('whole', await part(request))
-      })
-      const change = database.change(['part', 'whole'], async () => {
-        await two.delete('part')
-        await two.delete('whole')
-      })
-      await Promise.all([job, change, part(one)])
+      const job = () =>
+        one.withRequestMemory(async (request) => {
+          if (!(await request.has('whole'))) await request.set('whole', await part(request))
+        })
+      const change = async () => {
+        const letGo = told!.hold()
+        await database.change(['part', 'whole'], async () => {
+          await two.delete('part')
+          await two.delete('whole')
+        })
+        await job()
+        letGo()
+      }
+      await Promise.all([job(), change(), part(one)])
       await database.check('whole', () => two.get('whole'))
     }, ONE_REMEMBERS))
 

@@ -16,6 +16,7 @@ export class Stream implements Tracking {
   readonly #tracked = new Set<string>()
   readonly #coming: (() => void)[] = []
   #listener!: TrackingListener
+  #held: Promise<void> = Promise.resolve()
   #isConnected = true
   #epochs = 1
 
@@ -81,10 +82,19 @@ export class Stream implements Tracking {
     this.floors = this.#database.floors.copy()
   }
 
+  /** What is told is on its way until that is let go. */
+  hold(): () => void {
+    let letGo!: () => void
+    this.#held = new Promise<void>((resolve) => {
+      letGo = resolve
+    })
+    return letGo
+  }
+
   #send(what: string, message: () => void): void {
     this.#coming.push(message)
-    void this.#s
-      .schedule(Promise.resolve(), `${this.#name} is told: ${what}`)
+    void this.#held
+      .then(() => this.#s.schedule(Promise.resolve(), `${this.#name} is told: ${what}`))
       .then(() => this.#coming.shift()?.())
   }
 }
