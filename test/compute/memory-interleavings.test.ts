@@ -61,14 +61,23 @@ describe('No order of events breaks the rule, with a process memory:', () => {
         const { database, caches, streams } = world
         const { get, compute } = readsOf(world, 0)
         await compute()
+        // It needs no news of what it does itself.
+        const letGo = streams[0]!.hold()
         const changing = async () => {
           // What this process has changed itself, it knows at once.
           await database.change(['a::k'], ([version]) => change(caches[0], version!), howOf(name), streams[0])
-          await Promise.all([get(), compute()])
+          // An answer that was under way may come after the first of them.
+          await get()
+          await get()
+          await compute()
           await get()
         }
-        await Promise.all([get(), changing(), compute(), get()])
+        const reading = async () => {
+          for (let n = 0; n < 4; n++) await get()
+        }
+        await Promise.all([get(), changing(), compute(), reading()])
         await get()
+        letGo()
       }, ONE_REMEMBERS),
   )
 
@@ -90,6 +99,28 @@ describe('No order of events breaks the rule, with a process memory:', () => {
         await streams[0]!.prove()
         await Promise.all([get(), compute()])
         await get()
+      }, ONE_REMEMBERS),
+  )
+
+  it.each(Object.entries(CHANGES).filter(([name]) => name.includes('children') || name.includes('clear')))(
+    '%s elsewhere, and siblings that are read before and after',
+    (name, change) =>
+      holds(async ({ database, caches: [one, two], streams: [told] }) => {
+        const [first, second] = ['a::k', 'a::l'] as const
+        const read = (key: string) => database.check(key, () => one.get(key), { stream: told })
+        const compute = (key: string) =>
+          database.check(key, () => one.getOrSet(key, () => database.load(key)), { stream: told })
+        // What is read once more is remembered.
+        for (const key of [first, second]) for (let n = 0; n < 2; n++) await compute(key)
+        const changing = async () => {
+          await database.change([first, second], ([version]) => change(two, version!), howOf(name))
+          await told!.prove()
+          // One of them brings what stands above both.
+          for (let n = 0; n < 2; n++) await compute(first)
+          await read(second)
+        }
+        await Promise.all([changing(), read(first), read(second)])
+        await read(second)
       }, ONE_REMEMBERS),
   )
 
