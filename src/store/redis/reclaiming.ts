@@ -5,7 +5,7 @@ import { judge } from '../judge.js'
 import type { Batching } from './batching.js'
 import type { Command, Connection } from './connection.js'
 import type { Names } from './names.js'
-import { RECLAIM } from './scripts.js'
+import { RECLAIM } from './scripts/entries.js'
 
 /** A page of names and the pause after it: at most ten thousand names a second, about half of that where all are ours. */
 const PAGE = 500

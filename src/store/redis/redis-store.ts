@@ -37,20 +37,12 @@ import { asNotResponding, type Command, Connection, type RedisTarget } from './c
 import { Names } from './names.js'
 import { News } from './news.js'
 import { Reclaiming } from './reclaiming.js'
-import {
-  ACQUIRE,
-  CLEAR,
-  COMMIT,
-  DONE,
-  EXPIRE,
-  OBSERVE,
-  PROBE,
-  RELEASE,
-  REMOVE,
-  RENEW,
-  SECRET,
-  WRITE,
-} from './scripts.js'
+import { OBSERVE, WRITE } from './scripts/entries.js'
+import { CLEAR, EXPIRE, REMOVE } from './scripts/invalidations.js'
+import { ACQUIRE, COMMIT, RELEASE, RENEW } from './scripts/leases.js'
+import { PROBE } from './scripts/probe.js'
+import { DONE } from './scripts/script.js'
+import { SECRET } from './scripts/secret.js'
 import { RedisStatistics } from './statistics.js'
 
 export interface RedisStoreOptions {
