@@ -1,12 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import {
-  encodeBody,
-  encodeProvenance,
-  FRAME_HEAD_BYTES,
-  frameId,
-  joinGenerations,
-  lifeOf,
-} from '../../entry.js'
+import { encodeBody, FRAME_HEAD_BYTES, lifeOf } from '../../entry/body.js'
+import { frameId } from '../../entry/frame.js'
+import { joinGenerations } from '../../entry/generation.js'
+import { encodeProvenance } from '../../entry/provenance.js'
 import { CacheNotRespondingError } from '../../errors.js'
 import type { CacheKey } from '../../key/cache-key.js'
 import { newId } from '../ids.js'
