@@ -1,49 +1,30 @@
 import { createHmac } from 'node:crypto'
+import type { Core } from './cache/core.js'
+import { getOrSet, refuseNoFactory } from './cache/get-or-set.js'
+import { inspect } from './cache/inspect.js'
+import { clear, letExpire, remove } from './cache/invalidating.js'
+import { held, isCached, read } from './cache/reading.js'
+import { statisticsScope, toldEvents, toldHistory, toldRequests, toldStats } from './cache/told.js'
+import { type SetOptions, write } from './cache/writing.js'
 import { computeMany, type ManyFactory } from './compute/batch.js'
-import {
-  CACHED_OPTIONS,
-  type CachedFunction,
-  type CachedFunctions,
-  type CachedOptions,
-} from './compute/cached-functions.js'
-import type { Call, Computing } from './compute/computing.js'
+import { CACHED_OPTIONS, type CachedFunction, type CachedOptions } from './compute/cached-functions.js'
 import type { Factory } from './compute/factory.js'
-import { type GetOrSetOptions, jittered, parseGrace } from './compute/options.js'
-import type { Policies } from './compute/policy.js'
-import { type Duration, parseTtl } from './duration.js'
-import { CacheNotRespondingError, ConfigurationError, NotCachedError } from './errors.js'
-import { describe, describeUnknown, type Inspection } from './inspection.js'
+import type { GetOrSetOptions } from './compute/options.js'
+import { NotCachedError } from './errors.js'
+import type { Inspection } from './inspection.js'
 import { CacheKey, type KeyInput, type KeyPart } from './key/cache-key.js'
-import type { ResolvedOptions } from './options.js'
-import { type CacheStats, type HistoryStep, statsOf, stepsOf } from './stats/cache-stats.js'
-import type { Counters, ProcessStats } from './stats/counters.js'
-import { type CacheEvent, type DeleteOutcome, type ExpireOutcome, eventsOf } from './stats/events.js'
-import { OpenCall, type RequestRecord, recordsOf } from './stats/ledger.js'
-import type { MissLog } from './stats/miss-log.js'
-import type { Outbox } from './stats/outbox.js'
-import type { Recorder } from './stats/recorder.js'
-import type { Reporter } from './stats/reporter.js'
+import type { CacheStats, HistoryStep } from './stats/cache-stats.js'
+import type { ProcessStats } from './stats/counters.js'
+import type { CacheEvent, DeleteOutcome, ExpireOutcome } from './stats/events.js'
+import type { RequestRecord } from './stats/ledger.js'
 import type { Logger } from './store/failsafe.js'
-import { MAX_EVENTS, MAX_REQUESTS, type Resolution, type Statistics } from './store/statistics.js'
-import type { ListOptions, ListPage, Store, StoreUsage } from './store/store.js'
-import type { TierChain } from './tiers/chain.js'
-import type { Scopes } from './tiers/context.js'
-import type { Miss, ReadOutcome, Written } from './tiers/outcome.js'
-import type { PendingInvalidations } from './tiers/pending-invalidations.js'
-import type { ProcessMemory, ProcessMemoryUsage } from './tiers/process-memory.js'
+import type { Resolution } from './store/statistics.js'
+import type { ListOptions, ListPage, StoreUsage } from './store/store.js'
+import type { ProcessMemoryUsage } from './tiers/process-memory.js'
 import { RequestScope, type RequestScopeOptions } from './tiers/request-scope.js'
 import { refuseUnknown } from './unknown-options.js'
 
-export type { DeleteOutcome, ExpireOutcome }
-
-export interface SetOptions {
-  /** How long it lives. Default: the cache's `ttl`. */
-  readonly ttl?: Duration | undefined
-  /** How long after its TTL `getOrSet` may still serve it. Default: the cache's `grace`. */
-  readonly grace?: Duration | false | undefined
-  /** Store it whatever happened since this request found the key missing: for a value that does not come from what was read then. */
-  readonly overwrite?: boolean | undefined
-}
+export type { DeleteOutcome, ExpireOutcome, SetOptions }
 
 export interface DeleteOptions {
   /** Also everything below the key, in one atomic step. Default: false. */
@@ -57,31 +38,6 @@ export interface ExpireOptions {
 
 /** How many names one step of `keys()` looks at. */
 const SCAN = 500
-
-/** What all views of one cache share. */
-export interface Core {
-  readonly options: ResolvedOptions
-  readonly store: Store
-  readonly chain: TierChain
-  readonly pending: PendingInvalidations
-  readonly memory: ProcessMemory | undefined
-  readonly counters: Counters
-  readonly recorder: Recorder
-  readonly reporter: Reporter
-  readonly misses: MissLog
-  /** What is told with the next report. */
-  readonly requests: Outbox<RequestRecord>
-  readonly statistics: Statistics
-  readonly scopes: Scopes
-  readonly computing: Computing
-  readonly policies: Policies
-  readonly functions: CachedFunctions
-  /** What its processes sign with. */
-  readonly secret: () => Promise<Buffer>
-  /** Told when it is closed. */
-  readonly onClose: () => void
-  enabled: boolean
-}
 
 /**
  * A cache of values under keys that form a tree. Where the store fails, reads
@@ -118,8 +74,8 @@ export class KeyedCache {
   async get<T, D = T>(key: KeyInput, options: { readonly default: D }): Promise<T | D>
   async get(key: KeyInput, options?: { readonly default?: unknown }): Promise<unknown> {
     const asked = CacheKey.from(key)
-    const scope = this.scope
-    const outcome = this.held(asked, scope) ?? (await this.read(asked, scope))
+    const { core, scope } = this
+    const outcome = held(core, asked, scope) ?? (await read(core, asked, scope))
     return outcome.hit ? outcome.value : options?.default
   }
 
@@ -130,30 +86,15 @@ export class KeyedCache {
    */
   async getOrThrow<T = unknown>(key: KeyInput): Promise<T> {
     const asked = CacheKey.from(key)
-    const { scope } = this
-    const outcome = this.held(asked, scope) ?? (await this.read(asked, scope))
+    const { core, scope } = this
+    const outcome = held(core, asked, scope) ?? (await read(core, asked, scope))
     if (!outcome.hit) throw new NotCachedError(asked.text)
     return outcome.value as T
   }
 
   /** Whether it is cached; never counted as a read. `false` when the store fails. */
   async has(key: KeyInput): Promise<boolean> {
-    const asked = CacheKey.from(key)
-    const scope = this.scope
-    const left = performance.now()
-    const missed = this.without(scope)
-    if (missed) {
-      scope?.observations?.unprovable(asked.text, left)
-      this.core.recorder.has(asked, false, left, scope, missed.reason)
-      return false
-    }
-    let found = false
-    try {
-      found = await this.core.chain.has(asked, scope)
-      return found
-    } finally {
-      this.core.recorder.has(asked, found, left, scope)
-    }
+    return await isCached(this.core, CacheKey.from(key), this.scope)
   }
 
   /**
@@ -164,28 +105,8 @@ export class KeyedCache {
    * @throws ConfigurationError for a bad `ttl`
    * @throws InvalidKeyError
    */
-  async set(
-    key: KeyInput,
-    value: unknown,
-    { ttl, grace, overwrite = false }: SetOptions = {},
-  ): Promise<boolean> {
-    const { chain, options, recorder } = this.core
-    const { maxTtlMs, ttlJitter, compute } = options
-    const target = CacheKey.from(key)
-    const scope = this.scope
-    const ttlMs = jittered(ttl === undefined ? options.ttlMs : parseTtl(ttl, maxTtlMs), ttlJitter)
-    const graceMs = grace === undefined ? compute.graceMs : parseGrace(grace, maxTtlMs)
-    const left = performance.now()
-    const missed = this.without(scope)
-    let written = FAILED
-    try {
-      written = missed
-        ? { outcome: 'skipped', reason: missed.reason }
-        : await chain.write(target, value, { ttlMs, graceMs }, scope, overwrite)
-    } finally {
-      recorder.write(target, written, left, scope)
-    }
-    return written.outcome === 'stored'
+  async set(key: KeyInput, value: unknown, options: SetOptions = {}): Promise<boolean> {
+    return await write(this.core, CacheKey.from(key), value, options, this.scope)
   }
 
   /**
@@ -203,19 +124,7 @@ export class KeyedCache {
    * @throws InvalidKeyError
    */
   async deleteOutcome(key: KeyInput, { children = false }: DeleteOptions = {}): Promise<DeleteOutcome> {
-    const { chain, recorder } = this.core
-    const target = CacheKey.from(key)
-    const scope = this.scope
-    const left = performance.now()
-    const origin = scope?.origin()
-    let outcome: DeleteOutcome = 'failed'
-    try {
-      const was = await chain.remove(target, children, scope, origin)
-      if (was !== undefined) outcome = was ? 'deleted' : 'absent'
-      return outcome
-    } finally {
-      recorder.delete(target, { children, outcome, origin }, left, scope)
-    }
+    return await remove(this.core, CacheKey.from(key), children, this.scope)
   }
 
   /**
@@ -236,33 +145,12 @@ export class KeyedCache {
    * @throws InvalidKeyError
    */
   async expireOutcome(key: KeyInput, { children = false }: ExpireOptions = {}): Promise<ExpireOutcome> {
-    const { chain, recorder } = this.core
-    const target = CacheKey.from(key)
-    const scope = this.scope
-    const left = performance.now()
-    const origin = scope?.origin()
-    let outcome: ExpireOutcome = 'failed'
-    try {
-      const was = await chain.expire(target, children, scope, origin)
-      if (was !== undefined) outcome = was ? 'expired' : 'absent'
-      return outcome
-    } finally {
-      recorder.expire(target, { children, outcome, origin }, left, scope)
-    }
+    return await letExpire(this.core, CacheKey.from(key), children, this.scope)
   }
 
   /** Removes everything under this cache's prefix and nothing else; resolves to whether the store surely did it. */
   async clear(): Promise<boolean> {
-    const scope = this.scope
-    const left = performance.now()
-    const origin = scope?.origin()
-    let done = false
-    try {
-      done = await this.core.chain.clear(scope, origin)
-      return done
-    } finally {
-      this.core.recorder.clear({ outcome: done ? 'deleted' : 'failed', origin }, left, scope)
-    }
+    return await clear(this.core, this.scope)
   }
 
   /** The values of many keys in one round trip, in their order; `default` (or `undefined`) for what is not cached. */
@@ -270,8 +158,8 @@ export class KeyedCache {
   async getMany<T, D = T>(keys: Iterable<KeyInput>, options: { readonly default: D }): Promise<(T | D)[]>
   async getMany(keys: Iterable<KeyInput>, options?: { readonly default?: unknown }): Promise<unknown[]> {
     const asked = Array.from(keys, (key) => CacheKey.from(key))
-    const scope = this.scope
-    const outcomes = await Promise.all(asked.map((key) => this.held(key, scope) ?? this.read(key, scope)))
+    const { core, scope } = this
+    const outcomes = await Promise.all(asked.map((key) => held(core, key, scope) ?? read(core, key, scope)))
     return outcomes.map((outcome) => (outcome.hit ? outcome.value : options?.default))
   }
 
@@ -311,7 +199,7 @@ export class KeyedCache {
         policy,
         scope: this.scope,
       }
-      return this.compute(call) as Promise<T>
+      return getOrSet(this.core, call) as Promise<T>
     } catch (error) {
       return Promise.reject(error)
     }
@@ -327,11 +215,11 @@ export class KeyedCache {
     factory: ManyFactory<K, T>,
     options?: GetOrSetOptions<T>,
   ): Promise<T[]> {
-    const policy = this.core.policies.of(options as GetOrSetOptions | undefined)
+    const { core, scope } = this
+    const policy = core.policies.of(options as GetOrSetOptions | undefined)
     refuseNoFactory(factory)
-    const { scope } = this
     const values = await computeMany(keys, factory as ManyFactory<K, unknown>, (call) =>
-      this.compute({ ...call, policy, scope }),
+      getOrSet(core, { ...call, policy, scope }),
     )
     return values as T[]
   }
@@ -353,7 +241,7 @@ export class KeyedCache {
     // Whoever calls it later is in a request of their own.
     const cache = new KeyedCache(this.core)
     return functions.wrap(fn, name, keyOf, {
-      compute: (key, factory) => cache.compute({ key, factory, policy, scope: cache.scope }),
+      compute: (key, factory) => getOrSet(cache.core, { key, factory, policy, scope: cache.scope }),
       remove: (key, children) => cache.delete(key, { children }),
     })
   }
@@ -371,22 +259,7 @@ export class KeyedCache {
    * trace, no counted trouble either; `state` is `unknown` when the store fails.
    */
   async inspect(key: KeyInput): Promise<Inspection> {
-    const { chain, misses, store, options } = this.core
-    const asked = CacheKey.from(key)
-    try {
-      const peek = await store.peek(asked)
-      const standing = await chain.standing(asked, peek)
-      const explained =
-        standing.state === 'missing' ? await misses.explainOne(asked, standing.reason) : undefined
-      return describe(asked, peek, standing, {
-        keyPrefix: options.keyPrefix,
-        explained,
-        isRemembered: chain.remembers(asked),
-      })
-    } catch (error) {
-      if (options.throwOnStoreError || !(error instanceof CacheNotRespondingError)) throw error
-      return describeUnknown(asked)
-    }
+    return await inspect(this.core, CacheKey.from(key))
   }
 
   /**
@@ -420,9 +293,7 @@ export class KeyedCache {
    * @throws CacheNotRespondingError, since figures without those of the others would be taken for all
    */
   async stats(): Promise<CacheStats> {
-    const { reporter, statistics } = this.core
-    await reporter.report()
-    return statsOf(await statistics.gathered(), this.statisticsScope, reporter.id)
+    return await toldStats(this.core)
   }
 
   /**
@@ -431,7 +302,7 @@ export class KeyedCache {
    * @throws CacheNotRespondingError
    */
   async history(resolution: Resolution = 'coarse'): Promise<HistoryStep[]> {
-    return stepsOf(await this.core.statistics.history(resolution))
+    return await toldHistory(this.core, resolution)
   }
 
   /**
@@ -442,7 +313,7 @@ export class KeyedCache {
    * @throws CacheNotRespondingError
    */
   async events(limit = 100): Promise<CacheEvent[]> {
-    return eventsOf(await this.newest('events', limit, MAX_EVENTS))
+    return await toldEvents(this.core, limit)
   }
 
   /**
@@ -451,7 +322,7 @@ export class KeyedCache {
    * @throws CacheNotRespondingError
    */
   async requests(limit = 50): Promise<RequestRecord[]> {
-    return recordsOf(await this.newest('requests', limit, MAX_REQUESTS))
+    return await toldRequests(this.core, limit)
   }
 
   /** What this process has counted since it started. */
@@ -534,8 +405,7 @@ export class KeyedCache {
 
   /** Whose figures and events it tells: with a store of one's own that takes none, only those of this process. */
   get statisticsScope(): CacheStats['scope'] {
-    const { shared, statistics } = this.core.store
-    return shared && statistics ? 'all processes' : 'this process'
+    return statisticsScope(this.core)
   }
 
   get keyPrefix(): string {
@@ -598,81 +468,9 @@ export class KeyedCache {
     return this.core === other.core
   }
 
-  /** What all processes have told, this one until now. */
-  private async newest(what: 'events' | 'requests', limit: number, most: number): Promise<readonly string[]> {
-    const { reporter, statistics } = this.core
-    const wanted = Math.min(Math.trunc(limit), most)
-    if (!(wanted > 0)) return []
-    await reporter.report()
-    return await statistics[what](wanted)
-  }
-
   private get scope(): RequestScope | undefined {
     return this.core.scopes.current(this.boundScope)
   }
-
-  /** Why a call does without the cache, if it does. */
-  private without(scope: RequestScope | undefined): Miss | undefined {
-    if (!this.core.enabled) return DISABLED
-    return scope?.bypasses ? BYPASSED : undefined
-  }
-
-  private compute(call: Call): Promise<unknown> {
-    const log = call.scope?.log
-    return log ? this.computeLogged(call, new OpenCall(log, call.key.text)) : this.computeOrCallThrough(call)
-  }
-
-  private computeOrCallThrough(call: Call): Promise<unknown> {
-    const { computing } = this.core
-    const missed = this.without(call.scope)
-    return missed ? computing.callThrough(call, missed) : computing.getOrSet(call)
-  }
-
-  /** The same in a request that is taken down. */
-  private computeLogged(call: Call, open: OpenCall): Promise<unknown> {
-    const result = this.computeOrCallThrough({ ...call, open })
-    result.then(
-      () => open.end(false),
-      () => open.end(true),
-    )
-    return result
-  }
-
-  /** What the memories hold, counted; the quick way of every read. */
-  private held(key: CacheKey, scope: RequestScope | undefined): ReadOutcome | undefined {
-    if ((scope === undefined && !this.core.memory) || this.without(scope)) return undefined
-    const left = performance.now()
-    const outcome = this.core.chain.held(key, scope)
-    if (outcome) this.core.recorder.read(key, outcome, left, scope)
-    return outcome
-  }
-
-  private async read(key: CacheKey, scope: RequestScope | undefined): Promise<ReadOutcome> {
-    const left = performance.now()
-    const missed = this.without(scope)
-    if (missed) scope?.observations?.unprovable(key.text, left)
-    // What is thrown is told as well.
-    let outcome: ReadOutcome = STORE_DOWN
-    try {
-      outcome = missed ?? (await this.core.chain.read(key, scope))
-      return outcome
-    } finally {
-      this.core.recorder.read(key, outcome, left, scope)
-    }
-  }
-}
-
-const STORE_DOWN: Miss = { hit: false, reason: 'store-down' }
-const DISABLED: Miss = { hit: false, reason: 'disabled' }
-const BYPASSED: Miss = { hit: false, reason: 'bypassed' }
-
-const FAILED: Written = { outcome: 'failed' }
-
-function refuseNoFactory(factory: unknown): void {
-  if (typeof factory === 'function') return
-  throw new ConfigurationError(
-    `A function that computes the value is wanted after the key, not ${typeof factory}.`,
-  )
 }
 
 /** How many came to something. All are tried before the first error is thrown. */

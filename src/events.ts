@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
-import type { Provenance } from './entry.js'
+import type { Provenance } from './entry/provenance.js'
 import type { KeyedCacheError } from './errors.js'
 
 /**

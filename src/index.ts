@@ -19,7 +19,7 @@ export type {
   SecretName,
 } from './dashboard/dashboard.js'
 export type { Duration } from './duration.js'
-export type { Provenance } from './entry.js'
+export type { Provenance } from './entry/provenance.js'
 export {
   CacheNotRespondingError,
   ComputeCycleError,

@@ -1,12 +1,9 @@
 import { formatDuration } from './duration.js'
-import {
-  expiryOf,
-  joinGenerations,
-  type Provenance,
-  parseFrame,
-  parseGeneration,
-  parseLease,
-} from './entry.js'
+import { expiryOf } from './entry/expiry.js'
+import { parseFrame } from './entry/frame.js'
+import { joinGenerations, parseGeneration } from './entry/generation.js'
+import { parseLease } from './entry/lease.js'
+import type { Provenance } from './entry/provenance.js'
 import type { CacheKey } from './key/cache-key.js'
 import type { Explanation } from './stats/explain.js'
 import { judge } from './store/judge.js'

@@ -1,20 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { encodeValue } from '../src/codec/codec.js'
+import { encodeBody } from '../src/entry/body.js'
+import { expireFrame } from '../src/entry/expiry.js'
+import { composeFrame, composeValue, firstBrokenGeneration, parseFrame } from '../src/entry/frame.js'
 import {
-  composeFrame,
   composeGeneration,
-  composeValue,
-  encodeBody,
-  encodeProvenance,
-  expireFrame,
   expireGeneration,
-  firstBrokenGeneration,
-  ID_BYTES,
   joinGenerations,
-  parseFrame,
   parseGeneration,
-} from '../src/entry.js'
+} from '../src/entry/generation.js'
+import { ID_BYTES } from '../src/entry/layout.js'
+import { encodeProvenance } from '../src/entry/provenance.js'
 import { judge } from '../src/store/judge.js'
 import { standingOf } from '../src/tiers/standing.js'
 

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { decodeValue, type Payload } from '../codec/codec.js'
-import { frameId } from '../entry.js'
+import { frameId } from '../entry/frame.js'
 import { CacheNotRespondingError, ComputeFailedError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { OpenCall } from '../stats/ledger.js'

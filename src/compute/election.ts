@@ -1,5 +1,6 @@
 import { type Payload, serializeValue } from '../codec/codec.js'
-import { frameId, type NewEntry } from '../entry.js'
+import type { NewEntry } from '../entry/body.js'
+import { frameId } from '../entry/frame.js'
 import { ComputeCycleError, ComputeFailedError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Recorder } from '../stats/recorder.js'

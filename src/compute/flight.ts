@@ -1,5 +1,6 @@
 import type { Payload } from '../codec/codec.js'
-import { joinGenerations, parseLease } from '../entry.js'
+import { joinGenerations } from '../entry/generation.js'
+import { parseLease } from '../entry/lease.js'
 import { ComputeCycleError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
 import { newId } from '../store/ids.js'

@@ -1,4 +1,4 @@
-import { label } from '../entry.js'
+import { label } from '../entry/provenance.js'
 import type { KeyedCacheError } from '../errors.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
 import type { CacheEvent } from './events.js'

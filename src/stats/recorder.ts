@@ -1,4 +1,4 @@
-import { lifeOf, type NewEntry } from '../entry.js'
+import { lifeOf, type NewEntry } from '../entry/body.js'
 import type { KeyedCacheError } from '../errors.js'
 import { type OperationMessage, operations } from '../events.js'
 import type { CacheKey } from '../key/cache-key.js'

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { ID_BYTES } from '../entry.js'
+import { ID_BYTES } from '../entry/layout.js'
 
 /** Asking for random bytes costs more than making an id of them: so many ids are made at once. */
 const AT_ONCE = 256

@@ -1,4 +1,7 @@
-import { expiredAt, firstBrokenGeneration, type Provenance, parseFrame, parseGeneration } from '../entry.js'
+import { expiredAt } from '../entry/expiry.js'
+import { firstBrokenGeneration, parseFrame } from '../entry/frame.js'
+import { parseGeneration } from '../entry/generation.js'
+import type { Provenance } from '../entry/provenance.js'
 import type { Reading } from './store.js'
 
 /** Why a key is not cached, as far as the store can tell. */

@@ -1,4 +1,4 @@
-import { isStale, parseBodyHead } from '../entry.js'
+import { isStale, parseBodyHead } from '../entry/body.js'
 import type { CacheKey } from '../key/cache-key.js'
 import { judge } from './judge.js'
 import type { ListedEntry, Reading } from './store.js'

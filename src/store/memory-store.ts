@@ -1,23 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { setImmediate as othersTurn } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
-import {
-  composeFrame,
-  composeGeneration,
-  composeLease,
-  composeValue,
-  encodeBody,
-  encodeProvenance,
-  expireFrame,
-  expireGeneration,
-  frameId,
-  ID_BYTES,
-  joinGenerations,
-  type Lease,
-  lifeOf,
-  parseFrame,
-  parseGeneration,
-} from '../entry.js'
+import { encodeBody, lifeOf } from '../entry/body.js'
+import { expireFrame } from '../entry/expiry.js'
+import { composeFrame, composeValue, frameId, parseFrame } from '../entry/frame.js'
+import { composeGeneration, expireGeneration, joinGenerations, parseGeneration } from '../entry/generation.js'
+import { ID_BYTES } from '../entry/layout.js'
+import { composeLease, type Lease } from '../entry/lease.js'
+import { encodeProvenance } from '../entry/provenance.js'
 import { CacheNotRespondingError } from '../errors.js'
 import { CacheKey } from '../key/cache-key.js'
 import { newId } from './ids.js'

@@ -1,4 +1,5 @@
-import type { NewEntry, Provenance } from '../entry.js'
+import type { NewEntry } from '../entry/body.js'
+import type { Provenance } from '../entry/provenance.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Statistics } from './statistics.js'
 import type { Tracking } from './tracking.js'

@@ -1,5 +1,5 @@
 import { compressPayload, decodeValue, encodeValue, type Payload } from '../codec/codec.js'
-import { type NewEntry, parseBodyHead } from '../entry.js'
+import { type NewEntry, parseBodyHead } from '../entry/body.js'
 import { CacheNotRespondingError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Failsafe } from '../store/failsafe.js'

@@ -1,4 +1,5 @@
-import type { NewEntry, Provenance } from '../entry.js'
+import type { NewEntry } from '../entry/body.js'
+import type { Provenance } from '../entry/provenance.js'
 import type { AbsenceReason } from '../store/judge.js'
 
 /** Which tier answered: this request's memory, the process's, or the store. */

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { decodeValue, inflatePayload, type Payload } from '../codec/codec.js'
-import { COUNT_END, type EntryBody } from '../entry.js'
+import type { EntryBody } from '../entry/body.js'
+import { GENERATIONS_AT } from '../entry/layout.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Reading } from '../store/store.js'
 import type { Tracking, TrackingListener } from '../store/tracking.js'
@@ -214,7 +215,7 @@ export class ProcessMemory implements TrackingListener {
     // Counted before the old entry lets go of them.
     for (const generation of above) generation.entries++
     this.#held.set(key.text, {
-      frame: copyOf(frame.subarray(0, COUNT_END)),
+      frame: copyOf(frame.subarray(0, GENERATIONS_AT)),
       body: { ...body, format: payload.format, payload: bytes },
       payload: { bytes, format: payload.format },
       generations: above,

@@ -1,5 +1,6 @@
 import { DecodeError, decodeValue, type Payload } from '../codec/codec.js'
-import { type EntryBody, isStale, type Provenance, parseBody } from '../entry.js'
+import { type EntryBody, isStale, parseBody } from '../entry/body.js'
+import type { Provenance } from '../entry/provenance.js'
 import { type AbsenceReason, judge } from '../store/judge.js'
 import type { Reading } from '../store/store.js'
 

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { expiryOf, parseBody, parseFrame } from '../../src/entry.js'
+import { parseBody } from '../../src/entry/body.js'
+import { expiryOf } from '../../src/entry/expiry.js'
+import { parseFrame } from '../../src/entry/frame.js'
 import { CacheNotRespondingError } from '../../src/errors.js'
 import { CacheKey, type KeyInput } from '../../src/key/cache-key.js'
 import { newId } from '../../src/store/ids.js'

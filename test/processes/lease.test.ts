@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { type Lease, parseLease } from '../../src/entry.js'
+import { type Lease, parseLease } from '../../src/entry/lease.js'
 import { CacheKey } from '../../src/key/cache-key.js'
 import type { Figures } from '../../src/stats/figures.js'
 import { RedisStore } from '../../src/store/redis/redis-store.js'

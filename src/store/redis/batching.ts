@@ -2,7 +2,8 @@ import { CacheNotRespondingError } from '../../errors.js'
 import type { Tracking } from '../tracking.js'
 import { ServerClock } from './clock.js'
 import { type Argument, asNotResponding, type Command, type Connection } from './connection.js'
-import { LATE, SCRIPTS, type Script } from './scripts.js'
+import { SCRIPTS } from './scripts/all.js'
+import { LATE, type Script } from './scripts/script.js'
 
 /** So many names at most travel in one `MGET`: the server is never held for long. */
 const MAX_NAMES = 512

@@ -6,7 +6,7 @@ import type { Watch } from '../store.js'
 import { Watchers } from '../watchers.js'
 import type { Connection } from './connection.js'
 import type { Names } from './names.js'
-import { NEWS_OF_TREE } from './scripts.js'
+import { NEWS_OF_TREE } from './scripts/fragments.js'
 
 const REFUSED_PAUSE_MS = 60_000
 

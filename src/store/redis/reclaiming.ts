@@ -1,11 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { COUNT_END, ID_BYTES, parseFrame } from '../../entry.js'
+import { parseFrame } from '../../entry/frame.js'
+import { GENERATIONS_AT, ID_BYTES } from '../../entry/layout.js'
 import type { CacheKey } from '../../key/cache-key.js'
 import { judge } from '../judge.js'
 import type { Batching } from './batching.js'
 import type { Command, Connection } from './connection.js'
 import type { Names } from './names.js'
-import { RECLAIM } from './scripts.js'
+import { RECLAIM } from './scripts/entries.js'
 
 /** A page of names and the pause after it: at most ten thousand names a second, about half of that where all are ours. */
 const PAGE = 500
@@ -104,7 +105,7 @@ export class Reclaiming {
     const keys = names.flatMap((name) => this.#names.keyOf(name.toString()) ?? [])
     if (keys.length === 0) return
     const head = (key: CacheKey): Command => {
-      return ['GETRANGE', this.#names.entry(key.text), 0, COUNT_END + key.segments.length * ID_BYTES - 1]
+      return ['GETRANGE', this.#names.entry(key.text), 0, GENERATIONS_AT + key.segments.length * ID_BYTES - 1]
     }
     const heads = await this.#connection.sendAll(keys.map(head), performance.now() + this.#timeoutMs)
     // Only now the generations: read before, they could be older than the entry and condemn a live one.

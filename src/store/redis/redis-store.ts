@@ -1,12 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import {
-  encodeBody,
-  encodeProvenance,
-  FRAME_HEAD_BYTES,
-  frameId,
-  joinGenerations,
-  lifeOf,
-} from '../../entry.js'
+import { encodeBody, FRAME_HEAD_BYTES, lifeOf } from '../../entry/body.js'
+import { frameId } from '../../entry/frame.js'
+import { joinGenerations } from '../../entry/generation.js'
+import { encodeProvenance } from '../../entry/provenance.js'
 import { CacheNotRespondingError } from '../../errors.js'
 import type { CacheKey } from '../../key/cache-key.js'
 import { newId } from '../ids.js'
@@ -37,20 +33,12 @@ import { asNotResponding, type Command, Connection, type RedisTarget } from './c
 import { Names } from './names.js'
 import { News } from './news.js'
 import { Reclaiming } from './reclaiming.js'
-import {
-  ACQUIRE,
-  CLEAR,
-  COMMIT,
-  DONE,
-  EXPIRE,
-  OBSERVE,
-  PROBE,
-  RELEASE,
-  REMOVE,
-  RENEW,
-  SECRET,
-  WRITE,
-} from './scripts.js'
+import { OBSERVE, WRITE } from './scripts/entries.js'
+import { CLEAR, EXPIRE, REMOVE } from './scripts/invalidations.js'
+import { ACQUIRE, COMMIT, RELEASE, RENEW } from './scripts/leases.js'
+import { PROBE } from './scripts/probe.js'
+import { DONE } from './scripts/script.js'
+import { SECRET } from './scripts/secret.js'
 import { RedisStatistics } from './statistics.js'
 import { RedisTracking } from './tracking.js'
 

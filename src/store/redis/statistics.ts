@@ -17,7 +17,8 @@ import { decodeSlot, encodeTrace, placeOf, SLOT_BYTES, type Trace, type Traces }
 import type { Batching } from './batching.js'
 import { asNotResponding, type Command, type Connection } from './connection.js'
 import type { Names } from './names.js'
-import { RECALL, REMEMBER, REPORT } from './scripts.js'
+import { REPORT } from './scripts/statistics.js'
+import { RECALL, REMEMBER } from './scripts/traces.js'
 
 /** So many stretches of history are held under one name. */
 const PAGE = 60

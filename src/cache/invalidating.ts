@@ -1,0 +1,55 @@
+import type { CacheKey } from '../key/cache-key.js'
+import type { DeleteOutcome, ExpireOutcome } from '../stats/events.js'
+import type { RequestScope } from '../tiers/request-scope.js'
+import type { Core } from './core.js'
+
+// None of them asks whether caching is on: what was deleted must not be there when it is on again.
+
+export async function remove(
+  { chain, recorder }: Core,
+  key: CacheKey,
+  children: boolean,
+  scope: RequestScope | undefined,
+): Promise<DeleteOutcome> {
+  const left = performance.now()
+  const origin = scope?.origin()
+  let outcome: DeleteOutcome = 'failed'
+  try {
+    const was = await chain.remove(key, children, scope, origin)
+    if (was !== undefined) outcome = was ? 'deleted' : 'absent'
+    return outcome
+  } finally {
+    recorder.delete(key, { children, outcome, origin }, left, scope)
+  }
+}
+
+export async function letExpire(
+  { chain, recorder }: Core,
+  key: CacheKey,
+  children: boolean,
+  scope: RequestScope | undefined,
+): Promise<ExpireOutcome> {
+  const left = performance.now()
+  const origin = scope?.origin()
+  let outcome: ExpireOutcome = 'failed'
+  try {
+    const was = await chain.expire(key, children, scope, origin)
+    if (was !== undefined) outcome = was ? 'expired' : 'absent'
+    return outcome
+  } finally {
+    recorder.expire(key, { children, outcome, origin }, left, scope)
+  }
+}
+
+/** Resolves to whether the store surely did it. */
+export async function clear({ chain, recorder }: Core, scope: RequestScope | undefined): Promise<boolean> {
+  const left = performance.now()
+  const origin = scope?.origin()
+  let done = false
+  try {
+    done = await chain.clear(scope, origin)
+    return done
+  } finally {
+    recorder.clear({ outcome: done ? 'deleted' : 'failed', origin }, left, scope)
+  }
+}

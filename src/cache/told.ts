@@ -1,0 +1,42 @@
+import { type CacheStats, type HistoryStep, statsOf, stepsOf } from '../stats/cache-stats.js'
+import { type CacheEvent, eventsOf } from '../stats/events.js'
+import { type RequestRecord, recordsOf } from '../stats/ledger.js'
+import { MAX_EVENTS, MAX_REQUESTS, type Resolution } from '../store/statistics.js'
+import type { Core } from './core.js'
+
+// What all processes have told, of this one until now: where that counts, it reports before it asks.
+
+export async function toldStats(core: Core): Promise<CacheStats> {
+  const { reporter, statistics } = core
+  await reporter.report()
+  return statsOf(await statistics.gathered(), statisticsScope(core), reporter.id)
+}
+
+export async function toldHistory({ statistics }: Core, resolution: Resolution): Promise<HistoryStep[]> {
+  return stepsOf(await statistics.history(resolution))
+}
+
+export async function toldEvents(core: Core, limit: number): Promise<CacheEvent[]> {
+  return eventsOf(await newest(core, 'events', limit, MAX_EVENTS))
+}
+
+export async function toldRequests(core: Core, limit: number): Promise<RequestRecord[]> {
+  return recordsOf(await newest(core, 'requests', limit, MAX_REQUESTS))
+}
+
+/** Whose figures and events they are. */
+export function statisticsScope({ store }: Core): CacheStats['scope'] {
+  return store.shared && store.statistics ? 'all processes' : 'this process'
+}
+
+async function newest(
+  { reporter, statistics }: Core,
+  what: 'events' | 'requests',
+  limit: number,
+  most: number,
+): Promise<readonly string[]> {
+  const wanted = Math.min(Math.trunc(limit), most)
+  if (!(wanted > 0)) return []
+  await reporter.report()
+  return await statistics[what](wanted)
+}

@@ -1,0 +1,43 @@
+import { jittered, parseGrace } from '../compute/options.js'
+import { type Duration, parseTtl } from '../duration.js'
+import type { CacheKey } from '../key/cache-key.js'
+import type { Written } from '../tiers/outcome.js'
+import type { RequestScope } from '../tiers/request-scope.js'
+import type { Core } from './core.js'
+import { without } from './without.js'
+
+export interface SetOptions {
+  /** How long it lives. Default: the cache's `ttl`. */
+  readonly ttl?: Duration | undefined
+  /** How long after its TTL `getOrSet` may still serve it. Default: the cache's `grace`. */
+  readonly grace?: Duration | false | undefined
+  /** Store it whatever happened since this request found the key missing: for a value that does not come from what was read then. */
+  readonly overwrite?: boolean | undefined
+}
+
+const FAILED: Written = { outcome: 'failed' }
+
+/** Stores a value; resolves to whether it was stored. */
+export async function write(
+  core: Core,
+  key: CacheKey,
+  value: unknown,
+  { ttl, grace, overwrite = false }: SetOptions,
+  scope: RequestScope | undefined,
+): Promise<boolean> {
+  const { chain, options, recorder } = core
+  const { maxTtlMs, ttlJitter, compute } = options
+  const ttlMs = jittered(ttl === undefined ? options.ttlMs : parseTtl(ttl, maxTtlMs), ttlJitter)
+  const graceMs = grace === undefined ? compute.graceMs : parseGrace(grace, maxTtlMs)
+  const left = performance.now()
+  const missed = without(core, scope)
+  let written = FAILED
+  try {
+    written = missed
+      ? { outcome: 'skipped', reason: missed.reason }
+      : await chain.write(key, value, { ttlMs, graceMs }, scope, overwrite)
+  } finally {
+    recorder.write(key, written, left, scope)
+  }
+  return written.outcome === 'stored'
+}

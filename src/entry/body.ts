@@ -1,0 +1,131 @@
+import { crc32 } from 'node:zlib'
+import {
+  bodyAt,
+  bodyEnd,
+  GENERATIONS_AT,
+  ID_BYTES,
+  KIND_AT,
+  MARKED_VALUE,
+  VALUE_MARK_BYTES,
+} from './layout.js'
+
+/** Where each field of a body stands: checksum, format, flags, written, ttl, grace, computing, length of the writer's name. */
+const FORMAT_AT = 4
+const FLAGS_AT = 5
+const WRITTEN_AT = 6
+const TTL_AT = 12
+const GRACE_AT = 18
+const COMPUTING_AT = 24
+const WRITER_LENGTH_AT = 28
+const BODY_HEAD_BYTES = 29
+
+/** The payload tells of a computation that failed, instead of a value. */
+const FAILURE_FLAG = 1
+
+const MAX_COMPUTING_MICROS = 2 ** 32 - 1
+const MAX_WRITER_BYTES = 64
+
+/** So many bytes from the start of a frame always hold all but its payload. */
+export const FRAME_HEAD_BYTES =
+  GENERATIONS_AT + 32 * ID_BYTES + VALUE_MARK_BYTES + BODY_HEAD_BYTES + MAX_WRITER_BYTES
+
+/** A value with what the store knows about it. Times in milliseconds. */
+export interface EntryBody {
+  /** How the payload is serialised and whether it is compressed: the codec's business. */
+  readonly format: number
+  /** When it was written, on the store's clock. */
+  readonly writtenAt: number
+  /** How long it is fresh. */
+  readonly ttlMs: number
+  /** How long it stands after that, stale. */
+  readonly graceMs: number
+  /** How long computing it took; 0 for what was set. */
+  readonly computingMs: number
+  /** The payload tells of a computation that failed, instead of a value. */
+  readonly isFailure: boolean
+  /** The process that wrote it, `host:pid`. */
+  readonly writtenBy: string
+  readonly payload: Buffer
+}
+
+/** What an entry is written with; the store adds the time, on its own clock. */
+export interface NewEntry
+  extends Pick<EntryBody, 'format' | 'ttlMs' | 'writtenBy' | 'payload'>,
+    Partial<Pick<EntryBody, 'graceMs' | 'computingMs' | 'isFailure'>> {}
+
+/** How long an entry stands in its store: fresh, then stale. */
+export function lifeOf({ ttlMs, graceMs = 0 }: NewEntry): number {
+  return ttlMs + graceMs
+}
+
+/**
+ * Whether an entry is past its TTL at a moment of the store's clock, or was let
+ * expire, and stands for those alone who may be served what is stale.
+ */
+export function isStale(
+  { writtenAt, ttlMs, graceMs }: Omit<EntryBody, 'payload'>,
+  now: number,
+  expired: number | undefined,
+): boolean {
+  // Without grace it is the store that lets it go, at the very moment.
+  return expired !== undefined || (graceMs > 0 && now >= writtenAt + ttlMs)
+}
+
+export function encodeBody(entry: NewEntry, writtenAt: number): Buffer {
+  const { format, ttlMs, graceMs = 0, computingMs = 0, isFailure = false, writtenBy, payload } = entry
+  const writer = Buffer.from(writtenBy).subarray(0, MAX_WRITER_BYTES)
+  const body = Buffer.allocUnsafe(BODY_HEAD_BYTES + writer.length + payload.length)
+  body[FORMAT_AT] = format
+  body[FLAGS_AT] = isFailure ? FAILURE_FLAG : 0
+  // Down: an entry never has more time left than its TTL.
+  body.writeUIntBE(Math.max(0, Math.floor(writtenAt)), WRITTEN_AT, 6)
+  body.writeUIntBE(Math.max(0, Math.round(ttlMs)), TTL_AT, 6)
+  body.writeUIntBE(Math.max(0, Math.round(graceMs)), GRACE_AT, 6)
+  body.writeUInt32BE(Math.min(MAX_COMPUTING_MICROS, Math.round(computingMs * 1_000)), COMPUTING_AT)
+  body[WRITER_LENGTH_AT] = writer.length
+  writer.copy(body, BODY_HEAD_BYTES)
+  payload.copy(body, BODY_HEAD_BYTES + writer.length)
+  body.writeUInt32BE(crc32(body.subarray(FORMAT_AT)), 0)
+  return body
+}
+
+/** The body of a value frame, or `undefined` when its checksum or its lengths are wrong. */
+export function parseBody(bytes: Buffer): EntryBody | undefined {
+  const at = bodyAt(bytes)
+  if (!hasMarks(bytes, at)) return undefined
+  const end = bodyEnd(bytes, at)
+  if (end < at + BODY_HEAD_BYTES) return undefined
+  if (crc32(bytes.subarray(at + FORMAT_AT, end)) !== bytes.readUInt32BE(at)) return undefined
+  return readBody(bytes, at, end)
+}
+
+/** The same from the first `FRAME_HEAD_BYTES` of a frame: unchecked, its payload cut off. For listings. */
+export function parseBodyHead(head: Buffer): Omit<EntryBody, 'payload'> | undefined {
+  const at = bodyAt(head)
+  return head.length < at + BODY_HEAD_BYTES ? undefined : readBody(head, at, head.length)
+}
+
+/** Whether all the digits that its kind has before a body are there: no checksum covers them. */
+function hasMarks(bytes: Buffer, at: number): boolean {
+  if (bytes[KIND_AT] !== MARKED_VALUE) return true
+  for (let index = at - VALUE_MARK_BYTES; index < at; index++) {
+    const digit = (bytes[index] as number) - 0x30
+    if (!(digit >= 0 && digit <= 9)) return false
+  }
+  return true
+}
+
+function readBody(bytes: Buffer, at: number, end: number): EntryBody | undefined {
+  const payloadAt = at + BODY_HEAD_BYTES + (bytes[at + WRITER_LENGTH_AT] as number)
+  if (payloadAt > end) return undefined
+  return {
+    format: bytes[at + FORMAT_AT] as number,
+    writtenAt: bytes.readUIntBE(at + WRITTEN_AT, 6),
+    ttlMs: bytes.readUIntBE(at + TTL_AT, 6),
+    graceMs: bytes.readUIntBE(at + GRACE_AT, 6),
+    computingMs: bytes.readUInt32BE(at + COMPUTING_AT) / 1_000,
+    isFailure: ((bytes[at + FLAGS_AT] as number) & FAILURE_FLAG) !== 0,
+    writtenBy: bytes.toString('utf8', at + BODY_HEAD_BYTES, payloadAt),
+    payload: bytes.subarray(payloadAt, end),
+  }
+}

@@ -1,0 +1,94 @@
+import { parseBodyHead } from './body.js'
+import { DIGITS, digits, numberAt } from './digits.js'
+import { eraOf, lastExpiredAt, lastExpiredBy } from './generation.js'
+import {
+  bodyAt,
+  bodyEnd,
+  COUNT_AT,
+  frameOfKind,
+  ID_AT,
+  KIND_AT,
+  MARKED_VALUE,
+  VALUE_MARK_BYTES,
+  WHO_DIGITS,
+} from './layout.js'
+import { type Provenance, parseProvenance } from './provenance.js'
+
+/** The same frame under a new id: a value, if it is live, expired now, unless it was let expire before. */
+export function expireFrame(frame: Buffer, id: Buffer, isLive: boolean, at: number, who: Buffer): Buffer {
+  const own = bodyAt(frame)
+  if (!isLive || expiredItself(frame) > 0) {
+    return Buffer.concat([frame.subarray(0, ID_AT), id, frame.subarray(COUNT_AT)])
+  }
+  const isMarked = frame[KIND_AT] === MARKED_VALUE
+  const marksAt = isMarked ? own - VALUE_MARK_BYTES : own
+  return Buffer.concat([
+    frameOfKind(MARKED_VALUE),
+    id,
+    frame.subarray(COUNT_AT, marksAt),
+    isMarked ? frame.subarray(marksAt, marksAt + DIGITS) : digits(0),
+    digits(at),
+    digits(who.length, WHO_DIGITS),
+    frame.subarray(own),
+    who,
+  ])
+}
+
+/** When a value was let expire itself; 0 if it was not. */
+function expiredItself(frame: Buffer): number {
+  if (frame[KIND_AT] !== MARKED_VALUE) return 0
+  return numberAt(frame, bodyAt(frame) - WHO_DIGITS - DIGITS, DIGITS)
+}
+
+/** Who let a value expire, when, and with what. */
+export interface Expiry {
+  readonly at: number
+  readonly provenance: Provenance | undefined
+  /** How many segments the key has that was let expire with its children; `undefined` if it was the value's own. */
+  readonly depth: number | undefined
+}
+
+/**
+ * Since when a live value is stale because somebody let it expire, on the
+ * store's clock; `undefined` as a rule, which costs a look at one byte of each
+ * generation.
+ */
+export function expiredAt(frame: Buffer, generations: readonly (Buffer | null)[]): number | undefined {
+  let eras = 0
+  for (const generation of generations) if (generation) eras += eraOf(generation)
+  if (frame[KIND_AT] !== MARKED_VALUE) return eras === 0 ? undefined : firstExpiry(frame, generations).at
+  const isOfThisEra = numberAt(frame, bodyAt(frame) - VALUE_MARK_BYTES, DIGITS) === eras
+  const own = expiredItself(frame)
+  if (isOfThisEra) return own === 0 ? undefined : own
+  const { at } = firstExpiry(frame, generations)
+  return own === 0 ? at : Math.min(own, at)
+}
+
+/** The same with who did it, for people. */
+export function expiryOf(frame: Buffer, generations: readonly (Buffer | null)[]): Expiry | undefined {
+  const at = expiredAt(frame, generations)
+  if (at === undefined) return undefined
+  if (at === expiredItself(frame)) {
+    const provenance = parseProvenance(frame.subarray(bodyEnd(frame, bodyAt(frame))))
+    return { at, provenance, depth: undefined }
+  }
+  const { mark, depth } = firstExpiry(frame, generations)
+  return { at, provenance: mark && lastExpiredBy(mark), depth }
+}
+
+/**
+ * Of the marks above a value, the first that was made since it was written:
+ * the one from which its grace counts. That it is stale the eras say; a clock
+ * that was set back only makes this the last of them.
+ */
+function firstExpiry(
+  frame: Buffer,
+  generations: readonly (Buffer | null)[],
+): { readonly at: number; readonly mark?: Buffer; readonly depth?: number } {
+  const writtenAt = parseBodyHead(frame)?.writtenAt ?? 0
+  const marks = generations
+    .map((mark, depth) => ({ mark, depth, at: mark ? lastExpiredAt(mark) : 0 }))
+    .filter((one): one is { mark: Buffer; depth: number; at: number } => one.at > 0)
+    .sort((one, other) => one.at - other.at)
+  return marks.find(({ at }) => at >= writtenAt) ?? marks.at(-1) ?? { at: writtenAt }
+}

@@ -1,0 +1,95 @@
+import { DIGITS, digits, numberAt } from './digits.js'
+import {
+  COUNT_AT,
+  type FrameKind,
+  frameOfKind,
+  frameStart,
+  GENERATIONS_AT,
+  ID_AT,
+  ID_BYTES,
+  KIND_AT,
+  KIND_BYTE,
+  MAGIC,
+  MARKED_VALUE,
+  VERSION,
+  WHO_DIGITS,
+} from './layout.js'
+import { type Provenance, parseProvenance } from './provenance.js'
+
+/** No path is deeper, so no entry carries more generations. */
+const MAX_GENERATIONS = 255
+
+/** Composes a frame; a store that does this elsewhere must yield the same bytes. */
+export function composeFrame(
+  kind: FrameKind,
+  id: Buffer,
+  generations: readonly Buffer[],
+  body: Buffer = Buffer.alloc(0),
+): Buffer {
+  if (generations.length > MAX_GENERATIONS) throw new RangeError('too many generations')
+  return Buffer.concat([frameStart(kind), id, Buffer.of(generations.length), ...generations, body])
+}
+
+/** A value below these generations, joined as `joinGenerations` does. */
+export function composeValue(id: Buffer, joined: Buffer, body: Buffer): Buffer {
+  const ids = joined.subarray(0, -DIGITS)
+  const eras = joined.subarray(-DIGITS)
+  const isMarked = numberAt(eras, 0, DIGITS) > 0
+  return Buffer.concat([
+    isMarked ? frameOfKind(MARKED_VALUE) : frameStart('value'),
+    id,
+    Buffer.of(ids.length / ID_BYTES),
+    ids,
+    ...(isMarked ? [eras, digits(0), digits(0, WHO_DIGITS)] : []),
+    body,
+  ])
+}
+
+/** The id of a frame that is known to be one. */
+export function frameId(frame: Buffer): Buffer {
+  return frame.subarray(ID_AT, COUNT_AT)
+}
+
+/** What a frame says about itself before its value is decoded. */
+export type Frame =
+  | { readonly kind: 'value'; readonly id: Buffer; readonly generations: number; readonly bytes: Buffer }
+  | { readonly kind: 'tombstone'; readonly id: Buffer; readonly provenance: Provenance | undefined }
+  | { readonly kind: 'marker'; readonly id: Buffer }
+  | { readonly kind: 'unreadable'; readonly why: 'foreign bytes' | 'a newer version' | 'damaged' }
+
+export function parseFrame(bytes: Buffer): Frame {
+  if (bytes.length < GENERATIONS_AT || bytes[0] !== MAGIC.charCodeAt(0) || bytes[1] !== MAGIC.charCodeAt(1)) {
+    return { kind: 'unreadable', why: 'foreign bytes' }
+  }
+  if (bytes[2] !== VERSION) return { kind: 'unreadable', why: 'a newer version' }
+  const id = bytes.subarray(ID_AT, COUNT_AT)
+  const generations = bytes[COUNT_AT] as number
+  switch (bytes[KIND_AT]) {
+    case KIND_BYTE.value:
+    case MARKED_VALUE:
+      return { kind: 'value', id, generations, bytes }
+    case KIND_BYTE.tombstone:
+      return { kind: 'tombstone', id, provenance: parseProvenance(bytes.subarray(GENERATIONS_AT)) }
+    case KIND_BYTE.marker:
+      return { kind: 'marker', id }
+    default:
+      return { kind: 'unreadable', why: 'damaged' }
+  }
+}
+
+/**
+ * Of the generations above an entry (outermost first, as a store holds them),
+ * the first that is not the one the entry was written under: its position, or
+ * -1 when all stand. An absent generation never matches.
+ */
+export function firstBrokenGeneration(frame: Buffer, generations: readonly (Buffer | null)[]): number {
+  if (frame[COUNT_AT] !== generations.length) return 0
+  if (frame.length < GENERATIONS_AT + generations.length * ID_BYTES) return 0
+  for (let position = 0; position < generations.length; position++) {
+    const generation = generations[position]
+    const at = GENERATIONS_AT + position * ID_BYTES
+    if (!generation || generation.length <= ID_BYTES) return position
+    if (generation.compare(frame, at, at + ID_BYTES, 0, ID_BYTES) !== 0) return position
+  }
+  return -1
+}

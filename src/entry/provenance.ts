@@ -1,0 +1,38 @@
+/** Who invalidated something, when, and from where. */
+export interface Provenance {
+  /** Milliseconds since the epoch, on the store's clock. */
+  readonly at: number
+  /** `host:pid` */
+  readonly process: string
+  /** Method and path of the request: `POST /products/123`. */
+  readonly route?: string | undefined
+  readonly user?: string | undefined
+}
+
+const MAX_LABEL = 200
+
+/** Whatever a hook gave as a label: a delete must not fail over its record. */
+export function label(text: unknown): string | undefined {
+  const printable = typeof text === 'string' || typeof text === 'number' || typeof text === 'bigint'
+  return printable ? String(text).slice(0, MAX_LABEL).toWellFormed() : undefined
+}
+
+export function encodeProvenance({ at, process, route, user }: Provenance): Buffer {
+  return Buffer.from(JSON.stringify({ at: Math.round(at), process, route: label(route), user: label(user) }))
+}
+
+export function parseProvenance(bytes: Buffer): Provenance | undefined {
+  if (bytes.length === 0 || bytes[0] !== 0x7b) return undefined
+  try {
+    const { at, process, route, user } = JSON.parse(bytes.toString()) as Record<string, unknown>
+    if (typeof at !== 'number' || typeof process !== 'string') return undefined
+    return {
+      at,
+      process,
+      ...(typeof route === 'string' && { route }),
+      ...(typeof user === 'string' && { user }),
+    }
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,26 @@
+import { OBSERVE, RECLAIM, WRITE } from './entries.js'
+import { CLEAR, EXPIRE, REMOVE } from './invalidations.js'
+import { ACQUIRE, COMMIT, RELEASE, RENEW } from './leases.js'
+import { PROBE } from './probe.js'
+import { SECRET } from './secret.js'
+import { REPORT } from './statistics.js'
+import { RECALL, REMEMBER } from './traces.js'
+
+/** All that a server is taught when it is first reached. */
+export const SCRIPTS = [
+  WRITE,
+  ACQUIRE,
+  RENEW,
+  COMMIT,
+  RELEASE,
+  OBSERVE,
+  REMOVE,
+  EXPIRE,
+  CLEAR,
+  RECLAIM,
+  PROBE,
+  SECRET,
+  REPORT,
+  REMEMBER,
+  RECALL,
+]

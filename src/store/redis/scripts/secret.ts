@@ -1,0 +1,18 @@
+import { DONE, script } from './script.js'
+
+/**
+ * KEYS  the secret
+ * ARGV  deadline, id (unused), the secret if there is none, its life
+ *
+ * Gives the secret, which is the same for all who ask until nobody has asked for as long as it lives.
+ */
+export const SECRET = script(`
+local secret = redis.pcall('GET', KEYS[1])
+if type(secret) ~= 'string' or #secret ~= #ARGV[3] then
+  secret = ARGV[3]
+  redis.call('SET', KEYS[1], secret, 'PX', ARGV[4])
+else
+  redis.call('PEXPIRE', KEYS[1], ARGV[4])
+end
+return {${DONE}, now, secret}
+`)
