@@ -211,6 +211,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect(before.totals).toEqual({
       hits: 2,
       requestHits: 0,
+      processHits: 0,
       misses: 3,
       missesBy: { absent: 2, 'ancestor-deleted': 1 },
       writes: 1,

@@ -19,6 +19,7 @@ const ALL = COUNTS.reduce((sum, count) => sum + count, 0)
 const expected = (count: number, processes = 1) => ({
   hits: 3 * count,
   requestHits: count,
+  processHits: 0,
   misses: count + processes,
   computations: count,
   failedComputations: 0,
