@@ -11,6 +11,9 @@ const MAX_NAMES = 512
 /** So many writes at most travel in one go; the next go when these are answered. */
 const MAX_WRITES = 256
 
+/** Timers may fire a moment early: what its caller is told has failed must not be done after that. */
+const SLACK_MS = 2
+
 /** A script call that waits to be sent. */
 interface Write {
   readonly script: Script
@@ -246,7 +249,14 @@ export class Batching {
   async #evaluate(writes: readonly Write[], deadline: number): Promise<Write[]> {
     const left = performance.now()
     const commands = writes.map(({ script, keys, args, expires = deadline }): Command => {
-      return ['EVALSHA', script.sha, keys.length, ...keys, Math.floor(this.clock.at(expires)), ...args]
+      return [
+        'EVALSHA',
+        script.sha,
+        keys.length,
+        ...keys,
+        Math.floor(this.clock.at(expires - SLACK_MS)),
+        ...args,
+      ]
     })
     const replies = await this.#connection.sendAll(commands, deadline)
     const came = performance.now()

@@ -7,7 +7,7 @@ import { FRAGMENTS } from './fragments.js'
  *
  * What all of them keep:
  * - **Deadline.** `ARGV[1]` is a time on this server's clock in milliseconds.
- *   After it a script does nothing and says `LATE`: a command that was caught
+ *   From then on a script does nothing and says `LATE`: a command that was caught
  *   in a frozen or reconnecting connection never takes effect after its caller
  *   was told that it failed.
  * - **Ids.** `ARGV[2]` is 12 random bytes that were never used before. It
@@ -31,7 +31,7 @@ export const DONE = 1
 const OPENING = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if now > tonumber(ARGV[1]) then return {${LATE}, now} end
+if now >= tonumber(ARGV[1]) then return {${LATE}, now} end
 local id = ARGV[2]
 `
 
