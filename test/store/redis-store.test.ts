@@ -260,6 +260,32 @@ describe('A command that comes late', () => {
     }
   })
 
+  it('does nothing in the very moment of its deadline either', async () => {
+    const own = await startRedis()
+    try {
+      const store = open({ redis: own.url, keyPrefix: 'moment', timeoutMs: 40 })
+      const witness = open({ redis: own.url, keyPrefix: 'moment' })
+      let failed = 0
+      for (let round = 0; round < 30; round++) {
+        const place = key(`round ${round}`)
+        await vi.waitFor(() => store.check(), { timeout: 5_000, interval: 1 })
+        own.freeze()
+        const came = await store.observe(place).then(
+          () => 'done',
+          () => 'failed',
+        )
+        // It arrives when its caller has only just been told.
+        if (came === 'failed') failed++
+        own.thaw()
+        if (came === 'failed') expect((await witness.peek(place)).frame).toBeNull()
+      }
+      expect(failed).toBeGreaterThan(20)
+    } finally {
+      own.thaw()
+      await own.stop()
+    }
+  })
+
   it('does nothing on a way that is slow in one direction only', async () => {
     const proxy = await startProxy(server.port)
     try {
