@@ -4,7 +4,7 @@ import { EventEmitter, once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
-import { PEERS } from './peers.mjs'
+import { MEMORIES, PEERS } from './peers.mjs'
 import { VALUE } from './value.mjs'
 
 const CLOSING_MS = 1_000
@@ -58,6 +58,11 @@ function startMember(...args) {
   }
 }
 
+/** Milliseconds on a clock that all processes of a machine share. */
+function clock() {
+  return Number(process.hrtime.bigint()) / 1e6
+}
+
 async function serve(name, redisUrl, databaseUrl) {
   process.once('disconnect', () => process.exit())
   if (!process.connected) process.exit()
@@ -76,7 +81,7 @@ async function serve(name, redisUrl, databaseUrl) {
     return value
   }
 
-  const peer = await PEERS[name].open(redisUrl, compute)
+  const peer = await (MEMORIES[name] ?? PEERS[name]).open(redisUrl, compute)
 
   const tasks = {
     open: () => ({ groups: 'group' in peer }),
@@ -91,6 +96,45 @@ async function serve(name, redisUrl, databaseUrl) {
       releases.get(key)?.()
     },
     write: ({ key, version }) => database.set(key, version),
+    /** Changes a row, then deletes its key; gives when that had returned. */
+    async change({ key, version }) {
+      await database.set(key, version)
+      await peer.delete(key)
+      return clock()
+    },
+    clock: () => clock(),
+    /** Reads until the value is not old any more: when it last was, and whether that has ended. */
+    async watch({ key, old, capMs, ...plan }) {
+      plans.set(key, plan)
+      const end = clock() + capMs
+      let lastOldAt
+      while (clock() < end) {
+        const value = await Promise.race([peer.read(key), pause(end - clock())])
+        if (value !== undefined && value.version !== old) return { lastOldAt, hasEnded: true }
+        if (value === undefined) break
+        lastOldAt = clock()
+        await pause(0)
+      }
+      return { lastOldAt, hasEnded: false }
+    },
+    /** Nanoseconds that a repeated read takes. */
+    async repeat({ key, times, ...plan }) {
+      plans.set(key, plan)
+      const start = performance.now()
+      for (let n = 0; n < times; n++) await peer.read(key)
+      return ((performance.now() - start) * 1e6) / times
+    },
+    /** Whether one reader sees what another does to its value. */
+    async isShared({ key, ...plan }) {
+      plans.set(key, plan)
+      const [one, other] = [await peer.read(key), await peer.read(key)]
+      try {
+        one.tags.push('changed')
+      } catch {
+        return false
+      }
+      return other.tags.includes('changed') || (await peer.read(key)).tags.includes('changed')
+    },
     delete: ({ group, key }) => (group === undefined ? peer.delete(key) : peer.group.delete(group)),
     /** At the time `at`, `callers` callers ask for each of the keys. Gives what each waited, in ms. */
     async stampede({ at, keys, callers, ms }) {

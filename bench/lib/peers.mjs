@@ -12,9 +12,9 @@ const TTL_S = 60
 export const PEERS = {
   keyedcache: {
     manifest: '../../package.json',
-    async open(url, compute) {
+    async open(url, compute, options) {
       const { createCache } = await import('../../dist/index.js')
-      const cache = createCache({ redis: url, keyPrefix: 'kc' })
+      const cache = createCache({ redis: url, keyPrefix: 'kc', ...options })
       const read = (key, name) => cache.getOrSet(key, () => compute(name), { ttl: TTL_S })
       return {
         read: (key) => read(key, key),
@@ -209,6 +209,18 @@ export const PEERS = {
       }
     },
   },
+}
+
+/** Those that can keep values in the process, coherent with other processes; keyedcache both ways. */
+export const MEMORIES = {
+  'keyedcache, memory': {
+    ...PEERS.keyedcache,
+    open: (url, compute) => PEERS.keyedcache.open(url, compute, { memory: {} }),
+  },
+  'keyedcache, no memory': PEERS.keyedcache,
+  bentocache: PEERS.bentocache,
+  cacheable: PEERS.cacheable,
+  'layered-loader': PEERS['layered-loader'],
 }
 
 function hostAndPort(url) {

@@ -8,8 +8,8 @@ export interface Proxy {
   leadTo(port: number): void
   /** Connections that are open stay so, but nothing passes any more; new ones work. */
   silence(): void
-  /** The same for the one that came last. */
-  silenceLast(): void
+  /** The same for one of them, by the order in which they came. */
+  silenceOne(index: number): void
   /** Holds what clients send for so long; what comes back passes at once. */
   delayRequests(ms: number): void
   stop(): Promise<void>
@@ -18,11 +18,11 @@ export interface Proxy {
 export async function startProxy(target: number): Promise<Proxy> {
   const sockets = new Set<Socket>()
   let silenced = new WeakSet<Socket>()
-  let last: Socket | undefined
+  const clients: Socket[] = []
   let port = target
   let delayMs = 0
   const server = createServer((client) => {
-    last = client
+    clients.push(client)
     const upstream = connect(port, '127.0.0.1')
     for (const [from, to] of [
       [client, upstream],
@@ -32,7 +32,8 @@ export async function startProxy(target: number): Promise<Proxy> {
       from.on('error', () => {})
       from.on('close', () => {
         sockets.delete(from)
-        to.destroy()
+        // A silenced client is not told that it was given up either.
+        if (from === client || !silenced.has(client)) to.destroy()
       })
     }
     client.on('data', (chunk) => {
@@ -54,8 +55,8 @@ export async function startProxy(target: number): Promise<Proxy> {
     silence() {
       silenced = new WeakSet(sockets)
     },
-    silenceLast() {
-      if (last) silenced.add(last)
+    silenceOne(index) {
+      silenced.add(clients[index] as Socket)
     },
     delayRequests(ms) {
       delayMs = ms

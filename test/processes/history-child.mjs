@@ -103,15 +103,15 @@ async function read() {
       counts.reads++
       if (value !== undefined && value.version < floors.get(one)) {
         report(
-          `${one}: read version ${value.version} after an invalidation at ${floors.get(one)} had returned`,
+          `${one}: ${role} ${number} read version ${value.version} in way ${READS.indexOf(way)} after an invalidation at ${floors.get(one)} had returned`,
         )
       }
     }
   }
   // Several at once, so that computations are joined.
   await cache.withRequestMemory(() => Promise.all(Array.from({ length: 1 + pick(2) }, once)))
-  // And again, from no request's memory.
-  if (remembers) for (let n = 0; n < 4; n++) await once()
+  // And again, in requests that have read nothing yet.
+  if (remembers) for (let n = 0; n < 4; n++) await cache.withRequestMemory(once)
 }
 
 /** Both what was set and what the cached function has computed. */

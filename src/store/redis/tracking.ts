@@ -9,7 +9,7 @@ import type { Names } from './names.js'
 /** Where a server tells of changes, on the connection that it was told to redirect them to. */
 const CHANNEL = '__redis__:invalidate'
 
-/** How often the stream of changes is proved alive: several times within the bound, so that one slow answer is none too few. */
+/** How often the stream of changes is proved complete: several times within the bound, so that one slow answer is none too few. */
 const PING_MS = STALENESS_BOUND_MS / 5
 
 /** A stream that has been silent for so long is given up for a new one. */
@@ -18,11 +18,22 @@ const SILENT_MS = 2 * STALENESS_BOUND_MS
 /** A server that does not track, or forbids it, is asked again after so long. */
 const REFUSED_PAUSE_MS = 60_000
 
+/** By both clocks: a machine that sleeps may stop one of them. */
+interface Moment {
+  readonly monotonic: number
+  readonly wall: number
+}
+
+const NEVER: Moment = { monotonic: Number.NEGATIVE_INFINITY, wall: Number.NEGATIVE_INFINITY }
+
 /**
  * The server's own client tracking: it remembers which names this process has
  * read, and tells once when one of them changes. What the reading connection
- * reads is told on a second one, on which nothing overtakes anything: so the
- * answer to a ping there proves that all that changed before it has been told.
+ * reads is told on a second one, on which nothing overtakes anything. So the
+ * answers to two pings prove that all that changed before they were sent has
+ * been told: the reading connection was there until then, or the server would
+ * have forgotten what it had read; and what came before the other ping, came
+ * before its answer.
  *
  * @see https://redis.io/docs/latest/develop/reference/client-side-caching/
  * @see https://redis.io/docs/latest/commands/client-tracking/
@@ -39,8 +50,8 @@ export class RedisTracking implements Tracking {
   #subscriberId: number | undefined
   #epoch: number | undefined
   #epochs = 0
-  /** Until when all changes have been told, by both clocks: a machine that sleeps may stop one of them. */
-  #proved = { monotonic: Number.NEGATIVE_INFINITY, wall: Number.NEGATIVE_INFINITY }
+  /** Until when all changes have been told. */
+  #proved: Moment = NEVER
   readonly #closed = new AbortController()
 
   constructor(connection: Connection, names: Names, timeoutMs: number) {
@@ -112,8 +123,7 @@ export class RedisTracking implements Tracking {
       // Only what is read to be kept: OPTIN.
       const track = ['CLIENT', 'TRACKING', 'ON', 'REDIRECT', redirect, 'OPTIN'] as const
       await this.#connection.send(track, performance.now() + this.#timeoutMs)
-      const proved = now()
-      await before(performance.now() + this.#timeoutMs, subscriber.ping(), 'Redis')
+      const proved = await this.#ping(subscriber, this.#timeoutMs)
       // Either connection was lost meanwhile: that one begins anew.
       if (turn !== this.#epochs || this.#closed.signal.aborted) return
       this.#proved = proved
@@ -131,14 +141,24 @@ export class RedisTracking implements Tracking {
       for (;;) {
         await pause(PING_MS, undefined, { signal, ref: false })
         if (this.#epoch !== epoch) return
-        const proved = now()
-        await before(performance.now() + SILENT_MS, subscriber.ping(), 'Redis')
+        const proved = await this.#ping(subscriber, SILENT_MS)
         if (this.#epoch !== epoch) return
         this.#proved = proved
       }
     } catch (error) {
       if (this.#epoch === epoch && !signal.aborted) this.#failed(subscriber, error)
     }
+  }
+
+  /** Until when all changes have been told. */
+  async #ping(subscriber: Redis, timeoutMs: number): Promise<Moment> {
+    const sent = { monotonic: performance.now(), wall: Date.now() }
+    const deadline = performance.now() + timeoutMs
+    await Promise.all([
+      this.#connection.send(['PING'], deadline),
+      before(deadline, subscriber.ping(), 'Redis'),
+    ])
+    return sent
   }
 
   /** Begins anew: at once where the server is silent, much later where it does not track, or forbids it. */
@@ -157,7 +177,7 @@ export class RedisTracking implements Tracking {
   #end(): void {
     this.#epochs++
     this.#epoch = undefined
-    this.#proved = { monotonic: Number.NEGATIVE_INFINITY, wall: Number.NEGATIVE_INFINITY }
+    this.#proved = NEVER
     this.#listener?.lost()
   }
 
@@ -173,10 +193,6 @@ export class RedisTracking implements Tracking {
       else if (changed) this.#listener?.generationChanged(changed.path)
     }
   }
-}
-
-function now() {
-  return { monotonic: performance.now(), wall: Date.now() }
 }
 
 /** The error that the server has replied with, if that is what it is. */
