@@ -55,7 +55,7 @@ export function serializeValue(value: unknown, key?: string): Payload {
 /** The payload as it is stored: compressed where it is large enough, and that pays. */
 export function compressPayload(payload: Payload, compressAbove: number | false): Payload | Promise<Payload> {
   if (compressAbove === false || payload.bytes.length <= compressAbove) return payload
-  return (payload.format & COMPRESSED) === 0 ? compress(payload) : payload
+  return isCompressed(payload) ? payload : compress(payload)
 }
 
 /**
@@ -63,8 +63,8 @@ export function compressPayload(payload: Payload, compressAbove: number | false)
  * `DecodeError` for whatever it cannot read.
  */
 export function inflatePayload(payload: Payload): Payload | Promise<Payload> {
+  if (!isCompressed(payload)) return payload
   const { bytes, format } = payload
-  if ((format & COMPRESSED) === 0) return payload
   return inflate(bytes).then((inflated) => ({ bytes: inflated, format: format & ~COMPRESSED }))
 }
 
@@ -76,6 +76,15 @@ export function decodeValue({ bytes, format }: Payload): unknown | Promise<unkno
   const read = READERS.get(format & ~COMPRESSED)
   if (read === undefined) throw new DecodeError(`unknown format ${format}`)
   return (format & COMPRESSED) === 0 ? read(bytes) : inflate(bytes).then(read)
+}
+
+export function isCompressed({ format }: Payload): boolean {
+  return (format & COMPRESSED) !== 0
+}
+
+/** Whether its value is a record, as JSON gives them back: plain objects, dense arrays and primitives. */
+export function isRecord({ format }: Payload): boolean {
+  return (format & ~COMPRESSED) === JSON_TEXT
 }
 
 const READERS = new Map<number, (bytes: Buffer) => unknown>([

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { decodeValue, type Payload } from '../codec/codec.js'
+import { decodeValue, isCompressed, type Payload } from '../codec/codec.js'
+import { type Copies, copiesOf } from '../codec/copies.js'
 import { frameId } from '../entry/frame.js'
 import { CacheNotRespondingError, ComputeFailedError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
@@ -8,7 +9,7 @@ import type { Reading } from '../store/store.js'
 import { hitOf } from '../tiers/chain.js'
 import type { Scopes } from '../tiers/context.js'
 import type { Miss, ReadOutcome } from '../tiers/outcome.js'
-import type { TrackedRead } from '../tiers/process-memory.js'
+import type { Remembered, TrackedRead } from '../tiers/process-memory.js'
 import type { RequestScope } from '../tiers/request-scope.js'
 import { type LiveEntry, payloadOf, type Standing } from '../tiers/standing.js'
 import { Computation } from './computation.js'
@@ -45,6 +46,8 @@ interface Obtained {
   readonly payload: Payload
   /** It is past its TTL, within its grace. */
   readonly isStale?: boolean
+  /** For all who follow, once there is one. */
+  copies?: Copies
 }
 
 /** A look at what stands in the store, and when it began, by the ticks of all flights. */
@@ -138,7 +141,7 @@ export class Computing {
   }
 
   /** What the process's memory holds: early refreshes are begun from there too. */
-  async #remember(call: Call, entry: LiveEntry): Promise<unknown> {
+  async #remember(call: Call, entry: Remembered): Promise<unknown> {
     const { key, open, scope } = call
     const outcome = hitOf(entry, 'process')
     this.#options.recorder.read(key, outcome, performance.now())
@@ -275,7 +278,9 @@ export class Computing {
     const obtained = { value: entry.value, payload: payloadOf(entry) }
     if (entry.state === 'fresh') {
       // Each of them throws the dice.
-      for (let caller = 0; caller < callers; caller++) this.#maybeRefreshEarly(call, entry)
+      const { frame, body, leftMs } = entry
+      const facts = { id: frameId(frame), computingMs: body.computingMs, leftMs }
+      for (let caller = 0; caller < callers; caller++) this.#maybeRefreshEarly(call, facts)
       return obtained
     }
     const flight = this.#refresh(call, undefined) ?? this.#options.flights.joinable(key, since, reading)
@@ -329,12 +334,12 @@ export class Computing {
     return obtained
   }
 
-  #maybeRefreshEarly(call: Call, { body, frame, leftMs }: LiveEntry): void {
+  #maybeRefreshEarly(call: Call, { id, computingMs, leftMs }: Omit<Remembered, 'value'>): void {
     const { beta } = call.policy
-    if (beta === 0 || body.computingMs === 0) return
-    if (!shouldRefreshEarly(leftMs, body.computingMs, beta, 1 - Math.random())) return
+    if (beta === 0 || computingMs === 0) return
+    if (!shouldRefreshEarly(leftMs, computingMs, beta, 1 - Math.random())) return
     // A copy: a view would keep the whole frame alive.
-    this.#refresh(call, Buffer.from(frameId(frame)))
+    this.#refresh(call, Buffer.from(id))
   }
 
   #refresh({ key, factory, policy }: Call, replaces: Buffer | undefined): Flight | undefined {
@@ -390,8 +395,12 @@ function kept(obtaining: Promise<Obtained>, visit: Visit | undefined): Promise<u
   )
 }
 
-function copyOf({ value, payload }: Obtained): unknown {
-  return typeof value === 'object' && value !== null ? decodeValue(payload) : value
+function copyOf(obtained: Obtained): unknown {
+  const { value, payload } = obtained
+  if (typeof value !== 'object' || value === null) return value
+  if (isCompressed(payload)) return decodeValue(payload)
+  obtained.copies ??= copiesOf(payload)
+  return obtained.copies.next()
 }
 
 async function inflated(obtained: Obtained, value: Promise<unknown>): Promise<Obtained> {
@@ -433,5 +442,5 @@ function outcomeOf(standing: Standing | undefined, policy: Policy): ReadOutcome 
   if (standing.state === 'failed') return { hit: false, reason: 'failed' }
   if (!policy.accepts(standing.value)) return { hit: false, reason: 'invalid' }
   if (standing.state === 'stale' && !policy.serves(standing)) return { hit: false, reason: 'expired' }
-  return hitOf(standing, 'store')
+  return hitOf({ value: standing.value, computingMs: standing.body.computingMs }, 'store')
 }

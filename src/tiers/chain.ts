@@ -7,9 +7,9 @@ import { judge } from '../store/judge.js'
 import type { Origin, Reading, Store } from '../store/store.js'
 import type { ReadOutcome, Tier, Written } from './outcome.js'
 import type { PendingInvalidations } from './pending-invalidations.js'
-import type { ProcessMemory, TrackedRead } from './process-memory.js'
+import type { ProcessMemory, Remembered, TrackedRead } from './process-memory.js'
 import type { RequestOrigin, RequestScope } from './request-scope.js'
-import { type LiveEntry, type Standing, standingOf, stateOf } from './standing.js'
+import { type Standing, standingOf, stateOf } from './standing.js'
 
 /** Told when this process invalidates a key, with `children` everything below it too, without a key everything. */
 export type InvalidationListener = (key: CacheKey | undefined, children: boolean) => void
@@ -72,7 +72,7 @@ export class TierChain {
   }
 
   /** What the process's memory holds, for a reader who may have it. */
-  remembered(key: CacheKey, scope: RequestScope | undefined): LiveEntry | undefined {
+  remembered(key: CacheKey, scope: RequestScope | undefined): Remembered | undefined {
     if (!this.#memory || scope?.isComputingForStore || this.#pending.covers(key)) return undefined
     return this.#memory.get(key)
   }
@@ -331,8 +331,11 @@ export class TierChain {
   }
 }
 
-/** How a read counts that a live entry has answered. */
-export function hitOf({ value, body: { computingMs } }: LiveEntry, tier: Tier): ReadOutcome & { hit: true } {
+/** How a read counts that a tier has answered. */
+export function hitOf(
+  { value, computingMs }: Pick<Remembered, 'value' | 'computingMs'>,
+  tier: Tier,
+): ReadOutcome & { hit: true } {
   return { hit: true, value, tier, computingMs }
 }
 
@@ -346,7 +349,7 @@ function isFresh(reading: Reading): boolean {
 function toOutcome(standing: Standing): ReadOutcome {
   switch (standing.state) {
     case 'fresh':
-      return hitOf(standing, 'store')
+      return hitOf({ value: standing.value, computingMs: standing.body.computingMs }, 'store')
     case 'stale':
       return { hit: false, reason: 'expired' }
     case 'failed':

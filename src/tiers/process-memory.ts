@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
-import { decodeValue, inflatePayload, type Payload } from '../codec/codec.js'
-import type { EntryBody } from '../entry/body.js'
-import { GENERATIONS_AT } from '../entry/layout.js'
+import { inflatePayload, type Payload } from '../codec/codec.js'
+import { type Copies, copiesOf } from '../codec/copies.js'
+import { frameId } from '../entry/frame.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Reading } from '../store/store.js'
 import type { Tracking, TrackingListener } from '../store/tracking.js'
@@ -24,7 +24,7 @@ export interface ProcessMemoryUsage {
   readonly isServing: boolean
 }
 
-/** What an entry costs beside its key's characters and its payload, about. */
+/** What an entry costs beside its key's characters and its value, about. */
 const OVERHEAD_BYTES = 500
 
 /** A generation as some tracked read has found it, for all that is held below it. */
@@ -37,11 +37,20 @@ interface Generation {
   entries: number
 }
 
-interface Held {
-  /** The beginning of its frame, with its id. */
-  readonly frame: Buffer
-  readonly body: EntryBody
-  readonly payload: Payload
+/** What a reader gets. */
+export interface Remembered {
+  /** A copy of the reader's own. */
+  readonly value: unknown
+  /** The id of the frame that it was read from. */
+  readonly id: Buffer
+  /** How long it took to compute; 0 for what was set. */
+  readonly computingMs: number
+  /** How long it is fresh still. */
+  readonly leftMs: number
+}
+
+interface Held extends Pick<Remembered, 'id' | 'computingMs'> {
+  readonly copies: Copies
   /** All that stood above it. */
   readonly generations: readonly Generation[]
   /** By `performance.now()`. */
@@ -92,8 +101,7 @@ export class ProcessMemory implements TrackingListener {
     this.#held = new LRUCache({
       max: options.maxEntries,
       maxSize: options.maxBytes,
-      sizeCalculation: ({ payload, frame }, text) =>
-        OVERHEAD_BYTES + text.length * 2 + frame.length + payload.bytes.length,
+      sizeCalculation: ({ copies }, text) => OVERHEAD_BYTES + text.length * 2 + copies.bytes,
       dispose: ({ generations }) => this.#release(generations),
     })
     tracking.start(this)
@@ -110,8 +118,8 @@ export class ProcessMemory implements TrackingListener {
     }
   }
 
-  /** What is held of a key, with a value of its own, if it may be served. */
-  get({ text }: CacheKey): LiveEntry | undefined {
+  /** What is held of a key, if it may be served. */
+  get({ text }: CacheKey): Remembered | undefined {
     const held = this.#held.get(text)
     if (held === undefined || !this.#tracking.isUpToDate()) return undefined
     const now = performance.now()
@@ -121,8 +129,8 @@ export class ProcessMemory implements TrackingListener {
       return undefined
     }
     if (doubt) return undefined
-    const { frame, body, payload, freshUntil } = held
-    return { state: 'fresh', frame, body, value: decodeValue(payload), leftMs: freshUntil - now }
+    const { id, computingMs, copies, freshUntil } = held
+    return { value: copies.next(), id, computingMs, leftMs: freshUntil - now }
   }
 
   /** Whether a key is held, and may be served: leaves no trace of having been asked. */
@@ -211,13 +219,12 @@ export class ProcessMemory implements TrackingListener {
     const above = paths.map((path, depth) => this.#found(path, generations[depth] as Buffer))
     const { frame, body, leftMs } = standing
     const now = performance.now()
-    const bytes = copyOf(payload.bytes)
     // Counted before the old entry lets go of them.
     for (const generation of above) generation.entries++
     this.#held.set(key.text, {
-      frame: copyOf(frame.subarray(0, GENERATIONS_AT)),
-      body: { ...body, format: payload.format, payload: bytes },
-      payload: { bytes, format: payload.format },
+      id: copyOf(frameId(frame)),
+      computingMs: body.computingMs,
+      copies: copiesOf(payload),
       generations: above,
       freshUntil: now + leftMs,
       servedUntil: now + Math.min(leftMs, this.#options.ttlMs),
