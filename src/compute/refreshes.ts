@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as pause } from 'node:timers/promises'
-import { LRUCache } from 'lru-cache'
+import { BoundedMap } from '../bounded-map.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Flight } from './flight.js'
 
@@ -19,22 +19,31 @@ const outside = AsyncLocalStorage.snapshot()
 /** Values that are computed anew while the old ones are served: few at once, none again right after a failure. */
 export class Refreshes {
   readonly #running = new Map<string, Flight>()
-  readonly #paused = new LRUCache<string, true>({ max: MAX_PAUSED, ttlAutopurge: false })
+  /** By `performance.now()`. */
+  readonly #pausedUntil = new BoundedMap<string, number>(MAX_PAUSED)
   #isClosed = false
 
   /** Starts one unless it is under way, too many are, or it failed a moment ago. */
   start({ text }: CacheKey, retryPauseMs: number, take: () => Flight): Flight | undefined {
     if (this.#isClosed || this.#running.size >= MAX_AT_ONCE) return undefined
-    if (this.#running.has(text) || this.#paused.has(text)) return undefined
+    if (this.#running.has(text) || this.#isPaused(text)) return undefined
     const flight = outside(take)
     // Nobody's leaving ends it.
     flight.want()
     this.#running.set(text, flight)
     // One that nobody should wait for any longer is in nobody's way either.
     flight.joined
-      .catch(() => this.#paused.set(text, true, { ttl: retryPauseMs }))
+      .catch(() => this.#pausedUntil.set(text, performance.now() + retryPauseMs))
       .finally(() => this.#running.delete(text))
     return flight
+  }
+
+  #isPaused(text: string): boolean {
+    const until = this.#pausedUntil.get(text)
+    if (until === undefined) return false
+    if (performance.now() < until) return true
+    this.#pausedUntil.delete(text)
+    return false
   }
 
   /** Lets those under way come to their end, for a limited time, and starts no others. */
