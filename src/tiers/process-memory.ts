@@ -161,15 +161,16 @@ export class ProcessMemory implements TrackingListener {
       this.#settle(read)
       return
     }
+    const now = performance.now()
     const payload = inflatePayload(payloadOf(standing))
     if (!(payload instanceof Promise)) {
-      this.#keep(read, reading, standing, payload)
+      this.#keep(read, reading, standing, payload, now)
       this.#settle(read)
       return
     }
     payload
       .then((inflated) => {
-        if (this.#mayKeep(read, reading)) this.#keep(read, reading, standing, inflated)
+        if (this.#mayKeep(read, reading)) this.#keep(read, reading, standing, inflated, now)
       }, ignore)
       .finally(() => this.#settle(read))
   }
@@ -214,11 +215,15 @@ export class ProcessMemory implements TrackingListener {
     )
   }
 
-  #keep({ key }: TrackedRead, { generations }: Reading, standing: LiveEntry, payload: Payload): void {
+  #keep(
+    { key }: TrackedRead,
+    { generations }: Reading,
+    { frame, body, leftMs }: LiveEntry,
+    payload: Payload,
+    now: number,
+  ): void {
     const paths = ['', ...key.ancestors]
     const above = paths.map((path, depth) => this.#found(path, generations[depth] as Buffer))
-    const { frame, body, leftMs } = standing
-    const now = performance.now()
     // Counted before the old entry lets go of them.
     for (const generation of above) generation.entries++
     this.#held.set(key.text, {
