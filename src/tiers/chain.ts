@@ -73,13 +73,12 @@ export class TierChain {
 
   /** What the process's memory holds, for a reader who may have it. */
   remembered(key: CacheKey, scope: RequestScope | undefined): Remembered | undefined {
-    if (!this.#memory || scope?.isComputingForStore || this.#pending.covers(key)) return undefined
-    return this.#memory.get(key)
+    return scope?.isComputingForStore ? undefined : this.#memory?.get(key)
   }
 
   /** Whether it would have one. */
   remembers(key: CacheKey): boolean {
-    return this.#memory !== undefined && !this.#pending.covers(key) && this.#memory.holds(key)
+    return this.#memory?.holds(key) ?? false
   }
 
   /** A read of the store that leaves now, if its answer is wanted for the process's memory. */
