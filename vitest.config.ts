@@ -6,6 +6,11 @@ const PEER_FOLDERS = ['store', 'cache', 'express', 'dashboard']
 /** What measures how long something takes runs when nothing else does. */
 const MEASURING = ['test/processes/stampede.test.ts', 'test/processes/keyspace.test.ts']
 
+/** What starts processes and browsers, or measures memory, has a process of its own for each file. */
+const OF_THEIR_OWN = ['browser', 'example', 'helpers', 'package', 'processes', 'scripts', 'soak'].map(
+  (folder) => `test/${folder}/**/*.test.ts`,
+)
+
 const CURRENT = { PEERS: 'express 5, ioredis 5' }
 
 export default defineConfig({
@@ -19,10 +24,21 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: 'apart',
+          env: CURRENT,
+          include: OF_THEIR_OWN,
+          exclude: [...configDefaults.exclude, ...MEASURING],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: 'current',
           env: CURRENT,
           include: ['test/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...MEASURING],
+          exclude: [...configDefaults.exclude, ...OF_THEIR_OWN],
+          isolate: false,
           sequence: { groupOrder: 0 },
         },
       },
@@ -32,6 +48,7 @@ export default defineConfig({
           name: 'other-majors',
           env: { PEERS: 'express 4, ioredis 6' },
           include: PEER_FOLDERS.map((folder) => `test/${folder}/**/*.test.ts`),
+          isolate: false,
           sequence: { groupOrder: 0 },
         },
         resolve: { alias: { express: 'express4', ioredis: 'ioredis6' } },
