@@ -4,10 +4,10 @@ import { configDefaults, defineConfig } from 'vitest/config'
 const PEER_FOLDERS = ['store', 'cache', 'express', 'dashboard']
 
 /** What measures how long something takes runs when nothing else does. */
-const MEASURING = ['test/processes/stampede.test.ts', 'test/processes/keyspace.test.ts']
+const MEASURING = ['keyspace', 'lease', 'stampede'].map((name) => `test/processes/${name}.test.ts`)
 
-/** What starts processes and browsers, or measures memory, has a process of its own for each file. */
-const OF_THEIR_OWN = ['browser', 'example', 'helpers', 'package', 'processes', 'scripts', 'soak'].map(
+/** What closes all that it opens, and asks for nothing that is there once for all, can share a process. */
+const SHARING = ['cache', 'codec', 'dashboard', 'express', 'key', 'stats', 'store'].map(
   (folder) => `test/${folder}/**/*.test.ts`,
 )
 
@@ -26,8 +26,8 @@ export default defineConfig({
         test: {
           name: 'apart',
           env: CURRENT,
-          include: OF_THEIR_OWN,
-          exclude: [...configDefaults.exclude, ...MEASURING],
+          include: ['test/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, ...SHARING, ...MEASURING],
           sequence: { groupOrder: 0 },
         },
       },
@@ -36,8 +36,7 @@ export default defineConfig({
         test: {
           name: 'current',
           env: CURRENT,
-          include: ['test/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...OF_THEIR_OWN],
+          include: SHARING,
           isolate: false,
           sequence: { groupOrder: 0 },
         },

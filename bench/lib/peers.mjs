@@ -84,7 +84,7 @@ export const PEERS = {
    */
   cacheable: {
     manifest: '../node_modules/cacheable/package.json',
-    async open(url, compute) {
+    async open(url, compute, options = { tags: true }) {
       const { Cacheable } = await import('cacheable')
       const { default: KeyvRedis } = await import('@keyv/redis')
       const { RedisMessageProvider } = await import('@qified/redis')
@@ -92,7 +92,7 @@ export const PEERS = {
         secondary: new KeyvRedis(url),
         sync: { qified: new RedisMessageProvider({ uri: url }) },
         ttl: TTL_S * 1000,
-        tags: true,
+        ...options,
       })
       return {
         read: (key) => cache.getOrSet(key, () => compute(key)),
@@ -219,7 +219,8 @@ export const MEMORIES = {
   },
   'keyedcache, no memory': PEERS.keyedcache,
   bentocache: PEERS.bentocache,
-  cacheable: PEERS.cacheable,
+  // With tags it asks Redis at every hit.
+  cacheable: { ...PEERS.cacheable, open: (url, compute) => PEERS.cacheable.open(url, compute, {}) },
   'layered-loader': PEERS['layered-loader'],
 }
 
