@@ -83,7 +83,7 @@ export class TierChain {
 
   /** A read of the store that leaves now, if its answer is wanted for the process's memory. */
   track(key: CacheKey, scope: RequestScope | undefined): TrackedRead | undefined {
-    // A factory reads much that nobody else does, and nobody waits for it longer than for its own computation.
+    // What nobody may have from there need not be brought there either.
     return scope?.isComputingForStore ? undefined : this.#memory?.beginRead(key)
   }
 

@@ -36,6 +36,12 @@ export interface ScriptReply {
 /** What stood under some names at one moment, and the epoch in which later changes of it are told, if one was wanted. */
 type Shape<T> = (values: (Buffer | null)[], epoch: number | undefined) => T
 
+interface Answer {
+  readonly values: (Buffer | null)[]
+  /** Whether the server tells of changes of it. */
+  readonly isTracked: boolean
+}
+
 /** A read that waits for its answer. */
 interface Read {
   /** Where its names stand in the batch. */
@@ -186,27 +192,32 @@ export class Batching {
   #sendReads(batch: ReadBatch): void {
     const epoch = batch.isTracked ? this.#tracking.epoch : undefined
     this.#readAll(batch.names, epoch !== undefined).then(
-      // What an epoch has not outlasted, it does not cover.
-      (values) => batch.answer(values, this.#tracking.epoch === epoch ? epoch : undefined),
+      ({ values, isTracked }) => {
+        // What an epoch has not outlasted, it does not cover.
+        batch.answer(values, isTracked && this.#tracking.epoch === epoch ? epoch : undefined)
+      },
       (error: unknown) => batch.fail(error),
     )
   }
 
-  async #readAll(names: readonly string[], tracked: boolean): Promise<(Buffer | null)[]> {
+  async #readAll(names: readonly string[], tracked: boolean): Promise<Answer> {
     const deadline = this.#deadline()
     const read: Command = ['MGET', ...names]
     // Freshness is judged on the server's clock, so what is known of it must not grow old.
     const isClockKnown = this.clock.isRecent(performance.now())
-    if (!tracked && isClockKnown) return (await this.#connection.send(read, deadline)) as (Buffer | null)[]
+    if (!tracked && isClockKnown) {
+      return { values: (await this.#connection.send(read, deadline)) as Answer['values'], isTracked: false }
+    }
     const left = performance.now()
     const replies = await this.#connection.sendAll(
-      [...(tracked ? [TRACK_NEXT] : []), read, ...(isClockKnown ? [] : [['TIME'] as const])],
+      [...(tracked ? [TRACK_NEXT] : []), read, ...(isClockKnown ? [] : [TIME])],
       deadline,
     )
-    const failed = replies.find((reply) => reply instanceof Error)
-    if (failed) throw asNotResponding(failed)
-    if (!isClockKnown) this.#sampleTime(replies.at(-1) as Buffer[], left)
-    return replies[tracked ? 1 : 0] as (Buffer | null)[]
+    const values = replies[tracked ? 1 : 0]
+    if (values instanceof Error) throw asNotResponding(values)
+    const time = replies.at(-1)
+    if (!isClockKnown && Array.isArray(time)) this.#sampleTime(time, left)
+    return { values: values as Answer['values'], isTracked: tracked && !(replies[0] instanceof Error) }
   }
 
   /** Sends the writes of one tick, in several goes if they are many. Where one goes unanswered, so would the rest. */
@@ -312,6 +323,8 @@ export class Batching {
  * @see https://redis.io/docs/latest/commands/client-caching/
  */
 const TRACK_NEXT: Command = ['CLIENT', 'CACHING', 'YES']
+
+const TIME: Command = ['TIME']
 
 /** @see https://redis.io/docs/latest/commands/script-load/ */
 function loading(scripts: readonly Script[]): Command[] {
