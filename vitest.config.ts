@@ -18,8 +18,7 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 30_000,
     pool: 'forks',
-    // One more than a small machine has cores: many tests wait for something.
-    maxWorkers: 3,
+    maxWorkers: 2,
     projects: [
       {
         extends: true,
