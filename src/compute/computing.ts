@@ -85,13 +85,14 @@ export class Computing {
     const { chain, flights } = this.#options
     // Not an async function: each promise of each caller counts where a thousand ask at once.
     try {
-      Computation.inner()?.refuseOwn(flights, key.text)
+      const around = Computation.inner()
+      around?.refuseOwn(flights, key.text)
       const recalled = chain.recall(key, scope)
       if (recalled !== undefined) return this.#recall(call, recalled)
       const remembered = chain.remembered(key, scope)
       if (remembered && policy.accepts(remembered.value)) return this.#remember(call, remembered)
       policy.signal?.throwIfAborted()
-      return this.#fetch(call)
+      return this.#fetch(call, around !== undefined)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -137,7 +138,7 @@ export class Computing {
       return outcome.value
     }
     call.policy.signal?.throwIfAborted()
-    return this.#fetch(call)
+    return this.#fetch(call, Computation.inner() !== undefined)
   }
 
   /** What the process's memory holds: early refreshes are begun from there too. */
@@ -152,8 +153,8 @@ export class Computing {
     return entry.value
   }
 
-  /** From the store, or by computing: by oneself, or as one of a crowd. */
-  #fetch(call: Call): Promise<unknown> {
+  /** From the store, or by computing: by oneself, or, but for a computation, as one of a crowd. */
+  #fetch(call: Call, isComputing: boolean): Promise<unknown> {
     const { key, onWait, policy, scope } = call
     const { chain, flights, store } = this.#options
     const began = performance.now()
@@ -161,7 +162,7 @@ export class Computing {
     const tracked = chain.track(key, scope)
     const reading = store.read(key, { lease: flights.has(key), tracked: tracked !== undefined })
     const crowd = this.#crowds.around(key, reading)
-    if (crowd?.takes(policy) && !onWait && !Computation.inner()) {
+    if (crowd?.takes(policy) && !onWait && !isComputing) {
       if (tracked) chain.kept(tracked)
       const followers = crowd.join(call, began, since)
       followers.together ??= this.#together(followers, crowd.look)
@@ -232,7 +233,7 @@ export class Computing {
     const { flights, recorder } = this.#options
     const count = (outcome: ReadOutcome) => {
       followers.outcome = outcome
-      for (const began of arrivals) recorder.read(key, outcome, began)
+      recorder.reads(key, outcome, arrivals)
     }
     const look = await orCounted(looking, count)
     const { since } = followers

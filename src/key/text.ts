@@ -1,5 +1,6 @@
 import { InvalidKeyError } from '../errors.js'
 import { isPairs, segmentsOfParts } from './parts.js'
+import { keepRecent, recentTextOf } from './recent-paths.js'
 import { isOrdinaryPath, normalizeSegment } from './segment.js'
 import { show } from './show.js'
 
@@ -15,6 +16,10 @@ const SHORT_PATH = MAX_SEGMENTS + (MAX_SEGMENTS - 1) * SEPARATOR.length
 /** The text of the key that a path means. */
 export function textOfPath(path: string): string {
   if (path.length <= SHORT_PATH && isOrdinaryPath(path)) return path
+  return recentTextOf(path) ?? keepRecent(path, normalized(path))
+}
+
+function normalized(path: string): string {
   if (path === '') throw emptyKey()
   const segments = path.split(SEPARATOR)
   checkCount(segments.length, path)

@@ -52,14 +52,15 @@ export class MissLog {
     return this.#misses.size === 0
   }
 
-  add(key: CacheKey, reason: MissReason, at: number): void {
+  /** So many misses of one key, of which the first began at `at`. */
+  add(key: CacheKey, reason: MissReason, at: number, times = 1): void {
     if (!isExplainable(reason)) return
     const own = this.#traces.of(key.text)
     const id = `${reason} ${own?.at ?? ''} ${key.text}`
     const known = this.#misses.get(id)
-    if (known) known.count++
+    if (known) known.count += times
     else if (this.#misses.size < MAX_MISSES) {
-      this.#misses.set(id, { key, reason, at, own: own ? [own] : [], count: 1 })
+      this.#misses.set(id, { key, reason, at, own: own ? [own] : [], count: times })
     }
   }
 

@@ -35,25 +35,33 @@ export class Recorder {
   }
 
   read(key: CacheKey, outcome: ReadOutcome, left: number, scope?: RequestScope): void {
-    if (this.#counters) {
-      const ms = performance.now() - left
-      if (outcome.hit) this.#counters.hit(key.family, outcome.tier, ms, outcome.computingMs ?? 0)
-      else {
-        this.#counters.miss(key.family, outcome.reason, ms)
-        this.#misses?.add(key, outcome.reason, left)
-      }
-    }
+    this.reads(key, outcome, [left])
     if (scope?.log) {
       const came = outcome.hit
         ? ({ outcome: 'hit', tier: outcome.tier } as const)
         : ({ outcome: 'miss', reason: outcome.reason } as const)
       scope.log.add({ operation: 'get', key: key.text, ...came }, left)
     }
+  }
+
+  /** Reads that came to the same together; `lefts` is when each began, the first of them first. */
+  reads(key: CacheKey, outcome: ReadOutcome, lefts: readonly number[]): void {
+    if (this.#counters) {
+      const now = performance.now()
+      const { family } = key
+      for (const left of lefts) {
+        if (outcome.hit) this.#counters.hit(family, outcome.tier, now - left, outcome.computingMs ?? 0)
+        else this.#counters.miss(family, outcome.reason, now - left)
+      }
+      if (!outcome.hit) this.#misses?.add(key, outcome.reason, lefts[0] as number, lefts.length)
+    }
     if (!operations.hasSubscribers) return
-    if (outcome.hit) publish(left, { operation: 'get', key: key.text, outcome: 'hit', tier: outcome.tier })
-    else {
-      const { reason, provenance } = outcome
-      publish(left, { operation: 'get', key: key.text, outcome: 'miss', reason, provenance })
+    for (const left of lefts) {
+      if (outcome.hit) publish(left, { operation: 'get', key: key.text, outcome: 'hit', tier: outcome.tier })
+      else {
+        const { reason, provenance } = outcome
+        publish(left, { operation: 'get', key: key.text, outcome: 'miss', reason, provenance })
+      }
     }
   }
 

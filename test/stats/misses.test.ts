@@ -51,6 +51,18 @@ describeOnEveryBackend('Why it missed', (open) => {
     expect(await reasons(cache)).toEqual({ absent: 1, expired: 1 })
   })
 
+  test('is found once for all who missed together', async () => {
+    const cache = open()
+    await cache.set('a', 1, { ttl: '50ms' })
+    await gone(cache, 'a')
+    const crowd = (callers: number) =>
+      Promise.all(Array.from({ length: callers }, () => cache.getOrSet('a', ({ skip }) => skip(1))))
+    await crowd(50)
+    await crowd(20)
+    expect(cache.processStats().totals.latency.miss.reduce((sum, count) => sum + count)).toBe(70)
+    expect(await reasons(cache)).toEqual({ expired: 70 })
+  })
+
   test('is not what was written while it was read', async () => {
     const [one, other] = [open(), open()]
     await Promise.all([one.stats(), other.stats()])
