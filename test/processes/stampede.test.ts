@@ -13,9 +13,10 @@ const FACTORY_MS = 200
 const BEYOND_MS = 50
 /**
  * Eight processes on a small machine take each other's cores, the more the less of their code is compiled yet: all
- * rounds must compute once, one of so many must be in time.
+ * rounds must compute once; of so many some that follow each other must be in time, by their median.
  */
 const ROUNDS = 80
+const IN_A_ROW = 5
 
 let server: RedisServer
 beforeAll(async () => {
@@ -41,8 +42,8 @@ async function stampede(name: string, delayMs: () => number): Promise<void> {
     keyPrefix: 'stampede',
     timeouts: { store: '2s' },
   })
-  let best = Number.POSITIVE_INFINITY
-  for (let round = 1; round <= ROUNDS && best > BEYOND_MS; round++) {
+  const rounds: number[] = []
+  for (let round = 1; round <= ROUNDS && !(median(rounds.slice(-IN_A_ROW)) <= BEYOND_MS); round++) {
     const keys = Array.from({ length: KEYS }, (_, index) => `${name}::${round}::${index}`)
     const reports = await Promise.all(
       members.map((member) =>
@@ -62,12 +63,17 @@ async function stampede(name: string, delayMs: () => number): Promise<void> {
     expect(sum(({ takeovers }) => takeovers)).toBe(0)
 
     const beyond = p99(reports.flatMap(({ waits }) => waits)) - FACTORY_MS
-    best = Math.min(best, beyond)
+    rounds.push(beyond)
     console.log(
       `${name}, round ${round}: 99 % waited at most the factory's ${FACTORY_MS} ms and ${beyond.toFixed(1)} ms`,
     )
   }
-  expect(best).toBeLessThanOrEqual(BEYOND_MS)
+  expect(median(rounds.slice(-IN_A_ROW))).toBeLessThanOrEqual(BEYOND_MS)
+}
+
+/** Of so many rounds as are wanted; not a number before there are. */
+function median(rounds: readonly number[]): number {
+  return rounds.length < IN_A_ROW ? Number.NaN : (rounds.toSorted((a, b) => a - b)[IN_A_ROW >> 1] as number)
 }
 
 function p99(values: number[]): number {
