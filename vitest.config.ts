@@ -3,6 +3,9 @@ import { configDefaults, defineConfig } from 'vitest/config'
 /** The folders whose tests also run against the other supported majors of the peer dependencies. */
 const PEER_FOLDERS = ['store', 'cache', 'express', 'dashboard']
 
+/** A browser, and a shop with its workers, take all that two tests at a time have here. */
+const PAGES = ['browser', 'example'].map((folder) => `test/${folder}/**/*.test.ts`)
+
 /** What measures how long something takes runs when nothing else does. */
 const MEASURING = ['keyspace', 'lease', 'stampede'].map((name) => `test/processes/${name}.test.ts`)
 
@@ -13,21 +16,29 @@ const SHARING = ['cache', 'codec', 'dashboard', 'express', 'key', 'stats', 'stor
 
 const CURRENT = { PEERS: 'express 5, ioredis 5' }
 
+/** In this order, one after the other; the tests of the second mostly wait. */
+const TWO = { maxWorkers: 2, sequence: { groupOrder: 0 } }
+const FOUR = { maxWorkers: 4, sequence: { groupOrder: 1 } }
+const ONE = { maxWorkers: 1, sequence: { groupOrder: 2 } }
+
 export default defineConfig({
   test: {
     testTimeout: 20_000,
     hookTimeout: 30_000,
     pool: 'forks',
-    maxWorkers: 2,
     projects: [
+      {
+        extends: true,
+        test: { name: 'pages', env: CURRENT, include: PAGES, ...TWO },
+      },
       {
         extends: true,
         test: {
           name: 'apart',
           env: CURRENT,
           include: ['test/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...SHARING, ...MEASURING],
-          sequence: { groupOrder: 0 },
+          exclude: [...configDefaults.exclude, ...PAGES, ...SHARING, ...MEASURING],
+          ...FOUR,
         },
       },
       {
@@ -37,7 +48,7 @@ export default defineConfig({
           env: CURRENT,
           include: SHARING,
           isolate: false,
-          sequence: { groupOrder: 0 },
+          ...FOUR,
         },
       },
       {
@@ -47,7 +58,7 @@ export default defineConfig({
           env: { PEERS: 'express 4, ioredis 6' },
           include: PEER_FOLDERS.map((folder) => `test/${folder}/**/*.test.ts`),
           isolate: false,
-          sequence: { groupOrder: 0 },
+          ...FOUR,
         },
         resolve: { alias: { express: 'express4', ioredis: 'ioredis6' } },
       },
@@ -57,8 +68,7 @@ export default defineConfig({
           name: 'measuring',
           env: CURRENT,
           include: MEASURING,
-          maxWorkers: 1,
-          sequence: { groupOrder: 1 },
+          ...ONE,
         },
       },
     ],
