@@ -331,26 +331,71 @@ describe('When the stream of changes', () => {
     }
   })
 
+  it('comes from another server than what is read, nothing is served until it comes from the same', async () => {
+    const next = await startRedis()
+    const clients: Redis[] = []
+    try {
+      const cache = open({ memory: {}, redis: proxy.url })
+      await cache.set('k', 'on the first')
+      await remembered(cache, 'k')
+      const [listening] = await clientsWhere((client) => client.includes('sub=1'))
+      // Somebody on the next server has the very number of the connection that listens on the first.
+      for (let id = 0; id < numberOf(listening); ) {
+        const client = new Redis(next.url)
+        clients.push(client)
+        id = Number(await client.client('ID'))
+      }
+      proxy.leadTo(next.port)
+      expect(await killWhere((client) => / flags=\S*t/.test(client))).toBe(1)
+
+      const other = open({ redis: next.url })
+      await other.set('k', 0)
+      await until(async () => (await cache.get('k')) === 0)
+      for (let round = 1; round <= 5; round++) {
+        for (let n = 0; n < 20; n++) await cache.get('k')
+        await other.set('k', round)
+        expect(await until(async () => (await cache.get('k')) === round)).toBeLessThan(STALENESS_BOUND_MS)
+      }
+      await remembered(cache, 'k')
+      expect(warnings).toEqual([])
+    } finally {
+      for (const client of clients) client.disconnect()
+      await next.stop()
+    }
+  })
+
   it('is forbidden, all is read from Redis, and a warning says so once', async () => {
     await admin.acl('SETUSER', 'plain', 'on', '>secret', '~*', '&*', '+@all', '-client|tracking')
     const cache = open({ memory: {}, redis: server.url.replace('//', '//plain:secret@') })
     await cache.set('k', 1)
+    const said = () => warnings.filter((warning) => warning.includes("this process's memory"))
+    await until(async () => {
+      expect(await cache.get('k')).toBe(1)
+      return said().length > 0
+    })
     for (let n = 0; n < 50; n++) {
       expect(await cache.get('k')).toBe(1)
       await new Promise((resolve) => setTimeout(resolve, 2))
     }
     expect(fromMemory(cache)).toBe(0)
     expect(cache.memoryUsage).toMatchObject({ entries: 0, isServing: false })
-    expect(warnings.filter((warning) => warning.includes("this process's memory"))).toHaveLength(1)
+    expect(said()).toHaveLength(1)
   })
 
-  /** Ends connections of this test's caches; gives how many. */
-  async function killWhere(isMeant: (client: string) => boolean): Promise<number> {
+  /** Connections of this test's caches, as the server lists them. */
+  async function clientsWhere(isMeant: (client: string) => boolean): Promise<string[]> {
     const clients = String(await admin.client('LIST')).split('\n')
-    const meant = clients.filter((client) => client.includes('name=keyedcache') && isMeant(client))
-    for (const client of meant) await admin.client('KILL', 'ID', /id=(\d+)/.exec(client)?.[1] ?? '')
+    return clients.filter((client) => client.includes('name=keyedcache') && isMeant(client))
+  }
+
+  /** Ends them; gives how many. */
+  async function killWhere(isMeant: (client: string) => boolean): Promise<number> {
+    const meant = await clientsWhere(isMeant)
+    for (const client of meant) await admin.client('KILL', 'ID', numberOf(client))
     return meant.length
   }
+
+  const numberOf = (client = '') => Number(/id=(\d+)/.exec(client)?.[1])
 })
 
 describe('The option memory', () => {

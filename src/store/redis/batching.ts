@@ -4,6 +4,7 @@ import { ServerClock } from './clock.js'
 import { type Argument, asNotResponding, type Command, type Connection } from './connection.js'
 import { SCRIPTS } from './scripts/all.js'
 import { LATE, type Script } from './scripts/script.js'
+import { TRACK_NEXT } from './tracking.js'
 
 /** So many names at most travel in one `MGET`: the server is never held for long. */
 const MAX_NAMES = 512
@@ -317,12 +318,6 @@ export class Batching {
     return performance.now() + this.#timeoutMs
   }
 }
-
-/**
- * The next command's keys are those whose changes are to be told.
- * @see https://redis.io/docs/latest/commands/client-caching/
- */
-const TRACK_NEXT: Command = ['CLIENT', 'CACHING', 'YES']
 
 const TIME: Command = ['TIME']
 

@@ -134,6 +134,11 @@ export class Names {
     return this.#own('traces')
   }
 
+  /** What a process reads and changes to see whether it is told of that. */
+  sample(id: string): string {
+    return `${this.#own('sample')}${id}`
+  }
+
   /** A `SCAN` pattern that matches all entries at and below a key, and some other names: ask `keyOf`. */
   pattern(under?: CacheKey): string {
     const literal = this.#entries + (under?.text ?? '')

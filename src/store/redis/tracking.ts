@@ -1,9 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { before } from '../deadline.js'
 import { STALENESS_BOUND_MS, type Tracking, type TrackingListener } from '../tracking.js'
-import type { Connection } from './connection.js'
+import type { Command, Connection } from './connection.js'
 import type { Names } from './names.js'
 
 /** Where a server tells of changes, on the connection that it was told to redirect them to. */
@@ -15,8 +16,14 @@ const PING_MS = STALENESS_BOUND_MS / 5
 /** A stream that has been silent for so long is given up for a new one. */
 const SILENT_MS = 2 * STALENESS_BOUND_MS
 
-/** A server that does not track, or forbids it, is asked again after so long. */
+/** So often in a row a server may refuse, or not tell: another may have taken its place, which knows no connection yet. */
+const MAX_REFUSALS = 3
+
+/** One that does not track, or forbids it, is asked again after so long. */
 const REFUSED_PAUSE_MS = 60_000
+
+/** The next command's keys are those whose changes are to be told. */
+export const TRACK_NEXT: Command = ['CLIENT', 'CACHING', 'YES']
 
 /** By both clocks: a machine that sleeps may stop one of them. */
 interface Moment {
@@ -37,6 +44,7 @@ const NEVER: Moment = { monotonic: Number.NEGATIVE_INFINITY, wall: Number.NEGATI
  *
  * @see https://redis.io/docs/latest/develop/reference/client-side-caching/
  * @see https://redis.io/docs/latest/commands/client-tracking/
+ * @see https://redis.io/docs/latest/commands/client-caching/
  */
 export class RedisTracking implements Tracking {
   readonly #connection: Connection
@@ -50,6 +58,9 @@ export class RedisTracking implements Tracking {
   #subscriberId: number | undefined
   #epoch: number | undefined
   #epochs = 0
+  #refusals = 0
+  /** Told of the change of this name. */
+  #sample: { readonly name: string; readonly told: () => void } | undefined
   /** Until when all changes have been told. */
   #proved: Moment = NEVER
   readonly #closed = new AbortController()
@@ -123,15 +134,33 @@ export class RedisTracking implements Tracking {
       // Only what is read to be kept: OPTIN.
       const track = ['CLIENT', 'TRACKING', 'ON', 'REDIRECT', redirect, 'OPTIN'] as const
       await this.#connection.send(track, performance.now() + this.#timeoutMs)
+      await this.#trackSample()
       const proved = await this.#ping(subscriber, this.#timeoutMs)
       // Either connection was lost meanwhile: that one begins anew.
       if (turn !== this.#epochs || this.#closed.signal.aborted) return
+      this.#refusals = 0
       this.#proved = proved
       this.#epoch = turn
       void this.#prove(subscriber, turn)
     } catch (error) {
       if (turn === this.#epochs) this.#failed(subscriber, error)
     }
+  }
+
+  /**
+   * Proves that changes are told here: behind one address there may be two servers, and a connection of somebody else
+   * with the same number.
+   */
+  async #trackSample(): Promise<void> {
+    const name = this.#names.sample(randomUUID())
+    const arrival = new Promise<void>((told) => {
+      this.#sample = { name, told }
+    })
+    const change: Command = ['SET', name, '', 'PX', STALENESS_BOUND_MS]
+    await this.#connection.sendAll([TRACK_NEXT, ['GET', name], change], performance.now() + this.#timeoutMs)
+    await before(performance.now() + SILENT_MS, arrival, 'Redis').catch(() => {
+      throw new UntoldError('what changes is not told on the connection that listens')
+    })
   }
 
   /** Proves again and again that what the server tells arrives, as long as this epoch lasts. */
@@ -164,10 +193,11 @@ export class RedisTracking implements Tracking {
   /** Begins anew: at once where the server is silent, much later where it does not track, or forbids it. */
   #failed(subscriber: Redis, error: unknown): void {
     const refusal = refusalIn(error)
-    if (!refusal) {
+    if (!refusal || ++this.#refusals < MAX_REFUSALS) {
       subscriber.disconnect(true)
       return
     }
+    this.#refusals = 0
     this.#listener?.refused(refusal)
     const again = () => subscriber.disconnect(true)
     pause(REFUSED_PAUSE_MS, undefined, { signal: this.#closed.signal, ref: false }).then(again, ignore)
@@ -187,18 +217,22 @@ export class RedisTracking implements Tracking {
       this.#listener?.generationChanged('')
       return
     }
-    for (const name of names) {
-      const changed = this.#names.whatIs(name.toString())
+    for (const bytes of names) {
+      const name = bytes.toString()
+      if (name === this.#sample?.name) this.#sample.told()
+      const changed = this.#names.whatIs(name)
       if (changed?.kind === 'entry') this.#listener?.entryChanged(changed.path)
       else if (changed) this.#listener?.generationChanged(changed.path)
     }
   }
 }
 
-/** The error that the server has replied with, if that is what it is. */
+class UntoldError extends Error {}
+
+/** That the server has said no, or says nothing, if that is what went wrong. */
 function refusalIn(error: unknown): Error | undefined {
   if (!(error instanceof Error)) return undefined
-  return error.name === 'ReplyError' ? error : refusalIn(error.cause)
+  return error instanceof UntoldError || error.name === 'ReplyError' ? error : refusalIn(error.cause)
 }
 
 function ignore(): void {}
