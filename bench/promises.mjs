@@ -1,5 +1,5 @@
 // What happens between processes: stampedes, deletes that overtake a computation, a process or Redis gone.
-// `npm run promises`, about two minutes; `npm run promises -- keyedcache bentocache` for some of them.
+// `npm run promises`, about four minutes; `npm run promises -- keyedcache bentocache` for some of them.
 import { readFileSync } from 'node:fs'
 import { endCrew, startCrew } from './lib/crew.mjs'
 import { deadHolder, FACTORY_MS } from './lib/dead-holder.mjs'
@@ -12,9 +12,9 @@ import { STAMPEDE, stampede } from './lib/stampede.mjs'
 import { count, machine, table } from './lib/table.mjs'
 
 const PROCESSES = 8
-const ROUNDS = 3
+const ROUNDS = 7
 /** Stampedes before those that count: a process that serves has compiled its code. */
-const WARM_UPS = 12
+const WARM_UPS = 25
 const RACES = 50
 const DEATHS = 3
 const SPREAD_MS = 200

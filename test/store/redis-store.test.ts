@@ -2,6 +2,7 @@ import { Redis, type RedisOptions } from 'ioredis'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { ConfigurationError } from '../../src/errors.js'
 import { CacheKey, type KeyInput } from '../../src/key/cache-key.js'
+import { newId } from '../../src/store/ids.js'
 import { judge } from '../../src/store/judge.js'
 import { RedisStore, type RedisStoreOptions } from '../../src/store/redis/redis-store.js'
 import type { NewEntry } from '../../src/store/store.js'
@@ -49,6 +50,9 @@ const entry = (payload = 'x', ttlMs = 60_000): NewEntry => ({
 })
 /** Connecting counts for the first deadline: on a busy machine a short one may need a second try. */
 const connected = (store: RedisStore) => vi.waitFor(() => store.check(), { timeout: 5_000, interval: 20 })
+/** How many commands have run a script. */
+const scriptsRun = async () =>
+  Number(/cmdstat_evalsha:calls=(\d+)/.exec(await admin.info('commandstats'))?.[1] ?? 0)
 const isLive = async (store: RedisStore, input: KeyInput) => judge(await store.read(key(input))).live
 
 describeStoreConformance('The Redis store', async () => {
@@ -379,8 +383,10 @@ describe('A server in trouble', () => {
       const store = open({ redis: own.url, keyPrefix: 'bounded', timeoutMs: 20 })
       await connected(store)
       own.freeze()
-      const wave = () =>
-        Promise.allSettled(Array.from({ length: 300 }, (_, index) => store.write(key(['w', index]), entry())))
+      // Of one script, many would travel in one command.
+      const ask = (index: number) =>
+        index % 2 === 0 ? store.write(key(['w', index]), entry()) : store.release(key(['w', index]), newId())
+      const wave = () => Promise.allSettled<unknown>(Array.from({ length: 300 }, (_, index) => ask(index)))
       let last: PromiseSettledResult<unknown>[] = []
       for (let round = 0; round < 12; round++) last = await wave()
       expect(last.every((one) => one.status === 'rejected' && /unanswered/.test(String(one.reason)))).toBe(
@@ -441,29 +447,39 @@ describe('A server in trouble', () => {
     }
   })
 
-  it('that has become a replica is connected to anew, in case its name leads elsewhere by now', async () => {
-    const [own, master] = [await startRedis(), await startRedis()]
-    const proxy = await startProxy(own.port)
-    try {
-      const store = open({ redis: proxy.url, keyPrefix: 'demoted' })
-      await store.write(key('a'), entry())
-      const client = new Redis(own.url)
-      await client.replicaof('127.0.0.1', master.port)
-      client.disconnect()
-      proxy.leadTo(master.port)
-      await expect(store.write(key('a'), entry())).rejects.toThrow(/READONLY/)
-      await vi.waitFor(
-        async () => expect(await store.write(key('a'), entry())).toMatchObject({ written: true }),
-        {
-          timeout: 5_000,
-          interval: 50,
-        },
-      )
-    } finally {
-      await proxy.stop()
-      await Promise.all([own.stop(), master.stop()])
-    }
-  })
+  it.each([
+    ['one write', 1],
+    ['many', 10],
+  ])(
+    'that has become a replica is connected to anew, in case its name leads elsewhere by now: %s',
+    async (_, count) => {
+      const [own, master] = [await startRedis(), await startRedis()]
+      const proxy = await startProxy(own.port)
+      try {
+        const store = open({ redis: proxy.url, keyPrefix: 'demoted' })
+        await store.write(key('a'), entry())
+        const client = new Redis(own.url)
+        await client.replicaof('127.0.0.1', master.port)
+        client.disconnect()
+        proxy.leadTo(master.port)
+        const write = () =>
+          Promise.allSettled(Array.from({ length: count }, (_, n) => store.write(key(['a', n]), entry())))
+        const refused = await write()
+        for (const result of refused) {
+          expect(String((result as PromiseRejectedResult).reason)).toMatch(/READONLY/)
+        }
+        await vi.waitFor(
+          async () => {
+            for (const result of await write()) expect(result).toMatchObject({ value: { written: true } })
+          },
+          { timeout: 5_000, interval: 50 },
+        )
+      } finally {
+        await proxy.stop()
+        await Promise.all([own.stop(), master.stop()])
+      }
+    },
+  )
 
   it('behind a connection that has gone silent is connected to anew', async () => {
     const proxy = await startProxy(server.port)
@@ -512,6 +528,45 @@ describe('A process that is busy itself', () => {
     await Promise.all([...writing, removing, overwriting])
     expect(await isLive(store, many.at(-1)!)).toBe(false)
     expect((await store.read(many.at(-2)!)).frame?.toString('latin1')).toContain('new')
+  })
+
+  it('has each of many writes succeed or fail by itself', async () => {
+    const store = open({ keyPrefix: 'each' })
+    await store.check()
+    // Where a generation should be stands something of a foreign type.
+    await admin.lpush('each:gen:{each:bad}', 'x')
+    const before = await scriptsRun()
+    const paths = Array.from({ length: 70 }, (_, n) => (n % 5 === 3 ? ['bad', n] : ['good', n]))
+    const results = await Promise.allSettled(paths.map((path) => store.write(key(path), entry(`${path}`))))
+    // Together, but never so many that they hold the server up.
+    expect((await scriptsRun()) - before).toBe(3)
+    for (const [n, path] of paths.entries()) {
+      const isGood = path[0] === 'good'
+      expect(results[n]).toMatchObject(isGood ? { value: { written: true } } : { status: 'rejected' })
+      if (!isGood) expect(String((results[n] as PromiseRejectedResult).reason)).toMatch(/WRONGTYPE/)
+      if (!isGood) continue
+      const { frame } = await store.read(key(path))
+      expect(frame?.toString('latin1')).toContain(`${path}`)
+    }
+  })
+
+  it('has none of many writes done after their deadlines, each by its own', async () => {
+    const own = await startRedis()
+    try {
+      const store = open({ redis: own.url, timeoutMs: 100 })
+      await connected(store)
+      own.freeze()
+      const late = await Promise.allSettled(
+        Array.from({ length: 100 }, (_, n) => store.write(key(['late', n]), entry())),
+      )
+      expect(late.map(({ status }) => status)).toEqual(late.map(() => 'rejected'))
+      own.thaw()
+      await connected(store)
+      for (const n of late.keys()) expect(await isLive(store, ['late', n])).toBe(false)
+    } finally {
+      own.thaw()
+      await own.stop()
+    }
   })
 
   it('writes in that order on a server that knows no script yet', async () => {

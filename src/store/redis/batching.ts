@@ -1,9 +1,9 @@
 import { CacheNotRespondingError } from '../../errors.js'
 import type { Tracking } from '../tracking.js'
 import { ServerClock } from './clock.js'
-import { type Argument, asNotResponding, type Command, type Connection } from './connection.js'
+import { type Argument, asNotResponding, type Command, type Connection, sizeOf } from './connection.js'
 import { SCRIPTS } from './scripts/all.js'
-import { LATE, type Script } from './scripts/script.js'
+import { LATE, type Script, SEVERAL } from './scripts/script.js'
 import { TRACK_NEXT } from './tracking.js'
 
 /** So many names at most travel in one `MGET`: the server is never held for long. */
@@ -11,6 +11,9 @@ const MAX_NAMES = 512
 
 /** So many writes at most travel in one go; the next go when these are answered. */
 const MAX_WRITES = 256
+
+/** So many calls of one script at most are made by one command, and of so many bytes: the server is never held for long. */
+const MAX_CALLS = { count: 32, bytes: 128 * 1024 }
 
 /** Timers may fire a moment early: what its caller is told has failed must not be done after that. */
 const SLACK_MS = 2
@@ -260,23 +263,32 @@ export class Batching {
   /** Runs scripts and settles their writes, but for those whose script the server does not know. */
   async #evaluate(writes: readonly Write[], deadline: number): Promise<Write[]> {
     const left = performance.now()
-    const commands = writes.map(({ script, keys, args, expires = deadline }): Command => {
-      return [
-        'EVALSHA',
-        script.sha,
-        keys.length,
-        ...keys,
-        Math.floor(this.clock.at(expires - SLACK_MS)),
-        ...args,
-      ]
-    })
+    const groups = grouped(writes)
+    const commands = groups.map((group) => this.#commandOf(group, deadline))
     const replies = await this.#connection.sendAll(commands, deadline)
     const came = performance.now()
-    return writes.filter((write, index) => {
-      if (isUnknownScript(replies[index])) return true
-      this.#settle(write, replies[index], left, came)
-      return false
+    return groups.flatMap((group, index) => {
+      const reply = replies[index]
+      if (isUnknownScript(reply)) return group
+      const areSeveral = group.length > 1 && Array.isArray(reply)
+      for (const [call, write] of group.entries()) {
+        this.#settle(write, areSeveral ? reply[call] : reply, left, came)
+      }
+      return []
     })
+  }
+
+  /** One command that makes all these calls of one script. */
+  #commandOf(group: readonly Write[], deadline: number): Command {
+    const { script } = group[0] as Write
+    const keys: string[] = []
+    const calls: Argument[] = group.length > 1 ? [SEVERAL] : []
+    for (const write of group) {
+      keys.push(...write.keys)
+      if (group.length > 1) calls.push(write.keys.length, write.args.length + 1)
+      calls.push(Math.floor(this.clock.at((write.expires ?? deadline) - SLACK_MS)), ...write.args)
+    }
+    return ['EVALSHA', script.sha, keys.length, ...keys, ...calls]
   }
 
   /** The server has forgotten a script. */
@@ -324,6 +336,25 @@ const TIME: Command = ['TIME']
 /** @see https://redis.io/docs/latest/commands/script-load/ */
 function loading(scripts: readonly Script[]): Command[] {
   return scripts.map(({ lua }) => ['SCRIPT', 'LOAD', lua])
+}
+
+/** In their order, those of one script that follow each other together. */
+function grouped(writes: readonly Write[]): Write[][] {
+  const groups: Write[][] = []
+  let group: Write[] = []
+  let bytes = 0
+  for (const write of writes) {
+    const size = sizeOf(write.args)
+    const isFull = group.length >= MAX_CALLS.count || bytes + size > MAX_CALLS.bytes
+    if (group[0]?.script !== write.script || isFull) {
+      group = []
+      groups.push(group)
+      bytes = 0
+    }
+    group.push(write)
+    bytes += size
+  }
+  return groups
 }
 
 function rejectAll(writes: readonly Write[], error: unknown): void {

@@ -141,7 +141,7 @@ export class Connection {
     const flight = {
       sentAt: performance.now(),
       commands: commands.length,
-      bytes: sizeOf(commands),
+      bytes: commands.reduce((sum, command) => sum + sizeOf(command), 0),
       abandoned: false,
     }
     this.#flights.add(flight)
@@ -207,11 +207,10 @@ function optionsOf(target: string | RedisOptions): RedisOptions {
   return typeof target === 'string' ? {} : target
 }
 
-function sizeOf(commands: readonly Command[]): number {
+/** How many bytes they take on their way, about. */
+export function sizeOf(parts: readonly Argument[]): number {
   let bytes = 0
-  for (const command of commands) {
-    for (const argument of command) bytes += typeof argument === 'number' ? 8 : argument.length
-  }
+  for (const part of parts) bytes += typeof part === 'number' ? 8 : part.length
   return bytes
 }
 
