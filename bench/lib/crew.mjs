@@ -81,7 +81,7 @@ async function serve(name, redisUrl, databaseUrl) {
     return value
   }
 
-  const peer = await (MEMORIES[name] ?? PEERS[name]).open(redisUrl, compute)
+  const peer = await (PEERS[name] ?? MEMORIES[name]).open(redisUrl, compute)
 
   const tasks = {
     open: () => ({ groups: 'group' in peer }),
