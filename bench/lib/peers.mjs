@@ -220,7 +220,10 @@ export const MEMORIES = {
   'keyedcache, no memory': PEERS.keyedcache,
   bentocache: PEERS.bentocache,
   // With tags it asks Redis at every hit.
-  'cacheable, no tags': { ...PEERS.cacheable, open: (url, compute) => PEERS.cacheable.open(url, compute, {}) },
+  'cacheable, no tags': {
+    ...PEERS.cacheable,
+    open: (url, compute) => PEERS.cacheable.open(url, compute, {}),
+  },
   'layered-loader': PEERS['layered-loader'],
 }
 

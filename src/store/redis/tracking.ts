@@ -59,8 +59,8 @@ export class RedisTracking implements Tracking {
   #epoch: number | undefined
   #epochs = 0
   #refusals = 0
-  /** Told of the change of this name. */
-  #sample: { readonly name: string; readonly told: () => void } | undefined
+  /** A name whose change is waited for. */
+  #sample: { readonly name: string; readonly told: () => void; readonly lost: () => void } | undefined
   /** Until when all changes have been told. */
   #proved: Moment = NEVER
   readonly #closed = new AbortController()
@@ -134,9 +134,10 @@ export class RedisTracking implements Tracking {
       // Only what is read to be kept: OPTIN.
       const track = ['CLIENT', 'TRACKING', 'ON', 'REDIRECT', redirect, 'OPTIN'] as const
       await this.#connection.send(track, performance.now() + this.#timeoutMs)
+      // Either connection may be lost meanwhile: that one begins anew.
+      if (turn !== this.#epochs) return
       await this.#trackSample()
       const proved = await this.#ping(subscriber, this.#timeoutMs)
-      // Either connection was lost meanwhile: that one begins anew.
       if (turn !== this.#epochs || this.#closed.signal.aborted) return
       this.#refusals = 0
       this.#proved = proved
@@ -153,9 +154,11 @@ export class RedisTracking implements Tracking {
    */
   async #trackSample(): Promise<void> {
     const name = this.#names.sample(randomUUID())
-    const arrival = new Promise<void>((told) => {
-      this.#sample = { name, told }
+    const arrival = new Promise<void>((told, lost) => {
+      this.#sample = { name, told, lost }
     })
+    // Either may fail first.
+    arrival.catch(ignore)
     const change: Command = ['SET', name, '', 'PX', STALENESS_BOUND_MS]
     await this.#connection.sendAll([TRACK_NEXT, ['GET', name], change], performance.now() + this.#timeoutMs)
     await before(performance.now() + SILENT_MS, arrival, 'Redis').catch(() => {
@@ -208,6 +211,8 @@ export class RedisTracking implements Tracking {
     this.#epochs++
     this.#epoch = undefined
     this.#proved = NEVER
+    this.#sample?.lost()
+    this.#sample = undefined
     this.#listener?.lost()
   }
 
