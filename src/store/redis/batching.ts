@@ -1,9 +1,11 @@
 import { CacheNotRespondingError } from '../../errors.js'
 import type { Tracking } from '../tracking.js'
 import { ServerClock } from './clock.js'
-import { type Argument, asNotResponding, type Command, type Connection, sizeOf } from './connection.js'
+import { type Argument, asNotResponding, type Command, type Connection } from './connection.js'
+import { ReadBatch, type Shape } from './read-batch.js'
+import { commandOf, grouped, type ScriptReply, type Write } from './script-calls.js'
 import { SCRIPTS } from './scripts/all.js'
-import { LATE, type Script, SEVERAL } from './scripts/script.js'
+import { LATE, type Script } from './scripts/script.js'
 import { TRACK_NEXT } from './tracking.js'
 
 /** So many names at most travel in one `MGET`: the server is never held for long. */
@@ -12,78 +14,13 @@ const MAX_NAMES = 512
 /** So many writes at most travel in one go; the next go when these are answered. */
 const MAX_WRITES = 256
 
-/** So many calls of one script at most are made by one command, and of so many bytes: the server is never held for long. */
-const MAX_CALLS = { count: 32, bytes: 128 * 1024 }
-
 /** Timers may fire a moment early: what its caller is told has failed must not be done after that. */
 const SLACK_MS = 2
-
-/** A script call that waits to be sent. */
-interface Write {
-  readonly script: Script
-  readonly keys: readonly string[]
-  readonly args: readonly Argument[]
-  /** Its deadline, by `performance.now()`: begins when it is first sent. */
-  expires?: number
-  resolve?: (reply: ScriptReply) => void
-  reject?: (error: unknown) => void
-}
-
-/** What a script returned after its status and the server's time. */
-export interface ScriptReply {
-  readonly status: number
-  /** The server's time when it ran, in milliseconds since the epoch. */
-  readonly now: number
-  readonly rest: readonly unknown[]
-}
-
-/** What stood under some names at one moment, and the epoch in which later changes of it are told, if one was wanted. */
-type Shape<T> = (values: (Buffer | null)[], epoch: number | undefined) => T
 
 interface Answer {
   readonly values: (Buffer | null)[]
   /** Whether the server tells of changes of it. */
   readonly isTracked: boolean
-}
-
-/** A read that waits for its answer. */
-interface Read {
-  /** Where its names stand in the batch. */
-  readonly positions: readonly number[]
-  readonly resolve: (values: (Buffer | null)[], epoch: number | undefined) => void
-  readonly reject: (error: unknown) => void
-}
-
-class ReadBatch {
-  /** Whether the server is to tell of changes of what is read. */
-  isTracked = false
-  readonly names: string[] = []
-  readonly reads: Read[] = []
-  /** What others of this tick may ask for too, by its id. */
-  readonly shared = new Map<string, Promise<unknown>>()
-  readonly #positions = new Map<string, number>()
-
-  add(name: string): number {
-    let position = this.#positions.get(name)
-    if (position === undefined) {
-      position = this.names.push(name) - 1
-      this.#positions.set(name, position)
-    }
-    return position
-  }
-
-  answer(values: readonly (Buffer | null)[], epoch: number | undefined): void {
-    for (const { positions, resolve } of this.reads) {
-      resolve(
-        positions.map((position) => values[position] ?? null),
-        epoch,
-      )
-    }
-  }
-
-  fail(error: unknown): void {
-    for (const { reject } of this.reads) reject(error)
-  }
 }
 
 /**
@@ -264,7 +201,7 @@ export class Batching {
   async #evaluate(writes: readonly Write[], deadline: number): Promise<Write[]> {
     const left = performance.now()
     const groups = grouped(writes)
-    const commands = groups.map((group) => this.#commandOf(group, deadline))
+    const commands = groups.map((group) => commandOf(group, (write) => this.#latest(write, deadline)))
     const replies = await this.#connection.sendAll(commands, deadline)
     const came = performance.now()
     return groups.flatMap((group, index) => {
@@ -278,17 +215,9 @@ export class Batching {
     })
   }
 
-  /** One command that makes all these calls of one script. */
-  #commandOf(group: readonly Write[], deadline: number): Command {
-    const { script } = group[0] as Write
-    const keys: string[] = []
-    const calls: Argument[] = group.length > 1 ? [SEVERAL] : []
-    for (const write of group) {
-      keys.push(...write.keys)
-      if (group.length > 1) calls.push(write.keys.length, write.args.length + 1)
-      calls.push(Math.floor(this.clock.at((write.expires ?? deadline) - SLACK_MS)), ...write.args)
-    }
-    return ['EVALSHA', script.sha, keys.length, ...keys, ...calls]
+  /** When a script must have run, on the server's clock. */
+  #latest({ expires }: Write, deadline: number): number {
+    return Math.floor(this.clock.at((expires ?? deadline) - SLACK_MS))
   }
 
   /** The server has forgotten a script. */
@@ -336,25 +265,6 @@ const TIME: Command = ['TIME']
 /** @see https://redis.io/docs/latest/commands/script-load/ */
 function loading(scripts: readonly Script[]): Command[] {
   return scripts.map(({ lua }) => ['SCRIPT', 'LOAD', lua])
-}
-
-/** In their order, those of one script that follow each other together. */
-function grouped(writes: readonly Write[]): Write[][] {
-  const groups: Write[][] = []
-  let group: Write[] = []
-  let bytes = 0
-  for (const write of writes) {
-    const size = sizeOf(write.args)
-    const isFull = group.length >= MAX_CALLS.count || bytes + size > MAX_CALLS.bytes
-    if (group[0]?.script !== write.script || isFull) {
-      group = []
-      groups.push(group)
-      bytes = 0
-    }
-    group.push(write)
-    bytes += size
-  }
-  return groups
 }
 
 function rejectAll(writes: readonly Write[], error: unknown): void {

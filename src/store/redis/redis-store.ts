@@ -28,11 +28,12 @@ import type {
   WriteResult,
 } from '../store.js'
 import { MARKER_LIFE_MS, SECRET_BYTES, TOMBSTONE_LIFE_MS } from '../store.js'
-import { Batching, type ScriptReply } from './batching.js'
+import { Batching } from './batching.js'
 import { asNotResponding, type Command, Connection, type RedisTarget } from './connection.js'
 import { Names } from './names.js'
 import { News } from './news.js'
 import { Reclaiming } from './reclaiming.js'
+import type { ScriptReply } from './script-calls.js'
 import { OBSERVE, WRITE } from './scripts/entries.js'
 import { CLEAR, EXPIRE, REMOVE } from './scripts/invalidations.js'
 import { ACQUIRE, COMMIT, RELEASE, RENEW } from './scripts/leases.js'
