@@ -1,6 +1,7 @@
 import { expect, it, vi } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
+import { becomesStale } from '../helpers/stale.js'
 import { Gate } from './gate.js'
 
 /** Larger than what is compressed by default. */
@@ -46,7 +47,7 @@ describeOnEveryBackend('Callers of one tick', (open) => {
   it('are counted one by one when they are served what is stale, which is refreshed once', async () => {
     const cache = open({ grace: '1h', earlyRefresh: false })
     await cache.set('crowd', 'old', { ttl: '10ms' })
-    await vi.waitFor(async () => expect((await cache.inspect('crowd')).state).toBe('stale'), { interval: 5 })
+    await becomesStale(cache, 'crowd')
     const factory = vi.fn(() => 'new')
     expect(await ask(cache, 5, factory)).toEqual(Array(5).fill('old'))
     await vi.waitFor(async () => expect(await cache.get('crowd')).toBe('new'))

@@ -1,15 +1,10 @@
 import { expect, it, vi } from 'vitest'
-import type { KeyedCache } from '../../src/cache.js'
 import { ConfigurationError } from '../../src/errors.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
+import { becomesStale } from '../helpers/stale.js'
 import { Gate } from './gate.js'
 
 const BRIEF = { ttl: '30ms', grace: '1h' } as const
-
-/** Resolves once what stands under a key is stale. */
-async function becomesStale(cache: KeyedCache, key: string): Promise<void> {
-  await vi.waitFor(async () => expect((await cache.inspect(key)).state).toBe('stale'), { interval: 5 })
-}
 
 describeOnEveryBackend('Grace', (open) => {
   it('serves what has expired at once, and computes the new value in the background', async () => {

@@ -2,6 +2,7 @@ import { expect, it, vi } from 'vitest'
 import { createCache } from '../../src/create-cache.js'
 import { ComputeCycleError } from '../../src/errors.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
+import { becomesStale } from '../helpers/stale.js'
 import { Gate } from './gate.js'
 
 describeOnEveryBackend('A computation that takes too long', (open) => {
@@ -56,7 +57,7 @@ describeOnEveryBackend('A computation that takes too long', (open) => {
     const cache = open()
     const options = { ttl: '20ms', grace: '1h', waitTimeout: '50ms', leaseTime: '50ms' } as const
     await cache.getOrSet('bg', () => 'old', options)
-    await vi.waitFor(async () => expect((await cache.inspect('bg')).state).toBe('stale'), { interval: 5 })
+    await becomesStale(cache, 'bg')
     const hanging = vi.fn(() => new Promise<string>(() => {}))
     expect(await cache.getOrSet('bg', hanging, options)).toBe('old')
     await vi.waitFor(async () => {
@@ -204,7 +205,7 @@ describeOnEveryBackend('Waiting', (open) => {
     const [cache, other] = [open(), open()]
     const options = { ttl: '20ms', grace: '1h', softTimeout: '10s' } as const
     await cache.getOrSet('k', () => 'old', options)
-    await vi.waitFor(async () => expect((await cache.inspect('k')).state).toBe('stale'), { interval: 5 })
+    await becomesStale(cache, 'k')
     const gate = new Gate()
     const refreshing = cache.getOrSet('k', async () => gate.pass().then(() => 'new'), {
       ...options,

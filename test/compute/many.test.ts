@@ -1,6 +1,7 @@
 import { expect, expectTypeOf, it, vi } from 'vitest'
 import { ConfigurationError } from '../../src/errors.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
+import { becomesStale } from '../helpers/stale.js'
 import { Gate } from './gate.js'
 
 describeOnEveryBackend('getOrSetMany', (open) => {
@@ -113,7 +114,7 @@ describeOnEveryBackend('getOrSetMany', (open) => {
     const cache = open()
     const options = { ttl: '30ms', grace: '1h' } as const
     await cache.getOrSetMany(['s::1', 's::2'], (keys) => keys.map(() => 'old'), options)
-    await vi.waitFor(async () => expect((await cache.inspect('s::2')).state).toBe('stale'), { interval: 5 })
+    await becomesStale(cache, 's::2')
     const refresh = vi.fn((keys: readonly string[]) => keys.map(() => 'new'))
     const later = { ...options, ttl: '1h' } as const
     expect(await cache.getOrSetMany(['s::1', 's::2'], refresh, later)).toEqual(['old', 'old'])

@@ -4,6 +4,7 @@ import type { KeyedCache } from '../../src/cache.js'
 import { CHANNELS, type OperationMessage } from '../../src/events.js'
 import type { LoggedCall } from '../../src/tiers/call-log.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
+import { becomesStale } from '../helpers/stale.js'
 import { Gate } from './gate.js'
 
 const GRACE = { ttl: '1h', grace: '1h' } as const
@@ -241,7 +242,7 @@ describeOnEveryBackend('What was let expire', (open) => {
   it('and has expired by itself before is said to have expired by itself', async () => {
     const cache = open()
     await cache.set('a::b', 'old', { ttl: '10ms', grace: '1h' })
-    await vi.waitFor(async () => expect((await cache.inspect('a::b')).state).toBe('stale'))
+    await becomesStale(cache, 'a::b')
     expect(await cache.expire('a::b')).toBe(true)
     expect((await cache.inspect('a::b')).why).toMatch(/; expired .* ago, still served/)
   })

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, test, vi } from 'vitest'
 import { createCache } from '../../src/create-cache.js'
+import { becomesStale } from '../helpers/stale.js'
 import { openSite, words } from './site.js'
 
 const href = (html: string, text: RegExp) => {
@@ -235,7 +236,7 @@ describe('one key', () => {
 test('a stale value is shown as what it is, a computation under way too', async () => {
   const { ask, cache } = await openSite()
   await cache.getOrSet('quote', () => ({ price: 12 }), { ttl: '20ms', grace: '1h' })
-  await vi.waitFor(async () => expect((await cache.inspect('quote')).state).toBe('stale'))
+  await becomesStale(cache, 'quote')
   const stale = words((await ask('/cache/keys/quote')).text)
   expect(stale).toMatch(/Stale Written .* expired .* ago, still served by its grace for/)
   expect(stale).toContain('price: 12')

@@ -16,6 +16,7 @@ import { Outbox } from '../../src/stats/outbox.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import { describeOnEveryBackend, type OpenCache } from '../helpers/backends.js'
 import { startRedis } from '../helpers/redis.js'
+import { becomesStale } from '../helpers/stale.js'
 
 const END = { route: 'GET /', status: 200, aborted: false }
 
@@ -98,7 +99,7 @@ describeOnEveryBackend('What a request asks of the cache', (open) => {
   test('of getOrSet: whether it was found, and by whom it was computed', async () => {
     const cache = open()
     await cache.getOrSet('quote', () => 1, { ttl: '20ms', grace: '1h' })
-    await vi.waitFor(async () => expect((await cache.inspect('quote')).state).toBe('stale'))
+    await becomesStale(cache, 'quote')
     let finish = (_value: number) => {}
     const elsewhere = cache.getOrSet('slow', () => new Promise<number>((resolve) => (finish = resolve)))
     await vi.waitFor(async () => expect((await cache.inspect('slow')).state).toBe('computing'))
