@@ -22,6 +22,30 @@ export function copiesOf(payload: Payload): Copies {
   return { bytes: own.bytes.length, next: () => decodeValue(own) }
 }
 
+/** Copies of a value that is decoded when the first of them is wanted: its payload is not compressed, and readable. */
+export function lazyCopiesOf(payload: Payload): Copies {
+  const own = apart(payload)
+  let copies: Copies | undefined
+  const next = () => {
+    copies ??= copiesOf(own)
+    return copies.next()
+  }
+  return { bytes: own.bytes.length, next }
+}
+
+/** Without a buffer that is much larger around it, such as a whole reply. Small copies may share one. */
+export function apart(payload: Payload): Payload {
+  const { bytes, format } = payload
+  return bytes.length * MAX_SLACK >= bytes.buffer.byteLength ? payload : { bytes: Buffer.from(bytes), format }
+}
+
+/** Copies of what needs no copy: a primitive. */
+export function sameAlways(value: unknown): Copies {
+  return { bytes: 8, next: () => value }
+}
+
+const MAX_SLACK = 4
+
 /** A view would keep a whole reply alive, a small copy its neighbours'. */
 function withOwnMemory({ bytes, format }: Payload): Payload {
   const copy = Buffer.allocUnsafeSlow(bytes.length)

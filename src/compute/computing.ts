@@ -10,6 +10,7 @@ import { hitOf } from '../tiers/chain.js'
 import type { Scopes } from '../tiers/context.js'
 import type { Miss, ReadOutcome } from '../tiers/outcome.js'
 import type { Remembered, TrackedRead } from '../tiers/process-memory.js'
+import { slotOf } from '../tiers/request-memory.js'
 import type { RequestScope } from '../tiers/request-scope.js'
 import { type LiveEntry, payloadOf, type Standing } from '../tiers/standing.js'
 import { Computation } from './computation.js'
@@ -149,7 +150,7 @@ export class Computing {
     open?.read(outcome)
     this.#maybeRefreshEarly(call, entry)
     const memory = scope?.memory
-    if (memory) memory.endRead(memory.beginRead(key), entry)
+    if (memory) memory.endRead(memory.beginRead(key), entry.copies)
     return entry.value
   }
 
@@ -183,7 +184,7 @@ export class Computing {
         if (!obtained) return kept(this.#alone(call), visit)
         const value = copyOf(obtained)
         if (value instanceof Promise) return kept(inflated(obtained, value), visit)
-        visit?.end(obtained.isStale ? undefined : { value })
+        visit?.end(obtained.isStale ? undefined : (obtained.copies ?? slotOf(value, obtained.payload)))
         return value
       },
       visit &&
@@ -335,7 +336,10 @@ export class Computing {
     return obtained
   }
 
-  #maybeRefreshEarly(call: Call, { id, computingMs, leftMs }: Omit<Remembered, 'value'>): void {
+  #maybeRefreshEarly(
+    call: Call,
+    { id, computingMs, leftMs }: Pick<Remembered, 'id' | 'computingMs' | 'leftMs'>,
+  ): void {
     const { beta } = call.policy
     if (beta === 0 || computingMs === 0) return
     if (!shouldRefreshEarly(leftMs, computingMs, beta, 1 - Math.random())) return
@@ -388,8 +392,8 @@ function visitOf({ key, scope }: Call): Visit | undefined {
 /** What is obtained for a request is kept in its memory, unless it is stale. */
 function kept(obtaining: Promise<Obtained>, visit: Visit | undefined): Promise<unknown> {
   return obtaining.then(
-    ({ value, isStale }) => {
-      visit?.end(isStale ? undefined : { value })
+    ({ value, payload, isStale }) => {
+      visit?.end(isStale ? undefined : slotOf(value, payload))
       return value
     },
     visit && ((error: unknown) => visit.fail(error)),

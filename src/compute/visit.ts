@@ -1,5 +1,5 @@
 import type { CacheKey } from '../key/cache-key.js'
-import type { PendingRead } from '../tiers/request-memory.js'
+import type { PendingRead, Slot } from '../tiers/request-memory.js'
 import type { RequestScope } from '../tiers/request-scope.js'
 
 /** A request's asking for a key, which ends with a value for its memory or without. */
@@ -14,7 +14,7 @@ export class Visit {
     this.#done = scope.compute()
   }
 
-  end(found?: { readonly value: unknown }): void {
+  end(found?: Slot): void {
     if (this.#pending) this.#scope.memory?.endRead(this.#pending, found)
     this.#done()
   }

@@ -1,4 +1,5 @@
-import { compressPayload, decodeValue, encodeValue, type Payload } from '../codec/codec.js'
+import { compressPayload, encodeValue, inflatePayload, type Payload } from '../codec/codec.js'
+import { copiesOf } from '../codec/copies.js'
 import { type NewEntry, parseBodyHead } from '../entry/body.js'
 import { CacheNotRespondingError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
@@ -8,8 +9,9 @@ import type { Origin, Reading, Store } from '../store/store.js'
 import type { ReadOutcome, Tier, Written } from './outcome.js'
 import type { PendingInvalidations } from './pending-invalidations.js'
 import type { ProcessMemory, Remembered, TrackedRead } from './process-memory.js'
+import { type Slot, slotOf } from './request-memory.js'
 import type { RequestOrigin, RequestScope } from './request-scope.js'
-import { type Standing, standingOf, stateOf } from './standing.js'
+import { type LiveEntry, payloadOf, type Standing, standingOf, stateOf } from './standing.js'
 
 /** Told when this process invalidates a key, with `children` everything below it too, without a key everything. */
 export type InvalidationListener = (key: CacheKey | undefined, children: boolean) => void
@@ -63,11 +65,11 @@ export class TierChain {
   /** What the memories hold under a key, without asking the store. */
   held(key: CacheKey, scope: RequestScope | undefined): ReadOutcome | undefined {
     const slot = scope?.memory?.get(key)
-    if (slot) return 'value' in slot ? { hit: true, value: slot.value, tier: 'request' } : undefined
+    if (slot) return 'next' in slot ? { hit: true, value: slot.next(), tier: 'request' } : undefined
     const entry = this.remembered(key, scope)
     if (!entry) return undefined
     const memory = scope?.memory
-    if (memory) memory.endRead(memory.beginRead(key), entry)
+    if (memory) memory.endRead(memory.beginRead(key), entry.copies)
     return hitOf(entry, 'process')
   }
 
@@ -101,8 +103,8 @@ export class TierChain {
   recall(key: CacheKey, scope: RequestScope | undefined): ReadOutcome | Promise<ReadOutcome> | undefined {
     const slot = scope?.memory?.get(key)
     if (!slot) return undefined
-    if ('value' in slot) return { hit: true, value: slot.value, tier: 'request' }
-    return this.#decodeOwn(key, slot.payload, scope)
+    if ('next' in slot) return { hit: true, value: slot.next(), tier: 'request' }
+    return this.#decode(key, slot.payload, scope)
   }
 
   async read(key: CacheKey, scope: RequestScope | undefined): Promise<ReadOutcome> {
@@ -111,15 +113,18 @@ export class TierChain {
     if (recalled !== undefined) return await recalled
     const pending = memory?.beginRead(key)
     let outcome: ReadOutcome | undefined
+    let found: Slot | undefined
     try {
       const standing = await this.#readStore(key, scope)
-      outcome = toOutcome(standing)
-      if (!outcome.hit) outcome = (await this.#observe(key, scope)) ?? outcome
+      const late = standing.state === 'fresh' ? undefined : await this.#observe(key, scope)
+      const entry = late ?? standing
+      outcome = toOutcome(entry)
+      if (pending && entry.state === 'fresh') found = slotOf(entry.value, payloadOf(entry))
     } catch (error) {
       scope?.observations?.unprovable(key.text, performance.now())
       outcome = this.#failsafe.absorb('get', key.text, error, STORE_DOWN)
     } finally {
-      if (pending) memory?.endRead(pending, outcome?.hit ? outcome : undefined)
+      if (pending) memory?.endRead(pending, found)
     }
     return outcome
   }
@@ -266,7 +271,7 @@ export class TierChain {
    * Remembers what stands where a miss was, before anyone can act on the miss.
    * A value that has come in the meantime is returned: it was a hit after all.
    */
-  async #observe(key: CacheKey, scope: RequestScope | undefined): Promise<ReadOutcome | undefined> {
+  async #observe(key: CacheKey, scope: RequestScope | undefined): Promise<LiveEntry | undefined> {
     const observations = scope?.observations
     if (!observations) return undefined
     const now = performance.now()
@@ -276,8 +281,8 @@ export class TierChain {
     }
     const observing = this.#store.observe(key)
     observations.add(key.text, observing, now)
-    const outcome = toOutcome(await this.standing(key, await observing))
-    return outcome.hit ? outcome : undefined
+    const standing = await this.standing(key, await observing)
+    return standing.state === 'fresh' ? standing : undefined
   }
 
   /** The payload once it is compressed; `undefined` when its key was written or deleted meanwhile. */
@@ -303,15 +308,16 @@ export class TierChain {
     this.#onInvalidate(key, children)
   }
 
-  async #decodeOwn(
+  /** A value that request memory holds as a payload: from now on it holds a source of copies. */
+  async #decode(
     key: CacheKey,
     payload: Payload | Promise<Payload>,
     scope: RequestScope | undefined,
   ): Promise<ReadOutcome> {
     const pending = scope?.memory?.beginRead(key)
-    const value = await decodeValue(await payload)
-    if (pending) scope?.memory?.endRead(pending, { value })
-    return { hit: true, value, tier: 'request' }
+    const copies = copiesOf(await inflatePayload(await payload))
+    if (pending) scope?.memory?.endRead(pending, copies)
+    return { hit: true, value: copies.next(), tier: 'request' }
   }
 
   /** An invalidation that did not surely reach the store is repeated when it is back. */

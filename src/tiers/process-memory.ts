@@ -41,6 +41,8 @@ interface Generation {
 export interface Remembered {
   /** A copy of the reader's own. */
   readonly value: unknown
+  /** For the next readers. */
+  readonly copies: Copies
   /** The id of the frame that it was read from. */
   readonly id: Buffer
   /** How long it took to compute; 0 for what was set. */
@@ -130,7 +132,7 @@ export class ProcessMemory implements TrackingListener {
     }
     if (doubt) return undefined
     const { id, computingMs, copies, freshUntil } = held
-    return { value: copies.next(), id, computingMs, leftMs: freshUntil - now }
+    return { value: copies.next(), copies, id, computingMs, leftMs: freshUntil - now }
   }
 
   /** Whether a key is held, and may be served: leaves no trace of having been asked. */

@@ -1,9 +1,19 @@
 import { BoundedMap } from '../bounded-map.js'
-import type { Payload } from '../codec/codec.js'
+import { isCompressed, type Payload } from '../codec/codec.js'
+import { apart, type Copies, lazyCopiesOf, sameAlways } from '../codec/copies.js'
 import type { CacheKey } from '../key/cache-key.js'
 
-/** A value that was read, or what was set as it was at that moment, decoded when first asked for. */
-export type Slot = { readonly value: unknown } | { readonly payload: Payload | Promise<Payload> }
+/** A value as it was read or set: a source of copies, or a payload that must be awaited or inflated first. */
+export type Slot = Copies | { readonly payload: Payload | Promise<Payload> }
+
+/**
+ * What the memory keeps of a value that was just decoded from this payload. The value itself belongs to its reader,
+ * who may change it: the next reader gets a copy.
+ */
+export function slotOf(value: unknown, payload: Payload): Slot {
+  if (typeof value !== 'object' || value === null) return sameAlways(value)
+  return isCompressed(payload) ? { payload: apart(payload) } : lazyCopiesOf(payload)
+}
 
 /** A read of the store that is under way, and whether its answer may still be kept. */
 export interface PendingRead {
@@ -30,8 +40,8 @@ export class RequestMemory {
     return read
   }
 
-  /** The read's answer has come; `value` is kept unless this request wrote or deleted the key meanwhile. */
-  endRead(read: PendingRead, found?: { readonly value: unknown }): void {
+  /** Ends a read: keeps what it found, unless this request wrote or deleted the key meanwhile. */
+  endRead(read: PendingRead, found?: Slot): void {
     this.#pending.delete(read)
     if (found && !read.spoiled) this.#keep(read.key.text, found)
   }

@@ -80,7 +80,7 @@ describe('A process memory', () => {
       })
       expect(await cache.getMany(['product::1'])).toHaveLength(1)
       await cache.withRequestMemory(async (request) => {
-        expect(await request.get('product::1')).toBe(await request.get('product::1'))
+        expect(await request.get('product::1')).toEqual(await request.get('product::1'))
       })
     }
     expect(await commandsOf('mget')).toBe(asked)
@@ -101,6 +101,14 @@ describe('A process memory', () => {
     one?.items.push(4)
     other.items.length = 0
     expect(await cache.get('list')).toEqual({ items: [1, 2, 3] })
+    await cache.withRequestMemory(async () => {
+      for (let n = 0; n < 3; n++) {
+        const own = await cache.get<{ items: number[] }>('list')
+        expect(own).toEqual({ items: [1, 2, 3] })
+        own?.items.push(4)
+      }
+    })
+    expect(cache.processStats().totals.requestHits).toBe(2)
   })
 
   it('holds large values as they are, not compressed', async () => {

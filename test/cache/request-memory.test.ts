@@ -13,9 +13,9 @@ describeOnEveryBackend('Within one request', (open) => {
     await cache.set('a', { n: 1 })
     const service = () => cache.get('a')
     await cache.withRequestMemory(async () => {
-      const first = await cache.get('a')
+      await cache.get('a')
       await other.set('a', { n: 2 })
-      expect(await service()).toBe(first)
+      expect(await service()).toEqual({ n: 1 })
     })
     expect(cache.processStats().totals).toMatchObject({ hits: 2, requestHits: 1 })
     expect(await cache.get('a')).toEqual({ n: 2 })
@@ -43,6 +43,64 @@ describeOnEveryBackend('Within one request', (open) => {
       expect(await setting).toBe(true)
     })
     expect(await cache.get('a')).toBe('new '.repeat(100_000))
+  })
+
+  // Each way to fill the memory, and each way to read from it, with what JSON gives back and what it does not.
+  const samples = {
+    'a record': () => ({ n: 1, list: [{ m: 1 }] }),
+    'a structure': () => ({ n: 1, list: [{ m: 1 }], at: new Date(0), map: new Map([['k', { m: 1 }]]) }),
+    'a compressed record': () => ({ n: 1, list: [{ m: 1 }], text: 'long '.repeat(20_000) }),
+  }
+  const fills: Record<string, (cache: KeyedCache, value: unknown) => Promise<unknown>> = {
+    get: (cache) => cache.get('a'),
+    getMany: async (cache) => (await cache.getMany(['a']))[0],
+    getOrThrow: (cache) => cache.getOrThrow('a'),
+    'getOrSet, a hit': (cache) => cache.getOrSet('a', () => 'computed'),
+    'getOrSet, a miss': async (cache, value) => {
+      await cache.delete('a')
+      return cache.getOrSet('a', () => value)
+    },
+    set: async (cache, value) => {
+      await cache.set('a', value)
+      return value
+    },
+  }
+  for (const [sample, make] of Object.entries(samples)) {
+    for (const [way, fill] of Object.entries(fills)) {
+      it(`each reader gets a copy: ${sample}, filled by ${way}`, async () => {
+        const cache = open({ compressAbove: 10_000 })
+        await cache.set('a', make())
+        await cache.withRequestMemory(async () => {
+          const readers = [
+            () => fill(cache, make()),
+            () => cache.get('a'),
+            () => cache.getOrThrow('a'),
+            () => cache.getOrSet('a', () => 'computed'),
+            async () => (await cache.getMany(['a']))[0],
+            () => cache.get('a'),
+          ]
+          for (const read of readers) {
+            const value = (await read()) as ReturnType<(typeof samples)['a record']>
+            expect(value).toEqual(make())
+            value.n = 99
+            value.list.push({ m: 99 })
+            ;(value.list[0] as { m: number }).m = 99
+          }
+        })
+        expect(cache.processStats().totals.requestHits).toBe(5)
+        expect(await cache.get('a')).toEqual(make())
+      })
+    }
+  }
+
+  it('a value at once in many hands of one request is a copy for each', async () => {
+    const cache = open()
+    await cache.set('a', { n: 0 })
+    await cache.withRequestMemory(async () => {
+      const ask = (n: number) => (n % 2 ? cache.get('a') : cache.getOrSet('a', () => ({ n: -1 })))
+      const values = await Promise.all(Array.from({ length: 20 }, (_, n) => ask(n)))
+      expect(new Set([...values, await cache.get('a')]).size).toBe(21)
+    })
   })
 
   it('a job within it shares its memory', async () => {
@@ -85,17 +143,22 @@ describeOnEveryBackend('Within one request', (open) => {
   })
 
   it('two requests under way at once never see each other’s memory', async () => {
-    const cache = open()
-    await cache.set('shared', { n: 0 })
-    const job = (n: number) =>
-      cache.withRequestMemory(async (mine) => {
-        const read = await mine.get<{ n: number }>('shared')
-        if (read) read.n = n
-        await new Promise(setImmediate)
-        return mine.get('shared')
+    const [cache, other] = [open(), open()]
+    await other.set('shared', { n: 0 })
+    await cache.withRequestMemory(async (first) => {
+      expect(await first.get('shared')).toEqual({ n: 0 })
+      await other.set('shared', { n: 1 })
+      await new Promise<void>((resolve, reject) => {
+        // A scope that is open at the same time, and not within the first one.
+        const second = cache.bindTo(cache.openScope({ fills: true }))
+        second.get('shared').then((value) => {
+          expect(value).toEqual({ n: 1 })
+          resolve()
+        }, reject)
       })
-    expect(await Promise.all([job(1), job(2), job(3)])).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }])
-    expect(await cache.get('shared')).toEqual({ n: 0 })
+      expect(await first.get('shared')).toEqual({ n: 0 })
+    })
+    expect(await cache.get('shared')).toEqual({ n: 1 })
   })
 
   it('work that goes on after the end falls through, and its fills stay fills', async () => {
