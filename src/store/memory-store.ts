@@ -140,7 +140,7 @@ export class MemoryStore implements Store {
 
   async renew(key: CacheKey, token: Buffer, leaseMs: number): Promise<boolean> {
     const lease = this.#leases.get(key.text)
-    if (!lease?.token.equals(token) || !this.#isCurrent(key, lease)) return false
+    if (!lease?.token.equals(token) || !this.#areCurrent(key, lease.started)) return false
     for (const name of generationsAbove(key)) this.#keepGeneration(name, token, leaseMs, false)
     this.#leases.set(key.text, { ...lease, lapsesAt: now() + leaseMs })
     return true
@@ -156,7 +156,7 @@ export class MemoryStore implements Store {
     if (!lease?.token.equals(token)) return this.#refused(key, joinGenerations(this.#above(key)))
     const frame = this.#held.get(key.text)
     const hasChanged = unchanged && !(frame && frameId(frame).equals(unchanged))
-    if (this.#isCurrent(key, lease) && !hasChanged)
+    if (this.#areCurrent(key, lease.started) && !hasChanged)
       return this.#put(key, encodeBody(entry, now()), lifeOf(entry))
     this.#fence(key)
     return this.#refused(key, lease.started)
@@ -270,11 +270,6 @@ export class MemoryStore implements Store {
       frameId(frame).equals(basis.standing) &&
       this.#areCurrent(key, joinGenerations(basis.generations))
     )
-  }
-
-  /** Whether a lease has not lapsed, and nothing was invalidated since. */
-  #isCurrent(key: CacheKey, lease: Lease): boolean {
-    return lease.lapsesAt > now() && this.#areCurrent(key, lease.started)
   }
 
   #areCurrent(key: CacheKey, ids: Buffer | undefined): boolean {

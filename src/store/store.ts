@@ -207,9 +207,15 @@ export interface Store {
    * longer the current ones, counts as absent. Asking again with one's own token is harmless.
    */
   acquire(key: CacheKey, token: Buffer, options: AcquireOptions): Promise<Acquisition>
-  /** Prolongs a lease; whether it still stood. */
+  /**
+   * Prolongs a lease; resolves to whether it still stood. A lease that has lapsed stands until another token takes it
+   * over, or an invalidation ends it.
+   */
   renew(key: CacheKey, token: Buffer, leaseMs: number): Promise<boolean>
-  /** Writes what was computed and ends the lease, only while it stands and nothing was invalidated since. */
+  /**
+   * Writes what was computed and ends the lease, only while it stands and nothing was invalidated since. A lease that
+   * has lapsed stands until another token takes it over.
+   */
   commit(key: CacheKey, token: Buffer, entry: NewEntry, options?: CommitOptions): Promise<WriteResult>
   /** Gives a lease up, and wakes who waits for it. */
   release(key: CacheKey, token: Buffer): Promise<void>

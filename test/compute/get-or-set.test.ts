@@ -89,6 +89,18 @@ describeOnEveryBackend('getOrSet', (open) => {
     })
   })
 
+  it('stores what has blocked its process for longer than the lease, where nobody took over', async () => {
+    const cache = open()
+    const blocking = () => {
+      const began = performance.now()
+      while (performance.now() - began < 120);
+      return 'slow'
+    }
+    expect(await cache.getOrSet('blocking', blocking, { leaseTime: '40ms' })).toBe('slow')
+    expect(cache.processStats().totals).toMatchObject({ computations: 1, fencedCommits: 0 })
+    expect(await cache.get('blocking')).toBe('slow')
+  })
+
   it('counts a hit, a miss with its reason, and computing time', async () => {
     const cache = open()
     await cache.getOrSet('product::1', async () => {

@@ -166,6 +166,35 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
       })
     })
 
+    /** What ends a computation's right to be stored. */
+    const fences: Record<string, (at: Store) => Promise<unknown>> = {
+      'a write': (at) => at.write(key('a::b'), entry('newer')),
+      'a fill': async (at) => {
+        const basis = await at.observe(key('a::b'))
+        expect(await at.write(key('a::b'), entry('newer'), { basis })).toMatchObject({ written: true })
+      },
+      'a remove': (at) => at.remove(key('a::b'), { children: false, origin: ORIGIN }),
+      'a remove with children': (at) => at.remove(key('a::b'), { children: true, origin: ORIGIN }),
+      'a remove of the parent with children': (at) => at.remove(key('a'), { children: true, origin: ORIGIN }),
+      'an expire': (at) => at.expire(key('a::b'), { children: false, origin: ORIGIN }),
+      'an expire with children': (at) => at.expire(key('a::b'), { children: true, origin: ORIGIN }),
+      'an expire of the parent with children': (at) =>
+        at.expire(key('a'), { children: true, origin: ORIGIN }),
+      'an expire of the parent, and a write below it': async (at) => {
+        await at.expire(key('a'), { children: true, origin: ORIGIN })
+        await at.write(key('a::c'), entry('beside'))
+        await at.observe(key('a::b'))
+      },
+      'a clear': (at) => at.clear(ORIGIN),
+      'a release': (at) => at.release(key('a::b'), mine),
+      'a take-over': async (at) => {
+        await at.acquire(key('a::b'), mine, SHORT)
+        await lapsed('a::b')
+        expect(await at.acquire(key('a::b'), theirs, LONG)).toMatchObject({ won: true, tookOver: true })
+        expect(await committed(at, 'a::b', theirs, 'newer')).toBe(true)
+      },
+    }
+
     describe('a commit', () => {
       it('writes what was computed, with everything there is to know about it, and ends the lease', async () => {
         await store.acquire(key('a::b'), mine, LONG)
@@ -225,38 +254,6 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(await payload('a::b')).toBe('computed')
       })
 
-      const fences: Record<string, (at: Store) => Promise<unknown>> = {
-        'a write': (at) => at.write(key('a::b'), entry('newer')),
-        'a fill': async (at) => {
-          const basis = await at.observe(key('a::b'))
-          expect(await at.write(key('a::b'), entry('newer'), { basis })).toMatchObject({ written: true })
-        },
-        'a remove': (at) => at.remove(key('a::b'), { children: false, origin: ORIGIN }),
-        'a remove with children': (at) => at.remove(key('a::b'), { children: true, origin: ORIGIN }),
-        'a remove of the parent with children': (at) =>
-          at.remove(key('a'), { children: true, origin: ORIGIN }),
-        'an expire': (at) => at.expire(key('a::b'), { children: false, origin: ORIGIN }),
-        'an expire with children': (at) => at.expire(key('a::b'), { children: true, origin: ORIGIN }),
-        'an expire of the parent with children': (at) =>
-          at.expire(key('a'), { children: true, origin: ORIGIN }),
-        'an expire of the parent, and a write below it': async (at) => {
-          await at.expire(key('a'), { children: true, origin: ORIGIN })
-          await at.write(key('a::c'), entry('beside'))
-          await at.observe(key('a::b'))
-        },
-        'a clear': (at) => at.clear(ORIGIN),
-        'a release': (at) => at.release(key('a::b'), mine),
-        'the lapse of its lease': async (at) => {
-          await at.acquire(key('a::b'), mine, SHORT)
-          await lapsed('a::b')
-        },
-        'a take-over': async (at) => {
-          await at.acquire(key('a::b'), mine, SHORT)
-          await lapsed('a::b')
-          expect(await at.acquire(key('a::b'), theirs, LONG)).toMatchObject({ won: true, tookOver: true })
-          expect(await committed(at, 'a::b', theirs, 'newer')).toBe(true)
-        },
-      }
       for (const [what, fence] of Object.entries(fences)) {
         for (const where of ['the same', 'another'] as const) {
           for (const before of ['nothing', 'an older value'] as const) {
@@ -353,6 +350,40 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         })
         expect(await payload('a::b')).toBeUndefined()
       })
+    })
+
+    describe('a lease that has lapsed', () => {
+      for (const before of ['nothing', 'an older value'] as const) {
+        it(`commits while no other token has taken it over, where ${before} stood`, async () => {
+          if (before === 'an older value') await store.write(key('a::b'), entry('older'))
+          await store.acquire(key('a::b'), mine, SHORT)
+          await lapsed('a::b')
+          expect(await committed(store, 'a::b', mine)).toBe(true)
+          expect(await payload('a::b')).toBe('computed')
+          expect(await lease('a::b')).toBeUndefined()
+        })
+      }
+
+      it('is renewed while no other token has taken it over', async () => {
+        await store.acquire(key('a::b'), mine, SHORT)
+        await lapsed('a::b')
+        expect(await store.renew(key('a::b'), mine, 60_000)).toBe(true)
+        expect(await other.acquire(key('a::b'), theirs, LONG)).toMatchObject({ won: false, holder: mine })
+        expect(await committed(store, 'a::b', mine)).toBe(true)
+      })
+
+      // Its lapse must not weaken what ends a lease in time.
+      for (const [what, fence] of Object.entries(fences)) {
+        it(`is ended by ${what}`, async () => {
+          await store.acquire(key('a::b'), mine, SHORT)
+          await lapsed('a::b')
+          await fence(other)
+          const stands = await payload('a::b')
+          expect(await store.renew(key('a::b'), mine, 60_000)).toBe(false)
+          expect(await committed(store, 'a::b', mine, 'stale')).toBe(false)
+          expect(await payload('a::b')).toBe(stands)
+        })
+      }
     })
 
     describe('a lease that nobody renews', () => {

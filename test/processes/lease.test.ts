@@ -128,14 +128,25 @@ describe('A process that is held up for longer than its lease', () => {
     for (const member of [holder, other]) expect(await member.tell('get', { path: 'a::b' })).toBe('new')
   })
 
-  it('cannot commit although nobody came to take over', async () => {
-    const { holder, own } = await paused()
+  it('commits where no other process has taken over', async () => {
+    const { holder, other, own } = await paused()
     await vi.waitFor(async () => expect((await lease('a::b'))?.isLapsed).toBe(true), soon)
     holder.resume()
     await holder.tell('letGo', { key: 'a::b' })
     expect((await own).outcomes).toMatchObject([{ value: 'old' }])
+    expect(await holder.tell('stats')).toMatchObject({ computations: 1, fencedCommits: 0 })
+    for (const member of [holder, other]) expect(await member.tell('get', { path: 'a::b' })).toBe('old')
+  })
+
+  it('cannot commit where another has invalidated the key meanwhile', async () => {
+    const { holder, other, own } = await paused()
+    await vi.waitFor(async () => expect((await lease('a::b'))?.isLapsed).toBe(true), soon)
+    await other.tell('invalidate', { how: 'a delete', path: ['a', 'b'], value: undefined })
+    holder.resume()
+    await holder.tell('letGo', { key: 'a::b' })
+    expect((await own).outcomes).toMatchObject([{ value: 'old' }])
     expect(await holder.tell('stats')).toMatchObject({ computations: 1, fencedCommits: 1 })
-    expect(await holder.tell('get', { path: 'a::b' })).toBeUndefined()
+    expect(await other.tell('get', { path: 'a::b' })).toBeUndefined()
   })
 })
 

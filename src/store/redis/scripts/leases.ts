@@ -36,13 +36,13 @@ return reply
  * KEYS  lease, generations above its entry
  * ARGV  deadline, token, life of the lease
  *
- * Prolongs a lease, and the generations it started from, only while it stands: it has not
- * lapsed, and nothing was invalidated.
+ * Prolongs a lease, and the generations it started from, while it stands: nothing was
+ * invalidated, and no other token has taken it over. One that has lapsed stands until then.
  */
 export const RENEW = script(`
 local life = tonumber(ARGV[3])
 local lease = lease_at(KEYS[1])
-if not lease or token_of(lease) ~= id or lapses_at(lease) <= now then return {${REFUSED}, now} end
+if not lease or token_of(lease) ~= id then return {${REFUSED}, now} end
 local started = started_from(lease)
 if not are_current(2, started) then return {${REFUSED}, now} end
 keep_generations(2, life, '0')
@@ -55,7 +55,9 @@ return {${DONE}, now}
  * ARGV  deadline, id, token, life, body, channel of news, id of an unchanged frame or '', length of its payload
  *
  * Writes what was computed and ends the lease, only while the lease stands and the
- * generations are those that it started from. With the id of an unchanged frame the body
+ * generations are those that it started from. A lease that has lapsed stands until another
+ * token takes it over: its lapse says that others may compute, not that anything has changed.
+ * With the id of an unchanged frame the body
  * lacks its payload: it is that frame's, which must still stand. Refused, it replies as
  * `WRITE` does.
  */
@@ -67,7 +69,7 @@ if not lease or token_of(lease) ~= ARGV[3] then
 end
 local started = started_from(lease)
 local current = are_current(3, started)
-local stands = lapses_at(lease) > now and current
+local stands = current
 local body = ARGV[5]
 if ARGV[7] ~= '' then
   local frame = frame_at(KEYS[1])
