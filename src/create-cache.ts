@@ -43,7 +43,7 @@ export function createCache(given?: CacheOptions): KeyedCache {
   const { host, pid } = options
   const sources = { host, pid, counters, events, requests, traces, misses, memory }
   const reporter: Reporter = new Reporter(statistics, sources)
-  const recorder = new Recorder(options.stats ? { counters, events, traces, misses } : { events, traces })
+  const recorder = new Recorder({ ...(options.stats && { counters }), events, traces, misses })
   const failsafe = new Failsafe(options.throwOnStoreError, options.logger, recorder.trouble.bind(recorder))
   const flights = new Flights()
   const onInvalidate: InvalidationListener = (key, children) => {

@@ -5,7 +5,11 @@ import type { KeyedCacheError } from './errors.js'
 /**
  * What is published on `node:diagnostics_channel`; near-free while nobody
  * listens. Messages are published in the async context of the caller, so an
- * `AsyncLocalStorage` of one's own tells which request they belong to.
+ * `AsyncLocalStorage` of one's own says which request they belong to.
+ *
+ * A message comes when its operation ends. A miss of a key that was deleted, or
+ * has nothing in its place, comes one round trip later: its reason is the one
+ * that `inspect` gives, and is looked up first.
  *
  * @see https://nodejs.org/docs/latest-v20.x/api/diagnostics_channel.html
  */

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { BoundedMap } from '../bounded-map.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Statistics } from '../store/statistics.js'
@@ -17,6 +18,12 @@ const EXPLAINED_MS = 2_000
 /** Clocks of two processes are estimates: what was told to be written so shortly before a read may have come after it. */
 const DOUBT_MS = 25
 
+/** The most publications that wait for one explanation: beyond it, misses are published as they were found. */
+const MAX_PUBLISHED = 10_000
+
+/** An explanation belongs to no request. */
+const outside = AsyncLocalStorage.snapshot()
+
 /** Misses of one key that look alike. */
 interface Miss {
   readonly key: CacheKey
@@ -25,8 +32,14 @@ interface Miss {
   readonly at: number
   /** What this process had not told yet of its key then. */
   readonly own: Traces
+  /** How many of them are counted. */
   count: number
+  /** Publish them, once the reason is known. */
+  readonly publish: Publish[]
 }
+
+/** Publishes misses with their reason. */
+export type Publish = (reason: MissReason) => void
 
 /**
  * Misses whose reason is not all in the key's place. They are counted at once,
@@ -38,6 +51,8 @@ export class MissLog {
   readonly #traces: TraceLog
   readonly #counters: Counters
   #misses = new Map<string, Miss>()
+  /** Whether an explanation is under way, or about to begin, for misses that wait to be published. */
+  #isHurrying = false
   readonly #explained = new BoundedMap<string, { readonly at: number; readonly reason: MissReason }>(
     MAX_EXPLAINED,
   )
@@ -52,16 +67,26 @@ export class MissLog {
     return this.#misses.size === 0
   }
 
-  /** So many misses of one key, of which the first began at `at`. */
-  add(key: CacheKey, reason: MissReason, at: number, times = 1): void {
-    if (!isExplainable(reason)) return
+  /**
+   * Adds misses of one key, of which the first began at `at` and `times` are counted. With `publish` they are explained
+   * at once: returns whether that will be called. It is not for a reason that needs no explanation, and beyond what can
+   * be explained.
+   */
+  add(key: CacheKey, reason: MissReason, at: number, times: number, publish?: Publish): boolean {
+    if (!isExplainable(reason)) return false
     const own = this.#traces.of(key.text)
     const id = `${reason} ${own?.at ?? ''} ${key.text}`
-    const known = this.#misses.get(id)
-    if (known) known.count += times
-    else if (this.#misses.size < MAX_MISSES) {
-      this.#misses.set(id, { key, reason, at, own: own ? [own] : [], count: times })
+    let miss = this.#misses.get(id)
+    if (!miss) {
+      if (this.#misses.size >= MAX_MISSES) return false
+      miss = { key, reason, at, own: own ? [own] : [], count: 0, publish: [] }
+      this.#misses.set(id, miss)
     }
+    miss.count += times
+    if (!publish || miss.publish.length >= MAX_PUBLISHED) return false
+    miss.publish.push(publish)
+    this.#hurry()
+    return true
   }
 
   /**
@@ -72,14 +97,34 @@ export class MissLog {
     const misses = [...this.#misses.values()]
     this.#misses = new Map()
     if (misses.length === 0) return
-    const remembered = await this.#remembered(misses.map(({ key }) => key))
-    for (const [index, { key, reason, at, own, count }] of misses.entries()) {
-      const { traces, above } = remembered[index] as Remembered
-      const found = explain({ reason, at, traces: [...own, ...surelyBefore(at, traces)], above })
-      if (found.reason === reason) continue
-      this.#counters.correctMisses(key.family, reason, found.reason, count)
-      this.#explained.set(key.text, { at, reason: found.reason })
+    const reasons = misses.map(({ reason }) => reason)
+    try {
+      const remembered = await this.#remembered(misses.map(({ key }) => key))
+      for (const [index, { key, reason, at, own, count }] of misses.entries()) {
+        const { traces, above } = remembered[index] as Remembered
+        const found = explain({ reason, at, traces: [...own, ...surelyBefore(at, traces)], above })
+        if (found.reason === reason) continue
+        reasons[index] = found.reason
+        if (count > 0) this.#counters.correctMisses(key.family, reason, found.reason, count)
+        this.#explained.set(key.text, { at, reason: found.reason })
+      }
+    } finally {
+      for (const [index, { publish }] of misses.entries())
+        for (const one of publish) one(reasons[index] as MissReason)
     }
+  }
+
+  /** Explains what waits to be published, one batch after the other. */
+  #hurry(): void {
+    if (this.#isHurrying) return
+    this.#isHurrying = true
+    outside(() => setImmediate(() => void this.#explainAll()))
+  }
+
+  async #explainAll(): Promise<void> {
+    // Where that fails, they are published with the reason that was found in their place.
+    while (!this.isEmpty) await this.explain().catch(ignore)
+    this.#isHurrying = false
   }
 
   /**
@@ -132,3 +177,5 @@ interface Remembered {
   readonly traces: Traces
   readonly above: readonly Traces[]
 }
+
+function ignore(): void {}

@@ -1,20 +1,21 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { lifeOf, type NewEntry } from '../entry/body.js'
 import type { KeyedCacheError } from '../errors.js'
 import { type OperationMessage, operations } from '../events.js'
 import type { CacheKey } from '../key/cache-key.js'
-import type { MissReason, ReadOutcome, Written } from '../tiers/outcome.js'
+import type { Miss, MissReason, ReadOutcome, Written } from '../tiers/outcome.js'
 import type { RequestScope } from '../tiers/request-scope.js'
 import type { ComputeFigure, Counters } from './counters.js'
 import type { EventLog, Invalidation } from './event-log.js'
 import type { MissLog } from './miss-log.js'
 import type { TraceLog } from './trace-log.js'
 
-/** Where operations are put down; without counters, and what explains misses, nothing is counted. */
+/** Where operations are recorded; without counters nothing is counted. */
 export interface Recording {
   readonly counters?: Counters
   readonly events: EventLog
   readonly traces: TraceLog
-  readonly misses?: MissLog
+  readonly misses: MissLog
 }
 
 /**
@@ -25,7 +26,7 @@ export class Recorder {
   readonly #counters: Counters | undefined
   readonly #events: EventLog
   readonly #traces: TraceLog
-  readonly #misses: MissLog | undefined
+  readonly #misses: MissLog
 
   constructor({ counters, events, traces, misses }: Recording) {
     this.#counters = counters
@@ -53,16 +54,30 @@ export class Recorder {
         if (outcome.hit) this.#counters.hit(family, outcome.tier, now - left, outcome.computingMs ?? 0)
         else this.#counters.miss(family, outcome.reason, now - left)
       }
-      if (!outcome.hit) this.#misses?.add(key, outcome.reason, lefts[0] as number, lefts.length)
     }
-    if (!operations.hasSubscribers) return
-    for (const left of lefts) {
-      if (outcome.hit) publish(left, { operation: 'get', key: key.text, outcome: 'hit', tier: outcome.tier })
-      else {
-        const { reason, provenance } = outcome
-        publish(left, { operation: 'get', key: key.text, outcome: 'miss', reason, provenance })
-      }
+    if (!outcome.hit) this.#missed(key, outcome, lefts)
+    else if (operations.hasSubscribers)
+      for (const left of lefts)
+        publish(left, { operation: 'get', key: key.text, outcome: 'hit', tier: outcome.tier })
+  }
+
+  /** Misses are published with the reason that `inspect` gives, once that is known. */
+  #missed(key: CacheKey, { reason, provenance }: Miss, lefts: readonly number[]): void {
+    const counted = this.#counters ? lefts.length : 0
+    const [first = 0] = lefts
+    if (!operations.hasSubscribers) {
+      if (counted > 0) this.#misses.add(key, reason, first, counted)
+      return
     }
+    const now = performance.now()
+    const inContext = AsyncLocalStorage.snapshot()
+    const publishAs = (found: MissReason) => {
+      const message = { operation: 'get', key: key.text, outcome: 'miss', reason: found, provenance } as const
+      inContext(() => {
+        for (const left of lefts) publish(left, message, now)
+      })
+    }
+    if (!this.#misses.add(key, reason, first, counted, publishAs)) publishAs(reason)
   }
 
   /** `without` is why it was done without the cache, if it was. */
@@ -154,7 +169,11 @@ export class Recorder {
   }
 }
 
-function publish(left: number, message: Omit<OperationMessage, 'durationMs'>): void {
+function publish(
+  left: number,
+  message: Omit<OperationMessage, 'durationMs'>,
+  ended = performance.now(),
+): void {
   if (!operations.hasSubscribers) return
-  operations.publish({ ...message, durationMs: performance.now() - left } satisfies OperationMessage)
+  operations.publish({ ...message, durationMs: ended - left } satisfies OperationMessage)
 }

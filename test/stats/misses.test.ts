@@ -1,9 +1,13 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomBytes } from 'node:crypto'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
+import { CacheNotRespondingError } from '../../src/errors.js'
+import { CHANNELS, type OperationMessage } from '../../src/events.js'
 import { RequestLedger } from '../../src/stats/ledger.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
@@ -145,6 +149,102 @@ describeOnEveryBackend('Why it missed', (open) => {
     await cache.getMany(Array.from({ length: 1_200 }, (_, i) => `a::${i}`))
     expect((await cache.stats()).totals).toMatchObject({ misses: 1_200, missesBy: { absent: 1_200 } })
   })
+})
+
+describeOnEveryBackend('A miss on the diagnostics channel', (open) => {
+  const heard: { message: OperationMessage; request: unknown }[] = []
+  const requests = new AsyncLocalStorage<string>()
+  const listener = (message: unknown) => {
+    const operation = message as OperationMessage
+    if (operation.operation === 'get' && operation.outcome === 'miss')
+      heard.push({ message: operation, request: requests.getStore() })
+  }
+  beforeEach(() => {
+    heard.length = 0
+    subscribe(CHANNELS.operation, listener)
+  })
+  afterEach(() => void unsubscribe(CHANNELS.operation, listener))
+
+  /** Reads each, and returns the reasons that were published, by key. */
+  async function published(cache: KeyedCache, keys: readonly string[]): Promise<Record<string, unknown>> {
+    for (const key of keys) await cache.get(key)
+    await vi.waitFor(() => expect(heard).toHaveLength(keys.length), { timeout: 5_000, interval: 5 })
+    return Object.fromEntries(heard.map(({ message }) => [message.key, message.reason]))
+  }
+
+  for (const stats of [true, false]) {
+    test(`has the reason that inspect gives, with stats: ${stats}`, async () => {
+      const [cache, other] = [open({ stats }), open({ stats })]
+      await cache.set('a::short', 1, { ttl: '50ms' })
+      for (const key of ['a::deleted', 'a::soft', 'b::tree', 'c::elsewhere']) await cache.set(key, 1)
+      await cache.delete('a::deleted')
+      await cache.expire('a::soft')
+      await cache.delete('b', { children: true })
+      await other.delete('c::elsewhere')
+      await cache.getOrSet('a::fenced', async () => {
+        await other.delete('a::fenced')
+        return 'old'
+      })
+      await gone(cache, 'a::short')
+      await vi.waitFor(() => expect(heard).toHaveLength(1), { timeout: 5_000, interval: 5 })
+      heard.length = 0
+      const keys = [
+        'a::never',
+        'a::short',
+        'a::deleted',
+        'a::soft',
+        'b::tree',
+        'c::elsewhere',
+        'a::fenced',
+      ] as const
+      const reasons = await published(cache, keys)
+      expect(reasons).toEqual({
+        'a::never': 'absent',
+        'a::short': 'expired',
+        'a::deleted': 'deleted',
+        'a::soft': 'expired',
+        'b::tree': 'ancestor-deleted',
+        'c::elsewhere': 'deleted',
+        'a::fenced': 'fenced',
+      })
+      for (const key of keys) expect((await cache.inspect(key)).reason).toBe(reasons[key])
+    })
+  }
+
+  test('is published once for each caller, in its request, with the time that the read took', async () => {
+    const cache = open()
+    await cache.set('a', 1, { ttl: '50ms' })
+    await gone(cache, 'a')
+    const ask = (request: string) => requests.run(request, () => cache.getOrSet('a', ({ skip }) => skip(1)))
+    await Promise.all(['one', 'two', 'three'].map(ask))
+    await vi.waitFor(() => expect(heard).toHaveLength(3), { timeout: 5_000, interval: 5 })
+    expect(heard.every(({ message }) => message.reason === 'expired')).toBe(true)
+    for (const { message } of heard) expect(message.durationMs).toBeGreaterThanOrEqual(0)
+    expect(heard[0]?.request).toBe('one')
+  })
+
+  test('is published as it was found where there are more than can be explained', async () => {
+    const cache = open()
+    const keys = Array.from({ length: 1_200 }, (_, n) => `many::${n}`)
+    await cache.getMany(keys)
+    await vi.waitFor(() => expect(heard).toHaveLength(1_200), { timeout: 5_000, interval: 5 })
+    expect(new Set(heard.map(({ message }) => message.key)).size).toBe(1_200)
+  })
+})
+
+test('A miss on the diagnostics channel is published although its reason cannot be looked up', async () => {
+  const store = new MemoryStore()
+  const cache = createCache({ store })
+  store.statistics.traces = async () => {
+    throw new CacheNotRespondingError('away')
+  }
+  const heard: OperationMessage[] = []
+  const listener = (message: unknown) => void heard.push(message as OperationMessage)
+  subscribe(CHANNELS.operation, listener)
+  await cache.get('a')
+  await vi.waitFor(() => expect(heard).toMatchObject([{ key: 'a', reason: 'absent' }]))
+  unsubscribe(CHANNELS.operation, listener)
+  await cache.close()
 })
 
 describe('What was gone before its TTL', () => {
