@@ -112,7 +112,7 @@ function live(
   const written = `Written ${ago(peek.now - writtenAt)} by ${writtenBy}`
   const refreshing = isComputing ? ' It is being computed anew.' : ''
   const expiry = expiryOf(frame, peek.generations)
-  const isLetExpire = expiry !== undefined && expiry.at <= writtenAt + body.ttlMs
+  const isLetExpire = expiry !== undefined && expiry.at < writtenAt + body.ttlMs
   const expired = isLetExpire
     ? `let expire${below(key, expiry.depth)} ${by(peek.now, expiry.provenance)}`
     : `expired ${ago(-leftMs)}`
