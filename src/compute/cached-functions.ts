@@ -1,6 +1,7 @@
 import { ConfigurationError } from '../errors.js'
 import { CacheKey, type KeyPart } from '../key/cache-key.js'
-import { isPairs } from '../key/parts.js'
+import { isBareDate } from '../key/identity.js'
+import { show } from '../key/show.js'
 import { GET_OR_SET_OPTIONS, type GetOrSetOptions } from './options.js'
 
 /** The family of all cached functions. */
@@ -56,7 +57,7 @@ export class CachedFunctions {
   ): CachedFunction<This, Args, Awaited<R>> {
     const root = this.#register(fn, name)
     const keyFor = (self: unknown, args: Args) =>
-      keyOf ? root.child(...keyOf.call(self, ...args)) : keyOfCall(root, args)
+      keyOf ? keyOfParts(root, keyOf.call(self, ...args)) : keyOfCall(root, args)
     const wrapped = async function (this: This, ...args: Args) {
       return compute(keyFor(this, args), () => fn.call(this, ...args))
     }
@@ -113,18 +114,30 @@ export class CachedFunctions {
 }
 
 /**
- * The key of a call: each argument is one segment, so that no two calls meet.
- * A plain object is its digest, since its pairs could be another call's
- * arguments; arguments left out at the end are as if `undefined` had been given.
+ * The key of a call: each argument is one segment, so that no two calls meet. An object is a digest of its class and
+ * content, since its pairs, or its id, could be another call's arguments. Arguments left out at the end are as if
+ * `undefined` had been given.
  * @throws InvalidKeyError
  */
 function keyOfCall(root: CacheKey, args: readonly unknown[]): CacheKey {
   const given = args.slice(0, args.findLastIndex((argument) => argument !== undefined) + 1)
-  return given.length === 0 ? root : root.child(...given.map(partOf))
+  return given.length === 0 ? root : CacheKey.from([root, ...given.map(partOf)])
 }
 
 function partOf(argument: unknown): KeyPart {
-  const isOrdinary =
-    argument !== undefined && !Number.isNaN(argument) && !Array.isArray(argument) && !isPairs(argument)
-  return isOrdinary ? (argument as KeyPart) : [argument]
+  // What stands in an array within the key is a digest.
+  if (argument === undefined || Number.isNaN(argument)) return [argument]
+  if (typeof argument !== 'object' || argument === null || isBareDate(argument)) return argument as KeyPart
+  return [argument]
+}
+
+/**
+ * The key of the parts that `keyOf` gave.
+ * @throws ConfigurationError when it gave something else than an array
+ * @throws InvalidKeyError
+ */
+function keyOfParts(root: CacheKey, parts: readonly KeyPart[]): CacheKey {
+  if (!Array.isArray(parts))
+    throw new ConfigurationError(`keyOf of "${root.text}" must return an array of parts, not ${show(parts)}.`)
+  return CacheKey.from([root, ...parts])
 }

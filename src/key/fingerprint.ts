@@ -3,13 +3,18 @@ import { createHash } from 'node:crypto'
 /** How many characters a fingerprint has. 22 of base64url are 132 bits: nobody meets two alike. */
 export const FINGERPRINT_LENGTH = 22
 
+/** Characters that are made bytes at once: a long text must not stand in memory a third time. */
+const PIECE = 2 ** 16
+
 /**
  * The first 132 bits of SHA-256 in base64url. A string is hashed as UTF-16, because UTF-8 would
  * make all lone surrogates the same.
  */
 export function fingerprint(content: string | Uint8Array): string {
   const hash = createHash('sha256')
-  if (typeof content === 'string') hash.update(content, 'utf16le')
-  else hash.update(content)
+  if (typeof content !== 'string') hash.update(content)
+  else if (content.length <= PIECE) hash.update(content, 'utf16le')
+  else
+    for (let at = 0; at < content.length; at += PIECE) hash.update(content.slice(at, at + PIECE), 'utf16le')
   return hash.digest('base64url').slice(0, FINGERPRINT_LENGTH)
 }

@@ -1,22 +1,17 @@
+import { types } from 'node:util'
+import { hasMethod, isObject, isPlain } from './plain.js'
 import { show } from './show.js'
 import { Unfit } from './unfit.js'
+import { isValueObject } from './value-object.js'
 
 // Whoever wraps an object in an object in an object needs fewer; a method that returns itself needs more.
 const MAX_HOPS = 8
 
-/** An object literal, `JSON.parse` output, `req.query`: an object that belongs to no class. */
-export function isPlain(value: object): boolean {
-  const prototype = Object.getPrototypeOf(value)
-  // Object.prototype of any realm, or the bare prototype that Node's querystring gives its results.
-  return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null
-}
+/** The properties that may hold a primary key. The first one that does counts. */
+export const PRIMARY_KEYS = ['id', 'pk', '_id'] as const
 
-/** The name of the object's class; `''` for a plain object. */
-export function className(value: object): string {
-  if (isPlain(value)) return ''
-  const name: unknown = Object.getPrototypeOf(value).constructor?.name
-  return typeof name === 'string' ? name : ''
-}
+/** A scalar, or a value object such as an ObjectId. */
+export type PrimaryKey = string | number | bigint | object
 
 /**
  * What the object itself gives as its key part, or else the object.
@@ -42,14 +37,36 @@ export function ownPart(value: object): unknown {
   throw new Unfit(`${show(value)} whose cacheKeyPart() leads back to itself`, 'Return an id or a string.')
 }
 
-/** The scalar `id` or `pk` of an instance of a class. In a plain object an `id` is a pair like any other. */
-export function primaryKey(value: object): string | number | bigint | undefined {
+/**
+ * The primary key of an instance of a class. In a plain object an `id` is a pair like any other.
+ * @throws {Unfit} when it is NaN
+ */
+export function primaryKey(value: object): PrimaryKey | undefined {
   if (Array.isArray(value) || ArrayBuffer.isView(value) || isPlain(value)) return undefined
-  const { id } = value as { id?: unknown }
-  const key = isPrimaryKey(id) ? id : (value as { pk?: unknown }).pk
+  const row = value as Partial<Record<(typeof PRIMARY_KEYS)[number], unknown>>
+  return usable(row.id, value) ?? usable(row.pk, value) ?? usable(row._id, value)
+}
+
+function usable(key: unknown, owner: object): PrimaryKey | undefined {
   if (Number.isNaN(key))
-    throw new Unfit(`${show(value)} whose primary key is NaN`, 'Check where the number comes from.')
-  return isPrimaryKey(key) ? key : undefined
+    throw new Unfit(`${show(owner)} whose primary key is NaN`, 'Check where the number comes from.')
+  // Mongoose gives every ObjectId an `_id` that is itself.
+  return key !== owner && isPrimaryKey(key) ? key : undefined
+}
+
+/** Whether it may be a primary key. */
+export function isPrimaryKey(value: unknown): value is PrimaryKey {
+  return (
+    typeof value === 'string' ||
+    typeof value === 'number' ||
+    typeof value === 'bigint' ||
+    (isObject(value) && isValueObject(value))
+  )
+}
+
+/** Whether it is a Date and nothing more: of no class below Date, and without properties. */
+export function isBareDate(value: unknown): value is Date {
+  return types.isDate(value) && value.constructor?.name === 'Date' && Object.keys(value).length === 0
 }
 
 /**
@@ -64,20 +81,4 @@ export function refuseSymbols(value: object, path?: string): void {
         'Use names that can be written down.',
         path,
       )
-}
-
-/** Does the value, whatever it is, have a method of that name? Data from outside never has. */
-export function hasMethod<Name extends string>(
-  value: unknown,
-  name: Name,
-): value is Record<Name, (...args: unknown[]) => unknown> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    typeof (value as Record<string, unknown>)[name] === 'function'
-  )
-}
-
-function isPrimaryKey(value: unknown): value is string | number | bigint {
-  return typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint'
 }

@@ -1,10 +1,17 @@
 import { types } from 'node:util'
 import { InvalidKeyError } from '../errors.js'
-import { hasMethod, isPlain, ownPart, primaryKey, refuseSymbols } from './identity.js'
+import { ownPart, primaryKey, refuseSymbols } from './identity.js'
+import { hasMethod, isObject, isPlain } from './plain.js'
+import { isRowKey, warnOfRow } from './row.js'
 import { dateSegment, digestSegment, scalarSegment, stringSegment } from './segment.js'
+import { MAX_COUNTED } from './segment-count.js'
 import { show } from './show.js'
 import { structureFingerprint } from './structure.js'
 import { Unfit } from './unfit.js'
+import { scalarOf } from './value-object.js'
+
+/** In the place of an index: what is wrong is wrong with the key as a whole. */
+const WHOLE = -1
 
 /**
  * The segments that a list of parts makes, from the part at `first` on. One part makes one segment,
@@ -16,13 +23,23 @@ export function segmentsOfParts(parts: readonly unknown[], key: unknown, first: 
   const segments: string[] = []
   let index = first
   try {
+    if (parts.length > MAX_COUNTED) {
+      index = WHOLE
+      throw Unfit.saying(`has more than ${MAX_COUNTED} parts.`, 'A nested array or object counts as one.')
+    }
     for (; index < parts.length; index++) {
       const part = parts[index]
-      if (isObject(part)) addObject(part, segments)
-      else segments.push(scalarSegment(part))
+      if (isObject(part)) {
+        addObject(part, segments, parts === key)
+        if (segments.length > MAX_COUNTED) break
+      } else segments.push(scalarSegment(part))
     }
   } catch (thrown) {
-    throw invalidPart(Unfit.from(thrown), key, index + 1)
+    throw invalidPart(
+      Unfit.from(thrown),
+      key,
+      parts === key && index !== WHOLE ? `part ${index + 1} of the key` : 'the key',
+    )
   }
   return segments
 }
@@ -32,18 +49,24 @@ export function isPairs(value: unknown): value is object {
   return isObject(value) && !Array.isArray(value) && isPlain(value) && !hasMethod(value, 'toJSON')
 }
 
-function addObject(object: object, segments: string[]): void {
+function addObject(object: object, segments: string[], isInList: boolean): void {
   const part = ownPart(object)
-  if (isPairs(part)) addPairs(part, segments)
+  // What a cacheKeyPart() gives is meant.
+  if (isPairs(part)) addPairs(part, segments, isInList && part === object)
   else segments.push(oneSegment(part))
 }
 
-function addPairs(pairs: object, segments: string[]): void {
+function addPairs(pairs: object, segments: string[], mayBeRow: boolean): void {
   refuseSymbols(pairs)
+  const names = Object.keys(pairs)
+  if (names.length > MAX_COUNTED)
+    throw new Unfit(`an object of ${names.length} pairs`, 'A nested array or object counts as one.')
   // Code unit order: the same in every process, whatever its locale.
-  for (const name of Object.keys(pairs).sort()) {
+  for (const name of names.sort()) {
     try {
       const value: unknown = pairs[name as keyof typeof pairs]
+      if (value === undefined) continue
+      if (mayBeRow && isRowKey(name)) warnOfRow(pairs, names, name)
       segments.push(stringSegment(name), oneSegment(isObject(value) ? ownPart(value) : value))
     } catch (thrown) {
       const unfit = Unfit.from(thrown)
@@ -57,16 +80,12 @@ function addPairs(pairs: object, segments: string[]): void {
 function oneSegment(value: unknown): string {
   if (!isObject(value)) return scalarSegment(value)
   if (types.isDate(value)) return dateSegment(value)
-  const id = primaryKey(value)
-  return id === undefined ? digestSegment(structureFingerprint(value)) : scalarSegment(id)
+  const key = primaryKey(value)
+  const scalar = isObject(key) ? scalarOf(key, value) : (key ?? scalarOf(value))
+  return scalar === undefined ? digestSegment(structureFingerprint(value)) : scalarSegment(scalar)
 }
 
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null
-}
-
-function invalidPart(unfit: Unfit, key: unknown, position: number): InvalidKeyError {
-  const part = Array.isArray(key) ? `part ${position} of the key` : 'the key'
+function invalidPart(unfit: Unfit, key: unknown, part: string): InvalidKeyError {
   const place = unfit.pair === undefined ? part : `the value of ${show(unfit.pair)} in ${part}`
   const sentence = `${place} ${show(key, 2)} ${unfit.message}`
   const message = `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)} ${unfit.advice}`.trimEnd()

@@ -1,3 +1,4 @@
+import { bigintText, MAX_SIZE, USE_DIGEST } from './bounds.js'
 import { escapeText, unescapeText } from './escape.js'
 import { FINGERPRINT_LENGTH, fingerprint } from './fingerprint.js'
 import { Unfit, unfitValue } from './unfit.js'
@@ -42,7 +43,7 @@ export function scalarSegment(value: unknown): string {
       if (Number.isNaN(value)) throw unfitValue(value)
       return String(value) // which makes -0 "0"
     case 'bigint':
-      return stringSegment(String(value))
+      return stringSegment(bigintText(value))
     case 'boolean':
       return SPECIAL + value
     default:
@@ -51,7 +52,10 @@ export function scalarSegment(value: unknown): string {
   }
 }
 
-/** The segment of a string part: escaped, and shortened if that is too long. */
+/**
+ * The segment of a string part: escaped, and shortened if that is too long.
+ * @throws {Unfit} for one that would take too long to read
+ */
 export function stringSegment(part: string): string {
   if (part.length > MAX_SEGMENT_BYTES) return shortened(part)
   if (ORDINARY.test(part)) return part
@@ -107,6 +111,8 @@ function dateOf(segment: string): Date | undefined {
 
 /** A readable beginning, the sign, and a fingerprint of the whole part, so that no two parts meet. */
 function shortened(part: string): string {
+  if (part.length > MAX_SIZE)
+    throw new Unfit(`a text of ${part.length} characters, where ${MAX_SIZE} are the most`, USE_DIGEST)
   const room = MAX_SEGMENT_BYTES - SHORTENED.length - FINGERPRINT_LENGTH
   let beginning = ''
   let bytes = 0

@@ -1,3 +1,5 @@
+import { isHuge } from './bounds.js'
+
 const MAX_ITEMS = 6
 const MAX_STRING = 40
 const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}]/gu
@@ -19,7 +21,7 @@ function showUnsafely(value: unknown, depth: number): string {
     case 'string':
       return showString(value)
     case 'bigint':
-      return `${String(value).slice(0, MAX_STRING)}n`
+      return isHuge(value) ? 'a huge bigint' : `${String(value).slice(0, MAX_STRING)}n`
     case 'function':
       return 'a function'
     case 'symbol':
@@ -46,6 +48,7 @@ function showObject(value: object, depth: number): string {
   }
   const name: unknown = value.constructor?.name
   if (name === 'CacheKey') return showString(String(value))
+  if (name === '') return 'an instance of a class without a name'
   if (typeof name === 'string' && name !== 'Object') return `an instance of ${name.slice(0, MAX_STRING)}`
   const names = Object.keys(value)
   if (names.length > 0 && depth === 0) return '{…}'

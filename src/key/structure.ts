@@ -1,11 +1,26 @@
 import { types } from 'node:util'
+import { bigintText, HUGE_BIGINT, isHuge, MAX_SIZE, MAX_VALUES, USE_DIGEST } from './bounds.js'
+import { classLabel } from './class-label.js'
 import { fingerprint } from './fingerprint.js'
-import { className, hasMethod, isPlain, ownPart, primaryKey, refuseSymbols } from './identity.js'
+import { isBareDate, ownPart, type PrimaryKey, primaryKey, refuseSymbols } from './identity.js'
+import { hasMethod, isObject, isPlain } from './plain.js'
 import { show } from './show.js'
 import { Unfit, unfitValue } from './unfit.js'
+import { givenScalar, hasOwnText } from './value-object.js'
 
 // Deeper than any sensible argument, shallower than the call stack.
 const MAX_DEPTH = 100
+
+/** What is written in more characters than this is written as its fingerprint wherever it stands in something else. */
+const MAX_INLINE = 128
+
+/** So many arrays that are too long to be walked use up what one part may hold: each is looked through for items. */
+const SPARSE_ARRAYS = 10
+
+/** Of a plain object: it has no class. */
+const NO_LABEL = 's0:'
+
+const PICK = 'Pick the fields that identify it.'
 
 /**
  * A stable fingerprint of any structure: the same whatever the order of properties, Map entries and
@@ -18,14 +33,20 @@ export function structureFingerprint(value: object): string {
 
 /**
  * Writes a value as text, injectively: everything opens with a tag of its type and either ends with
- * `;` or says its length first, so no value's text is the beginning of another's.
+ * `;` or says its length first, so no value's text is the beginning of another's. Two equal values have
+ * one text, whether they are one object or two.
  */
 class Canonical {
   /** The objects being written, outermost first, and how each is reached from the one before. */
   readonly #open: object[] = []
   readonly #path: string[] = []
+  /** What has been written. Without it, an object that is held twice at each of n levels takes 2^n steps. */
+  #written: Map<object, string> | undefined
+  #valuesLeft = MAX_VALUES
+  #sizeLeft = MAX_SIZE
 
   of(value: unknown): string {
+    this.#countValues(1)
     switch (typeof value) {
       case 'undefined':
         return 'u;'
@@ -34,9 +55,10 @@ class Canonical {
       case 'number':
         return `d${value};` // which makes -0 "0"
       case 'bigint':
+        if (isHuge(value)) throw this.#unfit(HUGE_BIGINT, USE_DIGEST)
         return `i${value};`
       case 'string':
-        return text(value)
+        return this.#text(value)
       case 'object':
         return value === null ? 'n;' : this.#object(value)
       default:
@@ -45,70 +67,190 @@ class Canonical {
   }
 
   #object(value: object): string {
-    if (this.#open.includes(value))
-      throw this.#unfit('a reference to what it is in', 'Pick the fields that identify it.')
-    if (this.#open.length === MAX_DEPTH)
-      throw this.#unfit(`more than ${MAX_DEPTH} levels`, 'Pick the fields that identify it.')
+    const known = this.#written?.get(value)
+    if (known !== undefined) return known
+    if (this.#open.includes(value)) throw this.#unfit('a reference to what it is in', PICK)
+    if (this.#open.length === MAX_DEPTH) throw this.#unfit(`more than ${MAX_DEPTH} levels`, PICK)
     this.#open.push(value)
-    const written = this.#content(value)
+    const content = this.#content(value)
     this.#open.pop()
+    if (this.#open.length === 0) return content
+    const written = content.length > MAX_INLINE ? `H${fingerprint(content)};` : content
+    this.#written ??= new Map()
+    this.#written.set(value, written)
     return written
   }
 
   #content(value: object): string {
-    if (hasMethod(value, 'cacheKeyPart')) return this.of(ownPart(value))
-    if (types.isDate(value)) return `D${value.getTime()};`
+    // Beside what it gives, its class counts: the same id of two classes is not the same.
+    if (hasMethod(value, 'cacheKeyPart')) return `K${this.#label(value)}${this.of(ownPart(value))}`
+    if (Array.isArray(value))
+      return `A${this.#label(value)}${this.#items(value)}${this.#pairs(value, extraNames(value))}`
+    return isPlain(value) ? this.#plain(value) : this.#instance(value)
+  }
 
-    const name = text(className(value))
-    if (Array.isArray(value)) return `A${name}${this.#items(value)}${this.#pairs(value, extraNames(value))}`
-    if (ArrayBuffer.isView(value)) return `B${name}${fingerprint(bytesOf(value))};`
-    if (types.isAnyArrayBuffer(value)) return `B${name}${fingerprint(new Uint8Array(value))};`
+  #plain(value: object): string {
+    if (hasMethod(value, 'toJSON')) return `J${NO_LABEL}${this.#json(value)}`
+    const names = Object.keys(value)
+    // What has lost its prototype looks plain, but holds no names: a Map, an ArrayBuffer.
+    return names.length === 0 ? this.#instance(value) : `O${NO_LABEL}${this.#pairs(value, names)}`
+  }
 
-    const id = primaryKey(value)
-    if (id !== undefined) return `I${name}${this.of(id)}`
-    if (hasMethod(value, 'toJSON')) return `J${name}${this.of(value.toJSON())}`
-    if (types.isMap(value))
-      return `M${name}${this.#unordered([...value], ([key, held]) => this.of(key) + this.of(held))}${this.#pairs(value)}`
-    if (types.isSet(value))
-      return `S${name}${this.#unordered([...value], (item) => this.of(item))}${this.#pairs(value)}`
-    if (types.isRegExp(value)) return `R${name}${text(value.source)}${text(value.flags)}`
-    if (types.isBoxedPrimitive(value)) return `P${name}${this.of(value.valueOf())}`
-    if (types.isNativeError(value)) return `E${name}${text(value.message)}${this.#pairs(value)}`
-    if (value instanceof URLSearchParams) return `Q${name}${text(String(value))}`
-    return `O${name}${this.#pairs(value, this.#identifyingNames(value))}`
+  #instance(value: object): string {
+    if (types.isDate(value)) return this.#date(value)
+    if (ArrayBuffer.isView(value)) return this.#bytes(value, bytesOf(value))
+    if (types.isAnyArrayBuffer(value)) return this.#bytes(value, new Uint8Array(value))
+
+    const key = primaryKey(value)
+    if (key !== undefined) return `I${this.#label(value)}${this.#key(key)}`
+    if (hasMethod(value, 'toJSON')) return `J${this.#label(value)}${this.#json(value)}`
+    if (types.isMap(value)) return `M${this.#label(value)}${this.#entries(value)}${this.#pairs(value)}`
+    if (types.isSet(value)) return `S${this.#label(value)}${this.#members(value)}${this.#pairs(value)}`
+    if (types.isRegExp(value))
+      return `R${this.#label(value)}${this.#text(value.source)}${this.#text(value.flags)}`
+    if (types.isBoxedPrimitive(value)) return `P${this.#label(value)}${this.of(value.valueOf())}`
+    if (types.isNativeError(value))
+      return `E${this.#label(value)}${this.#text(String(value.message))}${this.#pairs(value, errorNames(value))}`
+    if (value instanceof URLSearchParams) return `Q${this.#label(value)}${this.#text(String(value))}`
+    const names = this.#identifyingNames(value)
+    return `O${this.#label(value)}${this.#pairs(value, names)}`
+  }
+
+  #date(date: Date): string {
+    const time = `D${Date.prototype.getTime.call(date)};`
+    return isBareDate(date) ? time : `${time}${this.#label(date)}${this.#pairs(date)}`
+  }
+
+  #bytes(value: object, bytes: Uint8Array): string {
+    this.#countSize(bytes.byteLength)
+    return `B${this.#label(value)}${fingerprint(bytes)};`
+  }
+
+  /** As in a key that is written by hand, `5` and `'5'` are the same primary key. */
+  #key(key: PrimaryKey): string {
+    const scalar = isObject(key) ? givenScalar(key) : key
+    if (scalar === undefined) return this.of(key)
+    return this.#text(typeof scalar === 'bigint' ? bigintText(scalar) : String(scalar))
+  }
+
+  #json(value: { toJSON(): unknown }): string {
+    const given = value.toJSON()
+    if (given === undefined || given === null)
+      throw this.#unfit(
+        `${show(value)} whose toJSON() returned ${given}`,
+        'Check what it was made from, or give the class a cacheKeyPart() method.',
+      )
+    return this.of(given)
   }
 
   /** The names that tell one object from another; a class instance that shows none is opaque. */
   #identifyingNames(value: object): string[] {
-    const names = Object.keys(value)
+    const names = isOfClass(value) ? Object.keys(value) : inheritedNames(value)
     if (hasMethod(value, 'then')) throw this.#unfit(show(value), 'Await it first.')
     const weak = types.isWeakMap(value) || types.isWeakSet(value) || value instanceof WeakRef
     if (weak || (names.length === 0 && !isPlain(value)))
       throw this.#unfit(
         `${show(value)} with nothing that identifies it`,
-        'Give the class an id or a cacheKeyPart() method.',
+        hasOwnText(value)
+          ? 'Use String(value) if that tells it from every other, or give its class a cacheKeyPart() method.'
+          : 'Give the class an id or a cacheKeyPart() method.',
       )
     return names
   }
 
+  /** Items in their order. A hole is undefined, as it is to whoever reads it. */
   #items(array: readonly unknown[]): string {
+    const { length } = array
+    const indices = length > this.#valuesLeft ? this.#indices(array) : undefined
     let items = ''
-    for (let index = 0; index < array.length; index++)
-      items += this.#at(`[${index}]`, () => this.of(array[index]))
-    return `${array.length}:${items}`
+    let next = 0
+    for (let at = 0; at < (indices?.length ?? length); at++) {
+      const index = indices?.[at] ?? at
+      const item = array[index]
+      if (item === undefined) {
+        this.#countValues(1)
+        continue
+      }
+      if (index > next) items += `u${index - next};`
+      items += this.#at(`[${index}]`, () => this.of(item))
+      next = index + 1
+    }
+    return `${length}:${items}`
   }
 
-  #unordered<Item>(items: readonly Item[], write: (item: Item) => string): string {
-    const written = items.map((item, index) => this.#at(`(entry ${index + 1})`, () => write(item)))
+  /** Where an array that is too long to be walked has items. */
+  #indices(array: readonly unknown[]): number[] {
+    const limit = this.#valuesLeft
+    // To list the names of millions of items would take memory that there may not be.
+    let items = 0
+    for (let index = 0; index <= limit; index++) if (index in array) items++
+    if (items > limit) throw this.#tooMuch()
+    this.#countValues(Math.ceil(limit / SPARSE_ARRAYS))
+    return Object.keys(array).filter(isIndex).map(Number)
+  }
+
+  #entries(map: object): string {
+    return this.#unordered(
+      MAP_SIZE.call(map),
+      MAP_ENTRIES.call(map),
+      ([key, held]) => this.of(key) + this.of(held),
+    )
+  }
+
+  #members(set: object): string {
+    return this.#unordered(SET_SIZE.call(set), SET_VALUES.call(set), (item) => this.of(item))
+  }
+
+  #unordered<Item>(size: number, items: Iterable<Item>, write: (item: Item) => string): string {
+    if (size > this.#valuesLeft) throw this.#tooMuch()
+    const written = Array.from(items, (item, index) => this.#at(`(entry ${index + 1})`, () => write(item)))
     return `${written.length}:${written.sort().join('')}`
   }
 
+  /** Properties in the order of their names. One that is undefined is as one that is not there. */
   #pairs(value: object, names = Object.keys(value)): string {
     refuseSymbols(value, this.#where())
+    if (names.length > this.#valuesLeft) throw this.#tooMuch()
     let pairs = ''
-    for (const name of names.sort())
-      pairs += text(name) + this.#at(step(name), () => this.of(value[name as keyof typeof value]))
-    return `${names.length}:${pairs}`
+    let count = 0
+    for (const name of names.sort()) {
+      const held: unknown = value[name as keyof typeof value]
+      if (held === undefined) {
+        this.#countValues(1)
+        continue
+      }
+      pairs += this.#text(name) + this.#at(step(name), () => this.of(held))
+      count++
+    }
+    return `${count}:${pairs}`
+  }
+
+  #text(value: string): string {
+    this.#countSize(value.length)
+    if (value.length <= MAX_INLINE) return `s${value.length}:${value}`
+    return `T${value.length}:${fingerprint(value)};`
+  }
+
+  #label(value: object): string {
+    const label = classLabel(value)
+    if (label === undefined)
+      throw this.#unfit(show(value), 'Name the class, or write what of the object counts.')
+    return `s${label.length}:${label}`
+  }
+
+  #countValues(count: number): void {
+    this.#valuesLeft -= count
+    if (this.#valuesLeft < 0) throw this.#tooMuch()
+  }
+
+  #countSize(size: number): void {
+    this.#sizeLeft -= size
+    if (this.#sizeLeft < 0)
+      throw Unfit.holding(`more than ${MAX_SIZE} characters and bytes`, USE_DIGEST, this.#where())
+  }
+
+  #tooMuch(): Unfit {
+    return Unfit.holding(`more than ${MAX_VALUES} values`, PICK, this.#where())
   }
 
   /** Keeps the path right while `write` runs. When it throws, the path stays where it was for the message. */
@@ -128,18 +270,47 @@ class Canonical {
   }
 }
 
-function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength)
+// A class may have an iterator of its own, which need not end.
+const MAP_SIZE = getterOf<number>(Map.prototype, 'size')
+const SET_SIZE = getterOf<number>(Set.prototype, 'size')
+const MAP_ENTRIES: (this: object) => Iterable<[unknown, unknown]> = Map.prototype.entries
+const SET_VALUES: (this: object) => Iterable<unknown> = Set.prototype.values
+
+function getterOf<T>(prototype: object, name: string): (this: object) => T {
+  return Object.getOwnPropertyDescriptor(prototype, name)?.get as (this: object) => T
 }
 
-function text(value: string): string {
-  return `s${value.length}:${value}`
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength)
 }
 
 /** What an array holds beside its items, such as `groups` in a regular expression's match. */
 function extraNames(array: readonly unknown[]): string[] {
   const names = Object.keys(array)
-  return names.slice(names.findLastIndex((name) => /^\d+$/.test(name)) + 1)
+  return names.slice(names.findLastIndex(isIndex) + 1)
+}
+
+function isIndex(name: string): boolean {
+  const index = Number(name)
+  return index < 2 ** 32 - 1 && String(index >>> 0) === name
+}
+
+function errorNames(error: Error): string[] {
+  const hidden = ['cause', 'errors'].filter((name) => Object.hasOwn(error, name))
+  return [...new Set([...Object.keys(error), ...hidden])]
+}
+
+/** Whether the object's prototype is that of a class, or none, rather than another object with data. */
+function isOfClass(value: object): boolean {
+  return isPlain(value) || Object.hasOwn(Object.getPrototypeOf(value), 'constructor')
+}
+
+function inheritedNames(value: object): string[] {
+  const names: string[] = []
+  for (const name in value)
+    if (Object.hasOwn(value, name) || typeof value[name as keyof typeof value] !== 'function')
+      names.push(name)
+  return names
 }
 
 function step(name: string): string {

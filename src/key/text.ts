@@ -1,14 +1,13 @@
 import { InvalidKeyError } from '../errors.js'
+import { MAX_SIZE, USE_DIGEST } from './bounds.js'
 import { isPairs, segmentsOfParts } from './parts.js'
 import { keepRecent, recentTextOf } from './recent-paths.js'
 import { isOrdinaryPath, normalizeSegment } from './segment.js'
+import { checkCount, MAX_COUNTED, MAX_SEGMENTS } from './segment-count.js'
 import { show } from './show.js'
 
 /** What separates two segments of a key. No segment holds it, or begins or ends with a colon. */
 export const SEPARATOR = '::'
-
-/** The most segments a key has. A read fetches a generation for each of them, so there is an end to it. */
-const MAX_SEGMENTS = 32
 
 // A path this short cannot have a segment too many (the shortest of 33 is longer) or one too long.
 const SHORT_PATH = MAX_SEGMENTS + (MAX_SEGMENTS - 1) * SEPARATOR.length
@@ -21,7 +20,11 @@ export function textOfPath(path: string): string {
 
 function normalized(path: string): string {
   if (path === '') throw emptyKey()
-  const segments = path.split(SEPARATOR)
+  if (path.length > MAX_SIZE)
+    throw new InvalidKeyError(
+      `The key ${show(path)} has ${path.length} characters; the most is ${MAX_SIZE}. ${USE_DIGEST}`,
+    )
+  const segments = path.split(SEPARATOR, MAX_COUNTED + 1)
   checkCount(segments.length, path)
   return segments.map(normalizeSegment).join(SEPARATOR)
 }
@@ -74,10 +77,4 @@ function notAKey(input: unknown, cause?: unknown): InvalidKeyError {
 
 function emptyKey(): InvalidKeyError {
   return new InvalidKeyError('The key is empty. Give it at least one part.')
-}
-
-function checkCount(count: number, key: unknown): void {
-  if (count <= MAX_SEGMENTS) return
-  const message = `The key ${show(key, 2)} has ${count} segments; the most is ${MAX_SEGMENTS}.`
-  throw new InvalidKeyError(`${message} A nested array or object counts as one.`)
 }

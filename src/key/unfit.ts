@@ -14,14 +14,33 @@ export class Unfit extends Error {
     this.advice = advice
   }
 
+  /** @param message to be read after the part: `could not be read` */
+  static saying(message: string, advice: string): Unfit {
+    const unfit = new Unfit('', advice)
+    unfit.message = message
+    return unfit
+  }
+
+  /** The error of a part that holds something, wherever in it. */
+  static holding(what: string, advice: string, path: string): Unfit {
+    return path === '' ? Unfit.saying(`holds ${what}.`, advice) : new Unfit(what, advice, path)
+  }
+
   /** Whatever was thrown while a part was read: a getter or a proxy may throw anything. */
   static from(thrown: unknown): Unfit {
     if (thrown instanceof Unfit) return thrown
-    const reason = thrown instanceof Error ? thrown.message : String(thrown)
-    const unfit = new Unfit('', '')
-    unfit.message = `could not be read: ${reason.slice(0, 200)}`
+    const unfit = Unfit.saying(`could not be read: ${reasonOf(thrown)}`, '')
     unfit.cause = thrown
     return unfit
+  }
+}
+
+/** What was thrown may throw in its turn. */
+function reasonOf(thrown: unknown): string {
+  try {
+    return String(thrown instanceof Error ? thrown.message : thrown).slice(0, 200)
+  } catch {
+    return 'something that cannot be read either'
   }
 }
 

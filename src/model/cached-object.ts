@@ -1,7 +1,7 @@
 import type { DeleteOptions, SetOptions } from '../cache.js'
 import { ConfigurationError } from '../errors.js'
 import type { CacheKey, KeyPart } from '../key/cache-key.js'
-import { isPlain } from '../key/identity.js'
+import { isPlain } from '../key/plain.js'
 import { show } from '../key/show.js'
 import type { AnyClass, CachedClass, CachedInstance, Loader, ModelClass } from './cached-class.js'
 import { find } from './finding.js'

@@ -1,7 +1,9 @@
 import { KeyedCache } from '../cache.js'
 import { ConfigurationError, InvalidKeyError } from '../errors.js'
 import { CacheKey, type KeyPart } from '../key/cache-key.js'
-import { hasMethod } from '../key/identity.js'
+import type { PRIMARY_KEYS } from '../key/identity.js'
+import { isPairs } from '../key/parts.js'
+import { hasMethod } from '../key/plain.js'
 import { show } from '../key/show.js'
 import { onlyOpenCache } from '../open-caches.js'
 import type { CachedInstance, ModelClass } from './cached-class.js'
@@ -64,9 +66,10 @@ export class Model<T extends object> {
   /** @throws InvalidKeyError for an object without a primary key */
   keyOfObject(object: T, more: readonly KeyPart[]): CacheKey {
     const id = primaryKeyOf(object)
-    if (id !== undefined) return this.keyOf(id, more)
+    // A primary key of several columns is meant: as what an object gives, it is not warned of as a row.
+    if (id !== undefined) return this.keyOf(isPairs(id) ? { cacheKeyPart: () => id } : id, more)
     throw new InvalidKeyError(
-      `This ${this.name} has no primary key: neither cacheKeyPart() nor id nor pk gives one. Save it before it is cached.`,
+      `This ${this.name} has no primary key: neither cacheKeyPart() nor id, pk or _id gives one. Save it before it is cached.`,
     )
   }
 
@@ -142,7 +145,7 @@ function nameOf(type: object, { type: mixed, name: given }: Mixin): unknown {
 
 /** What an object is known by; `undefined` while it is known by nothing. */
 export function primaryKeyOf(object: object): KeyPart | undefined {
-  const { id, pk } = object as { readonly id?: unknown; readonly pk?: unknown }
-  const given = hasMethod(object, 'cacheKeyPart') ? object.cacheKeyPart() : (id ?? pk)
+  const { id, pk, _id } = object as Partial<Record<(typeof PRIMARY_KEYS)[number], unknown>>
+  const given = hasMethod(object, 'cacheKeyPart') ? object.cacheKeyPart() : (id ?? pk ?? _id)
   return (given ?? undefined) as KeyPart | undefined
 }

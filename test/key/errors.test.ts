@@ -35,13 +35,14 @@ describe('what cannot be a key says why', () => {
       'Part 2 of the key ["a", an instance of Date] is an invalid Date. Check what it was made from.',
     ],
     [
-      { weight: undefined },
-      'The value of "weight" in the key {weight: undefined} is undefined. Give it a value, or null.',
+      { weight: Number.NaN },
+      'The value of "weight" in the key {weight: NaN} is NaN. Check where the number comes from.',
     ],
     [
-      ['ship', { weight: undefined, x: 1 }],
-      'The value of "weight" in part 2 of the key ["ship", {weight: undefined, x: 1}] is undefined. Give it a value, or null.',
+      ['ship', { weight: Number.NaN, x: 1 }],
+      'The value of "weight" in part 2 of the key ["ship", {weight: NaN, x: 1}] is NaN. Check where the number comes from.',
     ],
+    [{ weight: undefined }, 'The key is empty. Give it at least one part.'],
     [
       ['a', new User(Number.NaN)],
       'Part 2 of the key ["a", an instance of User] is an instance of User whose primary key is NaN. Check where the number comes from.',

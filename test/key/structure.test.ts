@@ -7,7 +7,7 @@ const digest = (structure: unknown) => CacheKey.from(['a', [structure]]).segment
 
 describe('a structure in a key', () => {
   it('is one segment, wherever it stands', () => {
-    for (const structure of [[1, 2], new Map(), new Set(), Buffer.from('x'), /x/g, new URL('http://x/')]) {
+    for (const structure of [[1, 2], new Map(), new Set(), Buffer.from('x'), /x/g]) {
       expect(CacheKey.of('a', structure as object, 'b').text).toMatch(/^a::%\.~[\w-]{22}::b$/)
       expect(CacheKey.of('a', { where: structure }).text).toMatch(/^a::where::%\.~[\w-]{22}$/)
     }
@@ -64,7 +64,7 @@ describe('a structure in a key', () => {
         [1, [2]],
       ],
       ...[{ amount: 1 }, new Money(), new Other(), new Money(2), new Named(), { id: 1 }],
-      ...[{ a: undefined }, { a: null }, { 'a;': 1 }, { a: 1, b: 2 }, { a: 2, b: 1 }, { ab: 12 }],
+      ...[{ a: null }, { 'a;': 1 }, { a: 1, b: 2 }, { a: 2, b: 1 }, { ab: 12 }],
       ...[new Map(), new Set(), new Set([1]), new Set(['1']), new Map([[1, 2]]), new Map([[2, 1]])],
       ...[new Date(0), new Date(1), new Date(Number.NaN), new Date(0).toISOString()],
       ...[Buffer.from('a'), new Uint8Array([97]), new Int8Array([97]), shared, new DataView(shared)],

@@ -1,0 +1,24 @@
+import { Unfit } from './unfit.js'
+
+/** Maximum number of values in one part: hashing them takes some 50 ms. */
+export const MAX_VALUES = 100_000
+
+/** Maximum number of characters and bytes in one part, or in one path. */
+export const MAX_SIZE = 2 ** 26
+
+/** Larger bigints are refused: writing one takes time that grows with the square of its length. */
+const MAX_BIGINT = 2n ** 32_768n
+
+export const HUGE_BIGINT = 'a bigint of more than 32768 bits'
+export const USE_DIGEST = 'Use a digest of it.'
+
+/** @throws {Unfit} for a bigint of more than some 10,000 digits */
+export function bigintText(value: bigint): string {
+  if (isHuge(value)) throw new Unfit(HUGE_BIGINT, USE_DIGEST)
+  return String(value)
+}
+
+/** Whether a bigint takes too long to write. */
+export function isHuge(value: bigint): boolean {
+  return value > MAX_BIGINT || value < -MAX_BIGINT
+}

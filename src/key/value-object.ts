@@ -1,0 +1,88 @@
+import { types } from 'node:util'
+import { hasMethod, isPlain } from './plain.js'
+import { show } from './show.js'
+import { Unfit } from './unfit.js'
+
+export type Scalar = string | number | bigint | boolean
+
+/**
+ * The scalar that a value object is: an ObjectId, a UUID, a URL, a Decimal, a Temporal. `undefined` for any other object.
+ * @param owner the object whose primary key it is, for the message
+ * @throws {Unfit} for one whose text may be its identity or not: only the user can know
+ */
+export function scalarOf(value: object, owner?: object): Scalar | undefined {
+  if (isStructure(value)) return undefined
+  const scalar = givenScalar(value)
+  if (isCollection(value) || !hasOwnText(value)) return scalar
+  if (scalar === undefined) throw ambiguous(value, described(value, owner))
+  if (String(scalar) !== withoutNegativeZero(String(value)))
+    throw new Unfit(
+      `${described(value, owner)} whose toJSON() and String() differ`,
+      'Use value.toJSON() or String(value), and the same one everywhere.',
+    )
+  return scalar
+}
+
+/** The scalar that an object gives of itself, whatever else its text may be. */
+export function givenScalar(value: object): Scalar | undefined {
+  if (isStructure(value)) return undefined
+  const given: unknown = hasMethod(value, 'toJSON') ? value.toJSON() : undefined
+  if (isScalar(given)) return withoutNegativeZero(given)
+  if (types.isBoxedPrimitive(value)) return value.valueOf() as Scalar
+  return value instanceof URLSearchParams ? String(value) : undefined
+}
+
+/** Whether the object is a value, such as an ObjectId, rather than something that has one, such as a document. */
+export function isValueObject(value: object): boolean {
+  if (isStructure(value) || isCollection(value) || types.isDate(value)) return false
+  return givenScalar(value) !== undefined || hasOwnText(value)
+}
+
+/** Whether the object's class, not JavaScript, says what its text is. */
+export function hasOwnText(value: object): boolean {
+  if (isPlain(value)) return false
+  if (Symbol.toPrimitive in value) return true
+  for (let owner = value; owner !== null; owner = Object.getPrototypeOf(owner))
+    if (Object.hasOwn(owner, 'toString')) return Object.getPrototypeOf(owner) !== null
+  return false
+}
+
+function described(value: object, owner: object | undefined): string {
+  return owner === undefined ? show(value) : `${show(owner)} whose primary key is ${show(value)},`
+}
+
+function ambiguous(value: object, what: string): Unfit {
+  if (hasMethod(value, 'toJSON') && value.toJSON() === null)
+    return new Unfit(`${what} whose toJSON() is null`, 'Check what it was made from.')
+  return new Unfit(
+    `${what} with a toString() of its own and no toJSON() that gives it`,
+    'Use String(value) if that tells it from every other, or give its class a cacheKeyPart() method.',
+  )
+}
+
+function isScalar(value: unknown): value is Scalar {
+  return (
+    typeof value === 'string' ||
+    typeof value === 'number' ||
+    typeof value === 'bigint' ||
+    typeof value === 'boolean'
+  )
+}
+
+/** Decimals write "-0" in JSON only; in keys it is 0, as the number is. */
+function withoutNegativeZero<T extends Scalar>(scalar: T): T | '0' {
+  return scalar === '-0' ? '0' : scalar
+}
+
+/** What is known by its items or bytes, whatever its text. */
+function isStructure(value: object): boolean {
+  return Array.isArray(value) || ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)
+}
+
+/**
+ * What is known by what it holds, unless its class gives a scalar. A RegExp is among them: what matches a pattern is
+ * not what contains its text.
+ */
+function isCollection(value: object): boolean {
+  return types.isMap(value) || types.isSet(value) || types.isRegExp(value)
+}
