@@ -48,6 +48,25 @@ export class UnserializableValueError extends KeyedCacheError {
   }
 }
 
+/** A value is larger than the option `maxValueBytes` allows, or reading it would take too much memory. */
+export class ValueTooLargeError extends KeyedCacheError {
+  readonly code = 'ERR_KEYEDCACHE_VALUE_TOO_LARGE'
+  /** Bytes that it takes, at least: serialised, before compression; or in memory, where that is the limit it exceeds. */
+  readonly bytes: number
+  /** Maximum of those bytes: `maxValueBytes`, or the memory that goes with it. */
+  readonly maxBytes: number
+
+  constructor(bytes: number, maxBytes: number, measured: 'serialised' | 'in memory', key?: string) {
+    const limit = measured === 'serialised' ? `maxValueBytes (${maxBytes})` : `maxValueBytes allows (${maxBytes})`
+    super(
+      `The value is too large to be stored${key === undefined ? '' : ` under "${key}"`}: at least ${bytes} bytes ${measured}, more than ${limit}. Store it in parts, or raise maxValueBytes.`,
+      { key },
+    )
+    this.bytes = bytes
+    this.maxBytes = maxBytes
+  }
+}
+
 /** An option, an environment variable or a TTL is wrong; the message says what to write. */
 export class ConfigurationError extends KeyedCacheError {
   readonly code = 'ERR_KEYEDCACHE_CONFIGURATION'

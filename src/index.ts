@@ -30,6 +30,7 @@ export {
   KeyedCacheError,
   NotCachedError,
   UnserializableValueError,
+  ValueTooLargeError,
 } from './errors.js'
 export { CHANNELS, type OperationMessage, type TroubleMessage } from './events.js'
 export { type KeyedCacheHandler, keyedCache, type MiddlewareOptions } from './express/middleware.js'

@@ -1,9 +1,13 @@
+import { allowanceOf } from './allowance.js'
 import { deflate, inflate } from './compression.js'
 import { DecodeError } from './decode-error.js'
 import { fromJsonText, toJsonText } from './json-text.js'
+import { MAX_VALUE_BYTES } from './limits.js'
+import { memoryLimit } from './memory.js'
 import { deserialize, serialize } from './structured-clone.js'
 
 export { DecodeError } from './decode-error.js'
+export { DEFAULT_VALUE_BYTES, MAX_VALUE_BYTES } from './limits.js'
 
 /** A value as it is stored, without the frame around it. */
 export interface Payload {
@@ -15,6 +19,8 @@ export interface Payload {
 export interface EncodeOptions {
   /** Payloads of more bytes than this are compressed, where it pays; `false` for never. */
   compressAbove: number | false
+  /** Maximum size of the serialised value, before compression. */
+  maxBytes?: number | undefined
   /** The text of the key, for the error. */
   key?: string | undefined
 }
@@ -35,20 +41,22 @@ const COMPRESSED = 0x80
  * A value as bytes. At once, unless it is large enough to be compressed (off
  * this thread). The value is read before this returns: it may change afterwards.
  *
- * Throws `UnserializableValueError` with the path of what cannot be stored.
+ * @throws UnserializableValueError with the path of what cannot be stored
+ * @throws ValueTooLargeError
  */
 export function encodeValue(
   value: unknown,
-  { compressAbove, key }: EncodeOptions,
+  { compressAbove, maxBytes, key }: EncodeOptions,
 ): Payload | Promise<Payload> {
-  return compressPayload(serializeValue(value, key), compressAbove)
+  return compressPayload(serializeValue(value, key, maxBytes), compressAbove)
 }
 
-/** A value as bytes, not compressed, for who hands out copies of it. Throws as `encodeValue` does. */
-export function serializeValue(value: unknown, key?: string): Payload {
-  const json = toJsonText(value)
+/** A value as bytes, not compressed. Throws as `encodeValue` does. */
+export function serializeValue(value: unknown, key?: string, maxBytes?: number): Payload {
+  const allowance = allowanceOf(maxBytes, key)
+  const json = toJsonText(value, allowance)
   return json === undefined
-    ? { bytes: serialize(value, key), format: STRUCTURED_CLONE }
+    ? { bytes: serialize(value, allowance), format: STRUCTURED_CLONE }
     : { bytes: json, format: JSON_TEXT }
 }
 
@@ -59,23 +67,34 @@ export function compressPayload(payload: Payload, compressAbove: number | false)
 }
 
 /**
- * The same payload, not compressed: what is read again and again need not be inflated each time. Rejects with
+ * The payload, not compressed: a value that is read again and again need not be inflated each time. Rejects with
  * `DecodeError` for whatever it cannot read.
  */
 export function inflatePayload(payload: Payload): Payload | Promise<Payload> {
   if (!isCompressed(payload)) return payload
   const { bytes, format } = payload
-  return inflate(bytes).then((inflated) => ({ bytes: inflated, format: format & ~COMPRESSED }))
+  return inflate(bytes, MAX_VALUE_BYTES).then((inflated) => ({
+    bytes: inflated,
+    format: format & ~COMPRESSED,
+  }))
 }
 
 /**
  * The value again, sharing no memory with the payload. Throws, or rejects,
- * with `DecodeError` for whatever it cannot read.
+ * with `DecodeError` for whatever it cannot read, and for whatever is larger
+ * than `maxBytes` or would take too much memory, before it is read.
  */
-export function decodeValue({ bytes, format }: Payload): unknown | Promise<unknown> {
+export function decodeValue(
+  { bytes, format }: Payload,
+  maxBytes = MAX_VALUE_BYTES,
+): unknown | Promise<unknown> {
   const read = READERS.get(format & ~COMPRESSED)
   if (read === undefined) throw new DecodeError(`unknown format ${format}`)
-  return (format & COMPRESSED) === 0 ? read(bytes) : inflate(bytes).then(read)
+  const maxMemory = memoryLimit(maxBytes)
+  if ((format & COMPRESSED) !== 0)
+    return inflate(bytes, maxBytes).then((inflated) => read(inflated, maxMemory))
+  if (bytes.length > maxBytes) throw new DecodeError('too large')
+  return read(bytes, maxMemory)
 }
 
 export function isCompressed({ format }: Payload): boolean {
@@ -87,7 +106,7 @@ export function isRecord({ format }: Payload): boolean {
   return (format & ~COMPRESSED) === JSON_TEXT
 }
 
-const READERS = new Map<number, (bytes: Buffer) => unknown>([
+const READERS = new Map<number, (bytes: Buffer, maxMemory: number) => unknown>([
   [STRUCTURED_CLONE, deserialize],
   [JSON_TEXT, fromJsonText],
 ])

@@ -1,7 +1,6 @@
 import { promisify } from 'node:util'
 import { constants, deflateRaw, inflateRaw } from 'node:zlib'
 import { DecodeError } from './decode-error.js'
-import { MAX_INFLATED_BYTES } from './limits.js'
 
 // Deflate in zlib's thread pool. The inflated size stands before the deflated
 // bytes (uint32, little-endian), so that a reader knows it before it inflates.
@@ -20,7 +19,6 @@ const SAMPLE_PART_BYTES = 4 * 1024
 
 /** The bytes deflated, or `undefined` where that does not pay (images, what is compressed already). */
 export async function deflate(bytes: Buffer): Promise<Buffer | undefined> {
-  if (bytes.length > MAX_INFLATED_BYTES) return undefined
   if (
     bytes.length > SAMPLE_ABOVE &&
     !pays(await deflateBytes(sample(bytes)), SAMPLE_PARTS * SAMPLE_PART_BYTES)
@@ -34,10 +32,10 @@ export async function deflate(bytes: Buffer): Promise<Buffer | undefined> {
   return Buffer.concat([size, deflated])
 }
 
-/** Rejects with `DecodeError` unless the bytes inflate to exactly the size they name. */
-export async function inflate(bytes: Buffer): Promise<Buffer> {
+/** Rejects with `DecodeError` unless the bytes inflate to exactly the size they name, which is `maxBytes` at most. */
+export async function inflate(bytes: Buffer, maxBytes: number): Promise<Buffer> {
   const size = bytes.length < SIZE_BYTES ? 0 : bytes.readUInt32LE()
-  if (size === 0 || size > MAX_INFLATED_BYTES || size > bytes.length * MAX_RATIO) {
+  if (size === 0 || size > maxBytes || size > bytes.length * MAX_RATIO) {
     throw new DecodeError('impossible inflated size')
   }
   let inflated: Buffer

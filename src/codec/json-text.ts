@@ -1,6 +1,16 @@
 import { isAscii } from 'node:buffer'
 import { types } from 'node:util'
+import { ValueTooLargeError } from '../errors.js'
+import {
+  type Allowance,
+  assertAllowed,
+  assertAllowedMemory,
+  assertAllowedSoFar,
+  type Seen,
+} from './allowance.js'
+import { hiddenBuiltIn } from './built-in.js'
 import { DecodeError } from './decode-error.js'
+import { jsonMemory } from './json-memory.js'
 import { MAX_DEPTH } from './limits.js'
 
 // JSON (RFC 8259) in ASCII, for the values that it gives back exactly *and*
@@ -18,29 +28,35 @@ const MAX_LENGTH = 250
 /** Of the text, in further UTF-8 bytes. Each character that is not ASCII takes six bytes here. */
 const MAX_NOT_ASCII = 1 / 8
 
-/** The value as JSON, or `undefined` where JSON would not give it back as it is, or is the slower way. */
-export function toJsonText(value: unknown): Buffer | undefined {
+/**
+ * The value as JSON, or `undefined` where JSON would not give it back as it is, or is the slower way.
+ * @throws ValueTooLargeError
+ */
+export function toJsonText(value: unknown, allowance: Allowance): Buffer | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   let text: string
   try {
-    const copy = copyOfObject(value, new Set(), 0)
+    const copy = copyOfObject(value, { objects: new Set(), bytes: 0, allowance }, 0)
     // Asked after the last getter has run: from here on nothing of the host's does.
     if (copy === undefined || 'toJSON' in Array.prototype) return undefined
     text = JSON.stringify(copy)
-  } catch {
+  } catch (error) {
+    if (error instanceof ValueTooLargeError) throw error
     // A getter that throws, a text too long for a string: the other way names the path, or does it.
     return undefined
   }
-  const bytes = Buffer.from(text)
-  const notAscii = bytes.length - text.length
-  if (notAscii === 0) return bytes
-  return notAscii > text.length * MAX_NOT_ASCII ? undefined : asciiOf(text, notAscii)
+  const bytes = asciiBytes(text)
+  if (bytes === undefined) return undefined
+  assertAllowed(bytes.length, allowance)
+  assertAllowedMemory(jsonMemory(bytes, allowance.memory), allowance)
+  return bytes
 }
 
 /** Throws `DecodeError` for whatever cannot be a text that `toJsonText` wrote. */
-export function fromJsonText(bytes: Buffer): unknown {
+export function fromJsonText(bytes: Buffer, maxMemory: number): unknown {
   // No primitive is written at the top: a number cut short is a number.
   if ((bytes[0] !== 0x7b && bytes[0] !== 0x5b) || !isAscii(bytes)) throw new DecodeError('not ASCII JSON')
+  if (jsonMemory(bytes, maxMemory) > maxMemory) throw new DecodeError('more memory than a value may take')
   try {
     return JSON.parse(bytes.toString('latin1'))
   } catch (error) {
@@ -48,9 +64,10 @@ export function fromJsonText(bytes: Buffer): unknown {
   }
 }
 
-function isPlain(value: unknown): boolean {
+function isPlain(value: unknown, seen: Seen): boolean {
   switch (typeof value) {
     case 'string':
+      seen.bytes += value.length
       return value.length <= MAX_LENGTH
     case 'number':
       return Number.isFinite(value) && !Object.is(value, -0)
@@ -64,10 +81,12 @@ function isPlain(value: unknown): boolean {
  * copy, never the value: what it writes is what was looked at, although getters
  * answer differently the second time and `toJSON` may hide where for-in doesn't look.
  */
-function copyOfObject(object: object, seen: Set<object>, depth: number): object | undefined {
+function copyOfObject(object: object, seen: Seen, depth: number): object | undefined {
+  const { objects } = seen
   // Structured clone refuses proxies; JSON would take what they show.
-  if (depth === MAX_DEPTH || seen.has(object) || types.isProxy(object)) return undefined
-  seen.add(object)
+  if (depth === MAX_DEPTH || objects.has(object) || types.isProxy(object)) return undefined
+  objects.add(object)
+  assertAllowedSoFar(seen)
   const prototype = Object.getPrototypeOf(object)
   if (prototype === Object.prototype || prototype === null) return copyOfProperties(object, seen, depth)
   return prototype === Array.prototype && Array.isArray(object)
@@ -75,16 +94,17 @@ function copyOfObject(object: object, seen: Set<object>, depth: number): object 
     : undefined
 }
 
-function copyOfProperties(object: object, seen: Set<object>, depth: number): object | undefined {
-  if (Object.keys(object).length > MAX_NAMES || Object.getOwnPropertySymbols(object).length > 0) {
-    return undefined
-  }
+function copyOfProperties(object: object, seen: Seen, depth: number): object | undefined {
+  const names = Object.keys(object)
+  if (names.length > MAX_NAMES || Object.getOwnPropertySymbols(object).length > 0) return undefined
+  // A built-in with the prototype of an ordinary object has no names, or indices first.
+  if ((names.length === 0 || names[0] === '0') && hiddenBuiltIn(object) !== undefined) return undefined
   const copy: Record<string, unknown> = { ...object }
   const inner: string[] = []
   for (const name in copy) {
     const value = copy[name]
     if (typeof value !== 'object' || value === null) {
-      if (!isPlain(value)) return undefined
+      if (!isPlain(value, seen)) return undefined
     } else {
       // The commonest reason, found before long lists beside it are copied in vain.
       if (value instanceof Date) return undefined
@@ -100,7 +120,7 @@ function copyOfProperties(object: object, seen: Set<object>, depth: number): obj
   return copy
 }
 
-function copyOfElements(array: unknown[], seen: Set<object>, depth: number): unknown[] | undefined {
+function copyOfElements(array: unknown[], seen: Seen, depth: number): unknown[] | undefined {
   const copy: unknown[] = []
   let primitives = 0
   for (let i = 0; i < array.length; i++) {
@@ -110,7 +130,7 @@ function copyOfElements(array: unknown[], seen: Set<object>, depth: number): unk
       if (copied === undefined) return undefined
       copy.push(copied)
     } else {
-      if (++primitives > MAX_PRIMITIVES || !isPlain(value)) return undefined
+      if (++primitives > MAX_PRIMITIVES || !isPlain(value, seen)) return undefined
       if (typeof value === 'number' && !Number.isInteger(value)) return undefined
       copy.push(value)
     }
@@ -121,7 +141,19 @@ function copyOfElements(array: unknown[], seen: Set<object>, depth: number): unk
 /** Whether an array has neither holes nor named properties. Indices come first among the names. */
 function isDense(array: unknown[], length: number): boolean {
   const names = Object.keys(array)
-  return names.length === length && (length === 0 || names[length - 1] === String(length - 1))
+  return (
+    names.length === length &&
+    (length === 0 || names[length - 1] === String(length - 1)) &&
+    Object.getOwnPropertySymbols(array).length === 0
+  )
+}
+
+/** The text in ASCII, or `undefined` where too much of it is not. */
+function asciiBytes(text: string): Buffer | undefined {
+  const bytes = Buffer.from(text)
+  const notAscii = bytes.length - text.length
+  if (notAscii === 0) return bytes
+  return notAscii > text.length * MAX_NOT_ASCII ? undefined : asciiOf(text, notAscii)
 }
 
 const HEX = '0123456789abcdef'

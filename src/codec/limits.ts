@@ -1,12 +1,26 @@
-// What a value may be at most. Writer and reader keep the same limits, so that
-// nothing is stored that would be refused later, and damaged or forged bytes
-// cannot ask for more than an honest value could.
+// The limits of a value. Writer and reader keep the same ones, so that nothing
+// is stored that would be refused later, and damaged or forged bytes cannot
+// cost more than an honest value could.
 
-/** Containers inside each other. Reading recurses on whatever stack the caller has left. */
+const MIB = 1024 * 1024
+
+/** Default of `maxValueBytes`: bytes of one serialised value before compression. */
+export const DEFAULT_VALUE_BYTES = 32 * MIB
+
+/**
+ * The largest `maxValueBytes`. A frame stays below the 512 MB of a Redis string, a text below V8's longest string,
+ * the memory for reading below the default heap, and the objects of one value below the 2^24 of a Set.
+ */
+export const MAX_VALUE_BYTES = 128 * MIB
+
+/**
+ * Memory that a value may take when it is read, in bytes per byte of `maxValueBytes`. Ordinary values take less:
+ * an array of small integers 4, of doubles 2.7, rows of a table about 2. An empty Map takes 70.
+ */
+export const MEMORY_PER_BYTE = 4
+
+/** Maximum depth of nesting. Reading recurses on whatever stack the caller has left. */
 export const MAX_DEPTH = 1000
 
 /** Missing elements of sparse arrays, over the whole value: a hole costs no bytes, but memory when read. */
 export const MAX_HOLES = 100_000
-
-/** A larger value is stored uncompressed, so that no compressed payload may claim to be larger. */
-export const MAX_INFLATED_BYTES = 128 * 1024 * 1024

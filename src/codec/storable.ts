@@ -1,6 +1,17 @@
-import { types } from 'node:util'
-import { UnserializableValueError } from '../errors.js'
+import { inspect, types } from 'node:util'
+import { UnserializableValueError, ValueTooLargeError } from '../errors.js'
+import { type Allowance, assertAllowedSoFar, type Seen } from './allowance.js'
+import {
+  byteLengthOf,
+  hiddenBuiltIn,
+  isDetached,
+  isPrototypeOfBuiltIn,
+  isResizable,
+  sourceOf,
+  viewType,
+} from './built-in.js'
 import { MAX_DEPTH, MAX_HOLES } from './limits.js'
+import { MAX_PATTERNS, patternWeight } from './patterns.js'
 
 /** What stands in the way of storing a value. `path` grows from the leaf up to the root. */
 interface Fault {
@@ -9,64 +20,107 @@ interface Fault {
 }
 
 /** What one walk over a value remembers. */
-interface Walk {
-  /** Each object is looked at once, however often it is shared; cycles end here. */
-  readonly seen: Set<object>
-  /** Costs too much to be asked each time: only once the serialiser has refused. */
-  readonly lookForProxies: boolean
+interface Walk extends Seen {
+  /** Looks at what costs too much to be looked at each time: proxies, and named properties of arrays. */
+  readonly isThorough: boolean
   holes: number
+  patterns: number
 }
 
 /**
- * Throws `UnserializableValueError` if `value` would not come back as it is.
- * The serialiser alone would flatten class instances into plain objects, and
- * its errors name no path.
+ * Returns how many objects a value has. The serialiser alone would flatten
+ * class instances into plain objects, and its errors name no path.
+ * @throws UnserializableValueError if the value would not come back as it is
+ * @throws ValueTooLargeError if it is certain to be too large
  */
-export function assertStorable(value: unknown, key?: string, lookForProxies = false): void {
-  if (
-    value === null ||
-    (typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol')
-  ) {
-    return
+export function assertStorable(value: unknown, allowance: Allowance, isThorough = false): number {
+  const walk = { objects: new Set<object>(), bytes: 0, holes: 0, patterns: 0, isThorough, allowance }
+  let found: Fault | undefined
+  try {
+    found = faultOf(value, walk, 0)
+  } catch (error) {
+    if (error instanceof ValueTooLargeError) throw error
+    // A proxy throws: the thorough walk touches none.
+    if (!isThorough) return assertStorable(value, allowance, true)
+    found = unreadable(error)
   }
-  const found = faultOf(value, { seen: new Set(), lookForProxies, holes: 0 }, 0)
-  if (found !== undefined) throw new UnserializableValueError(`value${shorten(found.path)}`, found.what, key)
+  if (found === undefined) return walk.objects.size
+  throw new UnserializableValueError(`value${shorten(found.path)}`, found.what, allowance.key)
 }
 
 function faultOf(value: unknown, walk: Walk, depth: number): Fault | undefined {
-  if (typeof value === 'function') return fault('a function')
-  if (typeof value === 'symbol') return fault('a symbol')
-  if (typeof value !== 'object' || value === null) return undefined
+  switch (typeof value) {
+    case 'object':
+      return value === null ? undefined : faultInObject(value, walk, depth)
+    case 'string':
+      walk.bytes += value.length
+      return undefined
+    case 'number':
+      walk.bytes += (value | 0) === value ? 2 : 9
+      return undefined
+    case 'bigint':
+      walk.bytes += bytesOfBigInt(value)
+      return undefined
+    case 'function':
+      return fault('a function')
+    case 'symbol':
+      return fault('a symbol')
+    default:
+      return undefined
+  }
+}
 
-  const prototype = Object.getPrototypeOf(value)
-  if (prototype === Date.prototype && types.isDate(value)) return undefined
-  if (walk.seen.has(value)) return undefined
-  walk.seen.add(value)
-  if (walk.lookForProxies && types.isProxy(value)) return fault('a proxy (store a copy of what it wraps)')
+function faultInObject(object: object, walk: Walk, depth: number): Fault | undefined {
+  if (walk.objects.has(object)) return undefined
+  walk.objects.add(object)
+  assertAllowedSoFar(walk)
+  if (walk.isThorough && types.isProxy(object)) return fault('a proxy (store a copy of what it wraps)')
+
+  const prototype = Object.getPrototypeOf(object)
+  if (prototype === Date.prototype && types.isDate(object)) return faultInExtras(object)
   if (depth === MAX_DEPTH) return fault(`nested more than ${MAX_DEPTH} levels deep`)
+  if (prototype === Object.prototype || prototype === null) return faultInProperties(object, walk, depth)
 
-  if (prototype === Object.prototype || prototype === null) return faultInProperties(value, walk, depth)
-  if (Array.isArray(value) && isPlain(prototype)) return faultInArray(value, walk, depth)
-  if (types.isMap(value) && isPlain(prototype)) return faultInMap(value, walk, depth)
-  if (types.isSet(value) && isPlain(prototype)) return faultInSet(value, walk, depth)
-  if (isBuiltIn(value, prototype)) return undefined
+  const isOf = (name: string) => isPrototypeOfBuiltIn(name, prototype)
+  if (Array.isArray(object) && isOf('Array')) return faultInArray(object, walk, depth)
+  if (types.isMap(object) && isOf('Map')) return faultInMap(object, walk, depth) ?? faultInExtras(object)
+  if (types.isSet(object) && isOf('Set')) return faultInSet(object, walk, depth) ?? faultInExtras(object)
+  if (types.isDate(object) && isOf('Date')) return faultInExtras(object)
+  if (types.isRegExp(object) && isOf('RegExp')) return faultInRegExp(object, walk)
+  if (types.isArrayBufferView(object) && (prototype === Buffer.prototype || isOf(viewType(object)))) {
+    return faultInView(object, walk)
+  }
+  if (types.isArrayBuffer(object) && isOf('ArrayBuffer')) return faultInArrayBuffer(object, walk)
   // An object literal of another realm (node:vm, a test runner) is as plain as one of ours.
-  if (isRoot(prototype)) return faultInProperties(value, walk, depth)
-  return fault(nameOfUnstorable(value, prototype))
+  if (isOf('Object')) return faultInProperties(object, walk, depth)
+  return fault(nameOfUnstorable(object, prototype))
 }
 
 function faultInProperties(object: object, walk: Walk, depth: number): Fault | undefined {
+  let first: string | undefined
   let at = ''
   try {
     // for-in is three times as fast as Object.keys; what it finds that is inherited doesn't count.
     for (const name in object) {
       at = name
+      first ??= name
+      walk.bytes += name.length
       const found = faultOf((object as Record<string, unknown>)[name], walk, depth + 1)
       if (found !== undefined && Object.hasOwn(object, name)) return under(propertyStep(name), found)
     }
   } catch (error) {
+    if (error instanceof ValueTooLargeError) throw error
     return under(propertyStep(at), unreadable(error))
   }
+  // A built-in with the prototype of an ordinary object has no names, or indices first.
+  if (first === undefined || first === '0') {
+    const hidden = hiddenBuiltIn(object)
+    if (hidden !== undefined) return fault(`${hidden} with another prototype than its own`)
+  }
+  return faultInSymbols(object)
+}
+
+function faultInSymbols(object: object): Fault | undefined {
   for (const symbol of Object.getOwnPropertySymbols(object)) {
     if (Object.prototype.propertyIsEnumerable.call(object, symbol)) {
       return under(`[${String(symbol)}]`, fault('a property named by a symbol'))
@@ -75,7 +129,17 @@ function faultInProperties(object: object, walk: Walk, depth: number): Fault | u
   return undefined
 }
 
-/** Elements only: other properties of an array are left to the serialiser. */
+/** Properties that somebody has given to a built-in: the serialiser leaves them out. */
+function faultInExtras(object: object): Fault | undefined {
+  for (const name in object) {
+    if (Object.hasOwn(object, name)) {
+      return under(propertyStep(name), fault('a property of a built-in object (it would be lost)'))
+    }
+  }
+  return faultInSymbols(object)
+}
+
+/** Elements; the serialiser keeps named properties, and whoever calls it counts what it has found in them. */
 function faultInArray(array: unknown[], walk: Walk, depth: number): Fault | undefined {
   let i = 0
   try {
@@ -84,30 +148,38 @@ function faultInArray(array: unknown[], walk: Walk, depth: number): Fault | unde
       if (element === undefined) {
         if (!(i in array) && ++walk.holes > MAX_HOLES)
           return fault(`an array with more than ${MAX_HOLES} holes`)
-        continue
+        walk.bytes++
+      } else {
+        const found = faultOf(element, walk, depth + 1)
+        if (found !== undefined) return under(`[${i}]`, found)
       }
-      const found = faultOf(element, walk, depth + 1)
-      if (found !== undefined) return under(`[${i}]`, found)
+      if (i % CHUNK === CHUNK - 1) assertAllowedSoFar(walk)
     }
   } catch (error) {
+    if (error instanceof ValueTooLargeError) throw error
     return under(`[${i}]`, unreadable(error))
+  }
+  return (walk.isThorough ? faultInNames(array, walk, depth) : undefined) ?? faultInSymbols(array)
+}
+
+function faultInNames(array: unknown[], walk: Walk, depth: number): Fault | undefined {
+  // Indices come first.
+  for (const name of Object.keys(array).reverse()) {
+    if (isIndex(name)) return undefined
+    const named = faultInProperties({ [name]: array[name as unknown as number] }, walk, depth)
+    if (named !== undefined) return named
   }
   return undefined
 }
 
 function faultInMap(map: Map<unknown, unknown>, walk: Walk, depth: number): Fault | undefined {
   let i = 0
-  for (const [key, value] of map) {
+  for (const [key, value] of mapEntries.call(map)) {
     const inKey = faultOf(key, walk, depth + 1)
     if (inKey !== undefined) return under(`.keys()[${i}]`, inKey)
     const inValue = faultOf(value, walk, depth + 1)
-    if (inValue !== undefined) {
-      const named = typeof key !== 'object' || key === null
-      return under(
-        named ? `.get(${typeof key === 'string' ? JSON.stringify(key) : key})` : `.values()[${i}]`,
-        inValue,
-      )
-    }
+    if (inValue !== undefined) return under(entryStep(key, i), inValue)
+    if (i % CHUNK === CHUNK - 1) assertAllowedSoFar(walk)
     i++
   }
   return undefined
@@ -115,56 +187,94 @@ function faultInMap(map: Map<unknown, unknown>, walk: Walk, depth: number): Faul
 
 function faultInSet(set: Set<unknown>, walk: Walk, depth: number): Fault | undefined {
   let i = 0
-  for (const member of set) {
+  for (const member of setValues.call(set)) {
     const found = faultOf(member, walk, depth + 1)
     if (found !== undefined) return under(`.values()[${i}]`, found)
+    if (i % CHUNK === CHUNK - 1) assertAllowedSoFar(walk)
     i++
   }
   return undefined
 }
 
-/** The built-ins without members of their own that are stored; not their subclasses. */
-function isBuiltIn(value: object, prototype: object): boolean {
-  if (types.isDate(value) || types.isRegExp(value) || types.isDataView(value)) return isPlain(prototype)
-  if (types.isTypedArray(value))
-    return prototype === Buffer.prototype || isPlain(Object.getPrototypeOf(prototype))
-  return types.isArrayBuffer(value) && isPlain(prototype) && !isResizable(value as ArrayBuffer)
+function faultInRegExp(regexp: RegExp, walk: Walk): Fault | undefined {
+  if (regexp.lastIndex !== 0) return under('.lastIndex', fault('not 0 (it would be lost)'))
+  walk.patterns += patternWeight(sourceOf(regexp))
+  if (walk.patterns > MAX_PATTERNS) return fault('a RegExp that takes too long to make')
+  return faultInExtras(regexp)
 }
 
-/** Whether a built-in's prototype is the built-in itself: a subclass has one more prototype in between. */
-function isPlain(prototype: object | null): boolean {
-  return prototype !== null && isRoot(Object.getPrototypeOf(prototype))
+function faultInArrayBuffer(buffer: ArrayBuffer, walk: Walk): Fault | undefined {
+  if (isDetached(buffer)) return fault('a detached ArrayBuffer')
+  if (isResizable(buffer)) return fault('a resizable ArrayBuffer')
+  walk.bytes += byteLengthOf(buffer)
+  return faultInExtras(buffer)
 }
 
-/** `Object.prototype`, of this realm or another. */
-function isRoot(prototype: object | null): boolean {
-  return (
-    prototype === Object.prototype ||
-    (prototype !== null &&
-      Object.getPrototypeOf(prototype) === null &&
-      Object.hasOwn(prototype, 'isPrototypeOf'))
-  )
+function faultInView(view: NodeJS.ArrayBufferView, walk: Walk): Fault | undefined {
+  if (isDetached(view)) return fault('a view on a detached ArrayBuffer')
+  const length = byteLengthOf(view)
+  walk.bytes += length
+  assertAllowedSoFar(walk)
+  // The names of all its elements would come first: one of many bytes is shown without them.
+  if (length <= SMALL_VIEW || types.isDataView(view)) {
+    const names = Object.keys(view)
+    const last = names.at(-1)
+    if (last !== undefined && !isIndex(last)) return faultInExtras(view)
+    return faultInSymbols(view)
+  }
+  const hasExtras = inspect(view, WITHOUT_ELEMENTS).includes(':')
+  return hasExtras ? fault('a view with properties of its own (they would be lost)') : undefined
 }
 
-function isResizable(buffer: ArrayBuffer & { resizable?: boolean }): boolean {
-  return buffer.resizable === true
+const mapEntries = Map.prototype.entries
+const setValues = Set.prototype.values
+
+/** After so many elements what was seen is compared with the limits. */
+const CHUNK = 4096
+const SMALL_VIEW = 32
+const WITHOUT_ELEMENTS = { maxArrayLength: 0, depth: 0, customInspect: false } as const
+
+const LARGE_BIGINT = 2n ** 512n
+
+/** Bytes that a bigint takes at least. Its length is seen in its digits alone. */
+function bytesOfBigInt(value: bigint): number {
+  return value < LARGE_BIGINT && value > -LARGE_BIGINT ? 2 : value.toString(16).length >>> 1
+}
+
+function isIndex(name: string): boolean {
+  return /^(?:0|[1-9]\d{0,9})$/.test(name) && Number(name) < 2 ** 32 - 1
 }
 
 function nameOfUnstorable(value: object, prototype: object): string {
   if (types.isPromise(value)) return 'a promise (await it first)'
   if (types.isNativeError(value)) return 'an error (store what it says as plain data)'
-  if (types.isArrayBuffer(value)) return 'a resizable ArrayBuffer'
   return instanceOf(prototype)
 }
 
 function instanceOf(prototype: object): string {
-  const type: unknown = prototype.constructor
-  const name = (typeof type === 'function' && type.name) || 'a class'
-  return `an instance of ${name} (it would lose its class: store plain data, or give it a cached model)`
+  return `an instance of ${nameOfClass(prototype)} (it would lose its class: store plain data, or give it a cached model)`
+}
+
+function nameOfClass(prototype: object): string {
+  try {
+    const type: unknown = prototype.constructor
+    return (typeof type === 'function' && String(type.name)) || 'a class'
+  } catch {
+    return 'a class'
+  }
 }
 
 function unreadable(error: unknown): Fault {
-  return fault(`unreadable (${error instanceof Error ? error.message : 'its getter throws'})`)
+  return fault(`unreadable (${messageOf(error)})`)
+}
+
+function messageOf(error: unknown): string {
+  try {
+    if (error instanceof Error) return String(error.message)
+  } catch {
+    // What was thrown throws in its turn.
+  }
+  return 'its getter throws'
 }
 
 function fault(what: string): Fault {
@@ -178,6 +288,19 @@ function under(step: string, inner: Fault): Fault {
 
 function propertyStep(name: string): string {
   return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`
+}
+
+function entryStep(key: unknown, i: number): string {
+  switch (typeof key) {
+    case 'string':
+      return `.get(${JSON.stringify(key)})`
+    case 'number':
+    case 'boolean':
+    case 'undefined':
+      return `.get(${key})`
+    default:
+      return key === null ? '.get(null)' : `.values()[${i}]`
+  }
 }
 
 function shorten(path: string): string {

@@ -1,7 +1,10 @@
+import { types } from 'node:util'
 import { DefaultDeserializer, DefaultSerializer, serialize as probe } from 'node:v8'
 import { UnserializableValueError } from '../errors.js'
+import { type Allowance, assertAllowed, assertAllowedMemory } from './allowance.js'
+import { byteLengthOf, viewType } from './built-in.js'
 import { DecodeError } from './decode-error.js'
-import { screen } from './screen.js'
+import { mayExceed, screen } from './screen.js'
 import { assertStorable } from './storable.js'
 
 // A value as bytes, by V8's structured clone. Views (Buffer, typed arrays,
@@ -33,12 +36,11 @@ const KIND_OF = new Map(VIEWS.map((name, kind) => [name, kind]))
 
 class ViewSerializer extends DefaultSerializer {
   _writeHostObject(view: NodeJS.ArrayBufferView): void {
-    const kind = Buffer.isBuffer(view)
-      ? BUFFER
-      : KIND_OF.get(Object.prototype.toString.call(view).slice(8, -1))
-    if (kind === undefined) throw new TypeError(`${Object.prototype.toString.call(view)} could not be cloned`)
+    if (!types.isArrayBufferView(view)) throw new TypeError('an object of the host could not be cloned')
+    const kind = Buffer.isBuffer(view) ? BUFFER : KIND_OF.get(viewType(view))
+    if (kind === undefined) throw new TypeError(`${viewType(view)} could not be cloned`)
     this.writeUint32(kind)
-    this.writeUint32(view.byteLength)
+    this.writeUint32(byteLengthOf(view))
     this.writeRawBytes(view)
   }
 }
@@ -57,26 +59,42 @@ class ViewDeserializer extends DefaultDeserializer {
 /** What this Node writes. Bytes of a newer one are not readable here. */
 const WIRE_VERSION = probe(null)[1] as number
 
-export function serialize(value: unknown, key?: string): Buffer {
-  assertStorable(value, key)
+/**
+ * @throws UnserializableValueError naming what would not come back as it is
+ * @throws ValueTooLargeError
+ */
+export function serialize(value: unknown, allowance: Allowance): Buffer {
+  const objects = assertStorable(value, allowance)
   const serializer = new ViewSerializer()
   serializer.writeHeader()
   try {
     serializer.writeValue(value)
+    if (objects > 0) {
+      serializer.writeValue(PROBE)
+      serializer.writeValue(PROBE)
+    }
   } catch (error) {
-    assertStorable(value, key, true)
+    assertStorable(value, allowance, true)
     // Left over: exotic objects, and getters that answer differently the second time.
-    throw new UnserializableValueError(
-      'value',
-      `not serialisable (${error instanceof Error ? error.message : 'it throws'})`,
-      key,
-    )
+    throw unserializable(error, allowance)
   }
-  return serializer.releaseBuffer()
+  let bytes = serializer.releaseBuffer()
+  if (objects > 0) {
+    const { end, written } = readProbe(bytes)
+    // Named properties of an array, which the check has passed over; or a getter's new answer.
+    if (written !== objects) assertStorable(value, allowance, true)
+    bytes = bytes.subarray(0, end)
+  }
+  assertAllowed(bytes.length, allowance)
+  if (mayExceed(bytes, allowance.memory)) assertAllowedMemory(memoryOf(bytes, allowance), allowance)
+  return bytes
 }
 
-export function deserialize(bytes: Buffer): unknown {
-  screen(bytes, WIRE_VERSION)
+/** Throws `DecodeError` for whatever cannot be bytes that `serialize` wrote. */
+export function deserialize(bytes: Buffer, maxMemory: number): unknown {
+  if (screen(bytes, WIRE_VERSION, maxMemory) > maxMemory) {
+    throw new DecodeError('more memory than a value may take')
+  }
   const deserializer = new ViewDeserializer(bytes)
   try {
     deserializer.readHeader()
@@ -84,4 +102,31 @@ export function deserialize(bytes: Buffer): unknown {
   } catch (error) {
     throw new DecodeError('unreadable payload', { cause: error })
   }
+}
+
+/** Written twice behind a value: the second time V8 writes the number of objects that came before it. */
+const PROBE = {}
+/** `o { 0`, then `^` and the number. */
+const PROBE_BYTES = 4
+
+function readProbe(bytes: Buffer): { end: number; written: number } {
+  let at = bytes.length - 1
+  while ((bytes[at - 1] as number) >= 0x80) at--
+  let written = 0
+  for (let i = bytes.length - 1; i >= at; i--) written = written * 0x80 + ((bytes[i] as number) & 0x7f)
+  return { end: at - PROBE_BYTES, written }
+}
+
+/** What reading the bytes will take, as a reader estimates it. */
+function memoryOf(bytes: Buffer, allowance: Allowance): number {
+  try {
+    return screen(bytes, WIRE_VERSION, allowance.memory)
+  } catch (error) {
+    throw unserializable(error, allowance)
+  }
+}
+
+function unserializable(error: unknown, { key }: Allowance): UnserializableValueError {
+  const why = error instanceof Error ? error.message : 'it throws'
+  return new UnserializableValueError('value', `not serialisable (${why})`, key)
 }
