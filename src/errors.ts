@@ -58,6 +58,16 @@ export class CacheNotRespondingError extends KeyedCacheError {
   readonly code = 'ERR_KEYEDCACHE_NOT_RESPONDING'
 }
 
+/** The cache was closed while a caller waited for a value, or while a factory computed one. */
+export class CacheClosedError extends KeyedCacheError {
+  readonly code = 'ERR_KEYEDCACHE_CLOSED'
+  declare readonly key: string
+
+  constructor(key: string) {
+    super(`The cache was closed. "${key}" was still being computed.`, { key })
+  }
+}
+
 /** Computing a value needs that very value, directly or through others; `chain` names the keys. */
 export class ComputeCycleError extends KeyedCacheError {
   readonly code = 'ERR_KEYEDCACHE_COMPUTE_CYCLE'

@@ -93,10 +93,11 @@ class Batch {
     this.#wanted = []
     const keys = wanted.map(({ key }) => key)
     const [{ computation }] = wanted as [Wanted, ...Wanted[]]
+    const parts = wanted.map((one) => one.computation)
     const all = new Computation(
       computation.owner,
       keys.map(({ text }) => text),
-      wanted.flatMap((one) => one.computation.flights),
+      () => parts.flatMap(({ flights }) => flights),
       computation.bypass,
     )
     try {

@@ -4,7 +4,7 @@ import { isPairs } from '../key/parts.js'
 import { GET_OR_SET_OPTIONS, type GetOrSetOptions } from './options.js'
 
 /** The family of all cached functions. */
-const FAMILY = 'func'
+export const FUNCTIONS = 'func'
 
 export interface CachedOptions<Args extends readonly unknown[] = readonly unknown[], T = unknown>
   extends GetOrSetOptions<T> {
@@ -89,7 +89,7 @@ export class CachedFunctions {
       )
     }
     this.#byName.set(name, fn)
-    const root = CacheKey.of(FAMILY, name)
+    const root = CacheKey.of(FUNCTIONS, name)
     this.#standsFor(fn, root)
     return root
   }
