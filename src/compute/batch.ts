@@ -4,6 +4,7 @@ import { CacheKey, type KeyInput } from '../key/cache-key.js'
 import { Computation } from './computation.js'
 import type { Call } from './computing.js'
 import type { Factory, FactoryContext } from './factory.js'
+import type { Flight } from './flight.js'
 
 /** Computes the values of many keys at once, in the order of the keys. */
 export type ManyFactory<K, T> = (
@@ -93,11 +94,10 @@ class Batch {
     this.#wanted = []
     const keys = wanted.map(({ key }) => key)
     const [{ computation }] = wanted as [Wanted, ...Wanted[]]
-    const parts = wanted.map((one) => one.computation)
     const all = new Computation(
       computation.owner,
       keys.map(({ text }) => text),
-      () => parts.flatMap(({ flights }) => flights),
+      flightsOf(wanted.map((one) => one.computation)),
       computation.bypass,
     )
     try {
@@ -120,4 +120,9 @@ class Batch {
       all.end()
     }
   }
+}
+
+/** Not made where the batch runs: what its factory leaves behind keeps this, and must not keep what it computes. */
+function flightsOf(parts: readonly Computation[]): () => readonly Flight[] {
+  return () => parts.flatMap(({ flights }) => flights)
 }
