@@ -4,6 +4,7 @@ import { CachedFunctions } from './compute/cached-functions.js'
 import { Computing } from './compute/computing.js'
 import { Flights } from './compute/flight.js'
 import { Policies } from './compute/policy.js'
+import { Warnings } from './compute/warnings.js'
 import { openCaches } from './open-caches.js'
 import { type CacheOptions, type ResolvedOptions, resolveOptions } from './options.js'
 import { Counters } from './stats/counters.js'
@@ -53,6 +54,7 @@ export function createCache(given?: CacheOptions): KeyedCache {
   const pending = new PendingInvalidations(store, options.storeTimeoutMs, options.logger)
   const chain = new TierChain({ store, failsafe, pending, memory, compressAbove, process, onInvalidate })
   const scopes = new Scopes(options.requestMemory)
+  const warnings = new Warnings(options.logger)
   const cache: KeyedCache = new KeyedCache({
     options,
     store,
@@ -66,7 +68,7 @@ export function createCache(given?: CacheOptions): KeyedCache {
     requests,
     statistics,
     scopes,
-    computing: new Computing({ store, chain, failsafe, recorder, flights, scopes }),
+    computing: new Computing({ store, chain, failsafe, recorder, flights, scopes, warnings }),
     secret: store.secret?.bind(store) ?? ownSecret(),
     policies: new Policies(options.compute),
     functions: new CachedFunctions(),

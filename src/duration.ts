@@ -32,7 +32,16 @@ export function parseTtl(ttl: Duration, maxTtlMs: number, name = 'ttl'): number 
 }
 
 /**
- * The same for a time that is waited for: a bare number is milliseconds, as in `setTimeout`.
+ * Milliseconds of a TTL that was computed for one value: `maxTtlMs` at most, 0 for one that is over, and `NaN` for
+ * what is no duration.
+ */
+export function readTtl(ttl: unknown, maxTtlMs: number): number {
+  const ms = typeof ttl === 'number' ? ttl * 1_000 : parseText(ttl)
+  return ms > 0 ? Math.min(maxTtlMs, Math.max(1, Math.round(ms))) : ms <= 0 ? 0 : Number.NaN
+}
+
+/**
+ * Milliseconds of a time that is waited for: a bare number is milliseconds, as in `setTimeout`.
  * @throws ConfigurationError when it is not a positive duration of at most 24 days.
  */
 export function parseTimeout(timeout: Duration, name: string): number {
@@ -55,7 +64,7 @@ function parse(
 }
 
 function parseText(text: unknown): number {
-  const match = typeof text === 'string' ? /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text) : null
+  const match = typeof text === 'string' ? /^(-?\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text) : null
   return match ? Number(match[1]) * UNIT_MS[match[2] as keyof typeof UNIT_MS] : Number.NaN
 }
 

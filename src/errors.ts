@@ -57,7 +57,8 @@ export class ValueTooLargeError extends KeyedCacheError {
   readonly maxBytes: number
 
   constructor(bytes: number, maxBytes: number, measured: 'serialised' | 'in memory', key?: string) {
-    const limit = measured === 'serialised' ? `maxValueBytes (${maxBytes})` : `maxValueBytes allows (${maxBytes})`
+    const limit =
+      measured === 'serialised' ? `maxValueBytes (${maxBytes})` : `maxValueBytes allows (${maxBytes})`
     super(
       `The value is too large to be stored${key === undefined ? '' : ` under "${key}"`}: at least ${bytes} bytes ${measured}, more than ${limit}. Store it in parts, or raise maxValueBytes.`,
       { key },
@@ -75,6 +76,16 @@ export class ConfigurationError extends KeyedCacheError {
 /** The store did not answer in time, or answered with an error. */
 export class CacheNotRespondingError extends KeyedCacheError {
   readonly code = 'ERR_KEYEDCACHE_NOT_RESPONDING'
+}
+
+/** The cache was closed while a caller waited for a value, or while a factory computed one. */
+export class CacheClosedError extends KeyedCacheError {
+  readonly code = 'ERR_KEYEDCACHE_CLOSED'
+  declare readonly key: string
+
+  constructor(key: string) {
+    super(`The cache was closed. "${key}" was still being computed.`, { key })
+  }
 }
 
 /** Computing a value needs that very value, directly or through others; `chain` names the keys. */

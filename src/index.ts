@@ -21,6 +21,7 @@ export type {
 export type { Duration } from './duration.js'
 export type { Provenance } from './entry/provenance.js'
 export {
+  CacheClosedError,
   CacheNotRespondingError,
   ComputeCycleError,
   ComputeFailedError,
@@ -75,6 +76,7 @@ export type {
   Peek,
   Reading,
   ReadOptions,
+  ReleaseOptions,
   RemoveOptions,
   Store,
   Watch,

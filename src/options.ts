@@ -5,6 +5,7 @@ import {
   type EarlyRefreshOption,
   parseEarlyRefresh,
   parseGrace,
+  parseStrictValues,
 } from './compute/options.js'
 import { type Duration, parseDuration, parseTimeout, parseTtl } from './duration.js'
 import { ConfigurationError } from './errors.js'
@@ -57,6 +58,11 @@ export interface CacheOptions {
   grace?: Duration | false
   /** Compute a value anew shortly before it expires, now and then, so that nobody waits for it. Default: false. */
   earlyRefresh?: EarlyRefreshOption
+  /**
+   * Reject with an `UnserializableValueError` where `getOrSet` has computed a value that cannot be stored, instead of
+   * returning it without storing it. Default: false.
+   */
+  strictValues?: boolean
   /** Keep what a request has read in that request's memory. Default: true. */
   requestMemory?: boolean
   /**
@@ -135,6 +141,7 @@ const KNOWN = {
   ttlJitter: true,
   grace: true,
   earlyRefresh: true,
+  strictValues: true,
   requestMemory: true,
   memory: true,
   compressAbove: true,
@@ -190,6 +197,7 @@ export function resolveOptions(options: CacheOptions = {}, env: Environment = pr
       beta: parseEarlyRefresh(options.earlyRefresh ?? false),
       leaseMs: parseTimeout(timeouts.lease ?? '5s', 'timeouts.lease'),
       waitMs: parseTimeout(timeouts.wait ?? '60s', 'timeouts.wait'),
+      strictValues: parseStrictValues(options.strictValues ?? false),
     },
     requestMemory: options.requestMemory ?? true,
     memory: resolveMemory(options.memory ?? false, maxTtlMs),

@@ -4,6 +4,7 @@ import { CacheKey, type KeyInput } from '../key/cache-key.js'
 import { Computation } from './computation.js'
 import type { Call } from './computing.js'
 import type { Factory, FactoryContext } from './factory.js'
+import type { Flight } from './flight.js'
 
 /** Computes the values of many keys at once, in the order of the keys. */
 export type ManyFactory<K, T> = (
@@ -96,7 +97,7 @@ class Batch {
     const all = new Computation(
       computation.owner,
       keys.map(({ text }) => text),
-      wanted.flatMap((one) => one.computation.flights),
+      flightsOf(wanted.map((one) => one.computation)),
       computation.bypass,
     )
     try {
@@ -119,4 +120,9 @@ class Batch {
       all.end()
     }
   }
+}
+
+/** Not made where the batch runs: what its factory leaves behind keeps this, and must not keep what it computes. */
+function flightsOf(parts: readonly Computation[]): () => readonly Flight[] {
+  return () => parts.flatMap(({ flights }) => flights)
 }

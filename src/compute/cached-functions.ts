@@ -5,7 +5,7 @@ import { show } from '../key/show.js'
 import { GET_OR_SET_OPTIONS, type GetOrSetOptions } from './options.js'
 
 /** The family of all cached functions. */
-const FAMILY = 'func'
+export const FUNCTIONS = 'func'
 
 export interface CachedOptions<Args extends readonly unknown[] = readonly unknown[], T = unknown>
   extends GetOrSetOptions<T> {
@@ -90,7 +90,7 @@ export class CachedFunctions {
       )
     }
     this.#byName.set(name, fn)
-    const root = CacheKey.of(FAMILY, name)
+    const root = CacheKey.of(FUNCTIONS, name)
     this.#standsFor(fn, root)
     return root
   }

@@ -7,10 +7,13 @@ export class Computation extends Isolation {
   readonly owner: object
   readonly #keys: readonly string[]
   readonly #around: Computation | undefined
-  #flights: readonly Flight[]
+  #flights: () => readonly Flight[]
 
-  /** `owner` is the cache whose keys these are: two caches may call different things by one name. */
-  constructor(owner: object, keys: readonly string[], flights: readonly Flight[], bypass?: Bypass) {
+  /**
+   * `owner` is the cache whose keys these are: two caches may call different things by one name. `flights` gives those
+   * whose factory this is, as long as anyone waits for them.
+   */
+  constructor(owner: object, keys: readonly string[], flights: () => readonly Flight[], bypass?: Bypass) {
     super(bypass)
     this.owner = owner
     this.#keys = keys
@@ -30,7 +33,12 @@ export class Computation extends Isolation {
 
   /** The flights whose factory this is. */
   get flights(): readonly Flight[] {
-    return this.#flights
+    return this.#flights()
+  }
+
+  /** Nobody waits for its flights any more: what goes on in its factory must not keep them. */
+  abandon(): void {
+    this.#flights = none
   }
 
   /**
@@ -51,6 +59,10 @@ export class Computation extends Isolation {
   override end(): void {
     super.end()
     // What goes on after it keeps this, but must not keep what was computed.
-    this.#flights = []
+    this.#flights = none
   }
+}
+
+function none(): readonly Flight[] {
+  return []
 }

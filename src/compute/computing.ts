@@ -1,8 +1,7 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { decodeValue, isCompressed, type Payload } from '../codec/codec.js'
 import { type Copies, copiesOf } from '../codec/copies.js'
 import { frameId } from '../entry/frame.js'
-import { CacheNotRespondingError, ComputeFailedError } from '../errors.js'
+import { CacheClosedError, CacheNotRespondingError, ComputeFailedError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { OpenCall } from '../stats/ledger.js'
 import type { Reading } from '../store/store.js'
@@ -10,7 +9,7 @@ import { hitOf } from '../tiers/chain.js'
 import type { Scopes } from '../tiers/context.js'
 import type { Miss, ReadOutcome } from '../tiers/outcome.js'
 import type { Remembered, TrackedRead } from '../tiers/process-memory.js'
-import { slotOf } from '../tiers/request-memory.js'
+import { type Slot, slotOf } from '../tiers/request-memory.js'
 import type { RequestScope } from '../tiers/request-scope.js'
 import { type LiveEntry, payloadOf, type Standing } from '../tiers/standing.js'
 import { Computation } from './computation.js'
@@ -19,11 +18,13 @@ import { shouldRefreshEarly } from './early-refresh.js'
 import { Election, type ElectionOptions, type Job } from './election.js'
 import { type Factory, runFactory } from './factory.js'
 import { restoreFailure } from './failure.js'
-import { type Flight, follow } from './flight.js'
+import { type Flight, type FlightResult, follow } from './flight.js'
 import { Limits } from './limits.js'
 import type { Policy } from './policy.js'
-import { Refreshes } from './refreshes.js'
+import { DRAIN_MS, Refreshes } from './refreshes.js'
+import { Unstorable } from './unstorable.js'
 import { Visit } from './visit.js'
+import { within } from './within.js'
 
 /** One `getOrSet`. */
 export interface Call {
@@ -44,7 +45,8 @@ export interface ComputingOptions extends ElectionOptions {
 /** What a caller gets, and what everybody else's copy is made of. */
 interface Obtained {
   readonly value: unknown
-  readonly payload: Payload
+  /** Nothing where the value cannot be stored: all get the same. */
+  readonly payload: Payload | undefined
   /** It is past its TTL, within its grace. */
   readonly isStale?: boolean
   /** For all who follow, once there is one. */
@@ -79,7 +81,7 @@ export class Computing {
 
   /**
    * @throws ComputeCycleError, ComputeTimeoutError, ComputeFailedError, what the factory throws,
-   * UnserializableValueError for what cannot be stored
+   * CacheClosedError, UnserializableValueError (with `strictValues`)
    */
   getOrSet(call: Call): Promise<unknown> {
     const { key, policy, scope } = call
@@ -110,11 +112,11 @@ export class Computing {
     const limits = new Limits(key, policy)
     const { signal } = limits
     const bypass = scope?.bypasses ? { cache: scopes, scope } : undefined
-    const computation = new Computation(flights, [key.text], [], bypass)
+    const computation = new Computation(flights, [key.text], () => [], bypass)
     return limits.hold(async () => {
       let failed = true
       try {
-        const run = { key, signal, previous: undefined, policy }
+        const run = { key, signal, previous: undefined }
         const { value } = await runFactory(factory, computation, run)
         failed = false
         return value
@@ -124,10 +126,24 @@ export class Computing {
     })
   }
 
-  /** Lets refreshes come to their end, for a limited time, and tells all other factories that nobody wants them. */
+  /**
+   * Aborts all factories but those of refreshes, which have a limited time to end, and gives up all leases. A caller
+   * still gets what its factory brings within that time, else a `CacheClosedError`.
+   */
   async close(): Promise<void> {
+    this.#rejectLater()
+    await this.#election.close((flight) => this.#refreshes.isRunning(flight))
     await this.#refreshes.close()
-    this.#options.flights.abortAll(new Error('The cache was closed.'))
+    await this.#election.close(() => false)
+  }
+
+  #rejectLater(): void {
+    const flights = this.#options.flights.all()
+    if (flights.length === 0) return
+    const reject = () => {
+      for (const flight of flights) flight.giveUp(new CacheClosedError(flight.key.text))
+    }
+    setTimeout(reject, DRAIN_MS).unref()
   }
 
   /** What the request has read or set before, if that will do. */
@@ -184,7 +200,7 @@ export class Computing {
         if (!obtained) return kept(this.#alone(call), visit)
         const value = copyOf(obtained)
         if (value instanceof Promise) return kept(inflated(obtained, value), visit)
-        visit?.end(obtained.isStale ? undefined : (obtained.copies ?? slotOf(value, obtained.payload)))
+        visit?.end(obtained.isStale ? undefined : (obtained.copies ?? keptOf(obtained)))
         return value
       },
       visit &&
@@ -298,7 +314,7 @@ export class Computing {
     const joined = follow(waiting(), flight, flight.joined).catch(() => undefined)
     const result = await within(policy.softMs, joined)
     open?.became(typeof result === 'object' ? 'waited' : 'stale')
-    if (typeof result === 'object') return obtainedFrom(result)
+    if (typeof result === 'object' && !isRefused(result, policy)) return obtainedFrom(result, policy)
     this.#options.recorder.count(key, 'staleServed')
     return stale
   }
@@ -311,7 +327,7 @@ export class Computing {
     limits.want(flight)
     const result = await follow(waiting(), flight, flight.result)
     open?.stored(flight.hasStored)
-    return typeof result === 'string' ? undefined : obtainedFrom(result)
+    return typeof result === 'string' ? undefined : obtainedFrom(result, policy)
   }
 
   /** The value that somebody else is at, for so many callers; nothing where one must look again. */
@@ -329,7 +345,7 @@ export class Computing {
       return this.#begin(call, limits, true)
     }
     if (typeof result === 'string') return undefined
-    const obtained = await obtainedFrom(result)
+    const obtained = await obtainedFrom(result, policy)
     // Whoever began it may have asked less of a value that it found.
     if (!policy.accepts(obtained.value)) return undefined
     recorder.count(key, 'avoided', callers)
@@ -360,8 +376,17 @@ function waiting(): readonly Flight[] {
   return Computation.inner()?.flights ?? []
 }
 
-async function obtainedFrom(payload: Payload): Promise<Obtained> {
-  return { value: await decodeValue(payload), payload }
+/** @throws UnserializableValueError for a value that cannot be stored, where the caller wants an error then */
+async function obtainedFrom(result: Exclude<FlightResult, 'busy'>, policy: Policy): Promise<Obtained> {
+  if (isRefused(result, policy)) throw (result as Unstorable).reason
+  const payload = result instanceof Unstorable ? result.payload : result
+  return payload
+    ? { value: await decodeValue(payload), payload }
+    : { value: (result as Unstorable).value, payload }
+}
+
+function isRefused(result: Exclude<FlightResult, 'busy'>, { strictValues }: Policy): boolean {
+  return strictValues && result instanceof Unstorable
 }
 
 /** Whether a flight of its own computes, or waits for another process. */
@@ -389,11 +414,17 @@ function visitOf({ key, scope }: Call): Visit | undefined {
   return scope && new Visit(key, scope)
 }
 
-/** What is obtained for a request is kept in its memory, unless it is stale. */
+/** What a request keeps in its memory: nothing of a value that is stale, or that nobody can copy. */
+function keptOf({ isStale, payload, value }: Obtained): Slot | undefined {
+  return isStale || payload === undefined ? undefined : slotOf(value, payload)
+}
+
+/** What is obtained for a request is kept in its memory, where that may be. */
 function kept(obtaining: Promise<Obtained>, visit: Visit | undefined): Promise<unknown> {
   return obtaining.then(
-    ({ value, payload, isStale }) => {
-      visit?.end(isStale ? undefined : slotOf(value, payload))
+    (obtained) => {
+      const { value } = obtained
+      visit?.end(keptOf(obtained))
       return value
     },
     visit && ((error: unknown) => visit.fail(error)),
@@ -402,7 +433,7 @@ function kept(obtaining: Promise<Obtained>, visit: Visit | undefined): Promise<u
 
 function copyOf(obtained: Obtained): unknown {
   const { value, payload } = obtained
-  if (typeof value !== 'object' || value === null) return value
+  if (typeof value !== 'object' || value === null || payload === undefined) return value
   if (isCompressed(payload)) return decodeValue(payload)
   obtained.copies ??= copiesOf(payload)
   return obtained.copies.next()
@@ -415,17 +446,6 @@ async function inflated(obtained: Obtained, value: Promise<unknown>): Promise<Ob
 function acceptable(standing: Standing | undefined, policy: Policy): LiveEntry | undefined {
   if (!standing || standing.state === 'missing' || standing.state === 'failed') return undefined
   return policy.accepts(standing.value) ? standing : undefined
-}
-
-/** What comes within so many milliseconds; nothing if it takes longer. */
-async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
-  const stopped = new AbortController()
-  const late = pause(ms, undefined, { signal: stopped.signal }).catch(() => undefined)
-  try {
-    return await Promise.race([promise, late])
-  } finally {
-    stopped.abort()
-  }
 }
 
 /** A look that fails for everyone is a read that the store did not answer. */

@@ -1,7 +1,8 @@
-import { type Payload, serializeValue } from '../codec/codec.js'
+import type { Payload } from '../codec/codec.js'
+import { formatDuration } from '../duration.js'
 import type { NewEntry } from '../entry/body.js'
 import { frameId } from '../entry/frame.js'
-import { ComputeCycleError, ComputeFailedError } from '../errors.js'
+import { CacheClosedError, ComputeCycleError, ComputeFailedError, type KeyedCacheError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Recorder } from '../stats/recorder.js'
 import type { Failsafe } from '../store/failsafe.js'
@@ -14,7 +15,10 @@ import { restoreFailure, serializeFailure } from './failure.js'
 import { Flight, type FlightResult, type Flights, follow } from './flight.js'
 import { HeldLease } from './lease.js'
 import type { Policy } from './policy.js'
+import { payloadOrValue, refusal, Unstorable } from './unstorable.js'
 import { Wait } from './wait.js'
+import type { Warnings } from './warnings.js'
+import { within } from './within.js'
 
 const REFUSED: WriteResult = { written: false }
 
@@ -38,6 +42,16 @@ export interface ElectionOptions {
   readonly failsafe: Failsafe
   readonly recorder: Recorder
   readonly flights: Flights
+  readonly warnings: Warnings
+}
+
+/** How long `close` waits for the leases that it gives up. */
+const RELEASE_MS = 1_000
+
+/** The lease is this process's, and this is what stands there. */
+interface Won {
+  readonly reading: Reading
+  readonly lease: HeldLease
 }
 
 /**
@@ -54,43 +68,81 @@ export class Election {
   readonly #failsafe: Failsafe
   readonly #recorder: Recorder
   readonly #flights: Flights
+  readonly #warnings: Warnings
+  /** Those that ask for a lease, or hold one. */
+  readonly #claims = new Set<Flight>()
+  #isClosed = false
 
-  constructor({ store, chain, failsafe, recorder, flights }: ElectionOptions) {
+  constructor({ store, chain, failsafe, recorder, flights, warnings }: ElectionOptions) {
     this.#store = store
     this.#chain = chain
     this.#failsafe = failsafe
     this.#recorder = recorder
     this.#flights = flights
+    this.#warnings = warnings
   }
 
   /** Starts an attempt to come to a key's value. It is to be joined until it has settled. */
   start(key: CacheKey, job: Job): Flight {
     const flight = new Flight(key, job.policy.waitMs)
     this.#flights.add(flight)
-    const result = job.leaseless ? this.#computeAlone(flight, job) : this.#elect(flight, job)
+    const isAlone = job.leaseless || this.#isClosed
+    const result = isAlone ? this.#computeAlone(flight, job) : this.#elect(flight, job)
     flight.settleWith(result.finally(() => this.#flights.remove(flight)))
     return flight
   }
 
+  /**
+   * Aborts what is under way, but for flights that may go on, and gives up its leases, so that other processes take
+   * over at once. Nothing asks for a lease from now on.
+   */
+  async close(mayGoOn: (flight: Flight) => boolean): Promise<void> {
+    this.#isClosed = true
+    for (const flight of this.#flights.all()) {
+      if (!mayGoOn(flight)) flight.abort.abort(new CacheClosedError(flight.key.text))
+    }
+    const claims = [...this.#claims].filter((flight) => !mayGoOn(flight))
+    if (claims.length === 0) return
+    const releasing = claims.map(({ key, token, lease }) => lease?.release() ?? this.#release(key, token))
+    await within(RELEASE_MS, Promise.all(releasing))
+  }
+
   async #elect(flight: Flight, job: Job): Promise<FlightResult> {
+    this.#claims.add(flight)
+    try {
+      const outcome = await this.#ask(flight, job)
+      if (outcome === 'alone') return await this.#computeAlone(flight, job)
+      if (typeof outcome === 'string' || !('lease' in outcome)) return outcome
+      return await this.#computeUnderLease(flight, job, outcome)
+    } finally {
+      this.#claims.delete(flight)
+    }
+  }
+
+  /** Gets the lease, or waits for what its holder brings; `alone` where this process is to compute without a lease. */
+  async #ask(flight: Flight, job: Job): Promise<Won | FlightResult | 'alone'> {
     const { key } = flight
     const { policy } = job
-    // Who is given up on at the wait timeout needs a moment to let go.
+    // A holder that is given up on at the wait timeout needs a moment to let go.
     const wait = new Wait(policy.waitMs + Math.min(policy.leaseMs, policy.waitMs / 2))
-    const watch = this.#store.watch(key, () => wait.wake())
+    const watch = this.#store.watch(key, (isInVain) => wait.wake(isInVain))
     const { signal } = flight.abort
-    signal.addEventListener('abort', () => wait.wake())
+    const stopped = new AbortController()
+    signal.addEventListener('abort', () => wait.wake(), { signal: stopped.signal })
     try {
       for (;;) {
         wait.forget()
         signal.throwIfAborted()
+        const askedAt = performance.now()
         const acquisition = await this.#acquire(flight, job, watch)
-        if (acquisition === undefined) return await this.#computeAlone(flight, job)
+        if (acquisition === undefined) return 'alone'
         if (acquisition.won) {
           if (signal.aborted) void this.#release(key, flight.token)
           signal.throwIfAborted()
           if (acquisition.tookOver) this.#recorder.count(key, 'takeovers')
-          return await this.#computeUnderLease(flight, job, acquisition.reading)
+          const lease = new HeldLease(this.#store, key, flight.token, policy.leaseMs, askedAt)
+          flight.lease = lease
+          return { reading: acquisition.reading, lease }
         }
         if (job.background) return 'busy'
         if (!wait.hasBegun) {
@@ -102,29 +154,44 @@ export class Election {
         if (own?.isClosed) {
           // It will store nothing, and what it brings, if anything, is for those alone who wait already.
           if (await this.#release(key, acquisition.holder)) continue
-          return await this.#computeAlone(flight, job)
+          return 'alone'
         }
         if (own) {
-          const leave = own.want()
-          signal.addEventListener('abort', () => leave(signal.reason))
-          const result = await follow([flight], own, own.joined)
+          const result = await this.#followOwn(flight, own)
           if (typeof result === 'string') continue
           this.#recorder.count(key, 'avoided')
           return result
         }
         if (!watch.active) {
           await watch.activate()
-          // Only who asks while news arrive is known to wait.
+          // Only a waiter that asks while news arrive is known to wait.
           if (watch.active) continue
         }
         flight.waits()
         await wait.forNews(watch.active, acquisition.lapsesInMs)
-        if (wait.isOver) return await this.#computeAlone(flight, job)
+        signal.throwIfAborted()
+        // Each waiter in its turn would wait for all before it, and none of them stores anything.
+        if (wait.isOver || wait.isInVain) return 'alone'
         const found = await this.#look(flight, job)
         if (found) return found
       }
     } finally {
+      // Reached before the factory runs, which may never end.
+      stopped.abort()
       watch.stop()
+    }
+  }
+
+  /** What another flight of this process brings, which computes the same under its lease. */
+  async #followOwn(flight: Flight, own: Flight): Promise<FlightResult | 'abandoned'> {
+    const { signal } = flight.abort
+    const leave = own.want()
+    const stopped = new AbortController()
+    signal.addEventListener('abort', () => leave(signal.reason), { signal: stopped.signal })
+    try {
+      return await follow([flight], own, own.joined)
+    } finally {
+      stopped.abort()
     }
   }
 
@@ -179,10 +246,9 @@ export class Election {
     return standing.state === 'fresh' && policy.accepts(standing.value) ? standing : undefined
   }
 
-  async #computeUnderLease(flight: Flight, job: Job, reading: Reading): Promise<FlightResult> {
-    const { key, token } = flight
+  async #computeUnderLease(flight: Flight, job: Job, { reading, lease }: Won): Promise<FlightResult> {
+    const { key } = flight
     const { policy } = job
-    const lease = new HeldLease(this.#store, key, token, policy.leaseMs)
     try {
       const standing = await this.#chain.standing(key, reading)
       const isToBeReplaced = standing.state !== 'missing' && job.replaces?.equals(frameId(standing.frame))
@@ -197,12 +263,15 @@ export class Election {
         await this.#commitFailure(flight, lease, error, previous, policy)
         throw error
       })
-      const payload =
-        previous && computed.isUnchanged ? payloadOf(previous) : serializeValue(computed.value, key.text)
-      await this.#commit(flight, lease, policy, { computed, payload, previous })
-      return payload
+      const brought =
+        previous && computed.isUnchanged ? payloadOf(previous) : payloadOrValue(computed.value, key)
+      if (!(brought instanceof Unstorable)) {
+        return await this.#commit(flight, lease, policy, { computed, payload: brought, previous })
+      }
+      this.#refuse(flight, policy, brought.reason)
+      return brought
     } finally {
-      lease.release()
+      void lease.release({ unstored: flight.isUnstored })
     }
   }
 
@@ -210,7 +279,9 @@ export class Election {
   async #computeAlone(flight: Flight, job: Job): Promise<FlightResult> {
     flight.asks(this.#flights.tick())
     const { value } = await this.#compute(flight, job, undefined, undefined)
-    return serializeValue(value, flight.key.text)
+    const brought = payloadOrValue(value, flight.key)
+    if (brought instanceof Unstorable) this.#refuse(flight, job.policy, brought.reason)
+    return brought
   }
 
   async #compute(
@@ -220,15 +291,19 @@ export class Election {
     lease: HeldLease | undefined,
   ): Promise<Computed> {
     const { key, abort } = flight
-    const computation = new Computation(this.#flights, [key.text], [flight])
+    const computation = new Computation(this.#flights, [key.text], () => [flight])
+    // Its factory may never end, so all that would keep the flight alive ends here.
     const abandon = setTimeout(() => {
       this.#flights.remove(flight)
-      lease?.release()
+      this.#claims.delete(flight)
+      void lease?.release()
+      computation.abandon()
       flight.abandon()
     }, policy.waitMs).unref()
+    flight.isComputing = true
     const began = performance.now()
     try {
-      const computed = await runFactory(factory, computation, { key, signal: abort.signal, previous, policy })
+      const computed = await runFactory(factory, computation, { key, signal: abort.signal, previous })
       this.#recorder.computed(key, began, false)
       return computed
     } catch (error) {
@@ -239,18 +314,51 @@ export class Election {
     }
   }
 
+  /** Stores what was computed, where that may be; gives what its callers get. */
   async #commit(
     flight: Flight,
     lease: HeldLease,
     policy: Policy,
     { computed, payload, previous }: Result,
-  ): Promise<void> {
-    if (computed.ttlMs === undefined) return
-    const ttlMs = policy.jittered(computed.ttlMs)
+  ): Promise<Payload | Unstorable> {
+    const { key } = flight
+    const { ms, wrong } = policy.lifetime(computed)
+    if (ms === 0) {
+      flight.isUnstored = true
+      if (wrong !== undefined) this.#warnOfTtl(key, wrong)
+      return payload
+    }
     const { computingMs } = computed
     const unchanged = previous && computed.isUnchanged ? frameId(previous.frame) : undefined
-    const entry = await this.#chain.newEntry(payload, { ttlMs, graceMs: policy.graceMs, computingMs })
+    let entry: NewEntry
+    try {
+      const ttlMs = policy.jittered(ms)
+      entry = await this.#chain.newEntry(payload, { ttlMs, graceMs: policy.graceMs, computingMs })
+    } catch (error) {
+      const reason = refusal(error, key.text)
+      this.#refuse(flight, policy, reason)
+      return new Unstorable(computed.value, reason, payload)
+    }
     await this.#write(flight, lease, entry, unchanged)
+    return payload
+  }
+
+  /** A computed value cannot be stored: its callers get it, unless they want an error. */
+  #refuse(flight: Flight, { strictValues }: Policy, reason: KeyedCacheError): void {
+    const { key } = flight
+    flight.isUnstored = true
+    this.#recorder.count(key, 'unstorable')
+    if (strictValues && !flight.isRefresh) return
+    this.#warnings.once('value', key, (family) => {
+      return `a value computed for ${family} was returned to its callers and not stored. ${reason.message} Return plain data from the factory, or set strictValues to get an error. Further ones of this family are only counted.`
+    })
+  }
+
+  #warnOfTtl(key: CacheKey, wrong: string): void {
+    this.#recorder.count(key, 'unstorable')
+    this.#warnings.once('ttl', key, (family) => {
+      return `a value computed for ${family} was returned to its callers and not stored, since its TTL is no duration: ${wrong}. Give a number of seconds or a text like '10s', '5m' or '1h'. Further ones of this family are only counted.`
+    })
   }
 
   /** Keeps a failure, if that is wanted, and it says anything of the next attempt. */
@@ -281,7 +389,7 @@ export class Election {
       const left = performance.now()
       const isOver = flight.isDoomed || lease.isOver
       const result = isOver ? REFUSED : await lease.commit(entry, { unchanged })
-      if (!result.written) this.#recorder.fenced(key, flight.isDoomed || result.fenced === true)
+      if (!result.written) this.#fenced(flight, lease, flight.isDoomed || result.fenced === true)
       else {
         flight.hasStored = true
         if (!entry.isFailure) this.#recorder.stored(key, entry, left)
@@ -290,6 +398,23 @@ export class Election {
       this.#failsafe.absorb('getOrSet', key.text, error, undefined)
     } finally {
       this.#chain.forget(key)
+    }
+  }
+
+  /** A commit was refused. Where that was no invalidation, it is a time limit that is too short. */
+  #fenced(flight: Flight, lease: HeldLease, isInvalidated: boolean): void {
+    const { key, waitMs } = flight
+    this.#recorder.fenced(key, isInvalidated)
+    if (isInvalidated) return
+    const took = `computing took ${formatDuration(lease.heldMs)}`
+    if (flight.isAbandoned) {
+      this.#warnings.once('waitTimeout', key, (family) => {
+        return `a value computed for ${family} was not stored: ${took}, and after a waitTimeout of ${formatDuration(waitMs)} nobody waits for it any longer. Raise waitTimeout, or timeouts.wait, beyond what computing takes. Further ones of this family are only counted.`
+      })
+    } else if (!this.#isClosed && lease.hasLapsed) {
+      this.#warnings.once('leaseTime', key, (family) => {
+        return `a value computed for ${family} was not stored: ${took}, and its lease of ${formatDuration(lease.leaseMs)} was not renewed in time, since the process was blocked or the store did not answer. Raise leaseTime, or timeouts.lease, or do not block the process. Further ones of this family are only counted.`
+      })
     }
   }
 }

@@ -3,7 +3,6 @@ import { ConfigurationError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { LiveEntry } from '../tiers/standing.js'
 import type { Computation } from './computation.js'
-import type { Policy } from './policy.js'
 
 /** What a factory is told and can decide. Its functions may be taken out of it. */
 export interface FactoryContext<T = unknown> {
@@ -13,8 +12,11 @@ export interface FactoryContext<T = unknown> {
   /** The value that stands there, stale as a rule; `undefined` also where none does. */
   readonly previous: T | undefined
   readonly hasPrevious: boolean
-  /** How long the value that will be returned is to live. */
-  setTtl(ttl: Duration): void
+  /**
+   * How long the value that will be returned is to live. Never throws: 0 or less does not store it, more than `maxTtl`
+   * is `maxTtl`, `undefined` leaves it to the options, and what is no duration does not store it and logs one warning.
+   */
+  setTtl(ttl: Duration | undefined): void
   /** The value is not to be stored: `return skip(value)`. */
   skip<V>(value: V): V
   skip(): void
@@ -28,8 +30,10 @@ export type Factory<T> = (context: FactoryContext<T>) => T | PromiseLike<T>
 /** What a factory has decided beside its value. */
 export interface Computed {
   readonly value: unknown
-  /** `undefined`: not to be stored. */
-  readonly ttlMs: number | undefined
+  /** What `setTtl` was last given: anything. */
+  readonly setTtl: unknown
+  /** It is not to be stored. */
+  readonly isSkipped: boolean
   /** It is the previous value, which still holds. */
   readonly isUnchanged: boolean
   readonly computingMs: number
@@ -39,16 +43,15 @@ export interface FactoryRun {
   readonly key: CacheKey
   readonly signal: AbortSignal
   readonly previous: LiveEntry | undefined
-  readonly policy: Policy
 }
 
 /** Runs a factory in its isolation, and tells what it decided. */
 export async function runFactory(
   factory: Factory<unknown>,
   computation: Computation,
-  { key, signal, previous, policy }: FactoryRun,
+  { key, signal, previous }: FactoryRun,
 ): Promise<Computed> {
-  let ttlMs: number | undefined
+  let ttlSet: unknown
   let isSkipped = false
   let isUnchanged = false
   const context: FactoryContext = {
@@ -57,7 +60,7 @@ export async function runFactory(
     previous: previous?.value,
     hasPrevious: previous !== undefined,
     setTtl(ttl) {
-      ttlMs = policy.parseTtl(ttl)
+      ttlSet = ttl
     },
     skip<V>(value?: V) {
       isSkipped = true
@@ -81,7 +84,8 @@ export async function runFactory(
     const isKept = isUnchanged && value === previous?.value
     return {
       value,
-      ttlMs: isSkipped ? undefined : (ttlMs ?? policy.ttlMs(value)),
+      setTtl: ttlSet,
+      isSkipped,
       isUnchanged: isKept,
       computingMs: isKept ? (previous?.body.computingMs ?? computingMs) : computingMs,
     }

@@ -1,13 +1,18 @@
 import type { Payload } from '../codec/codec.js'
 import { joinGenerations } from '../entry/generation.js'
 import { parseLease } from '../entry/lease.js'
-import { ComputeCycleError } from '../errors.js'
+import { ComputeCycleError, ComputeTimeoutError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
 import { newId } from '../store/ids.js'
 import type { Reading } from '../store/store.js'
+import type { HeldLease } from './lease.js'
+import type { Unstorable } from './unstorable.js'
 
-/** What a flight brings: a value to copy for each who wants it, or that somebody else is at it already. */
-export type FlightResult = Payload | 'busy'
+/**
+ * What a flight brings: a value of which each caller gets a copy, one that cannot be copied, or that another process
+ * is computing it already.
+ */
+export type FlightResult = Payload | Unstorable | 'busy'
 
 /** Later than all that was asked. */
 const NOT_YET = Number.POSITIVE_INFINITY
@@ -23,6 +28,14 @@ export class Flight {
   followers = 0
   /** What it has computed stands in the store. */
   hasStored = false
+  /** What it has computed is not to be stored: its factory, its TTL or the value itself does not allow it. */
+  isUnstored = false
+  /** It refreshes what is served meanwhile. */
+  isRefresh = false
+  /** Its factory runs. */
+  isComputing = false
+  /** The lease under which it computes. */
+  lease: HeldLease | undefined
   /** The most that anyone who joins it waits. */
   readonly waitMs: number
   /** What it comes to, for who started it. */
@@ -34,14 +47,17 @@ export class Flight {
   #askedAt = NOT_YET
   #doomed = false
   #wanted = 0
-  #settle!: (result: Promise<FlightResult>) => void
+  #resolve!: (result: FlightResult) => void
+  #reject!: (reason: unknown) => void
+  #isAbandoned = false
   #abandon!: (abandoned: 'abandoned') => void
 
   constructor(key: CacheKey, waitMs: number) {
     this.key = key
     this.waitMs = waitMs
-    this.result = new Promise((resolve) => {
-      this.#settle = resolve
+    this.result = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
     })
     this.joined = new Promise((resolve, reject) => {
       this.#abandon = resolve
@@ -81,14 +97,25 @@ export class Flight {
     if (this.#askedAt !== NOT_YET) this.#doomed = true
   }
 
-  settleWith(result: Promise<FlightResult>): void {
-    this.#settle(result)
+  /** Whether it took longer than anyone waits for it. */
+  get isAbandoned(): boolean {
+    return this.#isAbandoned
   }
 
-  /** It takes too long: those who joined it help themselves. */
+  settleWith(result: Promise<FlightResult>): void {
+    result.then(this.#resolve, this.#reject)
+  }
+
+  /** It takes too long: callers that joined it help themselves. */
   abandon(): void {
+    this.#isAbandoned = true
     this.#abandon('abandoned')
-    this.abort.abort(new Error(`Computing "${this.key.text}" takes longer than anybody waits for it.`))
+    this.abort.abort(new ComputeTimeoutError(this.key.text, this.waitMs))
+  }
+
+  /** Rejects for all that still wait for it, whatever its factory does. */
+  giveUp(reason: unknown): void {
+    this.#reject(reason)
   }
 
   /** Somebody waits for it; gives what says that they don't any more, and why. */
@@ -154,9 +181,9 @@ export class Flights {
     return undefined
   }
 
-  /** Nobody waits for any of them any longer. */
-  abortAll(reason: unknown): void {
-    for (const flights of this.#byKey.values()) for (const { abort } of flights) abort.abort(reason)
+  /** All of them. */
+  all(): Flight[] {
+    return [...this.#byKey.values()].flatMap((flights) => [...flights])
   }
 
   /** This process invalidates a key, with children everything below it, without a key everything. */

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { CacheKey } from '../key/cache-key.js'
-import type { CommitOptions, NewEntry, Store, WriteResult } from '../store/store.js'
+import type { CommitOptions, NewEntry, ReleaseOptions, Store, WriteResult } from '../store/store.js'
 
 /** A timer keeps the async context it was started in: that of a request would be held as long as computing takes. */
 const outside = AsyncLocalStorage.snapshot()
@@ -14,21 +14,37 @@ export class HeldLease {
   readonly #store: Store
   readonly #key: CacheKey
   readonly #token: Buffer
-  readonly #leaseMs: number
+  /** How long it lasts unless it is renewed. */
+  readonly leaseMs: number
+  readonly #began = performance.now()
+  /** When the store was last asked for it, or for its renewal, with success. */
+  #confirmedAt: number
   #timer: NodeJS.Timeout | undefined
   #isOver = false
 
-  constructor(store: Store, key: CacheKey, token: Buffer, leaseMs: number) {
+  /** `askedAt` is when it was asked for, by `performance.now()`. */
+  constructor(store: Store, key: CacheKey, token: Buffer, leaseMs: number, askedAt: number) {
     this.#store = store
     this.#key = key
     this.#token = token
-    this.#leaseMs = leaseMs
+    this.leaseMs = leaseMs
+    this.#confirmedAt = askedAt
     this.#schedule()
   }
 
   /** Whether it was given up, or has ended with a commit. */
   get isOver(): boolean {
     return this.#isOver
+  }
+
+  /** Whether it was not renewed in time, so that another process may have taken over. */
+  get hasLapsed(): boolean {
+    return performance.now() - this.#confirmedAt >= this.leaseMs
+  }
+
+  /** How long it has been held. */
+  get heldMs(): number {
+    return performance.now() - this.#began
   }
 
   /** Writes what was computed, and ends it. */
@@ -38,11 +54,11 @@ export class HeldLease {
     return result
   }
 
-  /** Gives it up: who waits for it may compute. That this fails only costs them the rest of its time. */
-  release(): void {
+  /** Gives it up: a waiter may compute. That this fails only costs the waiters the rest of its time. */
+  async release(options?: ReleaseOptions): Promise<void> {
     if (this.#isOver) return
     this.#end()
-    this.#store.release(this.#key, this.#token).catch(ignore)
+    await this.#store.release(this.#key, this.#token, options).catch(ignore)
   }
 
   #end(): void {
@@ -52,12 +68,19 @@ export class HeldLease {
 
   #schedule(): void {
     // Two attempts may fail before it lapses.
-    this.#timer = outside(() => setTimeout(() => void this.#renew(), this.#leaseMs / 3))
+    this.#timer = outside(() => setTimeout(() => void this.#renew(), this.leaseMs / 3))
     this.#timer.unref()
   }
 
   async #renew(): Promise<void> {
-    const stands = await this.#store.renew(this.#key, this.#token, this.#leaseMs).catch(() => true)
+    const askedAt = performance.now()
+    const stands = await this.#store.renew(this.#key, this.#token, this.leaseMs).then(
+      (still) => {
+        if (still) this.#confirmedAt = askedAt
+        return still
+      },
+      () => true,
+    )
     if (stands && !this.#isOver) this.#schedule()
   }
 }

@@ -25,7 +25,12 @@ export class Limits {
 
   /** It is this flight that the caller waits for. */
   want(flight: Flight): void {
-    this.#leave = flight.want()
+    const leave = flight.want()
+    if (this.#policy.signal === undefined) return
+    this.#leave = leave
+    // The caller's signal may outlive a factory that never ends: it must not keep the flight.
+    const { signal } = flight.abort
+    signal.addEventListener('abort', () => this.#forget(leave), { once: true })
   }
 
   /** Nothing is begun for a caller who has gone. */
@@ -38,12 +43,24 @@ export class Limits {
     const { hardMs, signal } = this.#policy
     if (hardMs === undefined && !signal) return work()
     signal?.throwIfAborted()
-    return new Promise((resolve, reject) => {
-      const settle = (how: () => void) => {
+    const { promise, settle } = this.#limited<T>()
+    work().then(
+      (value) => settle((resolve) => resolve(value)),
+      (error: unknown) => settle((_, reject) => reject(error)),
+    )
+    return promise
+  }
+
+  /** Apart from the work: what listens to the caller's signal must not keep that. */
+  #limited<T>(): Limited<T> {
+    const { hardMs, signal } = this.#policy
+    let settle!: Limited<T>['settle']
+    const promise = new Promise<T>((resolve, reject) => {
+      settle = (how) => {
         this.#isOver = true
         clearTimeout(timer)
         signal?.removeEventListener('abort', abort)
-        how()
+        how(resolve, reject)
       }
       const expire = () => settle(() => reject(new ComputeTimeoutError(this.#key.text, hardMs as number)))
       const timer = hardMs === undefined ? undefined : setTimeout(expire, hardMs)
@@ -55,10 +72,17 @@ export class Limits {
       // Many calls of one request may share its signal: that is no leak.
       if (signal) setMaxListeners(0, signal)
       signal?.addEventListener('abort', abort)
-      work().then(
-        (value) => settle(() => resolve(value)),
-        (error: unknown) => settle(() => reject(error)),
-      )
     })
+    return { promise, settle }
   }
+
+  #forget(leave: (reason: unknown) => void): void {
+    if (this.#leave === leave) this.#leave = undefined
+  }
+}
+
+/** A promise that a limit may settle first. */
+interface Limited<T> {
+  readonly promise: Promise<T>
+  readonly settle: (how: (resolve: (value: T) => void, reject: (error: unknown) => void) => void) => void
 }

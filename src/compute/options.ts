@@ -10,9 +10,13 @@ export type EarlyRefreshOption = boolean | { readonly beta: number }
 
 /** How `getOrSet` and cached functions compute what is not cached. */
 export interface GetOrSetOptions<T = unknown> {
-  /** How long the value lives, or how to tell that from the value. Default: the cache's `ttl`. */
-  readonly ttl?: Duration | ((value: T) => Duration) | undefined
-  /** The same for `null` and `undefined`; `false` does not store them. Default: as `ttl`. */
+  /**
+   * How long the value lives: a duration, or a function of the value that returns one. From a function, 0 or less does
+   * not store the value, more than `maxTtl` is `maxTtl`, and `undefined` is the cache's `ttl`; anything else that is no
+   * duration, and an error, does not store the value and logs one warning. Default: the cache's `ttl`.
+   */
+  readonly ttl?: Duration | ((value: T) => Duration | undefined) | undefined
+  /** How long `null` and `undefined` live; `false` does not store them. Default: as `ttl`. */
   readonly ttlOfMissing?: Duration | false | undefined
   /**
    * How long after its TTL the value may still be served: at once, while a new one is computed in the background,
@@ -33,6 +37,11 @@ export interface GetOrSetOptions<T = unknown> {
   readonly waitTimeout?: Duration | undefined
   /** How long a process that died keeps others from computing, in ms or as a duration. Default: `timeouts.lease`. */
   readonly leaseTime?: Duration | undefined
+  /**
+   * Reject with an `UnserializableValueError` for a computed value that cannot be stored, instead of returning it
+   * without storing it. Default: the cache's `strictValues`.
+   */
+  readonly strictValues?: boolean | undefined
   /** Ends the wait, and the computation if nobody else waits for it. */
   readonly signal?: AbortSignal | undefined
   /** Whether a stored value will do; one for which this is false, or throws, counts as not cached. */
@@ -53,6 +62,7 @@ export interface ComputeDefaults {
   readonly beta: number
   readonly leaseMs: number
   readonly waitMs: number
+  readonly strictValues: boolean
 }
 
 export const GET_OR_SET_OPTIONS = {
@@ -64,6 +74,7 @@ export const GET_OR_SET_OPTIONS = {
   hardTimeout: true,
   waitTimeout: true,
   leaseTime: true,
+  strictValues: true,
   signal: true,
   validate: true,
   errorTtl: true,
@@ -79,6 +90,12 @@ export function jittered(ttlMs: number, share: number): number {
 export function parseGrace(grace: Duration | false, maxTtlMs: number): number {
   if (grace === false || grace === 0) return 0
   return parseTtl(grace, maxTtlMs, 'grace')
+}
+
+/** @throws ConfigurationError */
+export function parseStrictValues(option: boolean): boolean {
+  if (typeof option === 'boolean') return option
+  throw new ConfigurationError(`strictValues must be true or false, not ${String(option)}.`)
 }
 
 /**

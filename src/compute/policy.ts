@@ -1,6 +1,8 @@
 import { type Duration, parseTimeout, parseTtl } from '../duration.js'
 import { ConfigurationError } from '../errors.js'
 import { refuseUnknown } from '../unknown-options.js'
+import type { Computed } from './factory.js'
+import { ignoreRejection, type Lifetime, lifetimeBy, lifetimeGiven, NOT_STORED } from './lifetime.js'
 import {
   type ComputeDefaults,
   GET_OR_SET_OPTIONS,
@@ -8,6 +10,7 @@ import {
   jittered,
   parseEarlyRefresh,
   parseGrace,
+  parseStrictValues,
 } from './options.js'
 
 /** A process that asks again and again for what cannot be computed must not do so at every read. */
@@ -25,6 +28,8 @@ export class Policy {
   readonly signal: AbortSignal | undefined
   readonly errorTtlMs: number | undefined
   readonly retryPauseMs: number
+  /** Whether a computed value that cannot be stored is an error for its callers. */
+  readonly strictValues: boolean
   readonly #defaults: ComputeDefaults
   readonly #validate: GetOrSetOptions['validate']
   readonly #ttl: GetOrSetOptions['ttl']
@@ -53,15 +58,23 @@ export class Policy {
     this.hardMs = timeout(options.hardTimeout, 'hardTimeout', undefined)
     this.waitMs = timeout(options.waitTimeout, 'waitTimeout', defaults.waitMs)
     this.leaseMs = timeout(options.leaseTime, 'leaseTime', defaults.leaseMs)
+    this.strictValues =
+      options.strictValues === undefined ? defaults.strictValues : parseStrictValues(options.strictValues)
     this.signal = checkSignal(options.signal)
     this.errorTtlMs = errorTtl === undefined ? undefined : parseTtl(errorTtl, maxTtlMs, 'errorTtl')
     this.retryPauseMs = timeout(options.retryPause, 'retryPause', RETRY_PAUSE_MS)
   }
 
-  /** How long a value lives; `undefined` for one that is not to be stored. */
-  ttlMs(value: unknown): number | undefined {
-    if (this.#isMissingDistinct && (value === undefined || value === null)) return this.#ttlOfMissingMs
-    return typeof this.#ttl === 'function' ? this.parseTtl(this.#ttl(value)) : this.#ttlMs
+  /** How long a computed value is to live. Never throws, whatever its TTL function does. */
+  lifetime({ value, setTtl, isSkipped }: Pick<Computed, 'value' | 'setTtl' | 'isSkipped'>): Lifetime {
+    if (isSkipped) return NOT_STORED
+    const { maxTtlMs, ttlMs } = this.#defaults
+    if (setTtl !== undefined) return lifetimeGiven(setTtl, maxTtlMs)
+    if (this.#isMissingDistinct && (value === undefined || value === null)) {
+      return this.#ttlOfMissingMs === undefined ? NOT_STORED : { ms: this.#ttlOfMissingMs }
+    }
+    const ttl = this.#ttl
+    return typeof ttl === 'function' ? lifetimeBy(() => ttl(value), maxTtlMs, ttlMs) : { ms: this.#ttlMs }
   }
 
   /** The TTL shortened by chance, so that what was computed together does not expire together. */
@@ -69,16 +82,13 @@ export class Policy {
     return jittered(ttlMs, this.#defaults.ttlJitter)
   }
 
-  /** Milliseconds of a TTL that the factory has set. */
-  parseTtl(ttl: Duration): number {
-    return parseTtl(ttl, this.#defaults.maxTtlMs)
-  }
-
   /** Whether a stored value will do. A check that throws does not know the shape of what it was given: so not. */
   accepts(value: unknown): boolean {
     if (this.#validate === undefined) return true
     try {
-      return this.#validate(value) === true
+      const isAccepted: unknown = this.#validate(value)
+      ignoreRejection(isAccepted)
+      return isAccepted === true
     } catch {
       return false
     }
@@ -106,7 +116,8 @@ export class Policy {
       other.isPlain &&
       this.graceMs === other.graceMs &&
       this.beta === other.beta &&
-      this.waitMs === other.waitMs
+      this.waitMs === other.waitMs &&
+      this.strictValues === other.strictValues
     )
   }
 }

@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { setTimeout as pause } from 'node:timers/promises'
 import { BoundedMap } from '../bounded-map.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Flight } from './flight.js'
+import { within } from './within.js'
 
 /** So many values at most are refreshed at once: what is beyond that is served stale a little longer. */
 const MAX_AT_ONCE = 32
@@ -10,8 +10,8 @@ const MAX_AT_ONCE = 32
 /** So many keys at most are remembered to have failed. */
 const MAX_PAUSED = 10_000
 
-/** How long the end waits for what is under way. */
-const DRAIN_MS = 5_000
+/** How long `close` waits for refreshes. */
+export const DRAIN_MS = 5_000
 
 /** What a refresh outlives must not be held by it: the request that started it, and its memory. */
 const outside = AsyncLocalStorage.snapshot()
@@ -30,11 +30,14 @@ export class Refreshes {
     const flight = outside(take)
     // Nobody's leaving ends it.
     flight.want()
+    flight.isRefresh = true
     this.#running.set(text, flight)
+    const pause = () => this.#pausedUntil.set(text, performance.now() + retryPauseMs)
     // One that nobody should wait for any longer is in nobody's way either.
     flight.joined
-      .catch(() => this.#pausedUntil.set(text, performance.now() + retryPauseMs))
+      .then(() => flight.isUnstored && pause(), pause)
       .finally(() => this.#running.delete(text))
+      .catch(ignore)
     return flight
   }
 
@@ -46,15 +49,18 @@ export class Refreshes {
     return false
   }
 
-  /** Lets those under way come to their end, for a limited time, and starts no others. */
+  /** Whether a flight is a refresh whose factory runs. */
+  isRunning(flight: Flight): boolean {
+    return flight.isComputing && this.#running.get(flight.key.text) === flight
+  }
+
+  /** Waits until the refreshes that are running have ended, for a limited time, and starts no others. */
   async close(): Promise<void> {
     this.#isClosed = true
-    const flights = [...this.#running.values()]
+    const flights = [...this.#running.values()].filter((flight) => this.isRunning(flight))
     if (flights.length === 0) return
-    const stopped = new AbortController()
-    const drained = Promise.allSettled(flights.map(({ result }) => result))
-    await Promise.race([drained, pause(DRAIN_MS, undefined, { signal: stopped.signal }).catch(() => {})])
-    stopped.abort()
-    for (const { abort } of this.#running.values()) abort.abort(new Error('The cache was closed.'))
+    await within(DRAIN_MS, Promise.allSettled(flights.map(({ joined }) => joined)))
   }
 }
+
+function ignore(): void {}

@@ -10,6 +10,7 @@ export class Wait {
   #endsAt = Number.POSITIVE_INFINITY
   #pollMs = POLL_MS.first
   #isWoken = false
+  #isInVain = false
   #wake: (() => void) | undefined
 
   constructor(limitMs: number) {
@@ -32,13 +33,19 @@ export class Wait {
     return performance.now() >= this.#endsAt
   }
 
+  /** Whether what was waited for has ended with a value that is not stored. */
+  get isInVain(): boolean {
+    return this.#isInVain
+  }
+
   /** News from now on count: what came before, the store will show. */
   forget(): void {
     this.#isWoken = false
   }
 
-  wake(): void {
+  wake(isInVain = false): void {
     this.#isWoken = true
+    this.#isInVain ||= isInVain
     this.#wake?.()
   }
 

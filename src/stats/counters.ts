@@ -9,6 +9,7 @@ export type ComputeFigure =
   | 'avoided'
   | 'takeovers'
   | 'fencedCommits'
+  | 'unstorable'
   | 'earlyRefreshes'
   | 'staleServed'
 

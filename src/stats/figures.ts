@@ -36,6 +36,8 @@ export interface Figures {
   takeovers: number
   /** Values that were computed and not stored, because their key was invalidated meanwhile or the lease was lost. */
   fencedCommits: number
+  /** Values that were computed and not stored, because they cannot be, or the TTL computed for them is no duration. */
+  unstorable: number
   /** Values computed anew before they expired. */
   earlyRefreshes: number
   /** Reads that were answered with a stale value, by its grace. */
@@ -69,6 +71,7 @@ const COUNTS = [
   'avoided',
   'takeovers',
   'fencedCommits',
+  'unstorable',
   'earlyRefreshes',
   'staleServed',
 ] as const satisfies readonly Count[]
@@ -96,6 +99,7 @@ export function noFigures(): Figures {
     avoided: 0,
     takeovers: 0,
     fencedCommits: 0,
+    unstorable: 0,
     earlyRefreshes: 0,
     staleServed: 0,
     latency: {

@@ -60,7 +60,7 @@ export function withDeadlines(store: Store, timeoutMs: number): Store {
     acquire: (key, token, options) => limit(() => store.acquire(key, token, options)),
     renew: (key, token, leaseMs) => limit(() => store.renew(key, token, leaseMs)),
     commit: (key, token, entry, options) => limit(() => store.commit(key, token, entry, options)),
-    release: (key, token) => limit(() => store.release(key, token)),
+    release: (key, token, options) => limit(() => store.release(key, token, options)),
     watch: (key, wake) => store.watch(key, wake),
     peek: (key) => limit(() => store.peek(key)),
     list: (options) => limit(() => store.list(options)),

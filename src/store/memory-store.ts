@@ -29,11 +29,13 @@ import {
   type Peek,
   type Reading,
   type ReadOptions,
+  type ReleaseOptions,
   type RemoveOptions,
   SECRET_BYTES,
   type Store,
   type StoreUsage,
   TOMBSTONE_LIFE_MS,
+  type Wake,
   type Watch,
   type WriteOptions,
   type WriteResult,
@@ -162,11 +164,11 @@ export class MemoryStore implements Store {
     return this.#refused(key, lease.started)
   }
 
-  async release(key: CacheKey, token: Buffer): Promise<void> {
-    if (this.#leases.get(key.text)?.token.equals(token)) this.#fence(key)
+  async release(key: CacheKey, token: Buffer, { unstored = false }: ReleaseOptions = {}): Promise<void> {
+    if (this.#leases.get(key.text)?.token.equals(token)) this.#fence(key, unstored)
   }
 
-  watch(key: CacheKey, wake: () => void): Watch {
+  watch(key: CacheKey, wake: Wake): Watch {
     return { active: true, activate: async () => {}, stop: this.#watchers.add(key, wake) }
   }
 
@@ -298,10 +300,10 @@ export class MemoryStore implements Store {
   }
 
   /** Ends a lease, whoever holds it: its commit is refused, and those who wait for it look again. */
-  #fence(key: CacheKey): void {
+  #fence(key: CacheKey, isInVain = false): void {
     const lease = this.#leases.get(key.text)
     this.#leases.delete(key.text)
-    if (lease?.awaited) this.#watchers.wake(key.text)
+    if (lease?.awaited) this.#watchers.wake(key.text, isInVain)
   }
 
   #leaseBytes(key: CacheKey): Buffer | null {

@@ -86,6 +86,14 @@ export interface AcquireOptions {
   readonly awaiting: boolean
 }
 
+export interface ReleaseOptions {
+  /** The computation has ended with a value that is not stored: it is in vain to wait for the next holder. */
+  readonly unstored?: boolean
+}
+
+/** What a waiter is called with: `isInVain` where the computation that it waits for has ended with a value that is not stored. */
+export type Wake = (isInVain: boolean) => void
+
 /** Who is woken when something happened to a key that may end a wait. */
 export interface Watch {
   /** Whether news arrive at the moment: without them, who waits must look by itself. */
@@ -217,10 +225,10 @@ export interface Store {
    * has lapsed stands until another token takes it over.
    */
   commit(key: CacheKey, token: Buffer, entry: NewEntry, options?: CommitOptions): Promise<WriteResult>
-  /** Gives a lease up, and wakes who waits for it. */
-  release(key: CacheKey, token: Buffer): Promise<void>
+  /** Gives a lease up, and wakes the callers that wait for it. */
+  release(key: CacheKey, token: Buffer, options?: ReleaseOptions): Promise<void>
   /** Calls `wake` when a lease of this key that somebody waits for ends, and when something above it was invalidated. */
-  watch(key: CacheKey, wake: () => void): Watch
+  watch(key: CacheKey, wake: Wake): Watch
 
   peek(key: CacheKey): Promise<Peek>
   list(options: ListOptions): Promise<ListPage>

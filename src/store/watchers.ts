@@ -1,11 +1,12 @@
 import type { CacheKey } from '../key/cache-key.js'
+import type { Wake } from './store.js'
 
 /** Who in this process is to be woken by news of which key. */
 export class Watchers {
-  readonly #waking = new Map<string, Set<() => void>>()
+  readonly #waking = new Map<string, Set<Wake>>()
 
   /** Gives what ends it. */
-  add({ text }: CacheKey, wake: () => void): () => void {
+  add({ text }: CacheKey, wake: Wake): () => void {
     const watchers = this.#waking.get(text) ?? new Set()
     this.#waking.set(text, watchers.add(wake))
     return () => {
@@ -14,9 +15,9 @@ export class Watchers {
     }
   }
 
-  /** Something happened to this key. */
-  wake(text: string): void {
-    for (const wake of this.#waking.get(text) ?? []) wake()
+  /** Something happened to this key: `isInVain` where what is waited for has ended with a value that is not stored. */
+  wake(text: string, isInVain = false): void {
+    for (const wake of this.#waking.get(text) ?? []) wake(isInVain)
   }
 
   /** Something happened to this key and everything below. */

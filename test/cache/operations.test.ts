@@ -228,6 +228,7 @@ describeOnEveryBackend('A cache', (open) => {
       avoided: 0,
       takeovers: 0,
       fencedCommits: 0,
+      unstorable: 0,
       earlyRefreshes: 0,
       staleServed: 0,
       latency: expect.anything(),

@@ -206,7 +206,8 @@ function describeErrors(open: Open): void {
       'needs "a"',
     )
     expect(await cache.getOrSet('a', () => 1, options)).toBe(1)
-    await expect(cache.getOrSet('u', () => () => 1, options)).rejects.toThrow(UnserializableValueError)
+    const strict = { ...options, strictValues: true }
+    await expect(cache.getOrSet('u', () => () => 1, strict)).rejects.toThrow(UnserializableValueError)
     expect(await cache.getOrSet('u', () => 1 as unknown, options)).toBe(1)
   })
 
@@ -232,8 +233,8 @@ function describeErrors(open: Open): void {
     expect(await cache.getOrSet('f', () => 1)).toBe(1)
   })
 
-  it('refuses what cannot be stored, saying where it is', async () => {
-    const cache = open()
+  it('refuses what cannot be stored, saying where it is, where that is wanted', async () => {
+    const cache = open({ strictValues: true })
     await expect(cache.getOrSet('u', () => ({ a: [() => 1] }))).rejects.toThrow(UnserializableValueError)
     await expect(cache.getOrSet('u', () => ({ a: [() => 1] }))).rejects.toMatchObject({ path: 'value.a[0]' })
     expect(await cache.getOrSet('u', () => 1)).toBe(1)

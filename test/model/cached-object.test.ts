@@ -174,7 +174,10 @@ describeOnEveryBackend('A cached object', (open) => {
     }
     const failure = { code: 'ERR_KEYEDCACHE_UNSERIALIZABLE_VALUE', key: 'Plain::1' }
     await expect(new Plain(1, 'Lamp').cacheSet()).rejects.toMatchObject({ ...failure, path: 'value.maker' })
-    const loading = Plain.findCached(1, (id) => Object.assign(new Plain(id, 'Lamp'), { maker: null }))
+    const load = (id: number) => Object.assign(new Plain(id, 'Lamp'), { maker: null })
+    expect(await Plain.findCached(1, load)).toBeInstanceOf(Plain)
+    expect(await new Plain(1, 'Lamp').isCached()).toBe(false)
+    const loading = Plain.findCached(1, load, { strictValues: true })
     await expect(loading).rejects.toMatchObject({ ...failure, path: 'value.onSale' })
 
     await new Careful(1, 'Lamp').cacheSet()

@@ -180,6 +180,16 @@ function boardOf({ totals, clears, troubles }: KnownStats['stats']) {
       '',
       'Values that were computed while their key was invalidated: not stored, so that nobody reads them.',
     ),
+    ...(totals.unstorable > 0
+      ? [
+          figure(
+            'Values not stored',
+            totals.unstorable,
+            'bad',
+            'Computed values that cannot be stored, or whose computed TTL is no duration. A warning in the log names each family.',
+          ),
+        ]
+      : []),
     figure(
       'Takeovers',
       totals.takeovers,

@@ -2,11 +2,11 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Redis } from 'ioredis'
 import type { CacheKey } from '../../key/cache-key.js'
 import { before } from '../deadline.js'
-import type { Watch } from '../store.js'
+import type { Wake, Watch } from '../store.js'
 import { Watchers } from '../watchers.js'
 import type { Connection } from './connection.js'
 import type { Names } from './names.js'
-import { NEWS_OF_TREE } from './scripts/fragments.js'
+import { NEWS_IN_VAIN, NEWS_OF_TREE } from './scripts/fragments.js'
 
 const REFUSED_PAUSE_MS = 60_000
 
@@ -38,7 +38,7 @@ export class News {
     this.#timeoutMs = timeoutMs
   }
 
-  watch(key: CacheKey, wake: () => void): Watch {
+  watch(key: CacheKey, wake: Wake): Watch {
     const news = this
     return {
       get active() {
@@ -97,7 +97,7 @@ export class News {
 
   #receive(message: string): void {
     const path = this.#names.pathOf(message.slice(1))
-    if (message[0] !== NEWS_OF_TREE) this.#watchers.wake(path)
+    if (message[0] !== NEWS_OF_TREE) this.#watchers.wake(path, message[0] === NEWS_IN_VAIN)
     else if (path === '') this.#watchers.wakeAll()
     else this.#watchers.wakeWithin(path)
   }

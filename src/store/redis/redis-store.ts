@@ -20,9 +20,11 @@ import type {
   Peek,
   Reading,
   ReadOptions,
+  ReleaseOptions,
   RemoveOptions,
   Store,
   StoreUsage,
+  Wake,
   Watch,
   WriteOptions,
   WriteResult,
@@ -166,12 +168,12 @@ export class RedisStore implements Store {
     return toResult(reply, id)
   }
 
-  async release(key: CacheKey, token: Buffer): Promise<void> {
+  async release(key: CacheKey, token: Buffer, { unstored = false }: ReleaseOptions = {}): Promise<void> {
     const keys = [this.#names.entry(key.text), this.#names.lease(key.text)]
-    await this.#batching.run(RELEASE, keys, [token, this.#names.news()])
+    await this.#batching.run(RELEASE, keys, [token, this.#names.news(), unstored ? '1' : '0'])
   }
 
-  watch(key: CacheKey, wake: () => void): Watch {
+  watch(key: CacheKey, wake: Wake): Watch {
     return this.#news.watch(key, wake)
   }
 

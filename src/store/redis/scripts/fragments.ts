@@ -4,6 +4,8 @@ const LAPSED_LIFE_MS = 60_000
 /** How a message on the channel of news begins, before the name of an entry: news of it alone, or of all below too. */
 const NEWS_OF_ONE = '='
 export const NEWS_OF_TREE = '>'
+/** News of one entry: its computation has ended with a value that is not stored. */
+export const NEWS_IN_VAIN = '!'
 
 /** What scripts say about frames, generations and leases; each begins with all of it, after `now` and `id`. */
 export const FRAGMENTS = `
@@ -131,11 +133,13 @@ end
 -- Where a user may not publish, those who wait must look by themselves.
 local function publish(channel, message) redis.pcall('PUBLISH', channel, message) end
 
--- Ends a lease, whoever holds it: its commit is refused, and those who wait for it look again.
-local function fence(key, channel, entry)
+-- Ends a lease, whoever holds it: its commit is refused, and those who wait for it look again, or
+-- compute for themselves where it was in vain.
+local function fence(key, channel, entry, in_vain)
   local lease = lease_at(key)
   if not lease then return end
   redis.call('DEL', key)
-  if is_awaited(lease) then publish(channel, '${NEWS_OF_ONE}' .. entry) end
+  if not is_awaited(lease) then return end
+  publish(channel, (in_vain and '${NEWS_IN_VAIN}' or '${NEWS_OF_ONE}') .. entry)
 end
 `

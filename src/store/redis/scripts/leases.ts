@@ -97,13 +97,13 @@ return {${DONE}, now}
 
 /**
  * KEYS  entry, lease
- * ARGV  deadline, token, channel of news
+ * ARGV  deadline, token, channel of news, '1' if what was computed is not stored, else '0'
  *
  * Gives up a lease, if it is still the token's own.
  */
 export const RELEASE = script(`
 local lease = lease_at(KEYS[2])
 if not lease or token_of(lease) ~= id then return {${REFUSED}, now} end
-fence(KEYS[2], ARGV[3], KEYS[1])
+fence(KEYS[2], ARGV[3], KEYS[1], ARGV[4] == '1')
 return {${DONE}, now}
 `)

@@ -1,0 +1,61 @@
+import { types } from 'node:util'
+import { readTtl } from '../duration.js'
+import { show } from '../key/show.js'
+
+/** Longer texts are not shown: a TTL function may have returned the token instead of its life. */
+const MAX_SHOWN = 24
+
+/** How long a computed value is to live. */
+export interface Lifetime {
+  /** 0 for a value that is not to be stored. */
+  readonly ms: number
+  /** What is wrong with the TTL that was computed, where that is why the value is not stored. */
+  readonly wrong?: string
+}
+
+export const NOT_STORED: Lifetime = { ms: 0 }
+
+/** The life that `setTtl` has asked for. */
+export function lifetimeGiven(ttl: unknown, maxTtlMs: number): Lifetime {
+  return lifetimeOf(ttl, maxTtlMs, 'setTtl() was given')
+}
+
+/** The life that a TTL function computes; `otherwise` where it returns `undefined`. */
+export function lifetimeBy(ttl: () => unknown, maxTtlMs: number, otherwise: number): Lifetime {
+  let computed: unknown
+  try {
+    computed = ttl()
+  } catch (error) {
+    return { ms: 0, wrong: `the ttl function threw ${describeThrown(error)}` }
+  }
+  if (computed === undefined) return { ms: otherwise }
+  return lifetimeOf(computed, maxTtlMs, 'the ttl function returned')
+}
+
+function lifetimeOf(ttl: unknown, maxTtlMs: number, from: string): Lifetime {
+  const ms = readTtl(ttl, maxTtlMs)
+  if (!Number.isNaN(ms)) return { ms }
+  ignoreRejection(ttl)
+  return { ms: 0, wrong: `${from} ${describe(ttl)}` }
+}
+
+/** What was given, without anything that could be a secret. */
+function describe(ttl: unknown): string {
+  if (typeof ttl === 'string' && ttl.length > MAX_SHOWN) return `a text of ${ttl.length} characters`
+  if (types.isPromise(ttl)) return 'a promise (a TTL must be known at once)'
+  if (types.isDate(ttl)) return 'a Date (a TTL is the time left, in seconds)'
+  return show(ttl, 0)
+}
+
+function describeThrown(error: unknown): string {
+  try {
+    return error instanceof Error ? `"${String(error.message).slice(0, 200)}"` : show(error, 0)
+  } catch {
+    return 'an error that cannot be read'
+  }
+}
+
+/** A promise that nobody awaits must not end the process. */
+export function ignoreRejection(value: unknown): void {
+  if (types.isPromise(value)) Promise.prototype.then.call(value, undefined, () => {})
+}
