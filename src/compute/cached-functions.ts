@@ -1,6 +1,8 @@
 import { ConfigurationError } from '../errors.js'
 import { CacheKey, type KeyPart } from '../key/cache-key.js'
 import { isPairs } from '../key/parts.js'
+import { aFunction } from '../option-checks.js'
+import { OptionsReader } from '../take-options.js'
 import { GET_OR_SET_OPTIONS, type GetOrSetOptions } from './options.js'
 
 /** The family of all cached functions. */
@@ -14,11 +16,11 @@ export interface CachedOptions<Args extends readonly unknown[] = readonly unknow
   readonly keyOf?: ((this: unknown, ...args: Args) => readonly KeyPart[]) | undefined
 }
 
-export const CACHED_OPTIONS = {
+export const CACHED_OPTIONS = new OptionsReader<CachedOptions>('option', {
   ...GET_OR_SET_OPTIONS,
   name: true,
-  keyOf: true,
-} satisfies Record<keyof CachedOptions, true>
+  keyOf: aFunction,
+})
 
 /** A function whose results are cached: called like the original, it always returns a promise. */
 export interface CachedFunction<This, Args extends readonly unknown[], T> {

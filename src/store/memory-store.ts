@@ -42,9 +42,9 @@ import { Watchers } from './watchers.js'
 
 export interface MemoryStoreOptions {
   /** The most entries, and generations of paths with something below them; 10,000 by default. */
-  readonly maxEntries?: number
+  readonly maxEntries?: number | undefined
   /** The most bytes of names and frames together; 64 MiB by default. */
-  readonly maxBytes?: number
+  readonly maxBytes?: number | undefined
 }
 
 const DEFAULTS = { maxEntries: 10_000, maxBytes: 64 * 1024 * 1024 }

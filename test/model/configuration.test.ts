@@ -125,9 +125,7 @@ describe('CachedObject', () => {
     expect(attempt({ tll: '1h' })).toThrow('Unknown CachedObject option "tll": did you mean "ttl"?')
     expect(attempt({ validate: () => true })).toThrow(/^Unknown CachedObject option "validate"/)
     expect(() => CachedObject({ named: 'x' } as CachedObjectOptions)).toThrow(/did you mean "name"\?$/)
-    expect(() => CachedObject(null as never)).toThrow(
-      /^An object is wanted where CachedObject options are given, not null/,
-    )
+    expect(() => CachedObject(null as never)).toThrow('The CachedObject options must be an object, not null.')
   })
 
   it('leaves a class as it is: what it takes, what it is, what it can do', () => {
