@@ -44,6 +44,8 @@ import { RequestScope, type RequestScopeOptions } from './tiers/request-scope.js
 
 export type { DeleteOptions, DeleteOutcome, ExpireOptions, ExpireOutcome, GetOptions, SetOptions }
 
+const inspectable = Symbol.for('nodejs.util.inspect.custom')
+
 /** How many names one step of `keys()` looks at. */
 const SCAN = 500
 
@@ -493,6 +495,21 @@ export class KeyedCache {
   /** Whether this is a view of the same cache. For integrations. */
   isViewOf(other: KeyedCache): boolean {
     return this.core === other.core
+  }
+
+  /** What it is, for logs: without the connection, entries and figures. */
+  toJSON(): object {
+    const { keyPrefix, storeDescription: store, enabled } = this
+    return { store, keyPrefix, enabled }
+  }
+
+  /** As `console.log` and `util.inspect` show it. */
+  [inspectable](
+    _depth: number,
+    options: object,
+    inspect: (value: object, options: object) => string,
+  ): string {
+    return `KeyedCache ${inspect(this.toJSON(), options)}`
   }
 
   private get scope(): RequestScope | undefined {

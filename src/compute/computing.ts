@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { decodeValue, isCompressed, type Payload } from '../codec/codec.js'
 import { type Copies, copiesOf } from '../codec/copies.js'
 import { frameId } from '../entry/frame.js'
@@ -415,12 +414,14 @@ function acceptable(standing: Standing | undefined, policy: Policy): LiveEntry |
 
 /** What comes within so many milliseconds; nothing if it takes longer. */
 async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
-  const stopped = new AbortController()
-  const late = pause(ms, undefined, { signal: stopped.signal }).catch(() => undefined)
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, ms, undefined)
+  })
   try {
     return await Promise.race([promise, late])
   } finally {
-    stopped.abort()
+    clearTimeout(timer)
   }
 }
 
