@@ -28,7 +28,7 @@ import { computeMany, type ManyFactory } from './compute/batch.js'
 import { CACHED_OPTIONS, type CachedFunction, type CachedOptions } from './compute/cached-functions.js'
 import type { Factory } from './compute/factory.js'
 import type { GetOrSetOptions } from './compute/options.js'
-import { NotCachedError } from './errors.js'
+import { ConfigurationError, NotCachedError } from './errors.js'
 import type { Inspection } from './inspection.js'
 import { CacheKey, type KeyInput, type KeyPart } from './key/cache-key.js'
 import { aBoolean, aFunction } from './option-checks.js'
@@ -44,6 +44,9 @@ import { RequestScope, type RequestScopeOptions } from './tiers/request-scope.js
 
 export type { DeleteOptions, DeleteOutcome, ExpireOptions, ExpireOutcome, GetOptions, SetOptions }
 
+/** The same in every copy of this package. */
+const BRAND = Symbol.for('keyedcache.KeyedCache')
+
 const inspectable = Symbol.for('nodejs.util.inspect.custom')
 
 /** How many names one step of `keys()` looks at. */
@@ -57,6 +60,10 @@ const SCAN = 500
 export class KeyedCache {
   private readonly core: Core
   private readonly boundScope: RequestScope | undefined
+
+  get [BRAND](): true {
+    return true
+  }
 
   /** Use `createCache`. */
   constructor(core: Core, boundScope?: RequestScope) {
@@ -515,6 +522,18 @@ export class KeyedCache {
   private get scope(): RequestScope | undefined {
     return this.core.scopes.current(this.boundScope)
   }
+}
+
+/**
+ * Refuses a cache whose class is another: test runners and bundlers may evaluate this package twice.
+ * @throws ConfigurationError
+ */
+export function refuseOtherCopy(value: unknown): void {
+  const isCache = typeof value === 'object' && value !== null && BRAND in value
+  if (!isCache || value instanceof KeyedCache) return
+  throw new ConfigurationError(
+    'This cache was made by another copy of keyedcache: the package was evaluated twice, by a reset of modules or by a bundler. Make the cache after the reset, or have the bundler leave the package out (external).',
+  )
 }
 
 /** How many came to something. All are tried before the first error is thrown. */

@@ -1,7 +1,9 @@
 import { ConfigurationError } from '../errors.js'
 import { CacheKey, type KeyPart } from '../key/cache-key.js'
 import { isPairs } from '../key/parts.js'
+import { NameOwners } from '../name-owners.js'
 import { aFunction } from '../option-checks.js'
+import type { Logger } from '../store/failsafe.js'
 import { OptionsReader } from '../take-options.js'
 import { GET_OR_SET_OPTIONS, type GetOrSetOptions } from './options.js'
 
@@ -43,12 +45,17 @@ interface Access {
 
 /** Which functions are cached, and under which names. */
 export class CachedFunctions {
-  readonly #byName = new Map<string, AnyFunction>()
+  readonly #byName = new NameOwners<AnyFunction>()
   readonly #rootsOf = new WeakMap<AnyFunction, Map<string, CacheKey>>()
+  readonly #logger: Logger
+
+  constructor(logger: Logger) {
+    this.#logger = logger
+  }
 
   /**
    * The function with the same signature whose results are cached.
-   * @throws ConfigurationError for a function without a name, or a name that another function has
+   * @throws ConfigurationError for a function without a name, or in production a name that another function has
    */
   wrap<This, Args extends readonly unknown[], R>(
     fn: (this: This, ...args: Args) => R,
@@ -72,7 +79,7 @@ export class CachedFunctions {
 
   /**
    * The key that all results of a function lie below.
-   * @throws ConfigurationError for a function without a name, or a name that another function has
+   * @throws ConfigurationError for a function without a name, or in production a name that another function has
    */
   #register(fn: AnyFunction, given: string | undefined): CacheKey {
     if (typeof fn !== 'function') {
@@ -84,13 +91,10 @@ export class CachedFunctions {
         "A function that is to be cached needs a name for its keys: write cached(fn, { name: 'nearestRestaurant' }).",
       )
     }
-    const known = this.#byName.get(name)
-    if (known && known !== fn) {
-      throw new ConfigurationError(
-        `Another function is cached as "${name}" already, and each would get the other's results. Give one of them another name, cached(fn, { name: '…' }), and wrap a function once, not at every call.`,
-      )
-    }
-    this.#byName.set(name, fn)
+    this.#byName.claim(name, fn, {
+      conflict: `Another function is cached as "${name}" already, and each would get the other's results. Give one of them another name, cached(fn, { name: '…' }), and wrap a function once, not at every call.`,
+      logger: this.#logger,
+    })
     const root = CacheKey.of(FAMILY, name)
     this.#standsFor(fn, root)
     return root

@@ -1,5 +1,5 @@
 import { type NextFunction, type Request, type RequestHandler, type Response, Router } from 'express'
-import { KeyedCache } from '../cache.js'
+import { KeyedCache, refuseOtherCopy } from '../cache.js'
 import { createCache } from '../create-cache.js'
 import { type DashboardOptions, dashboard, staffCheck, takeDashboardOptions } from '../dashboard/dashboard.js'
 import { ConfigurationError } from '../errors.js'
@@ -144,6 +144,7 @@ function unpack(
   if (given instanceof KeyedCache) {
     return { cache: given, options: BESIDE_A_CACHE.take(more) }
   }
+  refuseOtherCopy(given)
   if (more !== undefined) {
     throw new ConfigurationError(
       'keyedCache() takes a second object of options only after a cache: write all options in one object.',
