@@ -525,12 +525,17 @@ export class KeyedCache {
 }
 
 /**
- * Refuses a cache whose class is another: test runners and bundlers may evaluate this package twice.
- * @throws ConfigurationError
+ * The cache that was given; `undefined` for something else.
+ * @throws ConfigurationError for a cache whose class is another: test runners and bundlers may evaluate this package twice
  */
-export function refuseOtherCopy(value: unknown): void {
-  const isCache = typeof value === 'object' && value !== null && BRAND in value
-  if (!isCache || value instanceof KeyedCache) return
+export function asCache(value: unknown): KeyedCache | undefined {
+  try {
+    if (value instanceof KeyedCache) return value
+    if (typeof value !== 'object' || value === null || !(BRAND in value)) return undefined
+  } catch {
+    // A proxy that has been revoked.
+    return undefined
+  }
   throw new ConfigurationError(
     'This cache was made by another copy of keyedcache: the package was evaluated twice, by a reset of modules or by a bundler. Make the cache after the reset, or have the bundler leave the package out (external).',
   )

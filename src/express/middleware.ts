@@ -1,5 +1,5 @@
 import { type NextFunction, type Request, type RequestHandler, type Response, Router } from 'express'
-import { KeyedCache, refuseOtherCopy } from '../cache.js'
+import { asCache, type KeyedCache } from '../cache.js'
 import { createCache } from '../create-cache.js'
 import { type DashboardOptions, dashboard, staffCheck, takeDashboardOptions } from '../dashboard/dashboard.js'
 import { ConfigurationError } from '../errors.js'
@@ -141,16 +141,16 @@ function unpack(
   given: KeyedCache | (CacheOptions & MiddlewareOptions) | undefined,
   more: MiddlewareOptions | undefined,
 ): { readonly cache: KeyedCache; readonly options: MiddlewareOptions } {
-  if (given instanceof KeyedCache) {
-    return { cache: given, options: BESIDE_A_CACHE.take(more) }
-  }
-  refuseOtherCopy(given)
+  const cache = asCache(given)
+  if (cache !== undefined) return { cache, options: BESIDE_A_CACHE.take(more) }
   if (more !== undefined) {
     throw new ConfigurationError(
       'keyedCache() takes a second object of options only after a cache: write all options in one object.',
     )
   }
-  const { dashboard, audit, staffHeaders, ...cacheOptions } = OPTIONS.take(given)
+  const { dashboard, audit, staffHeaders, ...cacheOptions } = OPTIONS.take(
+    given as CacheOptions & MiddlewareOptions,
+  )
   return { cache: createCache(cacheOptions), options: { dashboard, audit, staffHeaders } }
 }
 

@@ -1,4 +1,4 @@
-import { KeyedCache, refuseOtherCopy } from '../cache.js'
+import { asCache, type KeyedCache } from '../cache.js'
 import { ConfigurationError, InvalidKeyError } from '../errors.js'
 import { CacheKey, type KeyPart } from '../key/cache-key.js'
 import { hasMethod } from '../key/identity.js'
@@ -47,11 +47,11 @@ export class Model<T extends object> {
    * @throws ConfigurationError when it is not clear which, or in production another class has this one's name there
    */
   get cache(): KeyedCache {
-    const cache = this.#mixin.cache ?? (this.#type as { cache?: unknown }).cache ?? onlyOpenCache()
-    if (!(cache instanceof KeyedCache)) {
-      refuseOtherCopy(cache)
+    const given = this.#mixin.cache ?? (this.#type as { cache?: unknown }).cache ?? onlyOpenCache()
+    const cache = asCache(given)
+    if (cache === undefined) {
       throw new ConfigurationError(
-        `The cache of ${this.name} must be what createCache() returns, not ${show(cache)}.`,
+        `The cache of ${this.name} must be what createCache() returns, not ${show(given)}.`,
       )
     }
     this.#claimName(cache)
