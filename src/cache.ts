@@ -424,8 +424,7 @@ export class KeyedCache {
   async close(): Promise<void> {
     this.core.onClose()
     await this.core.computing.close()
-    await this.core.pending.close()
-    await this.core.reporter.close()
+    await Promise.all([this.core.pending.close(), this.core.reporter.close()])
     await this.core.store.close()
   }
 

@@ -22,6 +22,7 @@ declare global {
   const [id, weight, zipcode]: [number, number, string]
   const country: { code: string }
   const shipment: { weight: number }
+  const vi: { useFakeTimers(): void; advanceTimersByTime(ms: number): void }
   function findProduct(id: string): Promise<{ name: string }>
   function saveProduct(id: string, fields: unknown): Promise<void>
   function askTheCarrier(...about: unknown[]): Promise<Quote>
