@@ -26,6 +26,11 @@ export const aList: OptionCheck = (value, name) => {
   if (!Array.isArray(value)) throw wrong(name, 'an array', value)
 }
 
+/** For an option whose value is checked when it is used, where `null` would count as left out. */
+export const notNull: OptionCheck = (value, name) => {
+  if (value === null) throw new ConfigurationError(`${name} must not be null: leave it out.`)
+}
+
 function wrong(name: string, wanted: string, value: unknown): ConfigurationError {
   return new ConfigurationError(`${name} must be ${wanted}, not ${show(value)}.`)
 }

@@ -9,7 +9,7 @@ import {
 import { type Duration, parseDuration, parseTimeout, parseTtl } from './duration.js'
 import { ConfigurationError } from './errors.js'
 import { show } from './key/show.js'
-import { aBoolean, aPositiveWholeNumber, aText } from './option-checks.js'
+import { aBoolean, aPositiveWholeNumber, aText, notNull } from './option-checks.js'
 import { withDeadlines } from './store/deadline.js'
 import type { Logger } from './store/failsafe.js'
 import { MemoryStore, type MemoryStoreOptions } from './store/memory-store.js'
@@ -137,35 +137,35 @@ export interface ResolvedOptions {
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** The options of `createCache`; `true` for those that are checked where they are resolved. */
+/** The options of `createCache`. Most are checked where they are resolved. */
 export const CACHE_OPTIONS: KnownOptions<CacheOptions> = {
-  redis: true,
-  store: true,
-  backends: true,
+  redis: notNull,
+  store: notNull,
+  backends: notNull,
   alias: aText,
   keyPrefix: aText,
-  ttl: true,
-  maxTtl: true,
-  ttlJitter: true,
-  grace: true,
-  earlyRefresh: true,
+  ttl: notNull,
+  maxTtl: notNull,
+  ttlJitter: notNull,
+  grace: notNull,
+  earlyRefresh: notNull,
   requestMemory: aBoolean,
-  memory: true,
-  compressAbove: true,
+  memory: notNull,
+  compressAbove: notNull,
   stats: aBoolean,
-  ledger: true,
-  timeouts: true,
+  ledger: notNull,
+  timeouts: notNull,
   throwOnStoreError: aBoolean,
   enabled: aBoolean,
-  logger: true,
+  logger: notNull,
 }
 
 const OPTIONS = new OptionsReader<CacheOptions>('option', CACHE_OPTIONS)
 const TIMEOUTS = new OptionsReader<NonNullable<CacheOptions['timeouts']>>('timeout', {
-  store: true,
-  connect: true,
-  lease: true,
-  wait: true,
+  store: notNull,
+  connect: notNull,
+  lease: notNull,
+  wait: notNull,
 })
 const LIMITS = { maxEntries: aPositiveWholeNumber, maxBytes: aPositiveWholeNumber }
 const MEMORY = new OptionsReader<ProcessMemoryOption>('option', { ...LIMITS, ttl: true }, 'memory')

@@ -4,10 +4,7 @@ import { ConfigurationError } from './errors.js'
 /** Refuses a wrong value with a `ConfigurationError`; `name` is what the error calls the option. */
 export type OptionCheck = (value: unknown, name: string) => void
 
-/**
- * The names that an options object may have. Each has its check; `true` where the value is checked when it is used,
- * and is not `null`.
- */
+/** The names that an options object may have. Each has its check; `true` where the value is checked when it is used. */
 export type KnownOptions<T extends object> = { readonly [Name in keyof T]-?: OptionCheck | true }
 
 /** How an error calls one option: what it is, and of what. */
@@ -59,8 +56,6 @@ export class OptionsReader<T extends object> {
     const value = (given as Record<string, unknown>)[name]
     if (value === undefined) return
     if (check !== true) check(value, this.#nameOf(name))
-    else if (value === null)
-      throw new ConfigurationError(`${this.#nameOf(name)} must not be null: leave it out.`)
     taken[name] = value
   }
 

@@ -10,7 +10,7 @@ export interface GetOptions<D = unknown> {
   readonly default?: D | undefined
 }
 
-export const GET_OPTIONS = new OptionsReader<GetOptions>('option', { default: () => {} }, 'get')
+export const GET_OPTIONS = new OptionsReader<GetOptions>('option', { default: true }, 'get')
 
 const STORE_DOWN: Miss = { hit: false, reason: 'store-down' }
 

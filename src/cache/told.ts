@@ -26,10 +26,10 @@ export async function toldRequests(core: Core, limit: number): Promise<RequestRe
   return recordsOf(await newest(core, 'requests', limit, MAX_REQUESTS))
 }
 
-/** @throws ConfigurationError for what is no number, or below 0 */
+/** @throws ConfigurationError for what is no number */
 export function checkLimit(limit: number, method: string): number {
-  if (typeof limit === 'number' && limit >= 0) return limit
-  throw new ConfigurationError(`The limit of ${method}(limit) must be a number from 0, not ${show(limit)}.`)
+  if (typeof limit === 'number') return limit
+  throw new ConfigurationError(`The limit of ${method}(limit) must be a number, not ${show(limit)}.`)
 }
 
 /** @throws ConfigurationError */

@@ -2,7 +2,7 @@ import { ConfigurationError } from '../errors.js'
 import { CacheKey, type KeyPart } from '../key/cache-key.js'
 import { isPairs } from '../key/parts.js'
 import { NameOwners } from '../name-owners.js'
-import { aFunction } from '../option-checks.js'
+import { aFunction, notNull } from '../option-checks.js'
 import type { Logger } from '../store/failsafe.js'
 import { OptionsReader } from '../take-options.js'
 import { GET_OR_SET_OPTIONS, type GetOrSetOptions } from './options.js'
@@ -20,7 +20,7 @@ export interface CachedOptions<Args extends readonly unknown[] = readonly unknow
 
 export const CACHED_OPTIONS = new OptionsReader<CachedOptions>('option', {
   ...GET_OR_SET_OPTIONS,
-  name: true,
+  name: notNull,
   keyOf: aFunction,
 })
 

@@ -1,7 +1,7 @@
 import type { KeyedCache } from '../cache.js'
 import { GET_OR_SET_OPTIONS, type GetOrSetOptions } from '../compute/options.js'
 import type { Duration } from '../duration.js'
-import { aFunction, aText } from '../option-checks.js'
+import { aFunction, aText, notNull } from '../option-checks.js'
 import { type KnownOptions, OptionsReader } from '../take-options.js'
 
 /** How one `findCached` goes. Default: as the class's options say. */
@@ -21,7 +21,7 @@ export interface CachedObjectOptions extends Omit<FindOptions, 'signal' | 'valid
 }
 
 const { signal, validate, ...OF_EVERY_CALL } = GET_OR_SET_OPTIONS
-const KNOWN = { ...OF_EVERY_CALL, cache: true, name: aText } satisfies KnownOptions<CachedObjectOptions>
+const KNOWN = { ...OF_EVERY_CALL, cache: notNull, name: aText } satisfies KnownOptions<CachedObjectOptions>
 
 export const CACHED_OBJECT_OPTIONS = new OptionsReader<CachedObjectOptions>('CachedObject option', KNOWN)
 

@@ -131,13 +131,26 @@ describe('Options of ioredis', () => {
     { sentinels: [{ host: 'a', port: 26379 }], name: 'mymaster', sentinelPassword: 'pw' },
     { host: 'a', sentinels: null, name: null, connectionName: null, protocol: 2 },
   ])('are taken: %j', (options) => {
-    expect(checkTarget(options)).toBe(options)
+    expect(checkTarget(options)).toEqual(options)
   })
 
   it('of a client may be spread', () => {
     const client = new Redis('redis://host:1/2', { lazyConnect: true })
     expect(checkTarget({ ...client.options })).toMatchObject({ host: 'host', db: 2 })
     expect(checkTarget(client)).toBe(client)
+  })
+
+  it('of a class are read where they are', () => {
+    class Settings {
+      get host() {
+        return 'redis.example.com'
+      }
+      readonly port = 6380
+    }
+    expect(checkTarget(new Settings())).toEqual({ host: 'redis.example.com', port: 6380 })
+    const cache = createCache({ redis: new Settings() })
+    expect(cache.storeDescription).toBe('redis redis.example.com:6380/0')
+    return cache.close()
   })
 
   const password = SECRET

@@ -131,8 +131,9 @@ function checkOptions(given: RedisOptions, from: string): RedisOptions {
       `${from} takes ioredis options, not those of node-redis: write host and port without "socket" around them.`,
     )
   }
-  OPTIONS.take(withoutNulls(given) as Known)
-  const { host, port, path, db, sentinels, name } = given
+  // ioredis itself has null for what is not given: the options of a client may be spread.
+  const options = OPTIONS.take(given as Known)
+  const { host, port, path, db, sentinels, name } = options
   const refuse = (why: string) => {
     throw new ConfigurationError(`${from} has ${why}.`)
   }
@@ -155,7 +156,7 @@ function checkOptions(given: RedisOptions, from: string): RedisOptions {
       "sentinels, of which at least one is wanted, with the name of their master: { sentinels: [{ host, port }], name: 'mymaster' }",
     )
   }
-  return given
+  return options
 }
 
 /** What is given in the place of a target, in words that show nothing of its content; `undefined` for a target. */
@@ -189,11 +190,6 @@ function isClient(target: object): boolean {
 /** Refused where the connection is made. */
 function isCluster(target: object): boolean {
   return target instanceof Cluster || (target as { isCluster?: unknown }).isCluster === true
-}
-
-/** ioredis itself has `null` for what is not given: the options of a client may be spread. */
-function withoutNulls(options: object): object {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== null))
 }
 
 /** A number, or its digits, as they come from the environment. */
