@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { resolveOptions } from '../../src/options.js'
+import { withoutArguments } from '../../src/store/redis/safe-error.js'
 import { checkTarget } from '../../src/store/redis/target.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
 
@@ -262,12 +263,36 @@ describe('A password', () => {
       logger: { warn() {} },
     })
     const error = await cache.check().catch((error: unknown) => error)
-    expect(error).toMatchObject({
-      code: 'ERR_KEYEDCACHE_NOT_RESPONDING',
-      cause: { name: 'ReplyError', message: expect.stringContaining('unknown command') },
-    })
+    expect(error).toMatchObject({ code: 'ERR_KEYEDCACHE_NOT_RESPONDING' })
     expect(shownBy(error)).not.toContain(SECRET)
     await cache.close()
     await renamed.stop()
+  })
+
+  it('goes with the arguments of a command that failed, however deep the error', () => {
+    const reply = Object.assign(
+      new Error(`ERR unknown command 'AUTH', with args beginning with: '${SECRET}' `),
+      {
+        name: 'ReplyError',
+        command: { name: 'auth', args: [SECRET] },
+        previousErrors: [SECRET],
+      },
+    )
+    const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED', port: 1 })
+    const all = new AggregateError([refused, reply], 'all failed', { cause: SECRET })
+    const clean = withoutArguments(new Error('outer', { cause: all })) as Error
+    expect(clean).toMatchObject({
+      message: 'outer',
+      cause: {
+        message: 'all failed',
+        errors: [
+          { message: 'connect ECONNREFUSED', code: 'ECONNREFUSED', port: 1 },
+          { name: 'ReplyError', message: "ERR unknown command 'AUTH'", command: { name: 'auth' } },
+        ],
+      },
+    })
+    expect((clean.cause as AggregateError).errors[1].stack).toContain('target.test.ts')
+    expect(shownBy(clean)).not.toContain(SECRET)
+    expect(withoutArguments('text')).toBe('text')
   })
 })
