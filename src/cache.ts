@@ -2,17 +2,36 @@ import { createHmac } from 'node:crypto'
 import type { Core } from './cache/core.js'
 import { getOrSet, refuseNoFactory } from './cache/get-or-set.js'
 import { inspect } from './cache/inspect.js'
-import { clear, letExpire, remove } from './cache/invalidating.js'
-import { held, isCached, read } from './cache/reading.js'
-import { statisticsScope, toldEvents, toldHistory, toldRequests, toldStats } from './cache/told.js'
-import { type SetOptions, write } from './cache/writing.js'
+import {
+  clear,
+  DELETE_OPTIONS,
+  type DeleteOptions,
+  EXPIRE_OPTIONS,
+  type ExpireOptions,
+  letExpire,
+  remove,
+} from './cache/invalidating.js'
+import { LIST_OPTIONS } from './cache/listing.js'
+import { manyOf, pairOf } from './cache/many.js'
+import { GET_OPTIONS, type GetOptions, held, isCached, read } from './cache/reading.js'
+import {
+  checkLimit,
+  checkResolution,
+  statisticsScope,
+  toldEvents,
+  toldHistory,
+  toldRequests,
+  toldStats,
+} from './cache/told.js'
+import { SET_OPTIONS, type SetOptions, write } from './cache/writing.js'
 import { computeMany, type ManyFactory } from './compute/batch.js'
 import { CACHED_OPTIONS, type CachedFunction, type CachedOptions } from './compute/cached-functions.js'
 import type { Factory } from './compute/factory.js'
 import type { GetOrSetOptions } from './compute/options.js'
-import { NotCachedError } from './errors.js'
+import { ConfigurationError, NotCachedError } from './errors.js'
 import type { Inspection } from './inspection.js'
 import { CacheKey, type KeyInput, type KeyPart } from './key/cache-key.js'
+import { aBoolean, aFunction } from './option-checks.js'
 import type { CacheStats, HistoryStep } from './stats/cache-stats.js'
 import type { ProcessStats } from './stats/counters.js'
 import type { CacheEvent, DeleteOutcome, ExpireOutcome } from './stats/events.js'
@@ -22,19 +41,13 @@ import type { Resolution } from './store/statistics.js'
 import type { ListOptions, ListPage, StoreUsage } from './store/store.js'
 import type { ProcessMemoryUsage } from './tiers/process-memory.js'
 import { RequestScope, type RequestScopeOptions } from './tiers/request-scope.js'
-import { refuseUnknown } from './unknown-options.js'
 
-export type { DeleteOutcome, ExpireOutcome, SetOptions }
+export type { DeleteOptions, DeleteOutcome, ExpireOptions, ExpireOutcome, GetOptions, SetOptions }
 
-export interface DeleteOptions {
-  /** Also everything below the key, in one atomic step. Default: false. */
-  readonly children?: boolean
-}
+/** The same in every copy of this package. */
+const BRAND = Symbol.for('keyedcache.KeyedCache')
 
-export interface ExpireOptions {
-  /** Also everything below the key, in one atomic step. Default: false. */
-  readonly children?: boolean
-}
+const inspectable = Symbol.for('nodejs.util.inspect.custom')
 
 /** How many names one step of `keys()` looks at. */
 const SCAN = 500
@@ -47,6 +60,10 @@ const SCAN = 500
 export class KeyedCache {
   private readonly core: Core
   private readonly boundScope: RequestScope | undefined
+
+  get [BRAND](): true {
+    return true
+  }
 
   /** Use `createCache`. */
   constructor(core: Core, boundScope?: RequestScope) {
@@ -68,15 +85,20 @@ export class KeyedCache {
 
   /**
    * The value, or `default` (or `undefined`) when it is not cached. A store failure is a miss.
-   * @throws InvalidKeyError
+   * Nothing proves that a value has the type that is named: another version of the program may have stored it.
+   * @example const quote = await cache.get<Quote>(key) // Quote | undefined
+   * @example const views = await cache.get(['views', id], { default: 0 }) // number
+   * @throws InvalidKeyError, ConfigurationError
    */
-  async get<T = unknown>(key: KeyInput): Promise<T | undefined>
-  async get<T, D = T>(key: KeyInput, options: { readonly default: D }): Promise<T | D>
-  async get(key: KeyInput, options?: { readonly default?: unknown }): Promise<unknown> {
+  async get<T = unknown>(key: KeyInput, options?: GetOptions<undefined>): Promise<T | undefined>
+  async get<T>(key: KeyInput, options: { readonly default: T }): Promise<T>
+  async get<T, D>(key: KeyInput, options: { readonly default: D }): Promise<T | D>
+  async get(key: KeyInput, options?: GetOptions): Promise<unknown> {
     const asked = CacheKey.from(key)
+    const { default: otherwise } = GET_OPTIONS.take(options)
     const { core, scope } = this
     const outcome = held(core, asked, scope) ?? (await read(core, asked, scope))
-    return outcome.hit ? outcome.value : options?.default
+    return outcome.hit ? outcome.value : otherwise
   }
 
   /**
@@ -102,10 +124,10 @@ export class KeyedCache {
    * is off, when the store fails, and when this request found the key missing
    * and it was invalidated since: then the value may be out of date.
    * @throws UnserializableValueError naming what in the value cannot be stored
-   * @throws ConfigurationError for a bad `ttl`
+   * @throws ConfigurationError for a bad `ttl`, and an unknown option
    * @throws InvalidKeyError
    */
-  async set(key: KeyInput, value: unknown, options: SetOptions = {}): Promise<boolean> {
+  async set(key: KeyInput, value: unknown, options?: SetOptions): Promise<boolean> {
     return await write(this.core, CacheKey.from(key), value, options, this.scope)
   }
 
@@ -123,7 +145,8 @@ export class KeyedCache {
    * Deletes, and tells nothing there (`absent`) from not surely done (`failed`). For integrations.
    * @throws InvalidKeyError
    */
-  async deleteOutcome(key: KeyInput, { children = false }: DeleteOptions = {}): Promise<DeleteOutcome> {
+  async deleteOutcome(key: KeyInput, options?: DeleteOptions): Promise<DeleteOutcome> {
+    const { children = false } = DELETE_OPTIONS.take(options)
     return await remove(this.core, CacheKey.from(key), children, this.scope)
   }
 
@@ -144,7 +167,8 @@ export class KeyedCache {
    * Lets expire, and tells nothing there (`absent`) from not surely done (`failed`). For integrations.
    * @throws InvalidKeyError
    */
-  async expireOutcome(key: KeyInput, { children = false }: ExpireOptions = {}): Promise<ExpireOutcome> {
+  async expireOutcome(key: KeyInput, options?: ExpireOptions): Promise<ExpireOutcome> {
+    const { children = false } = EXPIRE_OPTIONS.take(options)
     return await letExpire(this.core, CacheKey.from(key), children, this.scope)
   }
 
@@ -154,13 +178,18 @@ export class KeyedCache {
   }
 
   /** The values of many keys in one round trip, in their order; `default` (or `undefined`) for what is not cached. */
-  async getMany<T = unknown>(keys: Iterable<KeyInput>): Promise<(T | undefined)[]>
-  async getMany<T, D = T>(keys: Iterable<KeyInput>, options: { readonly default: D }): Promise<(T | D)[]>
-  async getMany(keys: Iterable<KeyInput>, options?: { readonly default?: unknown }): Promise<unknown[]> {
-    const asked = Array.from(keys, (key) => CacheKey.from(key))
+  async getMany<T = unknown>(
+    keys: Iterable<KeyInput>,
+    options?: GetOptions<undefined>,
+  ): Promise<(T | undefined)[]>
+  async getMany<T>(keys: Iterable<KeyInput>, options: { readonly default: T }): Promise<T[]>
+  async getMany<T, D>(keys: Iterable<KeyInput>, options: { readonly default: D }): Promise<(T | D)[]>
+  async getMany(keys: Iterable<KeyInput>, options?: GetOptions): Promise<unknown[]> {
+    const asked = manyOf(keys, 'getMany', 'keys', (key) => CacheKey.from(key))
+    const { default: otherwise } = GET_OPTIONS.take(options)
     const { core, scope } = this
     const outcomes = await Promise.all(asked.map((key) => held(core, key, scope) ?? read(core, key, scope)))
-    return outcomes.map((outcome) => (outcome.hit ? outcome.value : options?.default))
+    return outcomes.map((outcome) => (outcome.hit ? outcome.value : otherwise))
   }
 
   /** Stores many values in one round trip, each as `set` would; resolves to how many were stored. */
@@ -168,14 +197,16 @@ export class KeyedCache {
     entries: Iterable<readonly [key: KeyInput, value: unknown]>,
     options?: SetOptions,
   ): Promise<number> {
-    const pairs = Array.from(entries, ([key, value]) => [CacheKey.from(key), value] as const)
-    return count(pairs.map(([key, value]) => this.set(key, value, options)))
+    const given = SET_OPTIONS.take(options)
+    const pairs = manyOf(entries, 'setMany', 'pairs of a key and a value', pairOf)
+    return count(pairs.map(([key, value]) => this.set(key, value, given)))
   }
 
   /** Removes many keys in one round trip, each as `delete` would; resolves to for how many anything was there. */
   async deleteMany(keys: Iterable<KeyInput>, options?: DeleteOptions): Promise<number> {
-    const targets = Array.from(keys, (key) => CacheKey.from(key))
-    return count(targets.map((key) => this.delete(key, options)))
+    const given = DELETE_OPTIONS.take(options)
+    const targets = manyOf(keys, 'deleteMany', 'keys', (key) => CacheKey.from(key))
+    return count(targets.map((key) => this.delete(key, given)))
   }
 
   /**
@@ -218,7 +249,8 @@ export class KeyedCache {
     const { core, scope } = this
     const policy = core.policies.of(options as GetOrSetOptions | undefined)
     refuseNoFactory(factory)
-    const values = await computeMany(keys, factory as ManyFactory<K, unknown>, (call) =>
+    const asked = manyOf(keys, 'getOrSetMany', 'keys', (key) => key)
+    const values = await computeMany(asked, factory as ManyFactory<K, unknown>, (call) =>
       getOrSet(core, { ...call, policy, scope }),
     )
     return values as T[]
@@ -232,15 +264,14 @@ export class KeyedCache {
    */
   cached<This, Args extends readonly unknown[], R>(
     fn: (this: This, ...args: Args) => R,
-    given: CachedOptions<Args, Awaited<R>> = {},
+    given?: CachedOptions<Args, Awaited<R>>,
   ): CachedFunction<This, Args, Awaited<R>> {
-    refuseUnknown(given, CACHED_OPTIONS, 'option')
-    const { name, keyOf, ...options } = given
+    const { name, keyOf, ...options } = CACHED_OPTIONS.take(given as CachedOptions | undefined)
     const { functions, policies } = this.core
     const policy = policies.of(options as GetOrSetOptions)
     // Whoever calls it later is in a request of their own.
     const cache = new KeyedCache(this.core)
-    return functions.wrap(fn, name, keyOf, {
+    return functions.wrap(fn, name, keyOf as CachedOptions<Args>['keyOf'], {
       compute: (key, factory) => getOrSet(cache.core, { key, factory, policy, scope: cache.scope }),
       remove: (key, children) => cache.delete(key, { children }),
     })
@@ -281,10 +312,10 @@ export class KeyedCache {
   /**
    * One page of live entries, with their sizes and times: what `keys()` is made
    * of, for those who page themselves.
-   * @throws CacheNotRespondingError
+   * @throws CacheNotRespondingError, ConfigurationError
    */
-  list(options: ListOptions): Promise<ListPage> {
-    return this.core.store.list(options)
+  async list(options: Partial<ListOptions>): Promise<ListPage> {
+    return await this.core.store.list({ scan: SCAN, ...LIST_OPTIONS.take(options) })
   }
 
   /**
@@ -302,7 +333,7 @@ export class KeyedCache {
    * @throws CacheNotRespondingError
    */
   async history(resolution: Resolution = 'coarse'): Promise<HistoryStep[]> {
-    return await toldHistory(this.core, resolution)
+    return await toldHistory(this.core, checkResolution(resolution))
   }
 
   /**
@@ -313,7 +344,7 @@ export class KeyedCache {
    * @throws CacheNotRespondingError
    */
   async events(limit = 100): Promise<CacheEvent[]> {
-    return await toldEvents(this.core, limit)
+    return await toldEvents(this.core, checkLimit(limit, 'events'))
   }
 
   /**
@@ -322,7 +353,7 @@ export class KeyedCache {
    * @throws CacheNotRespondingError
    */
   async requests(limit = 50): Promise<RequestRecord[]> {
-    return await toldRequests(this.core, limit)
+    return await toldRequests(this.core, checkLimit(limit, 'requests'))
   }
 
   /** What this process has counted since it started. */
@@ -361,8 +392,12 @@ export class KeyedCache {
     return this.core.enabled
   }
 
-  /** Switches caching on or off in this process: off, reads miss and `set` does nothing; deletes go through. */
+  /**
+   * Switches caching on or off in this process: off, reads miss and `set` does nothing; deletes go through.
+   * @throws ConfigurationError when it is neither `true` nor `false`
+   */
   enable(state: boolean): void {
+    aBoolean(state, 'The state of enable(state)')
     this.core.enabled = state
   }
 
@@ -372,6 +407,7 @@ export class KeyedCache {
    * in a request with a safe method.
    */
   async withRequestMemory<T>(job: (cache: KeyedCache) => T): Promise<Awaited<T>> {
+    aFunction(job, 'The job of withRequestMemory')
     const memory = this.core.options.requestMemory
     const scope = new RequestScope({ memory, fills: true }, this.scope)
     try {
@@ -388,8 +424,7 @@ export class KeyedCache {
   async close(): Promise<void> {
     this.core.onClose()
     await this.core.computing.close()
-    await this.core.pending.close()
-    await this.core.reporter.close()
+    await Promise.all([this.core.pending.close(), this.core.reporter.close()])
     await this.core.store.close()
   }
 
@@ -468,9 +503,41 @@ export class KeyedCache {
     return this.core === other.core
   }
 
+  /** What it is, for logs: without the connection, entries and figures. */
+  toJSON(): object {
+    const { keyPrefix, storeDescription: store, enabled } = this
+    return { store, keyPrefix, enabled }
+  }
+
+  /** As `console.log` and `util.inspect` show it. */
+  [inspectable](
+    _depth: number,
+    options: object,
+    inspect: (value: object, options: object) => string,
+  ): string {
+    return `KeyedCache ${inspect(this.toJSON(), options)}`
+  }
+
   private get scope(): RequestScope | undefined {
     return this.core.scopes.current(this.boundScope)
   }
+}
+
+/**
+ * The cache that was given; `undefined` for something else.
+ * @throws ConfigurationError for a cache whose class is another: test runners and bundlers may evaluate this package twice
+ */
+export function asCache(value: unknown): KeyedCache | undefined {
+  try {
+    if (value instanceof KeyedCache) return value
+    if (typeof value !== 'object' || value === null || !(BRAND in value)) return undefined
+  } catch {
+    // A proxy that has been revoked.
+    return undefined
+  }
+  throw new ConfigurationError(
+    'This cache was made by another copy of keyedcache: the package was evaluated twice, by a reset of modules or by a bundler. Make the cache after the reset, or have the bundler leave the package out (external).',
+  )
 }
 
 /** How many came to something. All are tried before the first error is thrown. */

@@ -71,7 +71,7 @@ export function createCache(given?: CacheOptions): KeyedCache {
     computing: new Computing({ store, chain, failsafe, recorder, flights, scopes, warnings }),
     secret: store.secret?.bind(store) ?? ownSecret(),
     policies: new Policies(options.compute),
-    functions: new CachedFunctions(),
+    functions: new CachedFunctions(options.logger),
     onClose: () => openCaches.delete(cache),
     enabled: options.enabled,
   })

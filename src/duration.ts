@@ -1,4 +1,5 @@
 import { ConfigurationError } from './errors.js'
+import { show as showAny } from './key/show.js'
 
 /** The longest that anything may take or live: ten years. */
 const LONGEST_MS = 10 * 365 * 86_400_000
@@ -69,7 +70,7 @@ function parseText(text: unknown): number {
 }
 
 function show(value: unknown): string {
-  return typeof value === 'string' ? `'${value.slice(0, 40)}'` : String(value)
+  return typeof value === 'string' ? `'${value.slice(0, 40)}'` : showAny(value)
 }
 
 /** A duration for people: `850 ms`, `12 s`, `5 min`, `3 h`, `30 d`. */

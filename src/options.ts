@@ -9,97 +9,110 @@ import {
 } from './compute/options.js'
 import { type Duration, parseDuration, parseTimeout, parseTtl } from './duration.js'
 import { ConfigurationError } from './errors.js'
+import { show } from './key/show.js'
+import { aBoolean, aPositiveWholeNumber, aText, notNull } from './option-checks.js'
 import { withDeadlines } from './store/deadline.js'
 import type { Logger } from './store/failsafe.js'
 import { MemoryStore, type MemoryStoreOptions } from './store/memory-store.js'
 import type { RedisTarget } from './store/redis/connection.js'
 import { isKeyPrefix } from './store/redis/names.js'
 import { RedisStore } from './store/redis/redis-store.js'
+import { checkTarget } from './store/redis/target.js'
 import type { Store } from './store/store.js'
+import { type KnownOptions, OptionsReader } from './take-options.js'
 import type { ProcessMemoryOptions } from './tiers/process-memory.js'
-import { refuseUnknown } from './unknown-options.js'
 
 /** What to use instead of Redis: the embedded store, or one of one's own. */
 export type StoreOption = 'memory' | { readonly memory: MemoryStoreOptions } | Store
 
 /** One place where entries live. A text is a Redis URL. */
-export type BackendOption = string | { readonly redis: RedisTarget } | { readonly store: StoreOption }
+export type BackendOption =
+  | string
+  | { readonly redis: RedisTarget | undefined }
+  | { readonly store: StoreOption | undefined }
+
+interface BackendParts {
+  readonly redis?: RedisTarget | undefined
+  readonly store?: StoreOption | undefined
+}
 
 export interface ProcessMemoryOption {
   /** The most entries; 10,000 by default. */
-  readonly maxEntries?: number
+  readonly maxEntries?: number | undefined
   /** The most bytes of keys and values together, about; 64 MiB by default. */
-  readonly maxBytes?: number
+  readonly maxBytes?: number | undefined
   /** How long a value may be served without asking Redis, beside its own TTL. Default: as long as it lives. */
-  readonly ttl?: Duration
+  readonly ttl?: Duration | undefined
 }
 
 export interface CacheOptions {
   /** A Redis URL, ioredis options, or an ioredis client (never closed by us). Default: `REDIS_URL`. */
-  redis?: RedisTarget
+  redis?: RedisTarget | undefined
   /** Instead of `redis`. Default, where `REDIS_URL` is not set: `'memory'`. */
-  store?: StoreOption
+  store?: StoreOption | undefined
   /** Several of the above by name; `alias` says which one this cache uses. */
-  backends?: Record<string, BackendOption>
+  backends?: Readonly<Record<string, BackendOption | undefined>> | undefined
   /** Default: `KEYEDCACHE_ALIAS`, else `default`. */
-  alias?: string
+  alias?: string | undefined
   /** Separates applications and sites in one Redis; obligatory there in production. Default: `KEYEDCACHE_PREFIX`. */
-  keyPrefix?: string
+  keyPrefix?: string | undefined
   /** How long an entry lives where `set` does not say. Default: 300 seconds. */
-  ttl?: Duration
+  ttl?: Duration | undefined
   /** No entry may live longer. Default: 30 days. */
-  maxTtl?: Duration
+  maxTtl?: Duration | undefined
   /** Shortens each TTL by a random part of up to this share (0 to 1), so that what was set together does not expire together. Default: 0. */
-  ttlJitter?: number
+  ttlJitter?: number | undefined
   /**
    * How long after its TTL a value may still be served by `getOrSet`, while a new one is computed or when computing
    * fails. Default: 0, never.
    */
-  grace?: Duration | false
+  grace?: Duration | false | undefined
   /** Compute a value anew shortly before it expires, now and then, so that nobody waits for it. Default: false. */
-  earlyRefresh?: EarlyRefreshOption
+  earlyRefresh?: EarlyRefreshOption | undefined
   /**
    * Reject with an `UnserializableValueError` where `getOrSet` has computed a value that cannot be stored, instead of
    * returning it without storing it. Default: false.
    */
-  strictValues?: boolean
+  strictValues?: boolean | undefined
   /** Keep what a request has read in that request's memory. Default: true. */
-  requestMemory?: boolean
+  requestMemory?: boolean | undefined
   /**
    * Keep what this process has read in its memory, for all its requests, and serve it from there without asking Redis.
    * Redis tells of changes (`CLIENT TRACKING`, Redis 6 or later): what another process deletes is gone here
    * milliseconds later, and never served for longer than a second. `{}` for the defaults. Default: false.
    */
-  memory?: false | ProcessMemoryOption
+  memory?: false | ProcessMemoryOption | undefined
   /** Values of more bytes are compressed where it pays; `false` for never. Default: 32 KiB. */
-  compressAbove?: number | false
+  compressAbove?: number | false | undefined
   /** Count what happens, and tell the store once a second, so that the dashboard knows of all processes. Default: true. */
-  stats?: boolean
+  stats?: boolean | undefined
   /**
    * Which requests are taken down with their calls of the cache, for the dashboard: `true` for every one, a share of
    * them (0 to 1), or none. Staff's are in it too, unless it is `false`. Default: every one, in production 1 in 100.
    */
-  ledger?: boolean | { readonly sample: number }
+  ledger?: boolean | { readonly sample: number } | undefined
   /** In milliseconds, or as durations. */
-  timeouts?: {
-    /** The most that a store operation may take, connecting included. Default: 250 ms. */
-    store?: Duration
-    /** The most that one attempt to connect may take. Default: 2 s. */
-    connect?: Duration
-    /** How long a process that died keeps others from computing what it computed. Default: 5 s. */
-    lease?: Duration
-    /**
-     * The most that anyone waits for somebody else's computation, which then loses its lease. Must be longer than
-     * computing takes. Default: 60 s.
-     */
-    wait?: Duration
-  }
+  timeouts?:
+    | {
+        /** The most that a store operation may take, connecting included. Default: 250 ms. */
+        store?: Duration | undefined
+        /** The most that one attempt to connect may take. Default: 2 s. */
+        connect?: Duration | undefined
+        /** How long a process that died keeps others from computing what it computed. Default: 5 s. */
+        lease?: Duration | undefined
+        /**
+         * The most that anyone waits for somebody else's computation, which then loses its lease. Must be longer than
+         * computing takes. Default: 60 s.
+         */
+        wait?: Duration | undefined
+      }
+    | undefined
   /** Reject where the store fails, instead of answering as if nothing were cached. Default: false. */
-  throwOnStoreError?: boolean
+  throwOnStoreError?: boolean | undefined
   /** Switched off, reads miss and `set` does nothing. Default: `KEYEDCACHE_ENABLED`, else true. */
-  enabled?: boolean
+  enabled?: boolean | undefined
   /** Where warnings go. Default: `console`. */
-  logger?: Logger
+  logger?: Logger | undefined
 }
 
 /** The options once everything is decided: what the cache works with. */
@@ -130,37 +143,61 @@ export interface ResolvedOptions {
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-const KNOWN = {
-  redis: true,
-  store: true,
-  backends: true,
-  alias: true,
-  keyPrefix: true,
-  ttl: true,
-  maxTtl: true,
-  ttlJitter: true,
-  grace: true,
-  earlyRefresh: true,
-  strictValues: true,
-  requestMemory: true,
-  memory: true,
-  compressAbove: true,
-  stats: true,
-  ledger: true,
-  timeouts: true,
-  throwOnStoreError: true,
-  enabled: true,
-  logger: true,
-} satisfies Record<keyof CacheOptions, true>
+/** The options of `createCache`. Most are checked where they are resolved. */
+export const CACHE_OPTIONS: KnownOptions<CacheOptions> = {
+  redis: notNull,
+  store: notNull,
+  backends: notNull,
+  alias: aText,
+  keyPrefix: aText,
+  ttl: notNull,
+  maxTtl: notNull,
+  ttlJitter: notNull,
+  grace: notNull,
+  earlyRefresh: notNull,
+  strictValues: aBoolean,
+  requestMemory: aBoolean,
+  memory: notNull,
+  compressAbove: notNull,
+  stats: aBoolean,
+  ledger: notNull,
+  timeouts: notNull,
+  throwOnStoreError: aBoolean,
+  enabled: aBoolean,
+  logger: notNull,
+}
+
+const OPTIONS = new OptionsReader<CacheOptions>('option', CACHE_OPTIONS)
+const TIMEOUTS = new OptionsReader<NonNullable<CacheOptions['timeouts']>>('timeout', {
+  store: notNull,
+  connect: notNull,
+  lease: notNull,
+  wait: notNull,
+})
+const LIMITS = { maxEntries: aPositiveWholeNumber, maxBytes: aPositiveWholeNumber }
+const MEMORY = new OptionsReader<ProcessMemoryOption>('option', { ...LIMITS, ttl: true }, 'memory')
+const STORE = new OptionsReader<{ readonly memory: MemoryStoreOptions }>('option', { memory: true }, 'store')
+const STORE_LIMITS = new OptionsReader<MemoryStoreOptions>('limit', LIMITS, 'the memory store')
+const LEDGER = new OptionsReader<{ readonly sample: number }>('option', { sample: true }, 'ledger')
 
 /**
  * Decides everything once.
  * @throws ConfigurationError that says what to write.
  */
-export function resolveOptions(options: CacheOptions = {}, env: Environment = process.env): ResolvedOptions {
-  refuseUnknown(options, KNOWN, 'option')
-  const timeouts = options.timeouts ?? {}
-  refuseUnknown(timeouts, { store: true, connect: true, lease: true, wait: true }, 'timeout')
+export function resolveOptions(given?: CacheOptions, env: Environment = process.env): ResolvedOptions {
+  try {
+    return resolve(given, env)
+  } catch (error) {
+    if (error instanceof ConfigurationError) throw error
+    throw new ConfigurationError('The options of the cache cannot be used: reading them throws an error.', {
+      cause: error,
+    })
+  }
+}
+
+function resolve(given: CacheOptions | undefined, env: Environment): ResolvedOptions {
+  const options = OPTIONS.take(given)
+  const timeouts = TIMEOUTS.take(options.timeouts)
   const logger = resolveLogger(options.logger ?? console)
   const production = env.NODE_ENV === 'production'
   const alias = options.alias ?? env.KEYEDCACHE_ALIAS ?? 'default'
@@ -216,33 +253,56 @@ export function resolveOptions(options: CacheOptions = {}, env: Environment = pr
 /** A backend with what it lacks left open: `store: undefined` is nobody's choice. */
 type Backend = { readonly redis: RedisTarget } | { readonly store: StoreOption | undefined }
 
-function chooseBackend({ redis, store, backends }: CacheOptions, alias: string, env: Environment): Backend {
-  const given = Object.entries({ redis, store, backends }).filter(([, value]) => value != null)
+function chooseBackend(options: CacheOptions, alias: string, env: Environment): Backend {
+  const { redis, store, backends } = options
+  const given = (['redis', 'store', 'backends'] as const).filter((name) => options[name] !== undefined)
   if (given.length > 1) {
-    throw new ConfigurationError(
-      `Give one of ${given.map(([name]) => name).join(' and ')}: both say where entries live.`,
-    )
+    throw new ConfigurationError(`Give one of ${given.join(' and ')}: both say where entries live.`)
   }
-  if (backends != null) return namedBackend(backends, alias)
+  if (backends !== undefined) return namedBackend(backends, alias)
   if (alias !== 'default') {
     throw new ConfigurationError(
-      `There is no backend "${alias}": only the default one is configured. Name it in \`backends\`.`,
+      `There is no backend "${shown(alias)}": only the default one is configured. Name it in \`backends\`.`,
     )
   }
-  if (redis != null) return { redis }
+  if (redis !== undefined) return { redis: checkTarget(redis) }
   const url = env.REDIS_URL
-  return store === undefined && url ? { redis: url } : { store }
+  return store === undefined && url ? { redis: checkTarget(url, 'REDIS_URL') } : { store }
 }
 
-function namedBackend(backends: Record<string, BackendOption>, alias: string): Backend {
-  const backend = Object.hasOwn(backends, alias) ? backends[alias] : undefined
-  if (backend == null) {
-    const names = Object.keys(backends).map((name) => `"${name}"`)
-    throw new ConfigurationError(`There is no backend "${alias}". Known are ${names.join(', ') || 'none'}.`)
+/** The backend of this alias; the others must be right too. */
+function namedBackend(backends: NonNullable<CacheOptions['backends']>, alias: string): Backend {
+  if (typeof backends !== 'object' || Array.isArray(backends)) {
+    throw new ConfigurationError(
+      "backends must be an object of names: { default: 'redis://…', catalog: { store: 'memory' } }.",
+    )
   }
-  if (typeof backend === 'string') return { redis: backend }
-  refuseUnknown(backend, { redis: true, store: true }, `option of backend "${alias}",`)
-  return backend
+  const known = new Map<string, Backend>()
+  for (const [name, backend] of Object.entries(backends)) {
+    if (backend !== undefined) known.set(name, checkBackend(backend, name))
+  }
+  const chosen = known.get(alias)
+  if (chosen !== undefined) return chosen
+  const names = [...known.keys()].map((name) => `"${name}"`)
+  const unset = Object.hasOwn(backends, alias) ? ' Its value is undefined.' : ''
+  throw new ConfigurationError(
+    `There is no backend "${shown(alias)}". Known are ${names.join(', ') || 'none'}.${unset}`,
+  )
+}
+
+function checkBackend(backend: BackendOption, name: string): Backend {
+  if (typeof backend === 'string') return { redis: checkTarget(backend, `backend "${name}"`) }
+  const { redis, store } = new OptionsReader<BackendParts>(
+    'option',
+    { redis: true, store: true },
+    `backend "${name}"`,
+  ).take(backend)
+  if ((redis === undefined) === (store === undefined)) {
+    throw new ConfigurationError(
+      `The backend "${name}" must have either redis or store: it has ${redis === undefined ? 'none of them' : 'both'}.`,
+    )
+  }
+  return redis === undefined ? { store } : { redis: checkTarget(redis, `redis of backend "${name}"`) }
 }
 
 function openStore(
@@ -250,17 +310,31 @@ function openStore(
   keyPrefix: string,
   timeouts: { readonly timeoutMs: number; readonly connectTimeoutMs: number },
 ): Store {
-  if ('redis' in backend) return new RedisStore({ redis: checkTarget(backend.redis), keyPrefix, ...timeouts })
+  if ('redis' in backend) return new RedisStore({ redis: backend.redis, keyPrefix, ...timeouts })
   const { store = 'memory' } = backend
   if (store === 'memory') return new MemoryStore()
-  if (typeof store === 'object' && store !== null && 'read' in store)
-    return withDeadlines(store, timeouts.timeoutMs)
+  if (typeof store === 'object' && store !== null && 'read' in store) {
+    return withDeadlines(checkStore(store), timeouts.timeoutMs)
+  }
   if (typeof store === 'object' && store !== null && 'memory' in store) {
-    return new MemoryStore(checkLimits(store.memory, 'the memory store'))
+    const { memory } = STORE.take(store)
+    return new MemoryStore(STORE_LIMITS.take(memory))
   }
   throw new ConfigurationError(
     `store must be 'memory', { memory: { maxEntries, maxBytes } } or an object with the store interface.`,
   )
+}
+
+const STORE_METHODS = [
+  ...['read', 'observe', 'write', 'remove', 'expire', 'clear', 'acquire', 'renew', 'commit', 'release'],
+  ...['watch', 'peek', 'list', 'check', 'close'],
+] as readonly (keyof Store)[]
+
+/** @throws ConfigurationError for one that lacks a method */
+function checkStore(store: Store): Store {
+  const missing = STORE_METHODS.filter((name) => typeof store[name] !== 'function')
+  if (missing.length === 0) return store
+  throw new ConfigurationError(`store lacks methods of the store interface: ${missing.join(', ')}.`)
 }
 
 const MEMORY_DEFAULTS = { maxEntries: 10_000, maxBytes: 64 * 1024 * 1024 }
@@ -275,36 +349,12 @@ function resolveMemory(
       'memory must be false, or { maxEntries, maxBytes, ttl }, of which each has a default: memory: {}.',
     )
   }
-  const { ttl, ...limits } = memory
-  refuseUnknown(memory, { maxEntries: true, maxBytes: true, ttl: true }, 'option of memory,')
-  checkLimits(limits, 'memory')
+  const { ttl, ...limits } = MEMORY.take(memory)
   return {
-    ...MEMORY_DEFAULTS,
-    ...limits,
+    maxEntries: limits.maxEntries ?? MEMORY_DEFAULTS.maxEntries,
+    maxBytes: limits.maxBytes ?? MEMORY_DEFAULTS.maxBytes,
     ttlMs: ttl === undefined ? Number.POSITIVE_INFINITY : parseTtl(ttl, maxTtlMs),
   }
-}
-
-function checkLimits(limits: MemoryStoreOptions, of: string): MemoryStoreOptions {
-  refuseUnknown(limits, { maxEntries: true, maxBytes: true }, `limit of ${of},`)
-  for (const [name, limit] of Object.entries(limits)) {
-    if (Number.isSafeInteger(limit) && limit > 0) continue
-    throw new ConfigurationError(`${name} of ${of} must be a positive whole number, not ${String(limit)}.`)
-  }
-  return limits
-}
-
-function checkTarget(target: RedisTarget): RedisTarget {
-  if (typeof target !== 'string') return target
-  if (/^redis\+(cluster|sentinel):/.test(target)) {
-    throw new ConfigurationError(
-      'A Redis URL of a cluster or of sentinels is not supported yet: for sentinels give ioredis options, redis: { sentinels, name }.',
-    )
-  }
-  if (/^(rediss?:\/\/|\/|unix:)/.test(target)) return target
-  throw new ConfigurationError(
-    `redis must be a URL like redis://127.0.0.1:6379/0, not '${target.replace(/\/\/.*@/, '//…@')}'.`,
-  )
 }
 
 function resolvePrefix(prefix: string | undefined, obligatory: boolean): string {
@@ -316,25 +366,25 @@ function resolvePrefix(prefix: string | undefined, obligatory: boolean): string 
   }
   if (isKeyPrefix(prefix)) return prefix
   throw new ConfigurationError(
-    `keyPrefix may hold letters, digits, "_", "-", "." and single colons between them, at most 100 characters: not '${prefix.slice(0, 100)}'.`,
+    `keyPrefix may hold letters, digits, "_", "-", "." and single colons between them, at most 100 characters: not '${shown(prefix)}'.`,
   )
 }
 
 function resolveShare(share: number): number {
   if (typeof share === 'number' && share >= 0 && share < 1) return share
-  throw new ConfigurationError(`ttlJitter must be a share from 0 to less than 1, not ${share}.`)
+  throw new ConfigurationError(`ttlJitter must be a share from 0 to less than 1, not ${show(share)}.`)
 }
 
 function resolveThreshold(bytes: number | false): number | false {
   if (bytes === false || (typeof bytes === 'number' && bytes >= 0)) return bytes
-  throw new ConfigurationError(`compressAbove must be a number of bytes, or false, not ${String(bytes)}.`)
+  throw new ConfigurationError(`compressAbove must be a number of bytes, or false, not ${show(bytes)}.`)
 }
 
 function resolveLedger(ledger: boolean | { readonly sample: number }): number {
   if (typeof ledger === 'boolean') return ledger ? 1 : 0
   if (typeof ledger === 'object' && ledger !== null) {
-    refuseUnknown(ledger, { sample: true }, 'option of ledger,')
-    if (typeof ledger.sample === 'number' && ledger.sample > 0 && ledger.sample <= 1) return ledger.sample
+    const { sample } = LEDGER.take(ledger)
+    if (typeof sample === 'number' && sample > 0 && sample <= 1) return sample
   }
   throw new ConfigurationError(
     'ledger must be true for every request, false for none, or a share of them above 0 and at most 1: ledger: { sample: 0.01 }.',
@@ -349,5 +399,10 @@ function resolveLogger(logger: Logger): Logger {
 function isEnabled(text: string | undefined): boolean {
   if (text === undefined || /^(1|true|yes|on|)$/i.test(text)) return true
   if (/^(0|false|no|off)$/i.test(text)) return false
-  throw new ConfigurationError(`KEYEDCACHE_ENABLED must be true or false, not '${text}'.`)
+  throw new ConfigurationError(`KEYEDCACHE_ENABLED must be true or false, not '${shown(text)}'.`)
+}
+
+/** A setting as a message shows it; one that may be an address with a password is not shown. */
+function shown(text: string): string {
+  return /[@/]/.test(text) ? '…' : text.slice(0, 100)
 }

@@ -1,7 +1,22 @@
 import type { CacheKey } from '../key/cache-key.js'
+import { aBoolean } from '../option-checks.js'
 import type { DeleteOutcome, ExpireOutcome } from '../stats/events.js'
+import { OptionsReader } from '../take-options.js'
 import type { RequestScope } from '../tiers/request-scope.js'
 import type { Core } from './core.js'
+
+export interface DeleteOptions {
+  /** Also everything below the key, in one atomic step. Default: false. */
+  readonly children?: boolean | undefined
+}
+
+export interface ExpireOptions {
+  /** Also everything below the key, in one atomic step. Default: false. */
+  readonly children?: boolean | undefined
+}
+
+export const DELETE_OPTIONS = new OptionsReader<DeleteOptions>('option', { children: aBoolean }, 'delete')
+export const EXPIRE_OPTIONS = new OptionsReader<ExpireOptions>('option', { children: aBoolean }, 'expire')
 
 // None of them asks whether caching is on: what was deleted must not be there when it is on again.
 

@@ -1,8 +1,16 @@
 import type { CacheKey } from '../key/cache-key.js'
+import { OptionsReader } from '../take-options.js'
 import type { Miss, ReadOutcome } from '../tiers/outcome.js'
 import type { RequestScope } from '../tiers/request-scope.js'
 import type { Core } from './core.js'
 import { without } from './without.js'
+
+export interface GetOptions<D = unknown> {
+  /** What is returned where nothing is cached. Default: `undefined`. */
+  readonly default?: D | undefined
+}
+
+export const GET_OPTIONS = new OptionsReader<GetOptions>('option', { default: true }, 'get')
 
 const STORE_DOWN: Miss = { hit: false, reason: 'store-down' }
 

@@ -1,7 +1,9 @@
+import { ConfigurationError } from '../errors.js'
+import { show } from '../key/show.js'
 import { type CacheStats, type HistoryStep, statsOf, stepsOf } from '../stats/cache-stats.js'
 import { type CacheEvent, eventsOf } from '../stats/events.js'
 import { type RequestRecord, recordsOf } from '../stats/ledger.js'
-import { MAX_EVENTS, MAX_REQUESTS, type Resolution } from '../store/statistics.js'
+import { MAX_EVENTS, MAX_REQUESTS, RESOLUTIONS, type Resolution } from '../store/statistics.js'
 import type { Core } from './core.js'
 
 // What all processes have told, of this one until now: where that counts, it reports before it asks.
@@ -22,6 +24,18 @@ export async function toldEvents(core: Core, limit: number): Promise<CacheEvent[
 
 export async function toldRequests(core: Core, limit: number): Promise<RequestRecord[]> {
   return recordsOf(await newest(core, 'requests', limit, MAX_REQUESTS))
+}
+
+/** @throws ConfigurationError for what is no number */
+export function checkLimit(limit: number, method: string): number {
+  if (typeof limit === 'number') return limit
+  throw new ConfigurationError(`The limit of ${method}(limit) must be a number, not ${show(limit)}.`)
+}
+
+/** @throws ConfigurationError */
+export function checkResolution(resolution: Resolution): Resolution {
+  if (typeof resolution === 'string' && Object.hasOwn(RESOLUTIONS, resolution)) return resolution
+  throw new ConfigurationError(`history() takes 'fine' or 'coarse', not ${show(resolution)}.`)
 }
 
 /** Whose figures and events they are. */

@@ -1,6 +1,8 @@
 import { jittered, parseGrace } from '../compute/options.js'
 import { type Duration, parseTtl } from '../duration.js'
 import type { CacheKey } from '../key/cache-key.js'
+import { aBoolean } from '../option-checks.js'
+import { OptionsReader } from '../take-options.js'
 import type { Written } from '../tiers/outcome.js'
 import type { RequestScope } from '../tiers/request-scope.js'
 import type { Core } from './core.js'
@@ -15,6 +17,12 @@ export interface SetOptions {
   readonly overwrite?: boolean | undefined
 }
 
+export const SET_OPTIONS = new OptionsReader<SetOptions>(
+  'option',
+  { ttl: true, grace: true, overwrite: aBoolean },
+  'set',
+)
+
 const FAILED: Written = { outcome: 'failed' }
 
 /** Stores a value; resolves to whether it was stored. */
@@ -22,10 +30,11 @@ export async function write(
   core: Core,
   key: CacheKey,
   value: unknown,
-  { ttl, grace, overwrite = false }: SetOptions,
+  given: SetOptions | undefined,
   scope: RequestScope | undefined,
 ): Promise<boolean> {
   const { chain, options, recorder } = core
+  const { ttl, grace, overwrite = false } = SET_OPTIONS.take(given)
   const { maxTtlMs, ttlJitter, compute } = options
   const ttlMs = jittered(ttl === undefined ? options.ttlMs : parseTtl(ttl, maxTtlMs), ttlJitter)
   const graceMs = grace === undefined ? compute.graceMs : parseGrace(grace, maxTtlMs)

@@ -1,4 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+// The machine's own, also while a test has faked the global one: it is the end of this tick, and no time.
+import { setImmediate } from 'node:timers'
 import { ConfigurationError } from '../errors.js'
 import { CacheKey, type KeyInput } from '../key/cache-key.js'
 import { Computation } from './computation.js'

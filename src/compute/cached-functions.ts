@@ -2,6 +2,10 @@ import { ConfigurationError } from '../errors.js'
 import { CacheKey, type KeyPart } from '../key/cache-key.js'
 import { isBareDate } from '../key/identity.js'
 import { show } from '../key/show.js'
+import { NameOwners } from '../name-owners.js'
+import { aFunction, notNull } from '../option-checks.js'
+import type { Logger } from '../store/failsafe.js'
+import { OptionsReader } from '../take-options.js'
 import { GET_OR_SET_OPTIONS, type GetOrSetOptions } from './options.js'
 
 /** The family of all cached functions. */
@@ -15,11 +19,11 @@ export interface CachedOptions<Args extends readonly unknown[] = readonly unknow
   readonly keyOf?: ((this: unknown, ...args: Args) => readonly KeyPart[]) | undefined
 }
 
-export const CACHED_OPTIONS = {
+export const CACHED_OPTIONS = new OptionsReader<CachedOptions>('option', {
   ...GET_OR_SET_OPTIONS,
-  name: true,
-  keyOf: true,
-} satisfies Record<keyof CachedOptions, true>
+  name: notNull,
+  keyOf: aFunction,
+})
 
 /** A function whose results are cached: called like the original, it always returns a promise. */
 export interface CachedFunction<This, Args extends readonly unknown[], T> {
@@ -42,12 +46,17 @@ interface Access {
 
 /** Which functions are cached, and under which names. */
 export class CachedFunctions {
-  readonly #byName = new Map<string, AnyFunction>()
+  readonly #byName = new NameOwners<AnyFunction>()
   readonly #rootsOf = new WeakMap<AnyFunction, Map<string, CacheKey>>()
+  readonly #logger: Logger
+
+  constructor(logger: Logger) {
+    this.#logger = logger
+  }
 
   /**
    * The function with the same signature whose results are cached.
-   * @throws ConfigurationError for a function without a name, or a name that another function has
+   * @throws ConfigurationError for a function without a name, or in production a name that another function has
    */
   wrap<This, Args extends readonly unknown[], R>(
     fn: (this: This, ...args: Args) => R,
@@ -71,7 +80,7 @@ export class CachedFunctions {
 
   /**
    * The key that all results of a function lie below.
-   * @throws ConfigurationError for a function without a name, or a name that another function has
+   * @throws ConfigurationError for a function without a name, or in production a name that another function has
    */
   #register(fn: AnyFunction, given: string | undefined): CacheKey {
     if (typeof fn !== 'function') {
@@ -83,13 +92,10 @@ export class CachedFunctions {
         "A function that is to be cached needs a name for its keys: write cached(fn, { name: 'nearestRestaurant' }).",
       )
     }
-    const known = this.#byName.get(name)
-    if (known && known !== fn) {
-      throw new ConfigurationError(
-        `Another function is cached as "${name}" already, and each would get the other's results. Give one of them another name, cached(fn, { name: '…' }), and wrap a function once, not at every call.`,
-      )
-    }
-    this.#byName.set(name, fn)
+    this.#byName.claim(name, fn, {
+      conflict: `Another function is cached as "${name}" already, and each would get the other's results. Give one of them another name, cached(fn, { name: '…' }), and wrap a function once, not at every call.`,
+      logger: this.#logger,
+    })
     const root = CacheKey.of(FUNCTIONS, name)
     this.#standsFor(fn, root)
     return root

@@ -1,3 +1,5 @@
+// The machine's own, also while a test has faked the global one: it is the end of this tick, and no time.
+import { setImmediate } from 'node:timers'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Reading } from '../store/store.js'
 import type { ReadOutcome } from '../tiers/outcome.js'

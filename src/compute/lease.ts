@@ -1,4 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+// The machine's own, also while a test has faked the global ones: a server's leases lapse by real time.
+import { clearTimeout, setTimeout } from 'node:timers'
 import type { CacheKey } from '../key/cache-key.js'
 import type { CommitOptions, NewEntry, ReleaseOptions, Store, WriteResult } from '../store/store.js'
 

@@ -1,6 +1,7 @@
 import { type Duration, parseTtl } from '../duration.js'
 import { ConfigurationError } from '../errors.js'
-import { refuseUnknown } from '../unknown-options.js'
+import { show } from '../key/show.js'
+import { type KnownOptions, OptionsReader } from '../take-options.js'
 
 /**
  * Whether a value is now and then computed anew before it expires, so that
@@ -79,7 +80,9 @@ export const GET_OR_SET_OPTIONS = {
   validate: true,
   errorTtl: true,
   retryPause: true,
-} satisfies Record<keyof GetOrSetOptions, true>
+} satisfies KnownOptions<GetOrSetOptions>
+
+const EARLY_REFRESH = new OptionsReader<{ readonly beta: number }>('option', { beta: true }, 'earlyRefresh')
 
 /** A TTL shortened by a random part of up to a share. */
 export function jittered(ttlMs: number, share: number): number {
@@ -105,11 +108,11 @@ export function parseStrictValues(option: boolean): boolean {
 export function parseEarlyRefresh(option: EarlyRefreshOption): number {
   if (typeof option === 'boolean') return option ? 1 : 0
   if (typeof option !== 'object' || option === null) {
-    throw new ConfigurationError(`earlyRefresh must be true, false or { beta }, not ${String(option)}.`)
+    throw new ConfigurationError(`earlyRefresh must be true, false or { beta }, not ${show(option)}.`)
   }
-  refuseUnknown(option, { beta: true }, 'option of earlyRefresh,')
-  if (Number.isFinite(option.beta) && option.beta > 0) return option.beta
+  const { beta } = EARLY_REFRESH.take(option)
+  if (Number.isFinite(beta) && beta > 0) return beta
   throw new ConfigurationError(
-    `beta of earlyRefresh must be a number above 0 (1 is the usual one), not ${String(option.beta)}.`,
+    `beta of earlyRefresh must be a number above 0 (1 is the usual one), not ${show(beta)}.`,
   )
 }

@@ -1,6 +1,6 @@
 import { type Duration, parseTimeout, parseTtl } from '../duration.js'
 import { ConfigurationError } from '../errors.js'
-import { refuseUnknown } from '../unknown-options.js'
+import { OptionsReader } from '../take-options.js'
 import type { Computed } from './factory.js'
 import { ignoreRejection, type Lifetime, lifetimeBy, lifetimeGiven, NOT_STORED } from './lifetime.js'
 import {
@@ -15,6 +15,8 @@ import {
 
 /** A process that asks again and again for what cannot be computed must not do so at every read. */
 const RETRY_PAUSE_MS = 5_000
+
+const OPTIONS = new OptionsReader<GetOrSetOptions>('option', GET_OR_SET_OPTIONS)
 
 /** One call's options once everything is decided: times in milliseconds. */
 export class Policy {
@@ -39,8 +41,8 @@ export class Policy {
   readonly #isMissingDistinct: boolean
 
   /** @throws ConfigurationError */
-  constructor(options: GetOrSetOptions, defaults: ComputeDefaults) {
-    refuseUnknown(options, GET_OR_SET_OPTIONS, 'option')
+  constructor(given: GetOrSetOptions, defaults: ComputeDefaults) {
+    const options = OPTIONS.take(given)
     const { ttl, ttlOfMissing, grace, earlyRefresh, errorTtl } = options
     const { maxTtlMs } = defaults
     this.#defaults = defaults

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { BoundedMap } from '../bounded-map.js'
+import { ElapsedClock } from '../elapsed-clock.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Flight } from './flight.js'
 import { within } from './within.js'
@@ -19,7 +20,8 @@ const outside = AsyncLocalStorage.snapshot()
 /** Values that are computed anew while the old ones are served: few at once, none again right after a failure. */
 export class Refreshes {
   readonly #running = new Map<string, Flight>()
-  /** By `performance.now()`. */
+  readonly #clock = new ElapsedClock()
+  /** By this clock. */
   readonly #pausedUntil = new BoundedMap<string, number>(MAX_PAUSED)
   #isClosed = false
 
@@ -32,7 +34,7 @@ export class Refreshes {
     flight.want()
     flight.isRefresh = true
     this.#running.set(text, flight)
-    const pause = () => this.#pausedUntil.set(text, performance.now() + retryPauseMs)
+    const pause = () => this.#pausedUntil.set(text, this.#clock.now() + retryPauseMs)
     // One that nobody should wait for any longer is in nobody's way either.
     flight.joined
       .then(() => flight.isUnstored && pause(), pause)
@@ -44,7 +46,7 @@ export class Refreshes {
   #isPaused(text: string): boolean {
     const until = this.#pausedUntil.get(text)
     if (until === undefined) return false
-    if (performance.now() < until) return true
+    if (this.#clock.now() < until) return true
     this.#pausedUntil.delete(text)
     return false
   }

@@ -1,12 +1,12 @@
-import { setTimeout as pause } from 'node:timers/promises'
-
 /** What comes within so many milliseconds; nothing if it takes longer. */
 export async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
-  const stopped = new AbortController()
-  const late = pause(ms, undefined, { signal: stopped.signal }).catch(() => undefined)
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, ms, undefined)
+  })
   try {
     return await Promise.race([promise, late])
   } finally {
-    stopped.abort()
+    clearTimeout(timer)
   }
 }

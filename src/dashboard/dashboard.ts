@@ -26,7 +26,7 @@ import { createRender, VIEWS } from './views.js'
 import type { Answer, Page, StreamedPage, Visit } from './visit.js'
 
 export type { AuditEvent } from './audit.js'
-export { type CsrfHook, type DashboardOptions, staffCheck } from './options.js'
+export { type CsrfHook, type DashboardOptions, staffCheck, takeDashboardOptions } from './options.js'
 export type { RedactOption, SecretName } from './secrets.js'
 
 /**
@@ -35,7 +35,7 @@ export type { RedactOption, SecretName } from './secrets.js'
  * @example app.use('/admin/cache', dashboard(cache, { loginUrl: '/login' }))
  * @throws ConfigurationError
  */
-export function dashboard(cache: KeyedCache, options: DashboardOptions = {}): RequestHandler {
+export function dashboard(cache: KeyedCache, options?: DashboardOptions): RequestHandler {
   const resolved = resolveDashboard(options, cache.logger)
   const assets = readAssets(VIEWS)
   const render = createRender()

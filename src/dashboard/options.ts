@@ -1,47 +1,49 @@
 import type { Request } from 'express'
 import { ConfigurationError } from '../errors.js'
+import { show } from '../key/show.js'
+import { aBoolean, aList, aText } from '../option-checks.js'
 import type { Logger } from '../store/failsafe.js'
+import { OptionsReader } from '../take-options.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
-import { refuseUnknown } from '../unknown-options.js'
 import { type AuditEvent, nameOf } from './audit.js'
-import { type RedactOption, SecretNames } from './secrets.js'
+import { type RedactOption, type SecretName, SecretNames } from './secrets.js'
 
 export interface DashboardOptions {
   /** Where the middleware serves it. Default: `/cache`. */
-  path?: string
+  path?: string | undefined
   /**
    * Who may see it; only `true` opens it, and a failure closes it. The middleware asks it once of every request of the
    * application, too, for the headers that staff get: see `staffHeaders`. Default: `req.user.is_staff === true`.
    */
-  isStaff?: (req: Request) => boolean | Promise<boolean>
+  isStaff?: ((req: Request) => boolean | Promise<boolean>) | undefined
   /** Where someone who is not signed in is sent, with the way back as `?next=`. Default: a 401 page. */
-  loginUrl?: string
+  loginUrl?: string | undefined
   /** Nothing can be deleted here. Default: false. */
-  readOnly?: boolean
+  readOnly?: boolean | undefined
   /**
    * Names of keys and fields whose values are masked: added to the default list, or with
    * `{ only: […] }` instead of it. A text matches anywhere in a name, whatever its case and
    * separators (`'api key'` in `X-Api-Key`); one of up to four letters only as a word of it.
    */
-  redact?: RedactOption
+  redact?: RedactOption | undefined
   /** Show no values at all. Default: false. */
-  hideValues?: boolean
+  hideValues?: boolean | undefined
   /** Further origins whose pages may send the forms, `https://admin.example.com`. */
-  origins?: readonly string[]
+  origins?: readonly string[] | undefined
   /** A token of the application's own that every form carries and every change must bring. */
-  csrf?: CsrfHook
+  csrf?: CsrfHook | undefined
   /**
    * Who is asking, for the record of what is deleted; where it fails, that is what the record says.
    * Default: the route, and `username`, `email` or `id` of `req.user`.
    */
-  audit?: (req: Request) => RequestOrigin
+  audit?: ((req: Request) => RequestOrigin) | undefined
   /** Told of every delete. A failure is logged and changes nothing. */
-  onAudit?: (event: AuditEvent) => void | Promise<void>
+  onAudit?: ((event: AuditEvent) => void | Promise<void>) | undefined
 }
 
 export interface CsrfHook {
   /** The name of the hidden field. Default: `_csrf`. */
-  field?: string
+  field?: string | undefined
   /** The token for a form; `req.res` is the response, where a cookie has to be set. */
   token(req: Request): string | Promise<string>
   /** Whether a change brings its token, in `req.body` or elsewhere. */
@@ -62,22 +64,37 @@ export interface ResolvedDashboard {
   readonly logger: Logger
 }
 
-const KNOWN = {
-  path: true,
+const OPTIONS = new OptionsReader<DashboardOptions>('dashboard option', {
+  path: aText,
   isStaff: true,
-  loginUrl: true,
-  readOnly: true,
-  redact: true,
-  hideValues: true,
-  origins: true,
+  loginUrl: aText,
+  readOnly: aBoolean,
+  redact(value, name) {
+    if (!Array.isArray(value)) aList(REDACT.take(value as { only: readonly SecretName[] }).only, name)
+  },
+  hideValues: aBoolean,
+  origins: aList,
   csrf: true,
   audit: true,
   onAudit: true,
-} satisfies Record<keyof DashboardOptions, true>
+})
+
+const REDACT = new OptionsReader<{ readonly only: readonly SecretName[] }>(
+  'option',
+  { only: aList },
+  'redact',
+)
+
+const CSRF = new OptionsReader<CsrfHook>('option', { field: aText, token: true, verify: true }, 'csrf')
+
+/** @throws ConfigurationError for an unknown option, or a wrong value */
+export function takeDashboardOptions(given: DashboardOptions | undefined): DashboardOptions {
+  return OPTIONS.take(given)
+}
 
 /** @throws ConfigurationError that says what to write. */
-export function resolveDashboard(options: DashboardOptions, logger: Logger): ResolvedDashboard {
-  refuseUnknown(options, KNOWN, 'dashboard option')
+export function resolveDashboard(given: DashboardOptions | undefined, logger: Logger): ResolvedDashboard {
+  const options = takeDashboardOptions(given)
   return {
     isStaff: staffCheck(options),
     loginUrl: checkLoginUrl(options.loginUrl),
@@ -127,21 +144,18 @@ function checkLoginUrl(url: string | undefined): string | undefined {
 }
 
 function checkOrigin(given: string): string {
-  const origin = URL.canParse(given) ? new URL(given).origin : 'null'
+  const origin = typeof given === 'string' && URL.canParse(given) ? new URL(given).origin : 'null'
   if (/^https?:/.test(origin) && given.replace(/\/$/, '').split('/').length === 3) return origin
-  throw new ConfigurationError(
-    `origins holds '${String(given).slice(0, 100)}': write it like 'https://admin.example.com'.`,
-  )
+  throw new ConfigurationError(`origins holds ${show(given)}: write it like 'https://admin.example.com'.`)
 }
 
 function checkCsrf(hook: CsrfHook | undefined): Required<CsrfHook> | undefined {
   if (hook === undefined) return undefined
-  refuseUnknown(hook, { field: true, token: true, verify: true }, 'option of csrf,')
-  if (typeof hook.token !== 'function' || typeof hook.verify !== 'function') {
+  const { field = '_csrf', token, verify } = CSRF.take(hook)
+  if (typeof token !== 'function' || typeof verify !== 'function') {
     throw new ConfigurationError(
       'csrf needs both functions: token(req) for the forms and verify(req) for what they send.',
     )
   }
-  const { field = '_csrf' } = hook
   return { field, token: (req) => hook.token(req), verify: (req) => hook.verify(req) }
 }

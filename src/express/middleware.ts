@@ -1,10 +1,12 @@
 import { type NextFunction, type Request, type RequestHandler, type Response, Router } from 'express'
-import { KeyedCache } from '../cache.js'
+import { asCache, type KeyedCache } from '../cache.js'
 import { createCache } from '../create-cache.js'
-import { type DashboardOptions, dashboard, staffCheck } from '../dashboard/dashboard.js'
-import type { CacheOptions } from '../options.js'
+import { type DashboardOptions, dashboard, staffCheck, takeDashboardOptions } from '../dashboard/dashboard.js'
+import { ConfigurationError } from '../errors.js'
+import { aBoolean, aFunction } from '../option-checks.js'
+import { CACHE_OPTIONS, type CacheOptions } from '../options.js'
+import { type KnownOptions, OptionsReader } from '../take-options.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
-import { refuseUnknown } from '../unknown-options.js'
 import { auditOf, routeOf } from './audit.js'
 import { type Bypass, judgeBypass, takeTokens } from './bypass.js'
 import { takeDown } from './ledger.js'
@@ -22,19 +24,36 @@ declare global {
 
 export interface MiddlewareOptions {
   /** `false` serves no dashboard here. Default: at `/cache`, for staff. */
-  dashboard?: false | DashboardOptions
+  dashboard?: false | DashboardOptions | undefined
   /**
    * Who is asking, for the record of what is deleted. Default: method and path
    * of the request, and the `username`, `email` or `id` of `req.user`.
    */
-  audit?: (req: Request) => RequestOrigin
+  audit?: ((req: Request) => RequestOrigin) | undefined
   /**
    * Tell staff in `Server-Timing` and `Cache-Status` what the cache has done for their request, and have it in the
    * ledger in any case. Each request is asked for by `isStaff` of the dashboard, so where that is dear, `false` saves
    * it. Default: true; without the ledger there are none.
    */
-  staffHeaders?: boolean
+  staffHeaders?: boolean | undefined
 }
+
+const MIDDLEWARE_OPTIONS = {
+  dashboard(value) {
+    if (value === true) {
+      throw new ConfigurationError('dashboard must be false or an object of options, not true: leave it out.')
+    }
+    if (value !== false) takeDashboardOptions(value as DashboardOptions)
+  },
+  audit: aFunction,
+  staffHeaders: aBoolean,
+} satisfies KnownOptions<MiddlewareOptions>
+
+const BESIDE_A_CACHE = new OptionsReader<MiddlewareOptions>('option', MIDDLEWARE_OPTIONS)
+const OPTIONS = new OptionsReader<CacheOptions & MiddlewareOptions>('option', {
+  ...CACHE_OPTIONS,
+  ...MIDDLEWARE_OPTIONS,
+})
 
 /** Express middleware, with the cache that it serves. */
 export interface KeyedCacheHandler extends RequestHandler {
@@ -55,14 +74,15 @@ export interface KeyedCacheHandler extends RequestHandler {
 export function keyedCache(options?: CacheOptions & MiddlewareOptions): KeyedCacheHandler
 export function keyedCache(cache: KeyedCache, options?: MiddlewareOptions): KeyedCacheHandler
 export function keyedCache(
-  given: KeyedCache | (CacheOptions & MiddlewareOptions) = {},
-  more: MiddlewareOptions = {},
+  given?: KeyedCache | (CacheOptions & MiddlewareOptions),
+  more?: MiddlewareOptions,
 ): KeyedCacheHandler {
   const { cache, options } = unpack(given, more)
   const audit = options.audit ?? auditOf
-  const isStaff = staffCheck(options.dashboard === false ? {} : (options.dashboard ?? {}))
+  const own = options.dashboard === false ? undefined : takeDashboardOptions(options.dashboard)
+  const isStaff = staffCheck(own ?? {})
   const tellsStaff = options.staffHeaders !== false
-  const pages = options.dashboard === false ? undefined : mount(cache, { audit, ...options.dashboard })
+  const pages = own && mount(cache, { audit, ...own })
 
   /** Goes on within a scope of the request's own. */
   function open(req: Request, res: Response, next: NextFunction, bypass?: Bypass): void {
@@ -112,28 +132,26 @@ export function keyedCache(
   }
   return Object.assign(handler, {
     cache,
-    dashboard: (own: DashboardOptions = {}) => dashboard(cache, { audit, ...own }),
+    dashboard: (own?: DashboardOptions) => dashboard(cache, { audit, ...takeDashboardOptions(own) }),
     close: () => cache.close(),
   })
 }
 
 function unpack(
-  given: KeyedCache | (CacheOptions & MiddlewareOptions),
-  more: MiddlewareOptions,
+  given: KeyedCache | (CacheOptions & MiddlewareOptions) | undefined,
+  more: MiddlewareOptions | undefined,
 ): { readonly cache: KeyedCache; readonly options: MiddlewareOptions } {
-  if (given instanceof KeyedCache) {
-    refuseUnknown(more, { dashboard: true, audit: true, staffHeaders: true }, 'option')
-    return { cache: given, options: more }
+  const cache = asCache(given)
+  if (cache !== undefined) return { cache, options: BESIDE_A_CACHE.take(more) }
+  if (more !== undefined) {
+    throw new ConfigurationError(
+      'keyedCache() takes a second object of options only after a cache: write all options in one object.',
+    )
   }
-  const { dashboard, audit, staffHeaders, ...cacheOptions } = given
-  return {
-    cache: createCache(cacheOptions),
-    options: {
-      ...(dashboard !== undefined && { dashboard }),
-      ...(audit && { audit }),
-      ...(staffHeaders !== undefined && { staffHeaders }),
-    },
-  }
+  const { dashboard, audit, staffHeaders, ...cacheOptions } = OPTIONS.take(
+    given as CacheOptions & MiddlewareOptions,
+  )
+  return { cache: createCache(cacheOptions), options: { dashboard, audit, staffHeaders } }
 }
 
 /** The dashboard under its path; everything else goes on to the application. */

@@ -1,3 +1,5 @@
+import { DELETE_OPTIONS } from '../cache/invalidating.js'
+import { SET_OPTIONS } from '../cache/writing.js'
 import type { DeleteOptions, SetOptions } from '../cache.js'
 import { ConfigurationError } from '../errors.js'
 import type { CacheKey, KeyPart } from '../key/cache-key.js'
@@ -6,7 +8,7 @@ import { show } from '../key/show.js'
 import type { AnyClass, CachedClass, CachedInstance, Loader, ModelClass } from './cached-class.js'
 import { find } from './finding.js'
 import { type Mixin, Model, primaryKeyOf } from './model.js'
-import { type CachedObjectOptions, checkOptions, type FindOptions, withDefaults } from './options.js'
+import { CACHED_OBJECT_OPTIONS, type CachedObjectOptions, FIND_OPTIONS, type FindOptions } from './options.js'
 
 export type { CachedClass, CachedInstance, CachedStatics, Loader } from './cached-class.js'
 export type { CachedObjectOptions, FindOptions } from './options.js'
@@ -26,9 +28,9 @@ export function CachedObject(
   first?: AnyClass | CachedObjectOptions,
   second?: CachedObjectOptions,
 ): CachedClass<AnyClass> {
-  const [base = class {}, options = {}] = typeof first === 'object' ? [undefined, first] : [first, second]
-  checkOptions(options)
-  const { cache, name, ...defaults } = options
+  const [base, options] =
+    typeof first === 'function' ? [first, second] : [class {}, first === undefined ? second : first]
+  const { cache, name, ...defaults } = CACHED_OBJECT_OPTIONS.take(options)
 
   // biome-ignore lint/suspicious/noExplicitAny: a mixin's base must have exactly this constructor.
   const type = class extends (base as new (...args: any[]) => object) {
@@ -36,11 +38,12 @@ export function CachedObject(
       return modelOf(this).keyOfObject(this, more)
     }
 
-    async cacheSet(given: SetOptions = {}): Promise<boolean> {
+    async cacheSet(given?: SetOptions): Promise<boolean> {
+      const own = SET_OPTIONS.take(given)
       const model = modelOf(this)
       const [key, data] = [this.cacheKey(), model.dataOf(this)]
       const { ttl, grace } = defaults
-      return model.cache.set(key, data, withDefaults(given, { ttl, grace, overwrite: true }))
+      return model.cache.set(key, data, { ttl, grace, overwrite: true, ...own })
     }
 
     async cacheGet(...more: KeyPart[]): Promise<unknown> {
@@ -49,7 +52,8 @@ export function CachedObject(
       return more.length === 0 ? model.reviveStored(value) : value
     }
 
-    async cacheDelete({ children = true }: DeleteOptions = {}) {
+    async cacheDelete(given?: DeleteOptions) {
+      const { children = true } = DELETE_OPTIONS.take(given)
       // A new object that is about to be saved: nothing of it can be cached.
       if (primaryKeyOf(this) === undefined) return false
       return modelOf(this).cache.delete(this.cacheKey(), { children })
@@ -91,9 +95,10 @@ export function CachedObject(
       this: ModelClass<T>,
       id: Id,
       loader: Loader<T, Id>,
-      given: FindOptions<T> = {},
+      given?: FindOptions<T>,
     ) {
-      return find(new Model(this, mixin), id, loader, withDefaults(given, defaults))
+      const own = FIND_OPTIONS.take(given as FindOptions | undefined) as FindOptions<T>
+      return find(new Model(this, mixin), id, loader, { ...defaults, ...own })
     },
   }
   return Object.assign(type, statics) as unknown as CachedClass<AnyClass>

@@ -1,10 +1,11 @@
-import { KeyedCache } from '../cache.js'
+import { asCache, type KeyedCache } from '../cache.js'
 import { ConfigurationError, InvalidKeyError } from '../errors.js'
 import { CacheKey, type KeyPart } from '../key/cache-key.js'
 import type { PRIMARY_KEYS } from '../key/identity.js'
 import { isPairs } from '../key/parts.js'
 import { hasMethod } from '../key/plain.js'
 import { show } from '../key/show.js'
+import { NameOwners } from '../name-owners.js'
 import { onlyOpenCache } from '../open-caches.js'
 import type { CachedInstance, ModelClass } from './cached-class.js'
 
@@ -17,7 +18,7 @@ export interface Mixin {
 }
 
 /** Which class has a name in a cache. */
-const owners = new WeakMap<KeyedCache, Map<string, object>>()
+const owners = new WeakMap<KeyedCache, NameOwners<object>>()
 /** Of which classes a warning has been logged. */
 const warned = new WeakSet<object>()
 
@@ -45,13 +46,14 @@ export class Model<T extends object> {
 
   /**
    * The cache that its objects are in.
-   * @throws ConfigurationError when it is not clear which, or another class has this one's name there
+   * @throws ConfigurationError when it is not clear which, or in production another class has this one's name there
    */
   get cache(): KeyedCache {
-    const cache = this.#mixin.cache ?? (this.#type as { cache?: unknown }).cache ?? onlyOpenCache()
-    if (!(cache instanceof KeyedCache)) {
+    const given = this.#mixin.cache ?? (this.#type as { cache?: unknown }).cache ?? onlyOpenCache()
+    const cache = asCache(given)
+    if (cache === undefined) {
       throw new ConfigurationError(
-        `The cache of ${this.name} must be what createCache() returns, not ${show(cache)}.`,
+        `The cache of ${this.name} must be what createCache() returns, not ${show(given)}.`,
       )
     }
     this.#claimName(cache)
@@ -120,18 +122,16 @@ export class Model<T extends object> {
   /** Two classes of one name would get each other's objects; one that has the name of a class above it has asked for that. */
   #claimName(cache: KeyedCache): void {
     const { name } = this
-    const names = owners.get(cache) ?? new Map<string, object>()
+    const names = owners.get(cache) ?? new NameOwners()
     owners.set(cache, names)
     let topmost: object = this.#type
     for (let type = topmost; type !== this.#mixin.type; type = Object.getPrototypeOf(type)) {
       if (nameOf(type, this.#mixin) === name) topmost = type
     }
-    const owner = names.get(name) ?? topmost
-    names.set(name, owner)
-    if (owner === topmost) return
-    throw new ConfigurationError(
-      `Another class is cached as "${name}" already, and each would get the other's objects. Give one of them another name: static cacheName = '…'.`,
-    )
+    names.claim(name, topmost, {
+      conflict: `Another class is cached as "${name}" already, and each would get the other's objects. Give one of them another name: static cacheName = '…'.`,
+      logger: cache.logger,
+    })
   }
 }
 

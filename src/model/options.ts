@@ -1,7 +1,8 @@
 import type { KeyedCache } from '../cache.js'
 import { GET_OR_SET_OPTIONS, type GetOrSetOptions } from '../compute/options.js'
 import type { Duration } from '../duration.js'
-import { refuseUnknown } from '../unknown-options.js'
+import { aFunction, aText, notNull } from '../option-checks.js'
+import { type KnownOptions, OptionsReader } from '../take-options.js'
 
 /** How one `findCached` goes. Default: as the class's options say. */
 export interface FindOptions<T = unknown> extends Omit<GetOrSetOptions, 'ttl' | 'validate'> {
@@ -20,15 +21,12 @@ export interface CachedObjectOptions extends Omit<FindOptions, 'signal' | 'valid
 }
 
 const { signal, validate, ...OF_EVERY_CALL } = GET_OR_SET_OPTIONS
-const KNOWN = { ...OF_EVERY_CALL, cache: true, name: true } satisfies Record<keyof CachedObjectOptions, true>
+const KNOWN = { ...OF_EVERY_CALL, cache: notNull, name: aText } satisfies KnownOptions<CachedObjectOptions>
 
-/** @throws ConfigurationError for an option that is not known */
-export function checkOptions(options: CachedObjectOptions): void {
-  refuseUnknown(options, KNOWN, 'CachedObject option')
-}
+export const CACHED_OBJECT_OPTIONS = new OptionsReader<CachedObjectOptions>('CachedObject option', KNOWN)
 
-/** A call's options; one that is left out, or `undefined`, is as the class has it. */
-export function withDefaults<T extends object>(given: T, defaults: T): T {
-  const said = Object.entries(given).filter(([, value]) => value !== undefined)
-  return { ...defaults, ...Object.fromEntries(said) }
-}
+export const FIND_OPTIONS = new OptionsReader<FindOptions>(
+  'option',
+  { ...GET_OR_SET_OPTIONS, validate: aFunction },
+  'findCached',
+)

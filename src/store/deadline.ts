@@ -1,3 +1,5 @@
+// The machine's own, also while a test has faked the global ones: a deadline is for a server, which takes real time.
+import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import { CacheNotRespondingError } from '../errors.js'
 import type { Store } from './store.js'
 

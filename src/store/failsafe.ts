@@ -1,3 +1,4 @@
+import { ElapsedClock } from '../elapsed-clock.js'
 import { CacheNotRespondingError } from '../errors.js'
 import { type TroubleMessage, troubles } from '../events.js'
 
@@ -25,6 +26,7 @@ export class Failsafe {
   readonly #throwing: boolean
   readonly #logger: Logger
   readonly #onTrouble: TroubleListener
+  readonly #clock = new ElapsedClock()
   #loggedAt = Number.NEGATIVE_INFINITY
   #unlogged = 0
 
@@ -45,7 +47,7 @@ export class Failsafe {
   }
 
   #log(operation: string, key: string | undefined, error: CacheNotRespondingError): void {
-    const now = performance.now()
+    const now = this.#clock.now()
     if (now - this.#loggedAt < QUIET_MS) {
       this.#unlogged++
       return

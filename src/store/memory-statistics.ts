@@ -44,7 +44,7 @@ export class MemoryStatistics implements Statistics {
     if (isNew) this.#count(report, figures, now)
     this.#processes.set(process, { process, sequence, about, seenAt: now, figures })
     for (const { process: other, seenAt } of this.#processes.values()) {
-      if (now - seenAt > GONE_AFTER_MS) this.#processes.delete(other)
+      if (Math.abs(now - seenAt) > GONE_AFTER_MS) this.#processes.delete(other)
     }
   }
 
@@ -87,7 +87,8 @@ export class MemoryStatistics implements Statistics {
       const at = now - (now % stepMs)
       const bucket = buckets.get(at) ?? new Map<string, number>()
       buckets.set(at, add(bucket, history))
-      for (const old of buckets.keys()) if (old < now - spanMs) buckets.delete(old)
+      // Also what a clock wrote that was set back since.
+      for (const old of buckets.keys()) if (old < now - spanMs || old > now) buckets.delete(old)
     }
     append(this.#events, events, MAX_EVENTS)
     append(this.#requests, requests, MAX_REQUESTS)

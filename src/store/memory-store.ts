@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
+import { performance as machine } from 'node:perf_hooks'
 import { setImmediate as othersTurn } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
+import { ElapsedClock } from '../elapsed-clock.js'
 import { encodeBody, lifeOf } from '../entry/body.js'
 import { expireFrame } from '../entry/expiry.js'
 import { composeFrame, composeValue, frameId, parseFrame } from '../entry/frame.js'
@@ -44,9 +46,9 @@ import { Watchers } from './watchers.js'
 
 export interface MemoryStoreOptions {
   /** The most entries, and generations of paths with something below them; 10,000 by default. */
-  readonly maxEntries?: number
+  readonly maxEntries?: number | undefined
   /** The most bytes of names and frames together; 64 MiB by default. */
-  readonly maxBytes?: number
+  readonly maxBytes?: number | undefined
 }
 
 const DEFAULTS = { maxEntries: 10_000, maxBytes: 64 * 1024 * 1024 }
@@ -67,12 +69,18 @@ export class MemoryStore implements Store {
   readonly shared = false
   readonly statistics = new MemoryStatistics()
   readonly #held: LRUCache<string, Buffer>
-  /** Who computes what. Few, and gone with the computation: an eviction would let nothing slow be stored. */
+  /**
+   * Who computes what, by the machine's own ticks, as leases are renewed by its own timers. Few, and gone with the
+   * computation: an eviction would let nothing slow be stored.
+   */
   readonly #leases = new Map<string, Lease>()
   readonly #watchers = new Watchers()
   readonly #secret = randomBytes(SECRET_BYTES)
   readonly #cursors = new SealedCursors()
   readonly #maxBytes: number
+  readonly #clock = new ElapsedClock()
+  /** When the operation that runs began: one reading of the clock for all that it looks at. */
+  #now = this.#clock.now()
   #evictions = 0
   #closed = false
 
@@ -82,6 +90,7 @@ export class MemoryStore implements Store {
       maxSize: maxBytes,
       sizeCalculation: (bytes, name) => bytes.length + name.length * 2 + OVERHEAD_BYTES,
       ttlResolution: 0,
+      perf: { now: () => this.#now },
       ttlAutopurge: false,
       dispose: (bytes, _name, reason) => {
         if (reason === 'evict' && parseFrame(bytes).kind === 'value') this.#evictions++
@@ -95,11 +104,13 @@ export class MemoryStore implements Store {
   }
 
   async read(key: CacheKey, { lease = false }: ReadOptions = {}): Promise<Reading> {
-    const reading = { frame: this.#held.get(key.text) ?? null, generations: this.#above(key), now: now() }
+    const now = this.#begin()
+    const reading = { frame: this.#held.get(key.text) ?? null, generations: this.#above(key), now }
     return lease ? { ...reading, lease: this.#leaseBytes(key) } : reading
   }
 
   async observe(key: CacheKey): Promise<Observation & Reading> {
+    const now = this.#begin()
     const id = newId()
     const generations = generationsAbove(key).map((name) =>
       this.#keepGeneration(name, id, MARKER_LIFE_MS, false),
@@ -113,22 +124,24 @@ export class MemoryStore implements Store {
     } else if (!isValue && this.#held.getRemainingTTL(key.text) < MARKER_LIFE_MS) {
       this.#hold(key.text, frame, MARKER_LIFE_MS)
     }
-    return { frame, standing: frameId(frame), generations, now: now() }
+    return { frame, standing: frameId(frame), generations, now }
   }
 
   async write(key: CacheKey, entry: NewEntry, { basis }: WriteOptions = {}): Promise<WriteResult> {
+    const now = this.#begin()
     if (basis && !this.#stands(key, basis)) return this.#refused(key, joinGenerations(basis.generations))
-    return this.#put(key, encodeBody(entry, now()), lifeOf(entry))
+    return this.#put(key, encodeBody(entry, now), lifeOf(entry))
   }
 
   async acquire(key: CacheKey, token: Buffer, { leaseMs, awaiting }: AcquireOptions): Promise<Acquisition> {
+    this.#begin()
     const id = newId()
     const generations = generationsAbove(key).map((name) => this.#keepGeneration(name, id, leaseMs, false))
     const started = joinGenerations(generations) as Buffer
     const lease = this.#leases.get(key.text)
     let tookOver = false
     if (lease && !lease.token.equals(token) && lease.started.equals(started)) {
-      const lapsesInMs = lease.lapsesAt - now()
+      const lapsesInMs = lease.lapsesAt - machine.now()
       if (lapsesInMs > 0) {
         if (awaiting) this.#leases.set(key.text, { ...lease, awaited: true })
         return { won: false, holder: lease.token, lapsesInMs }
@@ -136,15 +149,16 @@ export class MemoryStore implements Store {
       tookOver = true
     }
     const awaited = lease?.awaited ?? false
-    this.#leases.set(key.text, { token, awaited, lapsesAt: now() + leaseMs, started })
+    this.#leases.set(key.text, { token, awaited, lapsesAt: machine.now() + leaseMs, started })
     return { won: true, tookOver, reading: await this.read(key) }
   }
 
   async renew(key: CacheKey, token: Buffer, leaseMs: number): Promise<boolean> {
+    this.#begin()
     const lease = this.#leases.get(key.text)
     if (!lease?.token.equals(token) || !this.#areCurrent(key, lease.started)) return false
     for (const name of generationsAbove(key)) this.#keepGeneration(name, token, leaseMs, false)
-    this.#leases.set(key.text, { ...lease, lapsesAt: now() + leaseMs })
+    this.#leases.set(key.text, { ...lease, lapsesAt: machine.now() + leaseMs })
     return true
   }
 
@@ -154,12 +168,13 @@ export class MemoryStore implements Store {
     entry: NewEntry,
     { unchanged }: CommitOptions = {},
   ): Promise<WriteResult> {
+    const now = this.#begin()
     const lease = this.#leases.get(key.text)
     if (!lease?.token.equals(token)) return this.#refused(key, joinGenerations(this.#above(key)))
     const frame = this.#held.get(key.text)
     const hasChanged = unchanged && !(frame && frameId(frame).equals(unchanged))
     if (this.#areCurrent(key, lease.started) && !hasChanged)
-      return this.#put(key, encodeBody(entry, now()), lifeOf(entry))
+      return this.#put(key, encodeBody(entry, now), lifeOf(entry))
     this.#fence(key)
     return this.#refused(key, lease.started)
   }
@@ -173,10 +188,11 @@ export class MemoryStore implements Store {
   }
 
   async remove(key: CacheKey, { children, origin }: RemoveOptions): Promise<boolean> {
+    const now = this.#begin()
     const id = newId()
     const frame = this.#held.get(key.text)
     let was = frame !== undefined && judge({ frame, generations: this.#above(key) }).live
-    const info = encodeProvenance({ ...origin, at: now() })
+    const info = encodeProvenance({ ...origin, at: now })
     this.#hold(key.text, composeFrame('tombstone', id, [], info), TOMBSTONE_LIFE_MS)
     this.#fence(key)
     if (children) {
@@ -191,7 +207,7 @@ export class MemoryStore implements Store {
   }
 
   async expire(key: CacheKey, { children, origin }: RemoveOptions): Promise<boolean> {
-    const at = now()
+    const at = this.#begin()
     const who = encodeProvenance({ ...origin, at })
     const frame = this.#held.get(key.text)
     let was = frame !== undefined && judge({ frame, generations: this.#above(key) }).live
@@ -208,20 +224,22 @@ export class MemoryStore implements Store {
   }
 
   async clear(origin: Origin): Promise<void> {
+    const now = this.#begin()
     // Nothing below the topmost generation is of use any more, but for the reason why it is gone.
     this.#held.clear()
-    const info = encodeProvenance({ ...origin, at: now() })
+    const info = encodeProvenance({ ...origin, at: now })
     this.#hold(TOP, composeGeneration(newId(), false, info), TOMBSTONE_LIFE_MS)
     this.#watchers.wakeAll()
   }
 
   async peek(key: CacheKey): Promise<Peek> {
+    const now = this.#begin()
     const frame = this.#held.peek(key.text) ?? null
     return {
       frame,
       generations: generationsAbove(key).map((name) => this.#held.peek(name) ?? null),
       lease: this.#leaseBytes(key),
-      now: now(),
+      now,
       ttlMs: frame ? this.#held.getRemainingTTL(key.text) : 0,
       bytes: frame?.length ?? 0,
     }
@@ -231,6 +249,7 @@ export class MemoryStore implements Store {
     const after = cursor === undefined ? undefined : this.#cursors.open(cursor)
     // Who goes through all pages does not keep everybody else waiting until then.
     await othersTurn()
+    this.#begin()
     const names = this.#namesAfter(after, scan + 1)
     const page = names.page.slice(0, scan)
     const last = names.page.length > scan ? page.at(-1) : undefined
@@ -259,6 +278,12 @@ export class MemoryStore implements Store {
   async close(): Promise<void> {
     this.#closed = true
     this.#held.clear()
+  }
+
+  /** Begins an operation; gives its moment. */
+  #begin(): number {
+    this.#now = this.#clock.now()
+    return this.#now
   }
 
   #above(key: CacheKey): (Buffer | null)[] {
@@ -308,7 +333,8 @@ export class MemoryStore implements Store {
 
   #leaseBytes(key: CacheKey): Buffer | null {
     const lease = this.#leases.get(key.text)
-    return lease ? composeLease(lease) : null
+    // On the store's clock, as all that is read.
+    return lease ? composeLease({ ...lease, lapsesAt: this.#now + lease.lapsesAt - machine.now() }) : null
   }
 
   /** The generation under a name, living at least `ttlMs` from now on; made if absent. */
@@ -361,7 +387,7 @@ export class MemoryStore implements Store {
     const frame = this.#held.peek(key.text) ?? null
     const generations = generationsAbove(key).map((above) => this.#held.peek(above) ?? null)
     const lifeMs = this.#held.getRemainingTTL(key.text)
-    return listed(key, { frame, generations, bytes: frame?.length ?? 0, lifeMs, now: now() })
+    return listed(key, { frame, generations, bytes: frame?.length ?? 0, lifeMs, now: this.#now })
   }
 }
 
@@ -371,9 +397,4 @@ function generation(path: string): string {
 
 function generationsAbove(key: CacheKey): string[] {
   return [TOP, ...key.ancestors.map(generation)]
-}
-
-/** Milliseconds since the epoch that never run backwards: this store's clock. */
-function now(): number {
-  return performance.timeOrigin + performance.now()
 }

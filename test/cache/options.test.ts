@@ -91,7 +91,7 @@ describe('Options', () => {
       'a bad URL',
       { redis: 'http://user:secret@host' },
       {},
-      "redis must be a URL like redis://127.0.0.1:6379/0, not 'http://…@host'.",
+      /^redis is no URL that begins with redis:\/\/ or rediss:\/\/: write it like/,
     ],
     ['a cluster URL', { redis: 'redis+cluster://a,b' }, {}, /not supported yet/],
     [
@@ -147,10 +147,12 @@ describe('A store of one’s own', () => {
       read: () => new Promise<never>(() => {}),
       check: () => Promise.reject(new Error('disk full')),
     })
+    const methods = Object.getOwnPropertyNames(MemoryStore.prototype) as (keyof MemoryStore)[]
+    const bound = methods.flatMap((name) =>
+      typeof inner[name] === 'function' ? [[name, (inner[name] as () => unknown).bind(inner)]] : [],
+    )
     Object.setPrototypeOf(store, {
-      write: inner.write.bind(inner),
-      observe: inner.observe.bind(inner),
-      remove: inner.remove.bind(inner),
+      ...Object.fromEntries(bound),
       description: 'a store of its own',
       shared: false,
     })

@@ -136,10 +136,38 @@ describeOnEveryBackend('A cached function', (open) => {
     cache.cached(load)
     expect(() => cache.cached(load)).not.toThrow()
     const other = { load: () => 2 }.load
+    vi.stubEnv('NODE_ENV', 'production')
     expect(() => cache.cached(other)).toThrow(/Another function is cached as "load" already/)
+    vi.unstubAllEnvs()
     expect(() => cache.cached(other, { name: 'other load' })).not.toThrow()
     expect(() => cache.cached('load' as never)).toThrow('cached() takes a function, not string.')
     expect(() => cache.cached(() => 1, { nam: 'x', name: 'y' } as never)).toThrow('did you mean "name"?')
+  })
+
+  it('of a module that was evaluated again has the name from now on, with one warning', async () => {
+    const warn = vi.fn()
+    const cache = open({ logger: { warn } })
+    const evaluate = (result: number) => {
+      const load = () => result
+      return { load, cached: cache.cached(load) }
+    }
+    const [first, second, third] = [evaluate(1), evaluate(2), evaluate(3)]
+    expect(warn).toHaveBeenCalledOnce()
+    expect(warn.mock.calls[0]?.[0]).toMatch(
+      /^keyedcache: "load" is defined a second time, and the newer definition counts: .* hot reload.*NODE_ENV=production: Another function/,
+    )
+    expect(await third.cached()).toBe(3)
+    for (const { load, cached } of [first, second, third]) {
+      expect(await cache.deleteFunction(load)).toBe(true)
+      expect(await third.cached()).toBe(3)
+      expect(await cache.deleteFunction(cached)).toBe(true)
+      expect(await third.cached()).toBe(3)
+    }
+    expect(await first.cached.delete()).toBe(true)
+    cache.cached(() => 4, { name: 'another' })
+    cache.cached(() => 5, { name: 'another' })
+    expect(warn).toHaveBeenCalledTimes(2)
+    await cache.close()
   })
 
   it('says so when a function is to be dropped that it does not know', async () => {

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
+import { createCache } from '../../src/create-cache.js'
 import type { AuditEvent } from '../../src/dashboard/dashboard.js'
+import { keyedCache } from '../../src/express/middleware.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
-import { openSite, type SiteOptions, words } from './site.js'
+import { openSite, QUIET, type SiteOptions, words } from './site.js'
 
 async function family(options?: SiteOptions) {
   const site = await openSite(options)
@@ -199,6 +201,18 @@ test('a hook that never answers does not hold the page for long', async () => {
   const began = performance.now()
   expect((await ask('/cache/delete', { form: { key: 'a' } })).status).toBe(200)
   expect(performance.now() - began).toBeLessThan(2_000)
+})
+
+test('an audit that is undefined leaves the one of the middleware', async () => {
+  const cache = createCache({ store: 'memory', logger: QUIET })
+  const handler = keyedCache(cache, {
+    audit: () => ({ user: 'no. 8' }),
+    dashboard: { audit: undefined, isStaff: () => true },
+  })
+  const { ask } = await openSite({ cache, mount: '/elsewhere', before: (app) => void app.use(handler) })
+  await cache.set('a', 1)
+  await ask('/cache/delete', { form: { key: 'a' } })
+  expect((await cache.inspect('a')).provenance).toMatchObject({ user: 'no. 8' })
 })
 
 test('audit may name the user itself', async () => {

@@ -1,16 +1,18 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { keyedCache } from '../../src/express/middleware.js'
 import { CachedObject, type CachedObjectOptions } from '../../src/model/cached-object.js'
+import type { CacheOptions } from '../../src/options.js'
 
 const opened: KeyedCache[] = []
 afterEach(async () => {
+  vi.unstubAllEnvs()
   await Promise.all(opened.splice(0).map((cache) => cache.close()))
 })
 
-function openCache(): KeyedCache {
-  const cache = createCache({ store: 'memory' })
+function openCache(options: CacheOptions = {}): KeyedCache {
+  const cache = createCache({ store: 'memory', ...options })
   opened.push(cache)
   return cache
 }
@@ -55,6 +57,7 @@ describe('The cache of a class', () => {
     await handler.cache.withRequestMemory(() => new Product(2).cacheSet())
 
     const other = openCache()
+    vi.stubEnv('NODE_ENV', 'production')
     await expect(new Product(1).isCached()).rejects.toThrow(
       '2 caches are open: say which one is meant, static cache = cache in the class, or CachedObject(Base, { cache }).',
     )
@@ -72,6 +75,58 @@ describe('The cache of a class', () => {
       code: CONFIGURATION,
       message: 'The cache of Product must be what createCache() returns, not an instance of Map.',
     })
+  })
+})
+
+describe('A module that is evaluated again, outside production,', () => {
+  it('opens a cache that is the only one from now on, with one warning', async () => {
+    const warn = vi.fn()
+    const logger = { warn }
+    class Product extends CachedObject(Row) {}
+    const first = openCache({ logger })
+    await new Product(1).cacheSet()
+    const second = openCache({ logger })
+    await new Product(2).cacheSet()
+    await new Product(2).isCached()
+    expect([await first.has('Product::2'), await second.has('Product::2')]).toEqual([false, true])
+    expect(warn).toHaveBeenCalledOnce()
+    expect(warn.mock.calls[0]?.[0]).toMatch(
+      /^keyedcache: the newest open cache is used: .* hot reload.*: 2 caches are open: say which one is meant/,
+    )
+    await second.close()
+    expect(await new Product(1).isCached()).toBe(true)
+  })
+
+  it('defines a class that has the name from now on, with one warning', async () => {
+    const warn = vi.fn()
+    const cache = openCache({ logger: { warn } })
+    const evaluate = (version: number) =>
+      class Product extends CachedObject(Row, { cache }) {
+        readonly version = version
+        override toCache() {
+          return { id: this.id, version }
+        }
+      }
+    const [First, Second] = [evaluate(1), evaluate(2)]
+    await new First(1).cacheSet()
+    const found = await Second.findCached(1, () => new Second(1))
+    expect(found).toBeInstanceOf(Second)
+    expect(await new Second(1).cacheDelete()).toBe(true)
+    expect(await Second.findCached(1, () => new Second(1))).toMatchObject({ version: 2 })
+    expect(await new First(1).cacheDelete()).toBe(true)
+    expect(warn).toHaveBeenCalledOnce()
+    expect(warn.mock.calls[0]?.[0]).toMatch(/^keyedcache: "Product" is defined a second time/)
+  })
+
+  it('may be this package itself: a cache of another copy is refused by name', async () => {
+    vi.resetModules()
+    const copy = await import('../../src/create-cache.js')
+    const cache = copy.createCache({ store: 'memory' })
+    class Product extends CachedObject(Row, { cache }) {}
+    const message = /^This cache was made by another copy of keyedcache: /
+    await expect(new Product(1).cacheSet()).rejects.toThrow(message)
+    expect(() => keyedCache(cache)).toThrow(message)
+    await cache.close()
   })
 })
 
@@ -110,6 +165,7 @@ describe('The name of a class', () => {
     expect(await new there(1).isCached()).toBe(false)
     await new there(2).cacheSet()
     expect(await here.findCached(2, () => undefined)).toBeUndefined()
+    vi.stubEnv('NODE_ENV', 'production')
     await expect(new again(1).cacheGet()).rejects.toMatchObject({
       code: CONFIGURATION,
       message: expect.stringMatching(
@@ -125,9 +181,7 @@ describe('CachedObject', () => {
     expect(attempt({ tll: '1h' })).toThrow('Unknown CachedObject option "tll": did you mean "ttl"?')
     expect(attempt({ validate: () => true })).toThrow(/^Unknown CachedObject option "validate"/)
     expect(() => CachedObject({ named: 'x' } as CachedObjectOptions)).toThrow(/did you mean "name"\?$/)
-    expect(() => CachedObject(null as never)).toThrow(
-      /^An object is wanted where CachedObject options are given, not null/,
-    )
+    expect(() => CachedObject(null as never)).toThrow('The CachedObject options must be an object, not null.')
   })
 
   it('leaves a class as it is: what it takes, what it is, what it can do', () => {

@@ -1,3 +1,5 @@
+// The machine's own, also while a test has faked the global one: it is the end of this tick, and no time.
+import { setImmediate } from 'node:timers'
 import { CacheNotRespondingError } from '../../errors.js'
 import type { Tracking } from '../tracking.js'
 import { ServerClock } from './clock.js'

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import { CacheNotRespondingError, ConfigurationError } from '../../errors.js'
 import { before } from '../deadline.js'
+import { withoutArguments, withoutQuotes } from './safe-error.js'
 
 /** What the option `redis` takes: a URL, ioredis options, or a client whose options are taken. */
 export type RedisTarget = string | RedisOptions | Redis
@@ -233,7 +234,8 @@ function notResponding(why: string, cause?: unknown): CacheNotRespondingError {
 /** Every failure of the server or of the way to it becomes the one error that callers know. */
 export function asNotResponding(error: unknown): CacheNotRespondingError {
   if (error instanceof CacheNotRespondingError) return error
-  return notResponding(error instanceof Error ? error.message : String(error), error)
+  const message = error instanceof Error ? error.message : String(error)
+  return notResponding(withoutQuotes(message), withoutArguments(error))
 }
 
 function rethrow(error: unknown): never {

@@ -1,0 +1,20 @@
+import { ConfigurationError } from '../errors.js'
+import { CacheKey } from '../key/cache-key.js'
+import { show } from '../key/show.js'
+import { aFunction, aPositiveWholeNumber, aText } from '../option-checks.js'
+import type { ListOptions } from '../store/store.js'
+import { OptionsReader } from '../take-options.js'
+
+export const LIST_OPTIONS = new OptionsReader<Partial<ListOptions>>(
+  'option',
+  {
+    under(value, name) {
+      if (value instanceof CacheKey) return
+      throw new ConfigurationError(`${name} must be a key made by cache.key(…), not ${show(value)}.`)
+    },
+    matches: aFunction,
+    cursor: aText,
+    scan: aPositiveWholeNumber,
+  },
+  'list',
+)

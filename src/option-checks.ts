@@ -1,0 +1,36 @@
+import { ConfigurationError } from './errors.js'
+import { show } from './key/show.js'
+import type { OptionCheck } from './take-options.js'
+
+// Checks of single options. Each throws a ConfigurationError that says what to write.
+
+export const aBoolean: OptionCheck = (value, name) => {
+  if (typeof value !== 'boolean') throw wrong(name, 'true or false', value)
+}
+
+export const aText: OptionCheck = (value, name) => {
+  if (typeof value !== 'string') throw wrong(name, 'a text', value)
+}
+
+export const aFunction: OptionCheck = (value, name) => {
+  if (typeof value !== 'function') throw wrong(name, 'a function', value)
+}
+
+export const aPositiveWholeNumber: OptionCheck = (value, name) => {
+  if (!(Number.isSafeInteger(value) && (value as number) > 0)) {
+    throw wrong(name, 'a positive whole number', value)
+  }
+}
+
+export const aList: OptionCheck = (value, name) => {
+  if (!Array.isArray(value)) throw wrong(name, 'an array', value)
+}
+
+/** For an option whose value is checked when it is used, where `null` would count as left out. */
+export const notNull: OptionCheck = (value, name) => {
+  if (value === null) throw new ConfigurationError(`${name} must not be null: leave it out.`)
+}
+
+function wrong(name: string, wanted: string, value: unknown): ConfigurationError {
+  return new ConfigurationError(`${name} must be ${wanted}, not ${show(value)}.`)
+}

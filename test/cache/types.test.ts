@@ -1,0 +1,84 @@
+import { expectTypeOf, it } from 'vitest'
+import type { DeleteOptions, ExpireOptions, GetOptions, KeyedCache, SetOptions } from '../../src/cache.js'
+import type { CachedOptions } from '../../src/compute/cached-functions.js'
+import type { GetOrSetOptions } from '../../src/compute/options.js'
+import type { CsrfHook, DashboardOptions } from '../../src/dashboard/dashboard.js'
+import type { MiddlewareOptions } from '../../src/express/middleware.js'
+import type { CachedObjectOptions, FindOptions } from '../../src/model/cached-object.js'
+import type { CacheOptions, ProcessMemoryOption } from '../../src/options.js'
+import type { MemoryStoreOptions } from '../../src/store/memory-store.js'
+import type { ListOptions } from '../../src/store/store.js'
+
+/** A test for the compiler: it does not run. */
+const compiles = (_: (cache: KeyedCache) => unknown) => () => {}
+
+interface Quote {
+  readonly price: number
+}
+
+it(
+  'What get returns has the type that is named, else that of the default, else none',
+  compiles(async (cache) => {
+    expectTypeOf(await cache.get('a')).toEqualTypeOf<unknown>()
+    expectTypeOf(await cache.get('a', {})).toEqualTypeOf<unknown>()
+    expectTypeOf(await cache.get<Quote>('a')).toEqualTypeOf<Quote | undefined>()
+    expectTypeOf(await cache.get<Quote>('a', { default: { price: 5 } })).toEqualTypeOf<Quote>()
+    expectTypeOf(await cache.get<Quote | null>('a', { default: null })).toEqualTypeOf<Quote | null>()
+    expectTypeOf(await cache.get<Quote, null>('a', { default: null })).toEqualTypeOf<Quote | null>()
+    expectTypeOf(await cache.get('a', { default: 5 })).toEqualTypeOf<number>()
+    expectTypeOf(await cache.get('a', { default: 'none' })).toEqualTypeOf<string>()
+    expectTypeOf(await cache.get('a', { default: false })).toEqualTypeOf<boolean>()
+    // @ts-expect-error it may be missing
+    const quote: Quote = await cache.get<Quote>('a')
+    // @ts-expect-error a misspelt option
+    await cache.get('a', { defualt: 1 })
+    return quote
+  }),
+)
+
+it(
+  'getMany and getOrThrow do the same',
+  compiles(async (cache) => {
+    expectTypeOf(await cache.getMany(['a'])).toEqualTypeOf<unknown[]>()
+    expectTypeOf(await cache.getMany<Quote>(['a'])).toEqualTypeOf<(Quote | undefined)[]>()
+    expectTypeOf(await cache.getMany(['a'], { default: 0 })).toEqualTypeOf<number[]>()
+    expectTypeOf(await cache.getMany<Quote, null>(['a'], { default: null })).toEqualTypeOf<(Quote | null)[]>()
+    expectTypeOf(await cache.getOrThrow('a')).toEqualTypeOf<unknown>()
+    expectTypeOf(await cache.getOrThrow<Quote>('a')).toEqualTypeOf<Quote>()
+  }),
+)
+
+/** The optional properties that may be left out and not be `undefined`. */
+type Strict<T> = {
+  [Name in keyof T]-?: object extends Pick<T, Name>
+    ? Record<Name, undefined> extends Pick<T, Name>
+      ? never
+      : Name
+    : never
+}[keyof T]
+
+it(
+  'Every option may be undefined, which is as if it were left out',
+  compiles(() => {
+    expectTypeOf<Strict<{ a?: string; b?: string | undefined; c: string }>>().toEqualTypeOf<'a'>()
+    type All =
+      | Strict<CacheOptions>
+      | Strict<NonNullable<CacheOptions['timeouts']>>
+      | Strict<ProcessMemoryOption>
+      | Strict<MemoryStoreOptions>
+      | Strict<GetOptions>
+      | Strict<SetOptions>
+      | Strict<DeleteOptions>
+      | Strict<ExpireOptions>
+      | Strict<GetOrSetOptions>
+      | Strict<CachedOptions>
+      | Strict<ListOptions>
+      | Strict<Partial<ListOptions>>
+      | Strict<MiddlewareOptions>
+      | Strict<DashboardOptions>
+      | Strict<CsrfHook>
+      | Strict<CachedObjectOptions>
+      | Strict<FindOptions>
+    expectTypeOf<Exclude<All, 'scan'>>().toEqualTypeOf<never>()
+  }),
+)

@@ -1,0 +1,298 @@
+import { inspect } from 'node:util'
+import fc from 'fast-check'
+import { Redis } from 'ioredis'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { KeyedCache } from '../../src/cache.js'
+import { createCache } from '../../src/create-cache.js'
+import { resolveOptions } from '../../src/options.js'
+import { withoutArguments } from '../../src/store/redis/safe-error.js'
+import { checkTarget } from '../../src/store/redis/target.js'
+import { type RedisServer, startRedis } from '../helpers/redis.js'
+
+const SECRET = 's3cr3t'
+
+/** Everything that an error could show, in its message or anywhere in it. */
+const shownBy = (error: unknown) => inspect(error, { depth: 20, showHidden: true })
+
+function failure(of: () => unknown): Error | undefined {
+  try {
+    of()
+    return undefined
+  } catch (error) {
+    return error as Error
+  }
+}
+
+function expectRefused(target: unknown, message: RegExp): void {
+  for (const open of [
+    () => createCache({ redis: target as never, logger: { warn() {} } }),
+    () => resolveOptions({ backends: { default: { redis: target as never } } }, {}),
+    ...(typeof target === 'string' && target !== '' ? [() => resolveOptions({}, { REDIS_URL: target })] : []),
+  ]) {
+    const error = failure(open)
+    expect(error).toMatchObject({
+      code: 'ERR_KEYEDCACHE_CONFIGURATION',
+      message: expect.stringMatching(message),
+    })
+    expect(shownBy(error)).not.toContain(SECRET)
+  }
+}
+
+describe('A URL', () => {
+  it.each([
+    'redis://127.0.0.1:6379/0',
+    'rediss://host',
+    'redis://host/',
+    'redis://host:6380/15?family=6',
+    'redis://:pw@host',
+    'redis://user:pw@host:6379',
+    'redis://user:p%40%3A%2F%23%25ss@host',
+    'redis://:p@ss@host:6379',
+    'redis://user@host',
+    'redis://[::1]:6379/1',
+    'redis://user:pw@[fe80::1]',
+    '/run/redis.sock',
+    '/run/redis.sock?db=2&password=pw',
+  ])('is taken: %s', (url) => {
+    expect(checkTarget(url)).toBe(url)
+  })
+
+  it.each<[string, RegExp]>([
+    ['', /^redis.* is an empty text: write it like/],
+    [`app:${SECRET}@host:6379`, /is no URL that begins with redis:\/\/ or rediss:\/\/: write it like/],
+    [`http://app:${SECRET}@host`, /is no URL that begins with redis:/],
+    [`REDIS://:${SECRET}@host`, /is no URL that begins with redis:/],
+    [`redis:app:${SECRET}@host`, /is no URL that begins with redis:/],
+    [`redis:/app:${SECRET}@host`, /is no URL that begins with redis:/],
+    [`//app:${SECRET}@host`, /is no URL that begins with redis:/],
+    [`${SECRET}`, /is no URL/],
+    ['6379', /is no URL/],
+    ['localhost:6379', /is no URL/],
+    [`unix://:${SECRET}@/run/redis.sock`, /is a URL of a Unix socket, which is given as its path/],
+    [`redis://:${SECRET}#x@host`, /is a URL with a # in it/],
+    [`redis://:x#${SECRET}@host:6379`, /is a URL with a # in it/],
+    [`redis://:x/${SECRET}@host:6379`, /is a URL with a \/ or \? before its @/],
+    [`redis://user:12/${SECRET}@host:6379`, /before its @/],
+    [`redis://user:12?${SECRET}@host:6379`, /before its @/],
+    [`redis://:100%${SECRET}@host`, /is a URL with a % that encodes nothing/],
+    [`redis://:${SECRET}%@host`, /is a URL with a % that encodes nothing/],
+    [`redis://:%ff${SECRET}@host`, /is a URL with a % that encodes nothing/],
+    [`redis://:my ${SECRET}@host`, /with a space or an invisible character/],
+    [`redis://:${SECRET}@host\n`, /with a space or an invisible character/],
+    [` redis://:${SECRET}@host`, /is no URL/],
+    [`redis://:${SECRET}@host:65536`, /host or a port that is none/],
+    [`redis://:${SECRET}@host:0`, /host or a port that is none/],
+    [`redis://:${SECRET}@host:port`, /host or a port that is none/],
+    [`redis://:${SECRET}@ho[st`, /host or a port that is none/],
+    [`redis://host:${SECRET}`, /host or a port that is none/],
+    [`redis://:${SECRET}@`, /without a host/],
+    [`redis://:${SECRET}@:6379`, /without a host/],
+    ['redis://', /without a host/],
+    ['redis:///0', /without a host/],
+    ['redis://:6379', /without a host/],
+    [`redis://:${SECRET}@host/zero`, /path is no number of a database/],
+    [`redis://:${SECRET}@host/-1`, /path is no number of a database/],
+    [`redis://:${SECRET}@host/1.5`, /path is no number of a database/],
+    [`redis://:${SECRET}@host/0/1`, /path is no number of a database/],
+    [`redis+cluster://:${SECRET}@a,b`, /not supported yet/],
+    [`redis+sentinel://:${SECRET}@a/m`, /not supported yet/],
+  ])('is refused, and not shown: %j', (url, message) => {
+    expectRefused(url, message)
+  })
+
+  it('says how to write what is wrong with it', () => {
+    expect(failure(() => resolveOptions({}, { REDIS_URL: 'redis://:a#b@host' }))?.message).toBe(
+      "REDIS_URL is a URL with a # in it: write it like 'redis://user:password@host:6379/0'. In user and password each of @ : / ? # [ ] % and space is percent-encoded, as encodeURIComponent(password) does.",
+    )
+  })
+
+  it('with any password is taken once that is encoded, and never shown where it is not', () => {
+    const password = fc.string({ minLength: 12, unit: 'binary' })
+    fc.assert(
+      fc.property(password, fc.string({ unit: 'binary' }), (text, user) => {
+        const encode = (part: string) => encodeURIComponent(part.toWellFormed())
+        const url = `redis://${encode(user)}:${encode(text)}@host:6379/3`
+        expect(checkTarget(url)).toBe(url)
+        const raw = failure(() => checkTarget(`redis://${user}:${text}@host:6379/3`))
+        if (raw) expect(raw).toMatchObject({ name: 'ConfigurationError' })
+        expect(raw?.message ?? '').not.toContain(text)
+        expect(failure(() => checkTarget(`${user}:${text}@host`))?.message).not.toContain(text)
+      }),
+    )
+  })
+})
+
+describe('Options of ioredis', () => {
+  it.each<object>([
+    { host: 'redis.example.com' },
+    { host: '127.0.0.1', port: 6380, db: 3, username: 'app', password: 'pw', tls: {} },
+    { host: '127.0.0.1', port: '6380', db: '3' },
+    { host: '::1', family: 6, keyPrefix: 'app:', connectTimeout: 500, maxRetriesPerRequest: null },
+    { path: '/run/redis.sock' },
+    { sentinels: [{ host: 'a', port: 26379 }], name: 'mymaster', sentinelPassword: 'pw' },
+    { host: 'a', sentinels: null, name: null, connectionName: null, protocol: 2 },
+  ])('are taken: %j', (options) => {
+    expect(checkTarget(options)).toEqual(options)
+  })
+
+  it('of a client may be spread', () => {
+    const client = new Redis('redis://host:1/2', { lazyConnect: true })
+    expect(checkTarget({ ...client.options })).toMatchObject({ host: 'host', db: 2 })
+    expect(checkTarget(client)).toBe(client)
+  })
+
+  it('of a class are read where they are', () => {
+    class Settings {
+      get host() {
+        return 'redis.example.com'
+      }
+      readonly port = 6380
+    }
+    expect(checkTarget(new Settings())).toEqual({ host: 'redis.example.com', port: 6380 })
+    const cache = createCache({ redis: new Settings() })
+    expect(cache.storeDescription).toBe('redis redis.example.com:6380/0')
+    return cache.close()
+  })
+
+  const password = SECRET
+  it.each<[string, unknown, RegExp]>([
+    ['nothing', {}, /neither host, path nor sentinels.*write host: '127\.0\.0\.1' if it is here/],
+    ['a host that is not set', { host: undefined, port: 6379, password }, /neither host, path nor sentinels/],
+    ['only a port', { port: 6380, password }, /neither host, path nor sentinels/],
+    ['another word for host', { hostname: 'redis', password }, /Unknown option of redis.*, "hostname"/],
+    ['a misspelt option', { host: 'a', pasword: SECRET }, /"pasword": did you mean "password"\?/],
+    ['a URL in an object', { url: `redis://:${SECRET}@host` }, /takes a URL itself, not \{ url \}/],
+    [
+      'node-redis’s options',
+      { socket: { host: 'a' }, password },
+      /not those of node-redis: write host and port/,
+    ],
+    ['a URL as the host', { host: `redis://:${SECRET}@host` }, /has a host that is none/],
+    ['a host with a user', { host: `${SECRET}@host` }, /has a host that is none/],
+    ['an empty host', { host: '' }, /has a host that is none/],
+    ['a port out of range', { host: 'a', port: 65536 }, /has a port that is none/],
+    ['a port that is NaN', { host: 'a', port: Number.NaN }, /has a port that is none/],
+    ['a db below 0', { host: 'a', db: -1 }, /has a db that is none/],
+    ['a db that is a text', { host: 'a', db: 'zero' }, /has a db that is none/],
+    ['a path that is none', { path: '' }, /has a path that is no text/],
+    ['no sentinels', { sentinels: [], name: 'm' }, /has sentinels, of which at least one is wanted/],
+    [
+      'sentinels without a name',
+      { sentinels: [{ host: 'a' }], sentinelPassword: SECRET },
+      /the name of their/,
+    ],
+    ['a number', 5, /must not be a number: write a URL like/],
+    ['true', true, /must not be a boolean/],
+    ['null', null, /must not be null/],
+    ['a function', () => {}, /must not be a function or a class/],
+    ['the class', Redis, /must not be a function or a class/],
+    ['an array', [{ host: 'a' }], /must not be an array/],
+    ['a promise', Promise.resolve(`redis://:${SECRET}@a`), /must not be a promise, await it first/],
+    ['a Set', new Set(['host']), /must be an object, not a Set/],
+    ['a URL object', new URL(`redis://:${SECRET}@host`), /must not be a URL object, write url\.href/],
+    [
+      'a client of node-redis',
+      { isOpen: true, options: { password }, connect() {}, get() {}, sendCommand() {}, duplicate() {} },
+      /must not be a client of node-redis/,
+    ],
+    [
+      'what only resembles ioredis',
+      { connected: true, options: { password }, get() {}, set() {}, pipeline() {}, disconnect() {} },
+      /of another package, or one that only resembles ioredis/,
+    ],
+    ['a cluster', { isCluster: true }, /A Redis Cluster is not supported yet/],
+  ])('are refused: %s', (_name, target, message) => {
+    expectRefused(target, message)
+  })
+})
+
+describe('A password', () => {
+  let server: RedisServer
+  const caches: KeyedCache[] = []
+  beforeAll(async () => {
+    server = await startRedis({ args: ['--requirepass', 'right'] })
+  })
+  afterEach(() => Promise.all(caches.splice(0).map((cache) => cache.close())))
+  afterAll(() => server.stop())
+
+  it.each<[string, (port: number) => object | string]>([
+    ['of a URL', (port) => `redis://:${SECRET}@127.0.0.1:${port}`],
+    ['with a user', (port) => `redis://app:${SECRET}@127.0.0.1:${port}/0`],
+    ['of options', (port) => ({ host: '127.0.0.1', port, password: SECRET })],
+    ['of a client', (port) => new Redis({ host: '127.0.0.1', port, password: SECRET, lazyConnect: true })],
+    ['in the query', (port) => `redis://127.0.0.1:${port}?password=${SECRET}`],
+    [
+      'of sentinels',
+      (port) => ({ sentinels: [{ host: '127.0.0.1', port }], name: 'm', sentinelPassword: SECRET }),
+    ],
+    ['of a server that is away', () => `redis://:${SECRET}@127.0.0.1:1`],
+    ['of a socket that is not there', () => `/run/none.sock?password=${SECRET}`],
+  ])('%s is shown by no error, warning or inspection', async (_name, target) => {
+    const warnings: string[] = []
+    const cache = createCache({
+      redis: target(server.port) as never,
+      keyPrefix: 'secrets',
+      memory: {},
+      logger: { warn: (message) => void warnings.push(message) },
+    })
+    caches.push(cache)
+    await cache.get('a')
+    await cache.set('a', 1)
+    const errors = await Promise.allSettled([cache.check(), cache.stats(), cache.usage(), cache.list({})])
+    expect(errors.map(({ status }) => status)).toEqual(Array(4).fill('rejected'))
+    expect(warnings.join()).toContain('is not responding')
+    for (const shown of [
+      errors,
+      warnings,
+      cache,
+      cache.storeDescription,
+      JSON.stringify(cache),
+      String(cache),
+    ]) {
+      expect(shownBy(shown)).not.toContain(SECRET)
+    }
+  })
+
+  it('is not quoted where the server does not know the command', async () => {
+    const renamed = await startRedis({
+      args: ['--requirepass', 'right', '--rename-command', 'AUTH', 'LOGIN'],
+    })
+    const cache = createCache({
+      redis: `redis://:${SECRET}@127.0.0.1:${renamed.port}`,
+      keyPrefix: 'secrets',
+      logger: { warn() {} },
+    })
+    const error = await cache.check().catch((error: unknown) => error)
+    expect(error).toMatchObject({ code: 'ERR_KEYEDCACHE_NOT_RESPONDING' })
+    expect(shownBy(error)).not.toContain(SECRET)
+    await cache.close()
+    await renamed.stop()
+  })
+
+  it('goes with the arguments of a command that failed, however deep the error', () => {
+    const reply = Object.assign(
+      new Error(`ERR unknown command 'AUTH', with args beginning with: '${SECRET}' `),
+      {
+        name: 'ReplyError',
+        command: { name: 'auth', args: [SECRET] },
+        previousErrors: [SECRET],
+      },
+    )
+    const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED', port: 1 })
+    const all = new AggregateError([refused, reply], 'all failed', { cause: SECRET })
+    const clean = withoutArguments(new Error('outer', { cause: all })) as Error
+    expect(clean).toMatchObject({
+      message: 'outer',
+      cause: {
+        message: 'all failed',
+        errors: [
+          { message: 'connect ECONNREFUSED', code: 'ECONNREFUSED', port: 1 },
+          { name: 'ReplyError', message: "ERR unknown command 'AUTH'", command: { name: 'auth' } },
+        ],
+      },
+    })
+    expect((clean.cause as AggregateError).errors[1].stack).toContain('target.test.ts')
+    expect(shownBy(clean)).not.toContain(SECRET)
+    expect(withoutArguments('text')).toBe('text')
+  })
+})
