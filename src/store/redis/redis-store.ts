@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { encodeBody, FRAME_HEAD_BYTES, lifeOf } from '../../entry/body.js'
 import { frameId } from '../../entry/frame.js'
 import { joinGenerations } from '../../entry/generation.js'
+import { MAX_FRAME_BYTES } from '../../entry/layout.js'
 import { encodeProvenance } from '../../entry/provenance.js'
 import { CacheNotRespondingError } from '../../errors.js'
 import type { CacheKey } from '../../key/cache-key.js'
@@ -49,6 +50,8 @@ export interface RedisStoreOptions {
   /** How long an operation may take, connecting included, in milliseconds. */
   readonly timeoutMs: number
   readonly connectTimeoutMs: number
+  /** Maximum size of a value that is fetched, with what is stored around it. Default: what the scripts take for one of ours. */
+  readonly maxFrameBytes?: number | undefined
 }
 
 /** How long a secret stands that nobody asks for: what is signed with it is good for much less. */
@@ -66,11 +69,17 @@ export class RedisStore implements Store {
   readonly #news: News
   readonly #timeoutMs: number
 
-  constructor({ redis, keyPrefix, timeoutMs, connectTimeoutMs }: RedisStoreOptions) {
+  constructor({
+    redis,
+    keyPrefix,
+    timeoutMs,
+    connectTimeoutMs,
+    maxFrameBytes = MAX_FRAME_BYTES,
+  }: RedisStoreOptions) {
     this.#connection = new Connection(redis, connectTimeoutMs)
     this.#names = new Names(this.#connection.clientPrefix + keyPrefix)
     this.tracking = new RedisTracking(this.#connection, this.#names, timeoutMs)
-    this.#batching = new Batching(this.#connection, this.tracking, timeoutMs)
+    this.#batching = new Batching(this.#connection, this.tracking, timeoutMs, maxFrameBytes)
     this.#reclaiming = new Reclaiming(this.#connection, this.#batching, this.#names, timeoutMs)
     this.#news = new News(this.#connection, this.#names, timeoutMs)
     this.statistics = new RedisStatistics(this.#connection, this.#batching, this.#names, timeoutMs)
