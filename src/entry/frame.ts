@@ -1,4 +1,5 @@
 import { DIGITS, digits, numberAt } from './digits.js'
+import { isGeneration } from './generation.js'
 import {
   COUNT_AT,
   type FrameKind,
@@ -11,6 +12,7 @@ import {
   KIND_BYTE,
   MAGIC,
   MARKED_VALUE,
+  MAX_FRAME_BYTES,
   VERSION,
   WHO_DIGITS,
 } from './layout.js'
@@ -61,6 +63,7 @@ export function parseFrame(bytes: Buffer): Frame {
   if (bytes.length < GENERATIONS_AT || bytes[0] !== MAGIC.charCodeAt(0) || bytes[1] !== MAGIC.charCodeAt(1)) {
     return { kind: 'unreadable', why: 'foreign bytes' }
   }
+  if (bytes.length > MAX_FRAME_BYTES) return { kind: 'unreadable', why: 'foreign bytes' }
   if (bytes[2] !== VERSION) return { kind: 'unreadable', why: 'a newer version' }
   const id = bytes.subarray(ID_AT, COUNT_AT)
   const generations = bytes[COUNT_AT] as number
@@ -88,7 +91,7 @@ export function firstBrokenGeneration(frame: Buffer, generations: readonly (Buff
   for (let position = 0; position < generations.length; position++) {
     const generation = generations[position]
     const at = GENERATIONS_AT + position * ID_BYTES
-    if (!generation || generation.length <= ID_BYTES) return position
+    if (!generation || !isGeneration(generation)) return position
     if (generation.compare(frame, at, at + ID_BYTES, 0, ID_BYTES) !== 0) return position
   }
   return -1

@@ -21,18 +21,45 @@ export interface Generation {
 }
 
 const MARK = 0x7e
+const BRACE = 0x7b
 const MARK_AT = ID_BYTES + 1
 const ERA_AT = MARK_AT + 1
 const EXPIRED_AT = ERA_AT + DIGITS
 const WHO_AT = EXPIRED_AT + DIGITS
 const NEWLINE = 0x0a
 
+/** Maximum size of a generation: what is larger was not written by this cache. */
+export const MAX_GENERATION_BYTES = 8_192
+
+/** Maximum era: the sum of those above a path, of which there are 33 at most, fits into the digits that it is written in. */
+export const MAX_ERA = 3_000_000_000_000
+
+/**
+ * Whether bytes read as a generation. Everything else that may stand in its place counts as absent, which matches
+ * nothing, and is replaced by the next write below. The scripts in Redis judge alike.
+ */
+export function isGeneration(bytes: Buffer | null): bytes is Buffer {
+  if (bytes === null || bytes.length <= ID_BYTES || bytes.length > MAX_GENERATION_BYTES) return false
+  const flag = bytes[ID_BYTES]
+  if (flag !== 0x30 && flag !== 0x31) return false
+  const info = bytes[MARK_AT]
+  return info === undefined || info === BRACE || (info === MARK && hasMark(bytes))
+}
+
+function hasMark(bytes: Buffer): boolean {
+  for (let index = ERA_AT; index < WHO_AT; index++) {
+    const digit = (bytes[index] ?? 0) - 0x30
+    if (!(digit >= 0 && digit <= 9)) return false
+  }
+  return numberAt(bytes, ERA_AT, DIGITS) <= MAX_ERA && bytes.includes(NEWLINE, WHO_AT)
+}
+
 export function composeGeneration(id: Buffer, inUse: boolean, info: Buffer = Buffer.alloc(0)): Buffer {
   return Buffer.concat([id, Buffer.from(inUse ? '1' : '0'), info])
 }
 
 export function parseGeneration(bytes: Buffer): Generation | undefined {
-  if (bytes.length <= ID_BYTES) return undefined
+  if (!isGeneration(bytes)) return undefined
   return {
     id: bytes.subarray(0, ID_BYTES),
     inUse: bytes[ID_BYTES] === 0x31,
@@ -82,7 +109,7 @@ export function joinGenerations(generations: readonly (Buffer | null)[]): Buffer
   const ids: Buffer[] = []
   let eras = 0
   for (const generation of generations) {
-    if (!generation || generation.length < ID_BYTES) return undefined
+    if (!isGeneration(generation)) return undefined
     ids.push(generation.subarray(0, ID_BYTES))
     eras += eraOf(generation)
   }

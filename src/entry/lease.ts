@@ -21,12 +21,21 @@ export interface Lease {
 const LAPSES_AT = ID_BYTES + 1
 const STARTED_AT = LAPSES_AT + 14
 
+/** Maximum size and time of a lease: what is larger, or lasts longer, was not written by this cache. */
+export const MAX_LEASE_BYTES = 1_024
+export const MAX_LEASE_MS = 2 ** 31
+
+const HEAD = /^[01]\d{14}$/
+
+/** The lease that bytes read as. Everything else that may stand in its place counts as absent, in Redis too. */
 export function parseLease(bytes: Buffer): Lease | undefined {
-  if (bytes.length < STARTED_AT) return undefined
+  if (bytes.length > MAX_LEASE_BYTES) return undefined
+  const head = bytes.toString('latin1', ID_BYTES, STARTED_AT)
+  if (!HEAD.test(head)) return undefined
   return {
     token: bytes.subarray(0, ID_BYTES),
     awaited: bytes[ID_BYTES] === 0x31,
-    lapsesAt: Number(bytes.toString('latin1', LAPSES_AT, STARTED_AT)),
+    lapsesAt: Number(head.slice(1)),
     started: bytes.subarray(STARTED_AT),
   }
 }

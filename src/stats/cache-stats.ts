@@ -1,5 +1,6 @@
-import type { Bucket, Gathered, Tally } from '../store/statistics.js'
+import type { Bucket, Gathered, ProcessReport, Tally } from '../store/statistics.js'
 import type { ProcessMemoryUsage } from '../tiers/process-memory.js'
+import { isAmount, isDate } from './amounts.js'
 import { addFigures, type Figures, fromTally, NO_FAMILY, noFigures } from './figures.js'
 
 /** What all processes of a cache have counted. Times in milliseconds since the epoch, on the store's clock. */
@@ -48,6 +49,9 @@ export interface HistoryStep {
 /** A process reports every second, at the least every five. */
 const LATE_MS = 7_500
 
+/** The longest name of a host, by DNS. */
+const MAX_HOST = 255
+
 export function statsOf(gathered: Gathered, scope: CacheStats['scope'], own: string): CacheStats {
   const families = new Map<string, Figures>()
   const totals = noFigures()
@@ -66,26 +70,35 @@ export function statsOf(gathered: Gathered, scope: CacheStats['scope'], own: str
     clears: whole.get('clears') ?? 0,
     troubles: whole.get('troubles') ?? 0,
     families,
-    processes: gathered.processes.map(({ process, about, seenAt, figures }) => ({
-      id: process,
-      host: String(about.host ?? ''),
-      pid: Number(about.pid ?? 0),
-      startedAt: Number(about.startedAt ?? 0),
-      seenAt,
-      isLate: gathered.now - seenAt > LATE_MS,
-      isThis: process === own,
-      rss: about.rss === undefined ? undefined : Number(about.rss),
-      memory:
-        about.memoryEntries === undefined
-          ? undefined
-          : {
-              entries: Number(about.memoryEntries),
-              bytes: Number(about.memoryBytes),
-              isServing: Number(about.memoryServing) === 1,
-            },
-      totals: fromTally(figures),
-    })),
+    processes: gathered.processes.flatMap((report) => liveProcess(report, gathered.now, own)),
   }
+}
+
+/** A process, if what it tells about itself is of the right kind: anybody can write it. */
+function liveProcess(
+  { process, about, seenAt, figures }: ProcessReport,
+  now: number,
+  own: string,
+): LiveProcess[] {
+  const { host, pid, startedAt, rss, memoryEntries, memoryBytes, memoryServing } = about
+  if (typeof host !== 'string' || host.length > MAX_HOST || !isAmount(pid) || !isDate(startedAt)) return []
+  const hasMemory = isAmount(memoryEntries) && isAmount(memoryBytes)
+  return [
+    {
+      id: process,
+      host,
+      pid,
+      startedAt,
+      seenAt,
+      isLate: now - seenAt > LATE_MS,
+      isThis: process === own,
+      rss: isAmount(rss) ? rss : undefined,
+      memory: hasMemory
+        ? { entries: memoryEntries, bytes: memoryBytes, isServing: memoryServing === 1 }
+        : undefined,
+      totals: fromTally(figures),
+    },
+  ]
 }
 
 export function stepsOf(buckets: readonly Bucket[]): HistoryStep[] {

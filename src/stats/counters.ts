@@ -136,7 +136,7 @@ export class Counters {
     const totals = noFigures()
     const families = new Map<string, Figures>()
     for (const [family, figures] of this.#families) {
-      families.set(family, structuredClone(figures))
+      families.set(family, addFigures(noFigures(), figures))
       addFigures(totals, figures)
     }
     return {

@@ -1,4 +1,5 @@
 import { CacheKey } from '../key/cache-key.js'
+import { isDate } from './amounts.js'
 
 /** What a delete came to: `absent` when nothing was there, `failed` when it did not surely reach the store. */
 export type DeleteOutcome = 'deleted' | 'absent' | 'failed'
@@ -63,15 +64,12 @@ const TEXTS = ['route', 'user', 'operation', 'message'] as const
 const NUMBERS = ['count', 'until', 'leftOut'] as const
 const LONGEST = 1_000
 
-/** Later than this is no date. */
-const LAST_MOMENT = 8.64e15
-
 function parseEvent(item: string): CacheEvent | undefined {
   const given = parseObject(item)
   const { type, at, key, children, outcome, process } = given
   const texts = TEXTS.filter((name) => isText(given[name])).map((name) => [name, given[name]])
-  const numbers = NUMBERS.filter((name) => isCount(given[name])).map((name) => [name, given[name]])
-  if (!TYPES.has(type) || !OUTCOMES.has(outcome) || !isCount(at) || !isText(process)) return undefined
+  const numbers = NUMBERS.filter((name) => isDate(given[name])).map((name) => [name, given[name]])
+  if (!TYPES.has(type) || !OUTCOMES.has(outcome) || !isDate(at) || !isText(process)) return undefined
   if (!isKey(key) && (key !== '' || type === 'delete' || type === 'expire')) return undefined
   return {
     ...{ type: type as CacheEvent['type'], at, key, outcome: outcome as CacheEvent['outcome'], process },
@@ -91,10 +89,6 @@ function parseObject(item: string): Readonly<Record<string, unknown>> {
 
 function isText(value: unknown): value is string {
   return typeof value === 'string' && value.length <= LONGEST
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && value >= 0 && value <= LAST_MOMENT
 }
 
 function isKey(text: unknown): text is string {

@@ -1,6 +1,7 @@
 import type { Tally } from '../store/statistics.js'
 import type { MissReason, Tier } from '../tiers/outcome.js'
-import { addLatency, type Latency, noLatency } from './latency.js'
+import { isAmount } from './amounts.js'
+import { addLatency, CLASSES, type Latency, noLatency } from './latency.js'
 
 /** What was counted of one family, or of all. */
 export interface Figures {
@@ -84,7 +85,8 @@ export function noFigures(): Figures {
     requestHits: 0,
     processHits: 0,
     misses: 0,
-    missesBy: {},
+    // Reasons are names from anywhere: none of them may be one of Object.prototype.
+    missesBy: Object.create(null),
     writes: 0,
     storedBytes: 0,
     refusedFills: 0,
@@ -127,6 +129,7 @@ export function addFigures(to: Figures, from: Readonly<Figures>): Figures {
 export const NO_FAMILY = ''
 
 const REASON = 'miss:'
+const MAX_REASON = 60
 const LATENCY = 'in:'
 
 /** The same as whole numbers by name, without those that are 0: times in microseconds. */
@@ -145,20 +148,27 @@ export function toTally(figures: Readonly<Figures>): Map<string, number> {
 /** Names that are not known, from a newer version, are left out. */
 export function fromTally(tally: Tally): Figures {
   const figures = noFigures()
-  for (const name of COUNTS) figures[name] = tally.get(name) ?? 0
-  for (const name of TIMES) figures[name] = (tally.get(name) ?? 0) / 1_000
-  for (const [name, count] of tally) {
+  for (const name of COUNTS) figures[name] = countOf(tally.get(name))
+  for (const name of TIMES) figures[name] = countOf(tally.get(name)) / 1_000
+  for (const [name, given] of tally) {
     // What was counted for one reason may all turn out to have another, also after a store has lost what was told.
-    if (count <= 0) continue
-    if (name.startsWith(REASON)) figures.missesBy[name.slice(REASON.length) as MissReason] = count
+    const count = countOf(given)
+    if (count === 0) continue
+    if (name.startsWith(REASON) && name.length <= MAX_REASON)
+      figures.missesBy[name.slice(REASON.length) as MissReason] = count
     else if (name.startsWith(LATENCY)) addClass(figures, name.slice(LATENCY.length), count)
   }
   return figures
 }
 
+/** A count, or 0 for what is none. */
+function countOf(given: unknown): number {
+  return isAmount(given) ? given : 0
+}
+
 function addClass({ latency }: Figures, name: string, count: number): void {
   const [timed = '', index = ''] = name.split(':')
-  if (!Object.hasOwn(latency, timed) || !/^\d{1,2}$/.test(index)) return
+  if (!Object.hasOwn(latency, timed) || !/^\d{1,2}$/.test(index) || Number(index) >= CLASSES) return
   const counts = Array<number>(Number(index)).fill(0)
   addLatency(latency[timed as Timed], [...counts, count])
 }

@@ -6,7 +6,7 @@
 export type Latency = number[]
 
 /** The last class reaches to some 4 minutes, and has all that is beyond. */
-const CLASSES = 57
+export const CLASSES = 57
 
 export function noLatency(): Latency {
   return []

@@ -1,5 +1,6 @@
 import type { CallLog, LoggedCall } from '../tiers/call-log.js'
 import type { ReadOutcome } from '../tiers/outcome.js'
+import { isAmount, isDate } from './amounts.js'
 import { busyMs } from './busy.js'
 
 /** One call of the cache within a request. */
@@ -195,14 +196,9 @@ export class OpenCall {
   }
 }
 
-/** Reads what processes have told, newest first. What is damaged, or from elsewhere, is left out. */
+/** Requests that processes have told, newest first. One that is damaged, or from elsewhere, is left out. */
 export function recordsOf(items: readonly string[]): RequestRecord[] {
-  return items
-    .flatMap((item) => {
-      const record = parse(item)
-      return isRequestRecord(record) ? [record] : []
-    })
-    .sort((one, other) => other.at - one.at)
+  return items.flatMap((item) => requestOf(parse(item)) ?? []).sort((one, other) => other.at - one.at)
 }
 
 function parse(item: string): unknown {
@@ -213,44 +209,41 @@ function parse(item: string): unknown {
   }
 }
 
-function isRequestRecord(given: unknown): given is RequestRecord {
-  if (typeof given !== 'object' || given === null) return false
-  const { at, process, route, status, durationMs, calls, moreCalls } = given as Record<string, unknown>
-  return (
-    isDate(at) &&
-    isText(process) &&
-    isText(route) &&
-    isAmount(status) &&
-    isAmount(durationMs) &&
-    isAmount(moreCalls) &&
-    Array.isArray(calls) &&
-    calls.length <= MAX_CALLS &&
-    calls.every(isCallRecord)
-  )
+/** A request with nothing but what is known of one: anybody can write it. */
+function requestOf(given: unknown): RequestRecord | undefined {
+  if (!isObject(given)) return undefined
+  const { at, process, route, status, aborted, durationMs, calls, moreCalls } = given
+  if (!isDate(at) || !isText(process) || !isText(route) || !isAmount(status)) return undefined
+  if (!isAmount(durationMs) || !isAmount(moreCalls)) return undefined
+  if (!Array.isArray(calls) || calls.length > MAX_CALLS) return undefined
+  const known = calls.map(callOf).filter((call) => call !== undefined)
+  if (known.length !== calls.length) return undefined
+  const whether = typeof aborted === 'boolean' ? { aborted } : {}
+  return { at, process, route, status, ...whether, durationMs, calls: known, moreCalls }
 }
 
-function isCallRecord(given: unknown): given is CallRecord {
-  if (typeof given !== 'object' || given === null) return false
-  const { operation, key, outcome, tier, reason, afterMs, durationMs } = given as Record<string, unknown>
-  return (
-    [operation, key, outcome].every(isText) &&
-    [tier, reason].every((text) => text === undefined || isText(text)) &&
-    isAmount(afterMs) &&
-    isAmount(durationMs)
-  )
+function callOf(given: unknown): CallRecord | undefined {
+  if (!isObject(given)) return undefined
+  const { operation, key, outcome, tier, reason, children, stored, afterMs, durationMs } = given
+  if (!isText(operation) || !isText(key) || !isText(outcome)) return undefined
+  if (!isAmount(afterMs) || !isAmount(durationMs)) return undefined
+  if (tier !== undefined && !isText(tier)) return undefined
+  if (reason !== undefined && !isText(reason)) return undefined
+  return {
+    ...{ operation, key, outcome, afterMs, durationMs },
+    ...(tier !== undefined && { tier }),
+    ...(reason !== undefined && { reason }),
+    ...(typeof children === 'boolean' && { children }),
+    ...(typeof stored === 'boolean' && { stored }),
+  }
 }
 
-function isText(given: unknown): boolean {
+function isObject(given: unknown): given is Record<string, unknown> {
+  return typeof given === 'object' && given !== null
+}
+
+function isText(given: unknown): given is string {
   return typeof given === 'string' && given.length <= 10 * MAX_TEXT
-}
-
-function isAmount(given: unknown): boolean {
-  return typeof given === 'number' && given >= 0
-}
-
-/** What `Date` can hold: 8.64e15 ms. */
-function isDate(given: unknown): boolean {
-  return isAmount(given) && (given as number) <= 8.64e15
 }
 
 /** To the microsecond, and never before its beginning: a clock that is read twice may have been rounded. */

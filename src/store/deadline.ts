@@ -3,18 +3,30 @@ import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import { CacheNotRespondingError } from '../errors.js'
 import type { Store } from './store.js'
 
+/** A timer that fires later than this was held up by this process itself, which held up the answer too. */
+const HELD_UP_MS = 20
+
 /**
  * Settles as `promise` does, or rejects with a `CacheNotRespondingError` at a
- * moment of `performance.now()`.
+ * moment of `performance.now()`: later by as long as this process was held up itself.
  */
 export function before<T>(deadline: number, promise: Promise<T>, what: string): Promise<T> {
   return new Promise((resolve, reject) => {
     let settled = false
+    let timer: NodeJS.Timeout
+    const wait = (until: number) => {
+      timer = setTimeout(look, Math.max(0, until - performance.now()), until)
+    }
+    const look = (until: number) => {
+      const heldUpMs = performance.now() - until
+      if (heldUpMs > HELD_UP_MS) wait(performance.now() + heldUpMs)
+      // The answer may be there already: a last look before giving up.
+      else setImmediate(expire)
+    }
     const expire = () => {
       if (!settled) reject(new CacheNotRespondingError(`${what} is not responding: no answer in time.`))
     }
-    // When this process itself was held up, the answer may be there already: look once before giving up.
-    const timer = setTimeout(() => setImmediate(expire), Math.max(0, deadline - performance.now()))
+    wait(deadline)
     const settle = () => {
       settled = true
       clearTimeout(timer)

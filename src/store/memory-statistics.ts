@@ -115,7 +115,7 @@ function add(figures: Map<string, number>, tally: Tally): Map<string, number> {
 }
 
 function append(list: string[], items: readonly string[], max: number): void {
-  list.push(...items)
+  for (const item of items) list.push(item)
   if (list.length > max) list.splice(0, list.length - max)
 }
 

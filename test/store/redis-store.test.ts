@@ -2,7 +2,6 @@ import { Redis, type RedisOptions } from 'ioredis'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { ConfigurationError } from '../../src/errors.js'
 import { CacheKey, type KeyInput } from '../../src/key/cache-key.js'
-import { newId } from '../../src/store/ids.js'
 import { judge } from '../../src/store/judge.js'
 import { RedisStore, type RedisStoreOptions } from '../../src/store/redis/redis-store.js'
 import type { NewEntry } from '../../src/store/store.js'
@@ -385,7 +384,7 @@ describe('A server in trouble', () => {
       own.freeze()
       // Of one script, many would travel in one command.
       const ask = (index: number) =>
-        index % 2 === 0 ? store.write(key(['w', index]), entry()) : store.release(key(['w', index]), newId())
+        index % 2 === 0 ? store.write(key(['w', index]), entry()) : store.observe(key(['w', index]))
       const wave = () => Promise.allSettled<unknown>(Array.from({ length: 300 }, (_, index) => ask(index)))
       let last: PromiseSettledResult<unknown>[] = []
       for (let round = 0; round < 12; round++) last = await wave()
@@ -533,21 +532,51 @@ describe('A process that is busy itself', () => {
   it('has each of many writes succeed or fail by itself', async () => {
     const store = open({ keyPrefix: 'each' })
     await store.check()
-    // Where a generation should be stands something of a foreign type.
-    await admin.lpush('each:gen:{each:bad}', 'x')
     const before = await scriptsRun()
     const paths = Array.from({ length: 70 }, (_, n) => (n % 5 === 3 ? ['bad', n] : ['good', n]))
-    const results = await Promise.allSettled(paths.map((path) => store.write(key(path), entry(`${path}`))))
+    // No time to live is one that Redis refuses.
+    const writing = paths.map((path) =>
+      store.write(key(path), entry(`${path}`, path[0] === 'good' ? 60_000 : 0)),
+    )
+    const results = await Promise.allSettled(writing)
     // Together, but never so many that they hold the server up.
     expect((await scriptsRun()) - before).toBe(3)
     for (const [n, path] of paths.entries()) {
       const isGood = path[0] === 'good'
       expect(results[n]).toMatchObject(isGood ? { value: { written: true } } : { status: 'rejected' })
-      if (!isGood) expect(String((results[n] as PromiseRejectedResult).reason)).toMatch(/WRONGTYPE/)
+      if (!isGood) expect(String((results[n] as PromiseRejectedResult).reason)).toMatch(/invalid expire/)
       if (!isGood) continue
       const { frame } = await store.read(key(path))
       expect(frame?.toString('latin1')).toContain(`${path}`)
     }
+  })
+
+  it('has a write that cannot be sent fail alone', async () => {
+    const store = open()
+    await store.check()
+    const results = await Promise.allSettled<unknown>([
+      store.write(key('before'), entry()),
+      store.renew(key('bad'), undefined as unknown as Buffer, 1_000),
+      store.write(key('after'), entry()),
+      store.read(key('after')),
+    ])
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled'])
+    expect(await isLive(store, 'before')).toBe(true)
+    expect(await isLive(store, 'after')).toBe(true)
+  })
+
+  it('lets late reads take turns with those of a large batch', async () => {
+    const store = open()
+    await store.write(key('late'), entry())
+    let answered = 0
+    const many = Array.from({ length: 20_000 }, (_, index) =>
+      store.read(key(['many', index])).then(() => answered++),
+    )
+    await new Promise(setImmediate)
+    expect(judge(await store.read(key('late'))).live).toBe(true)
+    expect(answered).toBeLessThan(10_000)
+    await Promise.all(many)
+    expect(answered).toBe(20_000)
   })
 
   it('has none of many writes done after their deadlines, each by its own', async () => {

@@ -4,12 +4,12 @@ import type { HistoryStep } from '../../stats/cache-stats.js'
 import { addFigures, type Figures, noFigures } from '../../stats/figures.js'
 import { quantile } from '../../stats/latency.js'
 import { OTHER_FAMILIES } from '../../store/statistics.js'
-import type { MissReason } from '../../tiers/outcome.js'
 import { chartOf } from '../chart.js'
 import { latency, past, share, size, whole } from '../figures.js'
 import { type KnownStats, knownStats } from '../known-stats.js'
 import { REASONS } from '../reasons.js'
 import type { Page, Visit } from '../visit.js'
+import { wordsFor } from '../words-for.js'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -256,7 +256,7 @@ function reasonsOf({ missesBy, misses }: Readonly<Figures>) {
   return Object.entries(missesBy)
     .sort(([, one], [, other]) => other - one)
     .map(([reason, count]) => ({
-      label: REASONS[reason as MissReason] ?? reason,
+      label: wordsFor(REASONS, reason) ?? reason,
       count: whole(count),
       share: share(count, misses),
     }))

@@ -8,6 +8,7 @@ import { contains } from '../mask-key.js'
 import { REASONS } from '../reasons.js'
 import { MASKED } from '../secrets.js'
 import type { Json, Page, Visit } from '../visit.js'
+import { wordsFor } from '../words-for.js'
 import { linked } from './linked.js'
 
 /** How many are shown at the most. */
@@ -194,10 +195,6 @@ function cameTo({ operation, outcome, tier, reason, stored }: KnownCall) {
       ...(stored === undefined ? [] : [stored ? 'stored since' : 'not stored']),
     ].join('; '),
   }
-}
-
-function wordsFor(words: Readonly<Record<string, string>>, name: string): string | undefined {
-  return Object.hasOwn(words, name) ? words[name] : undefined
 }
 
 function amount(count: number, one: string, many: string): string {

@@ -3,18 +3,21 @@ import { setImmediate } from 'node:timers'
 import { CacheNotRespondingError } from '../../errors.js'
 import type { Tracking } from '../tracking.js'
 import { ServerClock } from './clock.js'
-import { type Argument, asNotResponding, type Command, type Connection } from './connection.js'
-import { ReadBatch, type Shape } from './read-batch.js'
+import { type Argument, asNotResponding, type Command, type Connection, sizeOf } from './connection.js'
+import { LargeValues } from './large-values.js'
+import type { ReadBatch, Shape } from './read-batch.js'
+import { ReadLine } from './read-line.js'
 import { commandOf, grouped, type ScriptReply, type Write } from './script-calls.js'
 import { SCRIPTS } from './scripts/all.js'
 import { LATE, type Script } from './scripts/script.js'
 import { TRACK_NEXT } from './tracking.js'
+import { WriteLine } from './write-line.js'
 
-/** So many names at most travel in one `MGET`: the server is never held for long. */
-const MAX_NAMES = 512
-
-/** So many writes at most travel in one go; the next go when these are answered. */
+/** Maximum number of writes of one tick that leave at once; of more, the next go when these are answered. */
 const MAX_WRITES = 256
+
+/** Maximum number of times that a write is sent which the server finds too late, and so does not carry out. */
+const MAX_ATTEMPTS = 3
 
 /** Timers may fire a moment early: what its caller is told has failed must not be done after that. */
 const SLACK_MS = 2
@@ -41,15 +44,23 @@ export class Batching {
   readonly #connection: Connection
   readonly #tracking: Pick<Tracking, 'epoch'>
   readonly #timeoutMs: number
-  #reads: ReadBatch | undefined
+  readonly #reads = new ReadLine()
+  readonly #large: LargeValues
   #writes: Write[] = []
-  /** Of writes that are too many for one go, those that wait for their turn: later ones must not overtake them. */
-  #queue: Write[] | undefined
+  /** Of writes that are too many for one go, those that wait for their turn: later ones of a key must not overtake them. */
+  #line: WriteLine | undefined
   #isGreeted = false
   readonly #writing = new Set<Promise<void>>()
   #scheduled = false
 
-  constructor(connection: Connection, tracking: Pick<Tracking, 'epoch'>, timeoutMs: number) {
+  /** A value of more than `maxBytes` is not fetched: it is read as something foreign. */
+  constructor(
+    connection: Connection,
+    tracking: Pick<Tracking, 'epoch'>,
+    timeoutMs: number,
+    maxBytes: number,
+  ) {
+    this.#large = new LargeValues(maxBytes)
     this.#connection = connection
     this.#tracking = tracking
     this.#timeoutMs = timeoutMs
@@ -61,9 +72,7 @@ export class Batching {
 
   /** The values under these names, as they stand at one moment after this call, in the shape wanted. */
   read<T>(names: readonly string[], shape: Shape<T>, tracked = false): Promise<T> {
-    if (this.#reads && this.#reads.names.length + names.length > MAX_NAMES) this.#flush()
-    this.#reads ??= new ReadBatch()
-    const batch = this.#reads
+    const batch = this.#reads.batchFor(names.length)
     if (tracked) batch.isTracked = true
     const positions = names.map((name) => batch.add(name))
     this.#schedule()
@@ -72,31 +81,32 @@ export class Batching {
     })
   }
 
-  /** The same for who asks for the same thing, by this id, as others of this tick: they share the answer. */
+  /** The same for callers who want the same thing, by this id, before it has been sent: they share the answer. */
   readShared<T>(id: string, names: () => readonly string[], shape: Shape<T>, tracked = false): Promise<T> {
-    const shared = this.#reads?.shared.get(id) as Promise<T> | undefined
-    if (shared !== undefined) {
-      if (tracked && this.#reads) this.#reads.isTracked = true
+    const { open } = this.#reads
+    const shared = open?.shared.get(id) as Promise<T> | undefined
+    if (open && shared !== undefined) {
+      if (tracked) open.isTracked = true
       return shared
     }
     const reading = this.read(names(), shape, tracked)
-    this.#reads?.shared.set(id, reading)
+    this.#reads.open?.shared.set(id, reading)
     return reading
   }
 
   /**
    * Runs a script; `args` are what follows its deadline. A script that came too
-   * late did nothing: once more, with what its reply told of the server's clock.
+   * late did nothing: it is sent again, with what its reply said of the server's clock.
    */
   async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<ScriptReply> {
-    const write: Write = { script, keys, args }
-    let reply = await this.#enqueue(write)
-    const isInTime = performance.now() < (write.expires ?? 0)
-    if (reply.status === LATE && isInTime) reply = await this.#enqueue(write)
-    if (reply.status === LATE) {
-      throw new CacheNotRespondingError('Redis is not responding: a write came too late.')
+    for (let attempt = 1; ; attempt++) {
+      const reply = await this.#enqueue({ script, keys, args })
+      if (reply.status !== LATE) return reply
+      // The caller would know if the server had been late: this process was, or its estimate of that clock was wrong.
+      if (attempt === MAX_ATTEMPTS) {
+        throw new CacheNotRespondingError('Redis is not responding: a write came too late.')
+      }
     }
-    return reply
   }
 
   /** Sends what waits and resolves when it is answered, or has failed. */
@@ -107,6 +117,8 @@ export class Batching {
 
   #enqueue(write: Write): Promise<ScriptReply> {
     return new Promise((resolve, reject) => {
+      // Here, where what cannot be sent rejects its own caller alone.
+      write.bytes = sizeOf(write.args)
       this.#writes.push(Object.assign(write, { resolve, reject }))
       this.#schedule()
     })
@@ -118,33 +130,69 @@ export class Batching {
     setImmediate(() => this.#flush())
   }
 
+  // Runs in a timer: all that can throw is in promises, whose callers it rejects.
   #flush(): void {
     this.#scheduled = false
     if (this.#writes.length > 0) {
-      if (this.#queue) this.#queue.push(...this.#writes)
+      if (this.#line) this.#line.add(this.#writes)
       else {
         const writing = this.#sendWrites(this.#writes).finally(() => this.#writing.delete(writing))
         this.#writing.add(writing)
       }
       this.#writes = []
     }
-    if (this.#reads) this.#sendReads(this.#reads)
-    this.#reads = undefined
+    this.#sendReads()
   }
 
-  #sendReads(batch: ReadBatch): void {
+  #sendReads(): void {
+    for (let batch = this.#reads.next(); batch; batch = this.#reads.next()) void this.#sendRead(batch)
+  }
+
+  async #sendRead(batch: ReadBatch): Promise<void> {
     const epoch = batch.isTracked ? this.#tracking.epoch : undefined
-    this.#readAll(batch.names, epoch !== undefined).then(
-      ({ values, isTracked }) => {
-        // What an epoch has not outlasted, it does not cover.
-        batch.answer(values, isTracked && this.#tracking.epoch === epoch ? epoch : undefined)
-      },
-      (error: unknown) => batch.fail(error),
-    )
+    const deadline = this.#deadline()
+    try {
+      const { values, isTracked } = await this.#readAll(batch.names, epoch !== undefined, deadline)
+      // What an epoch has not outlasted, it does not cover.
+      batch.answer(values, isTracked && this.#tracking.epoch === epoch ? epoch : undefined)
+    } catch (error) {
+      batch.fail(error)
+      // What has been waiting for as long as an answer may take would go unanswered too.
+      if (this.#isGone(error)) {
+        for (const old of this.#reads.takeOlderThan(performance.now() - this.#timeoutMs)) old.fail(error)
+      }
+    } finally {
+      this.#reads.settled(batch)
+      this.#sendReads()
+    }
   }
 
-  async #readAll(names: readonly string[], tracked: boolean): Promise<Answer> {
-    const deadline = this.#deadline()
+  async #readAll(names: readonly string[], tracked: boolean, deadline: number): Promise<Answer> {
+    if (this.#large.mayBeAmong(names)) return await this.#readLarge(names, deadline)
+    const isSent = this.#connection.isReady
+    try {
+      return await this.#readTogether(names, tracked, deadline)
+    } catch (error) {
+      const isTooLarge = this.#large.suspect(names, error)
+      // A reply that was lost with its connection, behind one that was too large: reading again does no harm.
+      if (performance.now() >= deadline || !(isTooLarge || (isSent && isLost(error)))) throw error
+      await this.#connection.ready(deadline)
+      return await (isTooLarge
+        ? this.#readLarge(names, deadline)
+        : this.#readTogether(names, false, deadline))
+    }
+  }
+
+  async #readLarge(names: readonly string[], deadline: number): Promise<Answer> {
+    const values = await this.#large.read(names, (commands) => this.#connection.sendAll(commands, deadline))
+    if (!this.clock.isRecent(performance.now())) {
+      const left = performance.now()
+      this.#sampleTime((await this.#connection.send(TIME, deadline)) as Buffer[], left)
+    }
+    return { values, isTracked: false }
+  }
+
+  async #readTogether(names: readonly string[], tracked: boolean, deadline: number): Promise<Answer> {
     const read: Command = ['MGET', ...names]
     // Freshness is judged on the server's clock, so what is known of it must not grow old.
     const isClockKnown = this.clock.isRecent(performance.now())
@@ -169,17 +217,17 @@ export class Batching {
       await this.#sendGo(writes).catch((error: unknown) => rejectAll(writes, error))
       return
     }
-    this.#queue = writes
-    try {
-      while (writes.length > 0) {
-        const go = writes.splice(0, MAX_WRITES)
-        await this.#sendGo(go).catch((error: unknown) => {
-          rejectAll([...go, ...writes.splice(0)], error)
-        })
-      }
-    } finally {
-      this.#queue = undefined
+    const line = new WriteLine()
+    line.add(writes)
+    this.#line = line
+    while (!line.isEmpty) {
+      const go = line.take()
+      await this.#sendGo(go).catch((error: unknown) => {
+        rejectAll(go, error)
+        if (this.#isGone(error)) rejectAll(line.takeAll(), error)
+      })
     }
+    this.#line = undefined
   }
 
   /** All that it takes, connecting included, happens before the deadline of the youngest write. */
@@ -257,6 +305,11 @@ export class Batching {
     this.clock.sample(serverTime, left, performance.now())
   }
 
+  /** Whether a failure means that the server is not there: it is no refusal, and nothing else is answered either. */
+  #isGone(error: unknown): boolean {
+    return !isRefusal(error) && !this.#connection.hasAnsweredWithin(this.#timeoutMs)
+  }
+
   #deadline(): number {
     return performance.now() + this.#timeoutMs
   }
@@ -267,6 +320,17 @@ const TIME: Command = ['TIME']
 /** @see https://redis.io/docs/latest/commands/script-load/ */
 function loading(scripts: readonly Script[]): Command[] {
   return scripts.map(({ lua }) => ['SCRIPT', 'LOAD', lua])
+}
+
+/** Whether the server has answered, with an error. */
+function isRefusal(error: unknown): boolean {
+  const { cause } = error as Error
+  return cause instanceof Error && cause.name === 'ReplyError'
+}
+
+/** Whether the connection was lost with the answer. */
+function isLost(error: unknown): boolean {
+  return (error as Error).cause instanceof Error && !isRefusal(error)
 }
 
 function rejectAll(writes: readonly Write[], error: unknown): void {

@@ -21,6 +21,18 @@ const MAX_ABANDONED = { commands: 2_000, bytes: 32 * 1024 * 1024 }
 /** A connection on which nothing has been answered for so long is given up for a new one. */
 const SILENT_MS = 5_000
 
+/** Minimum time between two reconnects because of a server that takes no writes: its reads must stay possible. */
+const READONLY_PAUSE_MS = 1_000
+
+/**
+ * Maximum size of a single reply. A larger one holds up every reply behind it, so the connection is given up for a
+ * new one: a value can exceed what this cache writes only where somebody else wrote it.
+ */
+const MAX_REPLY_BYTES = 128 * 1024 * 1024
+
+/** A reply of which this much has come when its deadline passes is slow because it is large. */
+const PARTIAL_REPLY_BYTES = 1024 * 1024
+
 /** In RESP3 ioredis 6 drops what a server tells of changes; ioredis 5 knows nothing else. */
 const RESP2: object = { protocol: 2, replyMapping: 'legacy' }
 
@@ -30,6 +42,15 @@ interface Flight {
   readonly commands: number
   readonly bytes: number
   abandoned: boolean
+  /** Whether its reply is too large to be waited for. */
+  isTooLarge: boolean
+}
+
+/** The reply to a command is too large: nobody else's command may wait behind it. */
+export class ReplyTooLargeError extends CacheNotRespondingError {
+  constructor(cause: unknown) {
+    super('Redis is not responding: a reply is too large.', { cause })
+  }
 }
 
 /**
@@ -44,6 +65,12 @@ export class Connection {
   readonly #flights = new Set<Flight>()
   readonly #abandoned = { commands: 0, bytes: 0 }
   #opening: Promise<unknown> | undefined
+  /** The socket that is being given up: that is done once. */
+  #left: unknown
+  /** When the last command was answered, and how many bytes had been received by then. */
+  #answeredAt = Number.NEGATIVE_INFINITY
+  #answeredBytes = 0
+  #refusedAt = Number.NEGATIVE_INFINITY
   // A socket keeps the async context it was opened in: the first request's would be held for ever.
   readonly #outside = AsyncLocalStorage.snapshot()
 
@@ -54,6 +81,7 @@ export class Connection {
       )
     }
     this.#client = open(target, connectTimeoutMs)
+    this.#client.on('connect', () => this.#watchReplies())
     this.clientPrefix = isClient(target)
       ? (target.options.keyPrefix ?? '')
       : optionsOf(target).keyPrefix || ''
@@ -66,7 +94,20 @@ export class Connection {
   }
 
   get isReady(): boolean {
-    return this.#client.status === 'ready'
+    const { status, stream } = this.#client
+    // One that is being given up is `ready` until its socket is closed.
+    return status === 'ready' && stream.writable
+  }
+
+  /** Whether the server owes an answer whose deadline has passed. */
+  get isSilent(): boolean {
+    const [oldest] = this.#flights
+    return oldest?.abandoned === true
+  }
+
+  /** Whether anything was answered within so long. */
+  hasAnsweredWithin(ms: number): boolean {
+    return performance.now() - this.#answeredAt < ms
   }
 
   /** Calls back whenever another server, or the same one restarted, may answer from now on. */
@@ -82,7 +123,7 @@ export class Connection {
   /** Waits until commands can be sent, together with everyone else who does. */
   async ready(deadline: number): Promise<void> {
     const client = this.#client
-    if (client.status === 'ready') return
+    if (this.isReady) return
     if (client.status === 'end') throw notResponding('its connection was closed')
     if (client.status === 'wait') this.#outside(() => client.connect().catch(ignore))
     // `once` also rejects at the first 'error': a refused connection fails at once.
@@ -95,7 +136,7 @@ export class Connection {
   async send(command: Command, deadline: number): Promise<unknown> {
     if (!this.isReady) await this.ready(deadline)
     const [name, ...args] = command
-    return this.#answered([command], deadline, () => this.#client.callBuffer(name, args))
+    return await this.#answered([command], deadline, () => this.#client.callBuffer(name, args))
   }
 
   /** Several commands in one go; each has its own reply or error. */
@@ -105,18 +146,21 @@ export class Connection {
       commands.length === 1 ? this.#alone(commands[0] as Command) : this.#pipelined(commands),
     )
     if (replies === null) throw notResponding('the commands were dropped')
-    return replies.map(([error, reply]) => error ?? reply)
+    const all = replies.map(([error, reply]) => error ?? reply)
+    if (all.some(isReadOnly)) this.#refused()
+    return all
   }
 
   /** A second connection to the same server, that does nothing yet: one that listens can't do anything else. */
   another(): Redis {
     const client = this.#client.duplicate({ autoResubscribe: false, ...RESP2 })
     client.on('error', ignore)
+    holdNoProcess(client)
     return client
   }
 
   close(): void {
-    this.#client.disconnect()
+    end(this.#client)
   }
 
   async #alone([name, ...args]: Command): Promise<[Error | null, unknown][]> {
@@ -144,23 +188,25 @@ export class Connection {
       commands: commands.length,
       bytes: commands.reduce((sum, command) => sum + sizeOf(command), 0),
       abandoned: false,
+      isTooLarge: false,
     }
-    this.#flights.add(flight)
-    const answer = send()
-    answer.then(
-      () => this.#land(flight),
-      () => this.#land(flight),
-    )
     try {
+      const answer = send()
+      this.#flights.add(flight)
+      const land = () => this.#land(flight)
+      answer.then(land, land)
       return await before(deadline, answer, 'Redis')
     } catch (error) {
       if (this.#flights.has(flight)) this.#abandon(flight)
+      if (flight.isTooLarge) throw new ReplyTooLargeError(error)
       throw asNotResponding(error)
     }
   }
 
   #land(flight: Flight): void {
     this.#flights.delete(flight)
+    this.#answeredAt = performance.now()
+    this.#answeredBytes = this.#client.stream?.bytesRead ?? 0
     if (!flight.abandoned) return
     this.#abandoned.commands -= flight.commands
     this.#abandoned.bytes -= flight.bytes
@@ -171,8 +217,43 @@ export class Connection {
     this.#abandoned.commands += flight.commands
     this.#abandoned.bytes += flight.bytes
     const [oldest] = this.#flights
-    if (oldest && performance.now() - oldest.sentAt > SILENT_MS)
-      this.#outside(() => this.#client.disconnect(true))
+    // Replies come in order: what has been received since the last one is the oldest command's.
+    if (oldest === flight && this.#received > PARTIAL_REPLY_BYTES) flight.isTooLarge = true
+    if (oldest && performance.now() - oldest.sentAt > SILENT_MS) this.#giveUp()
+  }
+
+  get #received(): number {
+    return (this.#client.stream?.bytesRead ?? 0) - this.#answeredBytes
+  }
+
+  /** On each new socket. */
+  #watchReplies(): void {
+    this.#answeredBytes = 0
+    this.#client.stream.on('data', () => {
+      if (this.#received <= MAX_REPLY_BYTES) return
+      const [oldest] = this.#flights
+      if (oldest) oldest.isTooLarge = true
+      this.#giveUp()
+    })
+  }
+
+  /** Ends this socket at once, for a new one. What is unanswered fails. */
+  #giveUp(): void {
+    const { stream } = this.#client
+    if (this.#left === stream) return
+    this.#left = stream
+    this.#outside(() => reconnect(this.#client))
+  }
+
+  /** This server takes no writes. It may be a former master: its name may lead to the present one. */
+  #refused(): void {
+    const now = performance.now()
+    const { stream } = this.#client
+    if (this.#left === stream || now - this.#refusedAt < READONLY_PAUSE_MS) return
+    this.#left = stream
+    this.#refusedAt = now
+    // What is under way is still answered.
+    this.#outside(() => this.#client.disconnect(true))
   }
 }
 
@@ -191,8 +272,8 @@ function open(target: RedisTarget, connectTimeoutMs: number): Redis {
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 10), 1_000),
-    // The server has become a replica: the name may lead to the new master by now.
-    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    // See `Connection.#refused`: ioredis would end the socket once for each error.
+    reconnectOnError: () => false,
   }
   const client = isClient(target)
     ? target.duplicate({ ...defaults, ...required })
@@ -201,7 +282,31 @@ function open(target: RedisTarget, connectTimeoutMs: number): Redis {
       : new Redis({ ...defaults, ...target, ...required })
   // Without a listener ioredis prints each failure; operations report them with what they were about.
   client.on('error', ignore)
+  holdNoProcess(client)
   return client
+}
+
+/**
+ * Lets a process end while a client of ours is open: its sockets and its pauses between attempts to connect do not
+ * keep it alive. A command that is waited for does, by the timer of its deadline.
+ */
+function holdNoProcess(client: Redis): void {
+  client.on('connect', () => client.stream.unref())
+  client.on('reconnecting', () => {
+    ;(client as unknown as { reconnectTimeout: NodeJS.Timeout | null }).reconnectTimeout?.unref()
+  })
+}
+
+/** Ends the socket of a client of ours for a new one, without waiting for a server that is silent. */
+export function reconnect(client: Redis): void {
+  // Not `disconnect`: that leaves a timer of two seconds and a listener each time.
+  client.stream?.destroy()
+}
+
+/** Disconnects a client of ours for good, without waiting for a server that is silent. */
+export function end(client: Redis): void {
+  client.disconnect()
+  client.stream?.destroy()
 }
 
 function optionsOf(target: string | RedisOptions): RedisOptions {
@@ -236,6 +341,11 @@ export function asNotResponding(error: unknown): CacheNotRespondingError {
   if (error instanceof CacheNotRespondingError) return error
   const message = error instanceof Error ? error.message : String(error)
   return notResponding(withoutQuotes(message), withoutArguments(error))
+}
+
+/** @see https://redis.io/docs/latest/operate/oss_and_stack/management/replication/#read-only-replica */
+function isReadOnly(reply: unknown): boolean {
+  return reply instanceof Error && reply.message.startsWith('READONLY')
 }
 
 function rethrow(error: unknown): never {

@@ -4,7 +4,7 @@ import type { CacheKey } from '../../key/cache-key.js'
 import { before } from '../deadline.js'
 import type { Wake, Watch } from '../store.js'
 import { Watchers } from '../watchers.js'
-import type { Connection } from './connection.js'
+import { type Connection, end } from './connection.js'
 import type { Names } from './names.js'
 import { NEWS_IN_VAIN, NEWS_OF_TREE } from './scripts/fragments.js'
 
@@ -52,7 +52,7 @@ export class News {
   close(): void {
     this.#closed = true
     this.#active = false
-    this.#subscriber?.disconnect()
+    if (this.#subscriber) end(this.#subscriber)
     this.#watchers.wakeAll()
   }
 
@@ -90,7 +90,7 @@ export class News {
 
   /** This user may not subscribe, say: to try again at every wait would be too often. */
   #pause(subscriber: Redis): void {
-    subscriber.disconnect()
+    end(subscriber)
     this.#opening = undefined
     this.#notBefore = performance.now() + REFUSED_PAUSE_MS
   }

@@ -9,13 +9,15 @@ interface Read {
   readonly reject: (error: unknown) => void
 }
 
-/** The reads of one tick, each name once. */
+/** Reads that travel together, each name once. */
 export class ReadBatch {
   /** Whether the server is to tell of changes of what is read. */
   isTracked = false
+  /** When its first read was asked for, by `performance.now()`. */
+  readonly since = performance.now()
   readonly names: string[] = []
   readonly reads: Read[] = []
-  /** What others of this tick may ask for too, by its id. */
+  /** What others may ask for too before it is sent, by its id. */
   readonly shared = new Map<string, Promise<unknown>>()
   readonly #positions = new Map<string, number>()
 
@@ -28,12 +30,17 @@ export class ReadBatch {
     return position
   }
 
+  /** Settles each read, also where another one's answer is not what it can read. */
   answer(values: readonly (Buffer | null)[], epoch: number | undefined): void {
-    for (const { positions, resolve } of this.reads) {
-      resolve(
-        positions.map((position) => values[position] ?? null),
-        epoch,
-      )
+    for (const { positions, resolve, reject } of this.reads) {
+      try {
+        resolve(
+          positions.map((position) => values[position] ?? null),
+          epoch,
+        )
+      } catch (error) {
+        reject(error)
+      }
     }
   }
 

@@ -15,6 +15,10 @@ const PAUSE_MS = 50
 const DELAY_MS = 1_000
 /** How long a process that died in the middle keeps the others from going on. */
 const LOCK_MS = 30_000
+/** What `PTTL` says of something that stays for ever. */
+const WITHOUT_END = -1
+/** Enough for a time in milliseconds. */
+const MOMENT_BYTES = 20
 /** How long the time of the last pass is remembered. */
 const SWEPT_MS = 3_600_000
 
@@ -70,15 +74,22 @@ export class Reclaiming {
   async #turn(): Promise<boolean> {
     const [lock, swept] = [this.#names.sweepLock(), this.#names.swept()]
     const start = this.#batching.clock.at(performance.now())
-    const sweptAt = Number(await this.#send(['GET', swept]))
+    const [last] = await this.#connection.sendAll([['GETRANGE', swept, 0, MOMENT_BYTES]], this.#deadline())
+    const sweptAt = Number(String(last))
     // One in the future was written before the server's clock was set back.
     if (sweptAt > this.#requestedAt && sweptAt <= start) return true
-    if ((await this.#send(['SET', lock, '1', 'NX', 'PX', LOCK_MS])) === null) return false
+    if ((await this.#send(['SET', lock, '1', 'NX', 'PX', LOCK_MS])) === null) {
+      // One that does not lapse is nobody's lock.
+      const leftMs = Number(await this.#send(['PTTL', lock]))
+      if (leftMs === WITHOUT_END || leftMs > LOCK_MS) await this.#send(['DEL', lock])
+      return false
+    }
     try {
       await this.#pass(lock)
       await this.#send(['SET', swept, Math.floor(start), 'PX', SWEPT_MS])
     } finally {
-      await this.#send(['DEL', lock])
+      // From a server that is silent it lapses.
+      if (!this.#connection.isSilent) await this.#send(['DEL', lock])
     }
     return this.#requestedAt <= start
   }
@@ -130,6 +141,10 @@ export class Reclaiming {
   }
 
   #send(command: Command): Promise<unknown> {
-    return this.#connection.send(command, performance.now() + this.#timeoutMs)
+    return this.#connection.send(command, this.#deadline())
+  }
+
+  #deadline(): number {
+    return performance.now() + this.#timeoutMs
   }
 }

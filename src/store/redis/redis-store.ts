@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { encodeBody, FRAME_HEAD_BYTES, lifeOf } from '../../entry/body.js'
 import { frameId } from '../../entry/frame.js'
-import { joinGenerations } from '../../entry/generation.js'
+import { joinGenerations, MAX_GENERATION_BYTES } from '../../entry/generation.js'
+import { MAX_FRAME_BYTES } from '../../entry/layout.js'
+import { MAX_LEASE_BYTES } from '../../entry/lease.js'
 import { encodeProvenance } from '../../entry/provenance.js'
 import { CacheNotRespondingError } from '../../errors.js'
 import type { CacheKey } from '../../key/cache-key.js'
@@ -51,6 +53,8 @@ export interface RedisStoreOptions {
   /** How long an operation may take, connecting included, in milliseconds. */
   readonly timeoutMs: number
   readonly connectTimeoutMs: number
+  /** Maximum size of a value that is fetched, with what is stored around it. Default: what the scripts take for one of ours. */
+  readonly maxFrameBytes?: number | undefined
 }
 
 /** How long a secret stands that nobody asks for: what is signed with it is good for much less. */
@@ -68,11 +72,17 @@ export class RedisStore implements Store {
   readonly #news: News
   readonly #timeoutMs: number
 
-  constructor({ redis, keyPrefix, timeoutMs, connectTimeoutMs }: RedisStoreOptions) {
+  constructor({
+    redis,
+    keyPrefix,
+    timeoutMs,
+    connectTimeoutMs,
+    maxFrameBytes = MAX_FRAME_BYTES,
+  }: RedisStoreOptions) {
     this.#connection = new Connection(redis, connectTimeoutMs)
     this.#names = new Names(this.#connection.clientPrefix + keyPrefix)
     this.tracking = new RedisTracking(this.#connection, this.#names, timeoutMs)
-    this.#batching = new Batching(this.#connection, this.tracking, timeoutMs)
+    this.#batching = new Batching(this.#connection, this.tracking, timeoutMs, maxFrameBytes)
     this.#reclaiming = new Reclaiming(this.#connection, this.#batching, this.#names, timeoutMs)
     this.#news = new News(this.#connection, this.#names, timeoutMs)
     this.statistics = new RedisStatistics(this.#connection, this.#batching, this.#names, timeoutMs)
@@ -215,22 +225,24 @@ export class RedisStore implements Store {
   }
 
   async peek(key: CacheKey): Promise<Peek> {
-    const place = this.#place(key)
     const entry = this.#names.entry(key.text)
-    // MGET, since it says nil where a foreign type stands.
-    const [values, ttl, time] = (await this.#all([
-      ['MGET', ...place, this.#names.lease(key.text)],
-      ['PTTL', entry],
-      ['TIME'],
-    ])) as [(Buffer | null)[], number, unknown]
-    const [frame = null, ...generations] = values.slice(0, -1)
+    const [size, ttl, time] = await this.#all([['STRLEN', entry], ['PTTL', entry], ['TIME']])
+    const bytes = typeof size === 'number' ? size : 0
+    // After the entry's size; the generations after the entry, or they could be older and condemn what is live.
+    const [frame, lease, ...generations] = (
+      await this.#all([
+        ['GETRANGE', entry, 0, bytes > MAX_FRAME_BYTES ? FRAME_HEAD_BYTES : MAX_FRAME_BYTES],
+        ['GETRANGE', this.#names.lease(key.text), 0, MAX_LEASE_BYTES],
+        ...this.#names.generationsAbove(key).map(generationRead),
+      ])
+    ).map((value) => ((value as Buffer).length > 0 ? (value as Buffer) : null))
     return {
-      frame,
+      frame: frame && bytes > MAX_FRAME_BYTES ? FOREIGN : (frame ?? null),
       generations,
-      lease: values.at(-1) ?? null,
+      lease: lease ?? null,
       now: millisecondsOf(time),
-      ttlMs: Math.max(0, ttl),
-      bytes: frame?.length ?? 0,
+      ttlMs: Math.max(0, Number(ttl)),
+      bytes: Math.max(bytes, frame?.length ?? 0),
     }
   }
 
@@ -334,15 +346,15 @@ export class RedisStore implements Store {
         ]
       }),
       // After the entries: read before, they could be older than one of them and condemn what is live.
-      ...readsOf(above),
+      ...above.map(generationRead),
       ['TIME'],
     ])
     const now = millisecondsOf(replies.at(-1))
-    const values = replies.slice(keys.length * 3, -1).flat() as (Buffer | null)[]
+    const values = replies.slice(keys.length * 3, -1) as Buffer[]
     const standing = new Map(above.map((name, index) => [name, values[index] ?? null]))
     return keys.flatMap((key, index) => {
       const [head, lifeMs, bytes] = replies.slice(index * 3, index * 3 + 3) as [Buffer, number, number]
-      const frame = head.length > 0 ? head : null
+      const frame = head.length > 0 && bytes <= MAX_FRAME_BYTES ? head : null
       const generations = this.#names.generationsAbove(key).map((name) => standing.get(name) ?? null)
       return listed(key, { frame, generations, bytes, lifeMs, now })
     })
@@ -375,15 +387,9 @@ function everyKey(): boolean {
   return true
 }
 
-/** So many names at most in one command: the server is never held for long. */
-const MAX_NAMES = 512
-
-function readsOf(names: readonly string[]): Command[] {
-  const count = Math.ceil(names.length / MAX_NAMES)
-  return Array.from({ length: count }, (_, at) => [
-    'MGET',
-    ...names.slice(at * MAX_NAMES, (at + 1) * MAX_NAMES),
-  ])
+/** Reads as much of a generation as tells whether it is one: others may have put something large in its place. */
+function generationRead(name: string): Command {
+  return ['GETRANGE', name, 0, MAX_GENERATION_BYTES]
 }
 
 /** @see https://redis.io/docs/latest/commands/time/ */

@@ -1,4 +1,4 @@
-import { type Argument, type Command, sizeOf } from './connection.js'
+import type { Argument, Command } from './connection.js'
 import { type Script, SEVERAL } from './scripts/script.js'
 
 /** So many calls of one script at most are made by one command, and of so many bytes: the server is never held for long. */
@@ -9,6 +9,8 @@ export interface Write {
   readonly script: Script
   readonly keys: readonly string[]
   readonly args: readonly Argument[]
+  /** The size of its arguments. */
+  bytes?: number
   /** Its deadline, by `performance.now()`: begins when it is first sent. */
   expires?: number
   resolve?: (reply: ScriptReply) => void
@@ -29,7 +31,7 @@ export function grouped(writes: readonly Write[]): Write[][] {
   let group: Write[] = []
   let bytes = 0
   for (const write of writes) {
-    const size = sizeOf(write.args)
+    const size = write.bytes ?? 0
     const isFull = group.length >= MAX_CALLS.count || bytes + size > MAX_CALLS.bytes
     if (group[0]?.script !== write.script || isFull) {
       group = []
@@ -48,7 +50,7 @@ export function commandOf(group: readonly Write[], latest: (write: Write) => num
   const keys: string[] = []
   const calls: Argument[] = group.length > 1 ? [SEVERAL] : []
   for (const write of group) {
-    keys.push(...write.keys)
+    for (const key of write.keys) keys.push(key)
     if (group.length > 1) calls.push(write.keys.length, write.args.length + 1)
     calls.push(latest(write), ...write.args)
   }

@@ -17,7 +17,7 @@ import { decodeSlot, encodeTrace, placeOf, SLOT_BYTES, type Trace, type Traces }
 import type { Batching } from './batching.js'
 import { asNotResponding, type Command, type Connection } from './connection.js'
 import type { Names } from './names.js'
-import { REPORT } from './scripts/statistics.js'
+import { MAX_FIELDS, NEWEST, REPORT } from './scripts/statistics.js'
 import { RECALL, REMEMBER } from './scripts/traces.js'
 
 /** So many stretches of history are held under one name. */
@@ -29,6 +29,22 @@ const LIFE_MS = 30 * 86_400_000
 
 /** So many slots one script looks at: the server is never held for long. */
 const AT_ONCE = 200
+
+/** Maximum number of processes that are looked at, the last to report. */
+const MAX_PROCESSES = 1_000
+
+/** Maximum length of what a process tells about itself. */
+const MAX_ABOUT = 2_000
+
+/** Maximum size of an event or a request, and of all of one answer. */
+const MAX_ITEM_BYTES = 256 * 1024
+const MAX_ITEMS_BYTES = 16 * 1024 * 1024
+
+/** A count as Redis writes it: less than nothing where what was lost is corrected. */
+const COUNT = /^(0|-?[1-9]\d{0,15})$/
+
+/** A field of history: which stretch of its page, and what was counted. */
+const STEP = /^(\d{1,2})\0([^\0]+)$/
 
 /** Between the name of a family and that of a figure: neither holds it. */
 const SEPARATOR = '\0'
@@ -99,24 +115,37 @@ export class RedisStatistics implements Statistics {
   }
 
   async gathered(): Promise<Gathered> {
-    const [time, figures, seen] = (await this.#all([
+    const [time, figures, seen] = await this.#all([
       ['TIME'],
-      ['HGETALL', this.#names.figures()],
-      ['ZRANGE', this.#names.processes(), 0, -1, 'WITHSCORES'],
-    ])) as [[Buffer, Buffer], Buffer[], (Buffer | Flat)[]]
-    const now = Number(time[0]) * 1000 + Math.floor(Number(time[1]) / 1000)
+      ['HLEN', this.#names.figures()],
+      ['ZREVRANGE', this.#names.processes(), 0, MAX_PROCESSES - 1, 'WITHSCORES'],
+    ])
+    const now = millisecondsOf(time)
+    const last = textPairsOf(seen).flatMap(([process, score]) => {
+      const seenAt = Number(score)
+      // Neither one that is gone, nor one that reports from the future.
+      return Math.abs(now - seenAt) <= GONE_AFTER_MS ? [{ process, seenAt: Math.min(now, seenAt) }] : []
+    })
+    const rows = last.map(({ process }) => this.#names.process(process))
+    const sizes = await this.#all(rows.map((name): Command => ['HLEN', name]))
+    const [counts = [], ...reports] = await this.#hashes([
+      [this.#names.figures(), figures],
+      ...rows.map((name, index) => [name, sizes[index]] as const),
+    ])
     const families = new Map<string, Map<string, number>>()
     let since = now
-    for (const [field, count] of pairsOf(figures)) {
-      const [family = '', name = ''] = field.split(SEPARATOR)
-      if (name === '') since = count
-      else {
-        const tally = families.get(family) ?? new Map<string, number>()
-        families.set(family, tally.set(name, count))
+    for (const [field, count] of countsOf(counts)) {
+      const [family = '', name = '', ...more] = field.split(SEPARATOR)
+      if (more.length > 0) continue
+      if (name === '') {
+        if (family === '' && count >= 0 && count <= now) since = count
+        continue
       }
+      const tally = families.get(family) ?? new Map<string, number>()
+      families.set(family, tally.set(name, count))
     }
-    const live = pairsOf(seen).filter(([, seenAt]) => now - seenAt <= GONE_AFTER_MS)
-    return { now, since, families, processes: await this.#processes(live) }
+    const processes = last.flatMap((one, index) => reportOf(one, reports[index] ?? []))
+    return { now, since, families, processes }
   }
 
   async history(resolution: Resolution): Promise<readonly Bucket[]> {
@@ -126,15 +155,16 @@ export class RedisStatistics implements Statistics {
     const last = Math.floor(now / pageMs)
     const first = Math.floor((now - spanMs) / pageMs)
     const pages = Array.from({ length: last - first + 1 }, (_, index) => first + index)
-    const replies = (await this.#all(
-      pages.map((page): Command => ['HGETALL', this.#names.history(resolution, page)]),
-    )) as Buffer[][]
+    const names = pages.map((page) => this.#names.history(resolution, page))
+    const sizes = await this.#all(names.map((name): Command => ['HLEN', name]))
+    const hashes = await this.#hashes(names.map((name, index) => [name, sizes[index]] as const))
     const buckets = new Map<number, Map<string, number>>()
     for (const [index, page] of pages.entries()) {
-      for (const [field, count] of pairsOf(replies[index] ?? [])) {
-        const [step = '', name = ''] = field.split(SEPARATOR)
+      for (const [field, count] of countsOf(hashes[index] ?? [])) {
+        const [, step, name] = STEP.exec(field) ?? []
+        if (step === undefined || name === undefined || Number(step) >= PAGE) continue
         const at = page * pageMs + Number(step) * stepMs
-        if (at < now - spanMs) continue
+        if (at < now - spanMs || at > now) continue
         const figures = buckets.get(at) ?? new Map<string, number>()
         buckets.set(at, figures.set(name, count))
       }
@@ -180,24 +210,16 @@ export class RedisStatistics implements Statistics {
   }
 
   async #newest(name: string, limit: number): Promise<readonly string[]> {
-    const [items] = (await this.#all([['LRANGE', name, 0, limit - 1]])) as [Buffer[]]
-    return items.map(String)
+    const { rest } = await this.#batching.run(NEWEST, [name], ['', limit, MAX_ITEM_BYTES, MAX_ITEMS_BYTES])
+    return rest.map(String)
   }
 
-  async #processes(live: readonly (readonly [string, number])[]): Promise<ProcessReport[]> {
-    if (live.length === 0) return []
-    const replies = (await this.#all(
-      live.map(([process]): Command => ['HGETALL', this.#names.process(process)]),
-    )) as Buffer[][]
-    return live.map(([process, seenAt], index) => {
-      const fields = new Map(textPairsOf(replies[index] ?? []))
-      const about = JSON.parse(fields.get('about') ?? '{}') as ProcessReport['about']
-      const figures = new Map<string, number>()
-      for (const [name, count] of fields) {
-        if (name.startsWith(SEPARATOR)) figures.set(name.slice(1), Number(count))
-      }
-      return { process, about, seenAt, figures }
-    })
+  /** Hashes with so many fields each: a foreign type, or one with more than ours have, is empty. */
+  async #hashes(wanted: readonly (readonly [name: string, size: unknown])[]): Promise<[string, string][][]> {
+    const read = wanted.filter(([, size]) => typeof size === 'number' && size > 0 && size <= MAX_FIELDS)
+    const replies = await this.#all(read.map(([name]): Command => ['HGETALL', name]))
+    const pairs = new Map(read.map(([name], index) => [name, textPairsOf(replies[index])]))
+    return wanted.map(([name]) => pairs.get(name) ?? [])
   }
 
   #pageAt(resolution: Resolution, now: number) {
@@ -211,10 +233,42 @@ export class RedisStatistics implements Statistics {
     }
   }
 
+  /** Replies to commands of which none may fail, but for meeting a foreign type: that has no reply. */
   async #all(commands: readonly Command[]): Promise<unknown[]> {
+    if (commands.length === 0) return []
     const replies = await this.#connection.sendAll(commands, performance.now() + this.#timeoutMs)
-    for (const reply of replies) if (reply instanceof Error) throw asNotResponding(reply)
-    return replies
+    return replies.map((reply) => {
+      if (!(reply instanceof Error)) return reply
+      if (reply.message.startsWith('WRONGTYPE')) return undefined
+      throw asNotResponding(reply)
+    })
+  }
+}
+
+/** What a process has told about itself and counted, where that reads as one of ours. */
+function reportOf(
+  { process, seenAt }: Pick<ProcessReport, 'process' | 'seenAt'>,
+  row: readonly (readonly [string, string])[],
+): ProcessReport[] {
+  const about = aboutOf(row.find(([field]) => field === 'about')?.[1])
+  if (!about || process.length > MAX_ABOUT) return []
+  const own = row.filter(([field]) => field.startsWith(SEPARATOR))
+  const figures = new Map(countsOf(own).map(([field, count]) => [field.slice(1), count]))
+  return [{ process, about, seenAt, figures }]
+}
+
+function aboutOf(json = ''): ProcessReport['about'] | undefined {
+  if (json.length > MAX_ABOUT) return undefined
+  try {
+    const given: unknown = JSON.parse(json)
+    if (typeof given !== 'object' || given === null || Array.isArray(given)) return undefined
+    const about: Record<string, string | number> = Object.create(null)
+    for (const [name, value] of Object.entries(given)) {
+      if (typeof value === 'string' || typeof value === 'number') about[name] = value
+    }
+    return about
+  } catch {
+    return undefined
   }
 }
 
@@ -234,11 +288,21 @@ function totalOf(families: ReadonlyMap<string, Tally>): Map<string, number> {
 type Flat = readonly (Buffer | number)[]
 
 /** Scores come beside their members, or, in RESP3, each in a pair with its member. */
-function textPairsOf(reply: readonly (Buffer | number | Flat)[]): [string, string][] {
-  const flat = reply.flat() as Flat
+function textPairsOf(reply: unknown): [string, string][] {
+  const flat = ((reply ?? []) as readonly (Buffer | number | Flat)[]).flat() as Flat
   return Array.from({ length: flat.length / 2 }, (_, i) => [String(flat[i * 2]), String(flat[i * 2 + 1])])
 }
 
-function pairsOf(reply: readonly (Buffer | number | Flat)[]): [string, number][] {
-  return textPairsOf(reply).map(([field, count]) => [field, Number(count)])
+/** Those of which the value is a count. */
+function countsOf(pairs: readonly (readonly [string, string])[]): [string, number][] {
+  return pairs.flatMap(([field, text]) => {
+    const count = COUNT.test(text) ? Number(text) : Number.NaN
+    return Number.isSafeInteger(count) ? [[field, count] as [string, number]] : []
+  })
+}
+
+/** @see https://redis.io/docs/latest/commands/time/ */
+function millisecondsOf(time: unknown): number {
+  const [seconds, microseconds] = time as readonly [Buffer, Buffer]
+  return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000)
 }

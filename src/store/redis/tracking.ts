@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { before } from '../deadline.js'
 import { STALENESS_BOUND_MS, type Tracking, type TrackingListener } from '../tracking.js'
-import type { Command, Connection } from './connection.js'
+import { type Command, type Connection, end, reconnect } from './connection.js'
 import type { Names } from './names.js'
 
 /** Where a server tells of changes, on the connection that it was told to redirect them to. */
@@ -89,7 +89,7 @@ export class RedisTracking implements Tracking {
   close(): void {
     this.#closed.abort()
     this.#end()
-    this.#subscriber?.disconnect()
+    if (this.#subscriber) end(this.#subscriber)
   }
 
   /** Can read from now on: the changes are wanted too. */
@@ -197,12 +197,12 @@ export class RedisTracking implements Tracking {
   #failed(subscriber: Redis, error: unknown): void {
     const refusal = refusalIn(error)
     if (!refusal || ++this.#refusals < MAX_REFUSALS) {
-      subscriber.disconnect(true)
+      reconnect(subscriber)
       return
     }
     this.#refusals = 0
     this.#listener?.refused(refusal)
-    const again = () => subscriber.disconnect(true)
+    const again = () => reconnect(subscriber)
     pause(REFUSED_PAUSE_MS, undefined, { signal: this.#closed.signal, ref: false }).then(again, ignore)
   }
 

@@ -3,7 +3,7 @@ import { CLEAR, EXPIRE, REMOVE } from './invalidations.js'
 import { ACQUIRE, COMMIT, RELEASE, RENEW } from './leases.js'
 import { PROBE } from './probe.js'
 import { SECRET } from './secret.js'
-import { REPORT } from './statistics.js'
+import { NEWEST, REPORT } from './statistics.js'
 import { RECALL, REMEMBER } from './traces.js'
 
 /** All that a server is taught when it is first reached. */
@@ -21,6 +21,7 @@ export const SCRIPTS = [
   PROBE,
   SECRET,
   REPORT,
+  NEWEST,
   REMEMBER,
   RECALL,
 ]

@@ -1,3 +1,7 @@
+import { MAX_ERA, MAX_GENERATION_BYTES } from '../../../entry/generation.js'
+import { MAX_FRAME_BYTES } from '../../../entry/layout.js'
+import { MAX_LEASE_BYTES, MAX_LEASE_MS } from '../../../entry/lease.js'
+
 /** How long a lease that has lapsed can still be told from one that was given up. */
 const LAPSED_LIFE_MS = 60_000
 
@@ -7,13 +11,31 @@ export const NEWS_OF_TREE = '>'
 /** News of one entry: its computation has ended with a value that is not stored. */
 export const NEWS_IN_VAIN = '!'
 
+/** Enough for a frame without its payload, and for all of a tombstone. */
+const HEAD_BYTES = 8_192
+
 /** What scripts say about frames, generations and leases; each begins with all of it, after `now` and `id`. */
 export const FRAGMENTS = `
--- The frame at a key, or false: for a foreign type too, which a write replaces.
+-- The first bytes of what stands at a key, or false: for a foreign type too, which a write replaces. Never the whole
+-- of what others may have put there, however large it is.
+local function head_at(key, length)
+  local head = redis.pcall('GETRANGE', key, 0, length - 1)
+  if type(head) ~= 'string' or head == '' then return false end
+  return head
+end
+
+-- The frame at a key, or false where none of ours stands: as much of it as tells all but its payload.
+local HEAD_BYTES = ${HEAD_BYTES}
 local function frame_at(key)
-  local frame = redis.pcall('GET', key)
-  if type(frame) == 'table' or not frame then return false end
-  if string.sub(frame, 1, 3) ~= 'kc\\1' or #frame < 17 then return false end
+  local frame = head_at(key, HEAD_BYTES)
+  if not frame or #frame < 17 or string.sub(frame, 1, 3) ~= 'kc\\1' then return false end
+  if not string.find('VETM', string.sub(frame, 4, 4), 1, true) then return false end
+  if #frame == HEAD_BYTES and redis.call('STRLEN', key) > ${MAX_FRAME_BYTES} then return false end
+  return frame
+end
+-- All of a frame of which this is the beginning.
+local function whole_at(key, frame)
+  if frame and #frame == HEAD_BYTES then return redis.call('GET', key) end
   return frame
 end
 
@@ -37,11 +59,25 @@ end
 -- Where what follows the generations of a value begins: its body, or its marks.
 local function after_generations(value) return 18 + string.byte(value, 17) * 12 end
 
+-- The generation at a key, or false where none of ours stands: JavaScript's isGeneration says the same.
+local DATED = '^~' .. string.rep('%d', 28) .. '[^\\n]*\\n'
+local function generation_at(key)
+  local generation = head_at(key, ${MAX_GENERATION_BYTES + 1})
+  if not generation or #generation < 13 or #generation > ${MAX_GENERATION_BYTES} then return false end
+  local flag = string.sub(generation, 13, 13)
+  if flag ~= '0' and flag ~= '1' then return false end
+  local info = string.sub(generation, 14, 14)
+  if info == '' or info == '{' then return generation end
+  if not string.find(generation, DATED, 14) then return false end
+  if tonumber(string.sub(generation, 15, 28)) > ${MAX_ERA} then return false end
+  return generation
+end
+
 -- Whether a frame holds a value that was written under the generations at KEYS, from the first-th to the last-th.
 local function is_live(frame, first, last)
-  if not frame or not is_value(frame) then return false end
+  if not frame or not is_value(frame) or string.byte(frame, 17) ~= last - first + 1 then return false end
   for i = first, last do
-    local generation = redis.call('GET', KEYS[i])
+    local generation = generation_at(KEYS[i])
     local carried = string.sub(frame, 18 + (i - first) * 12, 17 + (i - first + 1) * 12)
     if not generation or string.sub(generation, 1, 12) ~= carried then return false end
   end
@@ -51,15 +87,15 @@ end
 -- How often what lies below a generation was let expire.
 local function era_of(generation)
   if string.sub(generation, 14, 14) ~= '~' then return 0 end
-  return tonumber(string.sub(generation, 15, 28)) or 0
+  return tonumber(string.sub(generation, 15, 28))
 end
 
 -- The id and the era of a generation that lives at least ttl from now on, and at most
 -- a tenth and a minute longer; made if absent. Neither ever changes here: to prolong is
 -- not to replace.
 local function keep_generation(key, ttl, in_use)
-  local generation = redis.call('GET', key)
-  if not generation or #generation < 13 then
+  local generation = generation_at(key)
+  if not generation then
     redis.call('SET', key, id .. in_use, 'PX', math.ceil(ttl * 1.1) + 60000)
     return id, 0
   end
@@ -90,7 +126,7 @@ end
 local function are_current(first, joined)
   local eras = 0
   for i = first, #KEYS do
-    local generation = redis.call('GET', KEYS[i])
+    local generation = generation_at(KEYS[i])
     local expected = string.sub(joined, (i - first) * 12 + 1, (i - first + 1) * 12)
     if not generation or string.sub(generation, 1, 12) ~= expected then return false end
     eras = eras + era_of(generation)
@@ -116,9 +152,11 @@ end
 
 -- A lease: its token, '1' when somebody waits for it, when it lapses, the generations it
 -- started from, joined.
+local LEASE = '^[01]' .. string.rep('%d', 14)
 local function lease_at(key)
-  local lease = redis.pcall('GET', key)
-  if type(lease) ~= 'string' or #lease < 27 then return false end
+  local lease = head_at(key, ${MAX_LEASE_BYTES + 1})
+  if not lease or #lease > ${MAX_LEASE_BYTES} or not string.find(lease, LEASE, 13) then return false end
+  if tonumber(string.sub(lease, 14, 27)) > now + ${MAX_LEASE_MS} then return false end
   return lease
 end
 local function token_of(lease) return string.sub(lease, 1, 12) end

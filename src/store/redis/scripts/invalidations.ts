@@ -19,7 +19,7 @@ if is_live(frame_at(KEYS[1]), 3, last) then was = 1 end
 replace(KEYS[1], 'kc\\1T' .. id .. string.char(0) .. ARGV[4], life)
 fence(KEYS[2], ARGV[6], KEYS[1])
 if children then
-  local own = redis.call('GET', KEYS[#KEYS])
+  local own = generation_at(KEYS[#KEYS])
   if own then
     if string.sub(own, 13, 13) == '1' then was = 1 end
     replace(KEYS[#KEYS], id .. '0' .. ARGV[4], life)
@@ -43,7 +43,7 @@ local who, children = ARGV[3], ARGV[4] == '1'
 local last = #KEYS
 if children then last = last - 1 end
 local was = 0
-local frame = frame_at(KEYS[1])
+local frame = whole_at(KEYS[1], frame_at(KEYS[1]))
 if frame then
   local head, eras, body = string.sub(frame, 1, 4), NEVER, ''
   local rest = string.sub(frame, 17)
@@ -67,8 +67,8 @@ if frame then
 end
 fence(KEYS[2], ARGV[5], KEYS[1])
 if children then
-  local own = redis.call('GET', KEYS[#KEYS])
-  if own and #own >= 13 then
+  local own = generation_at(KEYS[#KEYS])
+  if own then
     if string.sub(own, 13, 13) == '1' then was = 1 end
     local deleted_by = string.sub(own, 14)
     if string.sub(own, 14, 14) == '~' then deleted_by = string.sub(own, (string.find(own, '\\n', 43, true) or #own) + 1) end

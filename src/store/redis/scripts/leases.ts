@@ -27,8 +27,8 @@ if lease then
   if is_awaited(lease) then awaited = '1' end
 end
 set_lease(KEYS[2], id, awaited, life, started)
-local reply = {${DONE}, now, took_over, frame_at(KEYS[1])}
-for i = 3, #KEYS do reply[i + 2] = redis.call('GET', KEYS[i]) end
+local reply = {${DONE}, now, took_over, whole_at(KEYS[1], frame_at(KEYS[1]))}
+for i = 3, #KEYS do reply[i + 2] = generation_at(KEYS[i]) end
 return reply
 `)
 
@@ -77,12 +77,12 @@ if ARGV[7] ~= '' then
     stands = false
   elseif ARGV[8] ~= '0' then
     -- Behind the payload of one that was let expire stands who did it.
-    local last = #frame
+    local last = redis.call('STRLEN', KEYS[1])
     if string.sub(frame, 4, 4) == 'E' then
       local marks_at = after_generations(frame)
-      last = last - tonumber(string.sub(frame, marks_at + 28, marks_at + 31))
+      last = last - (tonumber(string.sub(frame, marks_at + 28, marks_at + 31)) or 0)
     end
-    body = body .. string.sub(frame, last - tonumber(ARGV[8]) + 1, last)
+    body = body .. redis.call('GETRANGE', KEYS[1], last - tonumber(ARGV[8]), last - 1)
   end
 end
 if not stands then

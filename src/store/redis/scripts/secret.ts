@@ -7,8 +7,8 @@ import { DONE, script } from './script.js'
  * Gives the secret, which is the same for all who ask until nobody has asked for as long as it lives.
  */
 export const SECRET = script(`
-local secret = redis.pcall('GET', KEYS[1])
-if type(secret) ~= 'string' or #secret ~= #ARGV[3] then
+local secret = head_at(KEYS[1], #ARGV[3] + 1)
+if not secret or #secret ~= #ARGV[3] then
   secret = ARGV[3]
   redis.call('SET', KEYS[1], secret, 'PX', ARGV[4])
 else

@@ -1,4 +1,8 @@
+import { MAX_FIGURES } from '../../statistics.js'
 import { DONE, script } from './script.js'
+
+/** Maximum number of fields in one hash: what has more was not written by this cache. */
+export const MAX_FIELDS = 2 * MAX_FIGURES
 
 /**
  * KEYS  figures, processes, the process's own hash, events, requests, a page of fine history, one of coarse history
@@ -10,10 +14,34 @@ import { DONE, script } from './script.js'
  * Takes what a process has counted since its last report: once, by the sequence, however often it is sent.
  */
 export const REPORT = script(`
+-- What others have put in the place of one of these gives way.
+local function clear_unless(looks_ours, key, ...)
+  local found = redis.pcall(looks_ours, key, ...)
+  local is_foreign = type(found) == 'table' and found.err and string.find(found.err, 'WRONGTYPE', 1, true)
+  if is_foreign or (looks_ours == 'HLEN' and type(found) == 'number' and found > ${MAX_FIELDS}) then
+    redis.call('DEL', key)
+  end
+end
+for _, i in ipairs({1, 3, 6, 7}) do clear_unless('HLEN', KEYS[i]) end
+clear_unless('ZRANGE', KEYS[2], 0, 0)
+for i = 4, 5 do clear_unless('LLEN', KEYS[i]) end
+
+-- Adds to a count, which takes the place of one that is none.
+local function add(key, field, count)
+  local sum = redis.pcall('HINCRBY', key, field, count)
+  if type(sum) ~= 'table' or not sum.err then return end
+  local is_none = string.find(sum.err, 'integer', 1, true) or string.find(sum.err, 'overflow', 1, true)
+  redis.call(is_none and 'HSET' or 'HINCRBY', key, field, count)
+end
+
 local process, sequence = ARGV[3], tonumber(ARGV[4])
 local last = tonumber(redis.call('HGET', KEYS[3], 'sequence') or '0')
+-- A process is at most one report ahead of one that comes twice.
+if not last or last > sequence + 1 then last = 0 end
 redis.call('ZADD', KEYS[2], now, process)
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - tonumber(ARGV[6]) - 1)
+-- No process has reported in the future.
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '(' .. now, '+inf')
 redis.call('HSET', KEYS[3], 'about', ARGV[5])
 redis.call('PEXPIRE', KEYS[3], ARGV[7])
 redis.call('PEXPIRE', KEYS[2], ARGV[7])
@@ -28,19 +56,21 @@ local function list(take, width)
 end
 
 redis.call('HSETNX', KEYS[1], '\\0', now)
+local since = tonumber(redis.call('HGET', KEYS[1], '\\0'))
+if not since or since < 0 or since > now then redis.call('HSET', KEYS[1], '\\0', now) end
 local is_full = redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[9])
 list(function(field, count)
   if is_full and redis.call('HEXISTS', KEYS[1], field) == 0 then
     field = ARGV[10] .. string.sub(field, string.find(field, '\\0', 1, true), -1)
   end
-  redis.call('HINCRBY', KEYS[1], field, count)
+  add(KEYS[1], field, count)
 end, 2)
 redis.call('PEXPIRE', KEYS[1], ARGV[8])
-list(function(name, count) redis.call('HINCRBY', KEYS[3], '\\0' .. name, count) end, 2)
+list(function(name, count) add(KEYS[3], '\\0' .. name, count) end, 2)
 local grew = tonumber(ARGV[at]) > 0
 list(function(name, count)
-  redis.call('HINCRBY', KEYS[6], ARGV[13] .. name, count)
-  redis.call('HINCRBY', KEYS[7], ARGV[15] .. name, count)
+  add(KEYS[6], ARGV[13] .. name, count)
+  add(KEYS[7], ARGV[15] .. name, count)
 end, 2)
 if grew then
   redis.call('PEXPIRE', KEYS[6], ARGV[14])
@@ -57,4 +87,29 @@ for i, most in ipairs({ARGV[11], ARGV[12]}) do
   end
 end
 return {${DONE}, now}
+`)
+
+/**
+ * KEYS  a list
+ * ARGV  deadline, id (unused), how many, maximum size of one, maximum size of all
+ *
+ * Gives the newest items of a list. What is too large for one of ours is left out, and emptied so that it is not looked
+ * at again; a foreign type has no items.
+ */
+export const NEWEST = script(`
+local most, room = tonumber(ARGV[4]), tonumber(ARGV[5])
+local reply = {${DONE}, now}
+for i = 0, tonumber(ARGV[3]) - 1 do
+  local found = redis.pcall('LRANGE', KEYS[1], i, i)
+  local item = found[1]
+  if found.err or not item then break end
+  if #item > most then
+    redis.pcall('LSET', KEYS[1], i, '')
+  else
+    room = room - #item
+    if room < 0 then break end
+    reply[#reply + 1] = item
+  end
+end
+return reply
 `)

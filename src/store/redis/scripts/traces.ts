@@ -1,3 +1,4 @@
+import { MAX_TRACED, SLOT_BYTES } from '../../traces.js'
 import { DONE, script } from './script.js'
 
 /**
@@ -10,8 +11,9 @@ import { DONE, script } from './script.js'
  */
 export const REMEMBER = script(`
 local length = tonumber(ARGV[4])
--- A foreign type gives way: else nothing would be told any more.
-if type(redis.pcall('STRLEN', KEYS[1])) ~= 'number' then redis.call('DEL', KEYS[1]) end
+-- What others have put there gives way: else nothing would be told any more.
+local size = redis.pcall('STRLEN', KEYS[1])
+if type(size) ~= 'number' or size > ${MAX_TRACED * SLOT_BYTES} then redis.call('DEL', KEYS[1]) end
 -- When a trace happened, the seven bytes from its kind on being its kind and its time.
 local function moment(slot, from)
   local time = 0

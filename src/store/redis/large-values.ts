@@ -1,0 +1,93 @@
+import { BoundedMap } from '../../bounded-map.js'
+import { type Command, ReplyTooLargeError } from './connection.js'
+
+/** How often the size of a value that is too large is looked up again. */
+const RECHECK_MS = 1_000
+
+/** Maximum number of names that are remembered, of the small number that there can be. */
+const MAX_NAMES = 10_000
+
+/** Maximum number of bytes that one command fetches of values whose sizes are known. */
+const MAX_FETCH_BYTES = 16 * 1024 * 1024
+
+/** Stands for a value that is too large to be fetched: no frame, generation or lease begins so. */
+const TOO_LARGE = Buffer.from('too large')
+
+type Send = (commands: readonly Command[]) => Promise<readonly unknown[]>
+
+/**
+ * Names under which a value may be too large to be fetched: others in the same Redis can put anything there. One such
+ * reply holds up all replies behind it, so the sizes of these names are looked up before they are fetched.
+ */
+export class LargeValues {
+  readonly #maxBytes: number
+  /** When a name was last found too large, by `performance.now()`; nothing while its size is unknown. */
+  readonly #names = new BoundedMap<string, number | undefined>(MAX_NAMES)
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes
+  }
+
+  /** Remembers the names of a read that has failed, if its reply may have been too large. */
+  suspect(names: readonly string[], error: unknown): boolean {
+    if (!(error instanceof ReplyTooLargeError)) return false
+    for (const name of names) if (!this.#names.has(name)) this.#names.set(name, undefined)
+    return true
+  }
+
+  /** Whether any of these must not be fetched without a look at its size. */
+  mayBeAmong(names: readonly string[]): boolean {
+    return this.#names.size > 0 && names.some((name) => this.#names.has(name))
+  }
+
+  /** Fetches values, each of the suspects only once its size is known to be small enough. */
+  async read(names: readonly string[], send: Send): Promise<(Buffer | null)[]> {
+    const now = performance.now()
+    const unknown = names.filter((name) => {
+      const checkedAt = this.#names.get(name)
+      return this.#names.has(name) && (checkedAt === undefined || now - checkedAt >= RECHECK_MS)
+    })
+    const sizes = new Map(unknown.map((name) => [name, 0]))
+    if (unknown.length > 0) {
+      const replies = await send(unknown.map((name): Command => ['STRLEN', name]))
+      for (const [index, name] of unknown.entries()) {
+        // An error is that of a foreign type, which costs nothing: MGET gives nil for it.
+        const size = Number(replies[index]) || 0
+        sizes.set(name, size)
+        if (size > this.#maxBytes) this.#names.set(name, now)
+      }
+    }
+    const fetched = names.filter((name) => {
+      const size = sizes.get(name)
+      return size === undefined ? !this.#names.has(name) : size <= this.#maxBytes
+    })
+    const values = new Map<string, Buffer | null>()
+    for (const part of parts(fetched, sizes)) {
+      const [reply] = await send([['MGET', ...part]])
+      if (reply instanceof Error) throw reply
+      for (const [index, name] of part.entries()) {
+        values.set(name, (reply as (Buffer | null)[])[index] ?? null)
+        this.#names.delete(name)
+      }
+    }
+    return names.map((name) => (values.has(name) ? (values.get(name) ?? null) : TOO_LARGE))
+  }
+}
+
+/** In several commands where they are large together; a size that was not looked up counts as none. */
+function parts(names: readonly string[], sizes: ReadonlyMap<string, number>): string[][] {
+  const all: string[][] = []
+  let part: string[] = []
+  let bytes = 0
+  for (const name of names) {
+    const size = sizes.get(name) ?? 0
+    if (part.length === 0 || bytes + size > MAX_FETCH_BYTES) {
+      part = []
+      all.push(part)
+      bytes = 0
+    }
+    part.push(name)
+    bytes += size
+  }
+  return all
+}

@@ -1,0 +1,66 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { Redis } from 'ioredis'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type RedisServer, startRedis } from '../helpers/redis.js'
+
+const CHILD = fileURLToPath(new URL('batches-child.mjs', import.meta.url))
+
+interface Result {
+  readonly done: number
+  readonly few: number
+  readonly other: { readonly value: unknown }
+  readonly warnings: readonly string[]
+  readonly failures: readonly string[]
+  /** In kilobytes. */
+  readonly rss: number
+}
+
+let server: RedisServer
+beforeAll(async () => {
+  server = await startRedis()
+})
+afterAll(() => server.stop())
+
+/** What a process that does an operation on so many keys at once came to; its end is one of its own accord. */
+async function run(operation: string, count: number): Promise<Result> {
+  const given = JSON.stringify({ url: server.url, count, operation })
+  const child = fork(CHILD, [given], { stdio: ['ignore', 'inherit', 'pipe', 'ipc'] })
+  let complaints = ''
+  child.stderr?.on('data', (text: Buffer) => {
+    complaints += text.toString()
+  })
+  let result: Result | undefined
+  child.on('message', (message: Result) => {
+    result = message
+  })
+  const [code] = await once(child, 'close')
+  expect(complaints).toBe('')
+  expect(code).toBe(0)
+  return result as Result
+}
+
+// In this order: what is set is read, then deleted.
+it.each([
+  ['setMany', 150_000],
+  ['getMany', 150_000],
+  ['deleteMany', 150_000],
+  ['getOrSet', 100_000],
+])(
+  '%s of %i keys at once, while another batch is queued, loses none of them',
+  async (operation, count) => {
+    const result = await run(operation, count)
+    expect(result).toMatchObject({ done: count, few: 1_000, warnings: [], failures: [] })
+    // Read while the large batch was under way.
+    expect(result.other.value).toBe(0)
+    expect(result.rss).toBeLessThan(2_000_000)
+  },
+  120_000,
+)
+
+it('what was computed for each of many keys is stored', async () => {
+  const client = new Redis(server.url)
+  expect(await client.exists('batches:many::0', 'batches:many::50000', 'batches:many::99999')).toBe(3)
+  client.disconnect()
+})

@@ -1,0 +1,200 @@
+import { Redis } from 'ioredis'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { KeyedCache } from '../../src/cache.js'
+import { createCache } from '../../src/create-cache.js'
+import { CacheKey } from '../../src/key/cache-key.js'
+import { Names } from '../../src/store/redis/names.js'
+import { RESOLUTIONS, type Resolution } from '../../src/store/statistics.js'
+import { type RedisServer, startRedis } from '../helpers/redis.js'
+
+/** Things that somebody else may have put under a name of ours. */
+const FOREIGN: Readonly<Record<string, (client: Redis, name: string) => Promise<unknown>>> = {
+  'a list': (client, name) => client.rpush(name, 'x', 'y'),
+  'a hash': (client, name) =>
+    client.hset(name, 'a', 'x', 'about', 'x', 'sequence', 'x', '\0hits', 'x', 'p\0hits', 'x'),
+  'a set': (client, name) => client.sadd(name, 'x'),
+  'a sorted set': (client, name) => client.zadd(name, 9e15, 'x', '-inf', 'y'),
+  'a stream': (client, name) => client.xadd(name, '*', 'a', 'x'),
+  'a HyperLogLog': (client, name) => client.pfadd(name, 'x'),
+  'an empty text': (client, name) => client.set(name, ''),
+  'a letter': (client, name) => client.set(name, 'x'),
+  'a text': (client, name) => client.set(name, 'a text of somebody else, longer than any id'),
+  'a number': (client, name) => client.set(name, '12345678901234567'),
+  'a megabyte': (client, name) => client.set(name, 'x'.repeat(1_000_000)),
+  'binary data': (client, name) =>
+    client.set(name, Buffer.from(Array.from({ length: 512 }, (_, n) => n % 256))),
+  'a frame without a body': (client, name) => client.set(name, Buffer.from('kc\x01V123456789012\x02')),
+  'a frame that lacks most': (client, name) =>
+    client.set(name, Buffer.from('kc\x01E123456789012\x01abcdefghijkl0')),
+  'a generation without an end': (client, name) => client.set(name, `1234567890121~${'0'.repeat(28)}{}`),
+  'a generation with a bad mark': (client, name) => client.set(name, '1234567890121~x'),
+  'a generation of an era beyond all': (client, name) =>
+    client.set(name, `1234567890121~${'9'.repeat(28)}\n`),
+  'a generation of a bad flag': (client, name) => client.set(name, '123456789012x'),
+  'a lease without a time': (client, name) =>
+    client.set(name, `${'t'.repeat(12)}1${'x'.repeat(14)}${'g'.repeat(50)}`),
+  'a lease for ever': (client, name) =>
+    client.set(name, `${'t'.repeat(12)}1${'9'.repeat(14)}${'g'.repeat(50)}`),
+}
+
+const PREFIX = 'foreign'
+const names = new Names(PREFIX)
+const KEY = CacheKey.from(['product', 1, 'price'])
+
+const page = (resolution: Resolution) => {
+  const { stepMs } = RESOLUTIONS[resolution]
+  return names.history(resolution, Math.floor(Date.now() / (stepMs * 60)))
+}
+
+/** All names that are built for a cache, by the method of `Names` that builds them. */
+const NAMES: Readonly<Record<string, (id: string) => readonly string[]>> = {
+  entry: () => [names.entry(KEY.text), names.entry('product::1')],
+  generation: () => ['product', 'product::1', KEY.text].map((path) => names.generation(path)),
+  topGeneration: () => [names.topGeneration()],
+  generationsAbove: () => names.generationsAbove(KEY),
+  lease: () => [names.lease(KEY.text)],
+  probe: () => [names.probe()],
+  secret: () => [names.secret()],
+  sweepLock: () => [names.sweepLock()],
+  swept: () => [names.swept()],
+  figures: () => [names.figures()],
+  processes: () => [names.processes()],
+  process: (id) => [names.process(id)],
+  history: () => [page('fine'), page('coarse')],
+  events: () => [names.events()],
+  requests: () => [names.requests()],
+  traces: () => [names.traces()],
+  sample: () => [names.sample('x')],
+}
+/** What of `Names` builds no name of a key in Redis. */
+const OTHERS = ['constructor', 'news', 'whatIs', 'pathOf', 'pattern', 'keyOf']
+
+let server: RedisServer
+let admin: Redis
+let cache: KeyedCache
+const warnings: string[] = []
+
+beforeAll(async () => {
+  server = await startRedis()
+  admin = new Redis(server.url)
+})
+afterAll(async () => {
+  admin.disconnect()
+  await server.stop()
+})
+beforeEach(async () => {
+  await admin.flushall()
+  warnings.length = 0
+  cache = createCache({
+    redis: server.url,
+    keyPrefix: PREFIX,
+    timeouts: { store: '2s' },
+    throwOnStoreError: true,
+    logger: { warn: (message) => warnings.push(message) },
+  })
+})
+afterEach(() => cache.close())
+
+it('the table of names has all of them', () => {
+  const known = Object.getOwnPropertyNames(Names.prototype).filter((name) => !OTHERS.includes(name))
+  expect(Object.keys(NAMES).sort()).toEqual(known.sort())
+})
+
+describe.each(Object.keys(NAMES))('Foreign data in the place of %s', (what) => {
+  it.each(Object.keys(FOREIGN))('%s: every operation succeeds, and reads what is right', async (kind) => {
+    const put = async () => {
+      await cache.stats()
+      const [process] = (await cache.stats()).processes
+      for (const name of NAMES[what]?.(process?.id ?? 'none') ?? []) {
+        await admin.del(name)
+        await FOREIGN[kind]?.(admin, name)
+      }
+    }
+    const operations: Readonly<Record<string, () => Promise<unknown>>> = {
+      get: async () => expect(await cache.get(KEY)).toBe(undefined),
+      set: async () => {
+        expect(await cache.set(KEY, 'new')).toBe(true)
+        expect(await cache.get(KEY)).toBe('new')
+        expect(await cache.has(KEY)).toBe(true)
+      },
+      getOrSet: async () => {
+        expect(await cache.getOrSet(KEY, () => 'computed')).toBe('computed')
+        expect(await cache.get(KEY)).toBe('computed')
+      },
+      fill: () =>
+        cache.withRequestMemory(async () => {
+          expect(await cache.get(KEY)).toBe(undefined)
+          expect(await cache.set(KEY, 'filled')).toBe(true)
+          expect(await cache.get(KEY)).toBe('filled')
+        }),
+      'set after delete': async () => {
+        await cache.delete(KEY)
+        expect(await cache.get(KEY)).toBe(undefined)
+        expect(await cache.set(KEY, 'new')).toBe(true)
+        expect(await cache.get(KEY)).toBe('new')
+      },
+      'delete with children': async () => {
+        await cache.delete('product', { children: true })
+        await cache.set(KEY, 'new')
+        expect(await cache.delete('product', { children: true })).toBe(true)
+        expect(await cache.get(KEY)).toBe(undefined)
+      },
+      expire: async () => {
+        await cache.expire(KEY)
+        await cache.expire('product', { children: true })
+        await cache.set(KEY, 'new', { grace: '1m' })
+        expect(await cache.get(KEY)).toBe('new')
+        expect(await cache.expire('product', { children: true })).toBe(true)
+        expect(await cache.get(KEY)).toBe(undefined)
+      },
+      clear: async () => {
+        expect(await cache.clear()).toBe(true)
+        expect(await cache.set(KEY, 'new')).toBe(true)
+        expect(await cache.get(KEY)).toBe('new')
+      },
+      inspect: async () => expect(['missing', 'computing']).toContain((await cache.inspect(KEY)).state),
+      keys: async () => {
+        await cache.set('other', 1)
+        const found: string[] = []
+        for await (const { text } of cache.keys()) found.push(text)
+        expect(found).toEqual(['other'])
+      },
+      sign: async () => expect(await cache.sign('x')).toEqual(await cache.sign('x')),
+      check: () => cache.check(),
+      statistics: async () => {
+        const before = (await cache.stats()).totals.hits
+        await cache.set('other', 1)
+        await cache.get('other')
+        await cache.delete('other')
+        const { totals, processes, since, now } = await cache.stats()
+        expect(totals.hits).toBe(before + 1)
+        expect(since).toBeLessThanOrEqual(now)
+        expect(processes).toMatchObject([{ isThis: true }])
+        expect((await cache.events()).at(0)).toMatchObject({ type: 'delete', key: 'other' })
+        expect(await cache.requests()).toEqual([])
+        for (const resolution of ['fine', 'coarse'] as const) {
+          const steps = await cache.history(resolution)
+          expect(steps.reduce((sum, { figures }) => sum + figures.hits, 0)).toBeGreaterThan(0)
+        }
+      },
+    }
+    for (const [name, operation] of Object.entries(operations)) {
+      await admin.flushall()
+      await put()
+      try {
+        await operation()
+      } catch (error) {
+        throw new Error(`${name} failed`, { cause: error })
+      }
+    }
+    expect(cache.unsettledInvalidations).toBe(0)
+    expect(warnings).toEqual([])
+  })
+})
+
+it('foreign data in the place of the locks of reclaiming does not keep it from its work', async () => {
+  for (const name of [names.sweepLock(), names.swept()]) await admin.hset(name, 'a', 'x')
+  await cache.set(KEY, 'old')
+  await cache.delete('product', { children: true })
+  await vi.waitFor(async () => expect(await admin.exists(names.entry(KEY.text))).toBe(0), { timeout: 10_000 })
+})
