@@ -1,7 +1,8 @@
 import { type NextFunction, type Request, type RequestHandler, type Response, Router } from 'express'
 import { KeyedCache } from '../cache.js'
 import { createCache } from '../create-cache.js'
-import { type DashboardOptions, dashboard, staffCheck } from '../dashboard/dashboard.js'
+import { type DashboardOptions, dashboard, mountPath, staffCheck } from '../dashboard/dashboard.js'
+import { ConfigurationError } from '../errors.js'
 import type { CacheOptions } from '../options.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
 import { refuseUnknown } from '../unknown-options.js'
@@ -29,9 +30,11 @@ export interface MiddlewareOptions {
    */
   audit?: (req: Request) => RequestOrigin
   /**
-   * Tell staff in `Server-Timing` and `Cache-Status` what the cache has done for their request, and have it in the
-   * ledger in any case. Each request is asked for by `isStaff` of the dashboard, so where that is dear, `false` saves
-   * it. Default: true; without the ledger there are none.
+   * `Server-Timing` and `Cache-Status` on the responses to staff: what the cache has done for them. Their requests are
+   * in the request log in any case. By default `isStaff` of the dashboard is asked for requests with a `req.user`
+   * alone; `true` asks it for every request, as where basic authentication or a network keeps others out; `false` sends
+   * no headers. Without the request log there are none.
+   * @default for requests with a `req.user`
    */
   staffHeaders?: boolean
 }
@@ -61,15 +64,19 @@ export function keyedCache(
   const { cache, options } = unpack(given, more)
   const audit = options.audit ?? auditOf
   const isStaff = staffCheck(options.dashboard === false ? {} : (options.dashboard ?? {}))
-  const tellsStaff = options.staffHeaders !== false
   const pages = options.dashboard === false ? undefined : mount(cache, { audit, ...options.dashboard })
+
+  /** Whether the request may be one of staff, who get headers. A check that lets everybody in is none of strangers. */
+  function mayBeStaff(req: Request): boolean {
+    return options.staffHeaders ?? Boolean((req as { user?: unknown }).user)
+  }
 
   /** Goes on within a scope of the request's own. */
   function open(req: Request, res: Response, next: NextFunction, bypass?: Bypass): void {
     const bypasses = bypass?.isGranted ?? false
     const known = bypass?.isStaff
     const check = known === undefined ? isStaff : () => known
-    const taking = takeDown(cache, req, res, tellsStaff || bypasses ? check : undefined)
+    const taking = takeDown(cache, req, res, mayBeStaff(req) || bypasses ? check : undefined)
     if (bypasses && !taking) addHeaders(res, () => [BYPASSED])
     const scope = cache.openScope({
       fills: isSafe(req.method),
@@ -123,9 +130,10 @@ function unpack(
 ): { readonly cache: KeyedCache; readonly options: MiddlewareOptions } {
   if (given instanceof KeyedCache) {
     refuseUnknown(more, { dashboard: true, audit: true, staffHeaders: true }, 'option')
-    return { cache: given, options: more }
+    return { cache: given, options: checked(more) }
   }
   const { dashboard, audit, staffHeaders, ...cacheOptions } = given
+  checked(given)
   return {
     cache: createCache(cacheOptions),
     options: {
@@ -136,9 +144,25 @@ function unpack(
   }
 }
 
+/** @throws ConfigurationError */
+function checked(options: MiddlewareOptions): MiddlewareOptions {
+  const { dashboard, staffHeaders } = options
+  if (
+    dashboard !== undefined &&
+    dashboard !== false &&
+    (typeof dashboard !== 'object' || dashboard === null)
+  ) {
+    throw new ConfigurationError("dashboard must be false, or an object of options like { path: '/cache' }.")
+  }
+  if (staffHeaders !== undefined && typeof staffHeaders !== 'boolean') {
+    throw new ConfigurationError('staffHeaders must be true or false.')
+  }
+  return options
+}
+
 /** The dashboard under its path; everything else goes on to the application. */
-function mount(cache: KeyedCache, options: DashboardOptions) {
-  const path = options.path ?? '/cache'
+function mount(cache: KeyedCache, { path: given, ...options }: DashboardOptions) {
+  const path = mountPath(given)
   const lower = path.toLowerCase()
   return {
     router: Router().use(path, dashboard(cache, options)),
