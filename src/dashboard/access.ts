@@ -6,18 +6,77 @@ import { Refusal } from './refusal.js'
 /** What becomes of someone at the door. */
 export type Admission = { readonly admitted: true } | { readonly admitted: false; readonly login: string }
 
+/** A check that takes longer than this has failed. */
+const PATIENCE_MS = 10_000
+
 /**
  * Lets staff in, sends those who are not signed in to the login page, and
- * refuses everyone else.
+ * refuses everyone else. Only `true` lets in, and only who is signed in is told what was found instead.
  * @throws Refusal, and whatever `isStaff` throws: then nobody gets in
  */
-export async function admit(req: Request, { isStaff, loginUrl }: ResolvedDashboard): Promise<Admission> {
-  if ((await isStaff(req)) === true) return { admitted: true }
-  if ((req as { user?: unknown }).user) {
-    throw new Refusal(403, 'This page is for staff, and you are signed in as someone else.')
+export async function admit(
+  req: Request,
+  { isStaff, isOwnCheck, loginUrl, warnOnce }: ResolvedDashboard,
+): Promise<Admission> {
+  const answer: unknown = await inTime(isStaff(req))
+  if (answer === true) return { admitted: true }
+  if (isOwnCheck && typeof answer !== 'boolean') warnOnce(`isStaff answered ${shown(answer)}. ${ONLY_TRUE}`)
+  const { user } = req as { user?: unknown }
+  if (user) {
+    const why = isOwnCheck ? whyOfCheck(answer) : whyOfUser(user)
+    throw new Refusal(
+      403,
+      `This page is for staff, and you are signed in as someone else.${why}`,
+      why && HINT,
+    )
   }
   if (loginUrl !== undefined) return { admitted: false, login: withWayBack(loginUrl, req) }
   throw new Refusal(401, 'This page is for staff. Sign in first.', hintFor(req))
+}
+
+const ONLY_TRUE = 'Only true, or a promise of true, counts as yes.'
+const HINT =
+  'Where this is wrong: make it a boolean where the user is loaded, or give the dashboard a check of its own, isStaff: (req) => req.user?.is_staff === 1.'
+
+/** What the application's own check answered, where that is neither yes nor no. */
+function whyOfCheck(answer: unknown): string {
+  return typeof answer === 'boolean' ? '' : ` The option isStaff answered ${shown(answer)}. ${ONLY_TRUE}`
+}
+
+/** What the user has in the place of `true`. Nothing else of the user is looked at. */
+function whyOfUser(user: unknown): string {
+  if (typeof user !== 'object')
+    return ` req.user is a ${typeof user}, and should be an object with is_staff === true.`
+  const { is_staff: given } = user as { is_staff?: unknown }
+  if (given === false) return ''
+  if (given === undefined) return ' req.user has no is_staff, which must be true (is_staff === true).'
+  return ` req.user.is_staff is ${shown(given)}, and must be true (is_staff === true).`
+}
+
+const MAX_SHOWN = 40
+
+/** A value with its type: short ones as they are written, of all others the type alone. */
+function shown(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  if (typeof value === 'string') {
+    const cut = value.length > MAX_SHOWN ? '…' : ''
+    return `the string ${JSON.stringify(value.slice(0, MAX_SHOWN).toWellFormed())}${cut}`
+  }
+  if (typeof value === 'number' || typeof value === 'boolean') return `the ${typeof value} ${value}`
+  if (Array.isArray(value)) return 'an array'
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
+}
+
+async function inTime(answer: unknown): Promise<unknown> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('isStaff has not answered in ten seconds.')), PATIENCE_MS)
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 function hintFor(req: Request): string | undefined {

@@ -22,10 +22,12 @@ import {
 } from './responding.js'
 import { route } from './routes.js'
 import { requireSameOrigin } from './same-origin.js'
+import { nextTurn } from './turns.js'
 import { createRender, VIEWS } from './views.js'
 import type { Answer, Page, StreamedPage, Visit } from './visit.js'
 
 export type { AuditEvent } from './audit.js'
+export { mountPath } from './mount-path.js'
 export { type CsrfHook, type DashboardOptions, staffCheck, takeDashboardOptions } from './options.js'
 export type { RedactOption, SecretName } from './secrets.js'
 
@@ -62,6 +64,7 @@ export function dashboard(cache: KeyedCache, options?: DashboardOptions): Reques
 
   async function answer(req: Request, res: Response, path: string, links: Links): Promise<void> {
     const { handler, rest } = route(req.method, path, resolved.readOnly)
+    await nextTurn()
     const fields = req.method === 'POST' ? await changeOf(req, res, resolved) : queryOf(req.url)
     await send(req, res, await handler(visitOf(req, new Parameters(fields), rest, links)), links)
   }
@@ -83,6 +86,7 @@ export function dashboard(cache: KeyedCache, options?: DashboardOptions): Reques
     more: object,
   ): Promise<void> {
     const { title, data, view, live = false, status = 200 } = page
+    await nextTurn()
     sendHtml(req, res, status, await render(view, { title, view, live, links, ...more, ...data }))
   }
 
@@ -114,6 +118,8 @@ export function dashboard(cache: KeyedCache, options?: DashboardOptions): Reques
       return
     }
     if (error instanceof Refusal && error.allow !== undefined) res.setHeader('Allow', error.allow)
+    if (error instanceof Refusal && error.retryAfter !== undefined)
+      res.setHeader('Retry-After', error.retryAfter)
     if (error instanceof Refusal && error.status === 401)
       res.setHeader('WWW-Authenticate', 'Session realm="keyedcache"')
     if (isForPrograms(pathOf(req.url))) return sendJson(req, res, problemJson(error))

@@ -2,8 +2,9 @@ import { CacheNotRespondingError } from '../errors.js'
 import type { CacheEvent } from '../stats/events.js'
 import { MAX_EVENTS } from '../store/statistics.js'
 import { maskKey, type ShownKey } from './mask-key.js'
-import { maskText } from './mask-text.js'
+import { maskText } from './masking/text.js'
 import type { SecretNames } from './secrets.js'
+import { shareTurn } from './turns.js'
 import type { Visit } from './visit.js'
 
 /** An event as staff may see it: what looks secret in its texts is masked. */
@@ -27,7 +28,11 @@ export async function keptEvents(
   isWanted: (event: CacheEvent) => boolean = () => true,
 ): Promise<KnownEvents> {
   const all = await cache.events(MAX_EVENTS)
-  const events = all.filter(isWanted).map((event) => masked(event, secrets))
+  const events: KnownEvent[] = []
+  for (const event of all.filter(isWanted)) {
+    await shareTurn()
+    events.push(masked(event, secrets))
+  }
   const leftOut = all.reduce((sum, event) => sum + (event.leftOut ?? 0), 0)
   return { events, kept: all.length, leftOut }
 }

@@ -2,8 +2,9 @@ import { CacheNotRespondingError } from '../errors.js'
 import { isCut, type RequestRecord } from '../stats/ledger.js'
 import { MAX_REQUESTS } from '../store/statistics.js'
 import { maskKey, type ShownKey } from './mask-key.js'
-import { maskText } from './mask-text.js'
+import { maskText } from './masking/text.js'
 import type { SecretNames } from './secrets.js'
+import { shareTurn } from './turns.js'
 import type { Visit } from './visit.js'
 
 export type KnownCall = Omit<RequestRecord['calls'][number], 'key'> & { readonly key: ShownKey }
@@ -16,7 +17,12 @@ export type KnownRequest = Omit<RequestRecord, 'calls'> & { readonly calls: read
  * @throws CacheNotRespondingError
  */
 export async function keptRequests({ cache, secrets }: Visit): Promise<KnownRequest[]> {
-  return (await cache.requests(MAX_REQUESTS)).map((request) => masked(request, secrets))
+  const requests: KnownRequest[] = []
+  for (const request of await cache.requests(MAX_REQUESTS)) {
+    await shareTurn()
+    requests.push(masked(request, secrets))
+  }
+  return requests
 }
 
 /** The same; `undefined` while the store does not answer. */

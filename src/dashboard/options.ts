@@ -6,10 +6,15 @@ import type { Logger } from '../store/failsafe.js'
 import { OptionsReader } from '../take-options.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
 import { type AuditEvent, nameOf } from './audit.js'
+import { mountPath } from './mount-path.js'
 import { type RedactOption, type SecretName, SecretNames } from './secrets.js'
 
 export interface DashboardOptions {
-  /** Where the middleware serves it. Default: `/cache`. */
+  /**
+   * Where the middleware serves it: a path like `/admin/cache`. One elsewhere is mounted by hand, with
+   * `dashboard: false` and `app.use('/:tenant/cache', handler.dashboard())`.
+   * @default '/cache'
+   */
   path?: string | undefined
   /**
    * Who may see it; only `true` opens it, and a failure closes it. The middleware asks it once of every request of the
@@ -53,6 +58,10 @@ export interface CsrfHook {
 /** The options once everything is decided. */
 export interface ResolvedDashboard {
   readonly isStaff: (req: Request) => boolean | Promise<boolean>
+  /** Whether that is the application's own check. */
+  readonly isOwnCheck: boolean
+  /** Logs what is wrong with an answer of the application, once. */
+  readonly warnOnce: (message: string) => void
   readonly loginUrl: string | undefined
   readonly readOnly: boolean
   readonly secrets: SecretNames
@@ -95,8 +104,20 @@ export function takeDashboardOptions(given: DashboardOptions | undefined): Dashb
 /** @throws ConfigurationError that says what to write. */
 export function resolveDashboard(given: DashboardOptions | undefined, logger: Logger): ResolvedDashboard {
   const options = takeDashboardOptions(given)
+  if (options.path !== undefined) {
+    const path = mountPath(options.path)
+    throw new ConfigurationError(
+      `The dashboard option path is for the one that the middleware serves. Mount this one: app.use('${path}', handler.dashboard()).`,
+    )
+  }
+  let isWarned = false
   return {
     isStaff: staffCheck(options),
+    isOwnCheck: options.isStaff !== undefined,
+    warnOnce(message) {
+      if (!isWarned) logger.warn(`keyedcache: the dashboard: ${message}`)
+      isWarned = true
+    },
     loginUrl: checkLoginUrl(options.loginUrl),
     readOnly: options.readOnly ?? false,
     secrets: new SecretNames(options.redact),

@@ -15,19 +15,19 @@ const TITLES: Readonly<Record<number, string>> = {
 
 /** The page for what went wrong. Only a refusal is told: anything else may say more than it should. */
 export function problemPage(error: unknown): Page & { readonly status: number } {
-  const { status, message, hint } = told(error)
+  const { status, message, hint, retryAfter } = told(error)
   return {
     view: 'problem',
     status,
-    title: TITLES[status] ?? 'Something went wrong',
+    title: retryAfter === undefined ? (TITLES[status] ?? 'Something went wrong') : 'Busy at the moment',
     data: { status, message, hint },
   }
 }
 
 /** The same for programs. */
 export function problemJson(error: unknown): Json {
-  const { status, message } = told(error)
-  return { status, json: { error: { status, message } } }
+  const { status, message, hint } = told(error)
+  return { status, json: { error: { status, message, ...(hint !== undefined && { hint }) } } }
 }
 
 function told(error: unknown): Refusal {

@@ -7,6 +7,8 @@ export class Refusal extends Error {
     readonly hint?: string,
     /** For 405: the methods that there are. */
     readonly allow?: string,
+    /** For 503: in how many seconds it may be tried again. */
+    readonly retryAfter?: number,
   ) {
     super(message)
   }

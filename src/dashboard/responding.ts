@@ -1,9 +1,7 @@
-import { once } from 'node:events'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import type { Request, Response } from 'express'
 import type { Asset } from './assets.js'
 import { HEADERS } from './headers.js'
+import { shareTurn } from './turns.js'
 import type { Download, Json, SeeOther } from './visit.js'
 
 // Node's own methods only: an application may have its own idea of what `res.send` does.
@@ -44,16 +42,37 @@ export function sendSeeOther(res: Response, { location, cookie }: SeeOther): voi
   res.end()
 }
 
+/** Readers who take nothing for so long are dropped, in milliseconds: a search keeps others from theirs. */
+const PATIENCE_MS = { search: 10_000, download: 30_000 }
+
+const CHUNK = 32_768
+
+/** Sends a text while it is made, a slice of time after the other, no faster than it is read. */
 export async function sendDownload(
   req: Request,
   res: Response,
   { fileName, pieces }: Download,
+  patienceMs = PATIENCE_MS.download,
 ): Promise<void> {
   res.statusCode = 200
   res.setHeader('Content-Type', 'text/plain; charset=utf-8')
   res.setHeader('Content-Disposition', `attachment; filename="${fileName}"`)
-  if (req.method === 'HEAD') res.end()
-  else await pipeline(Readable.from(chunked(pieces)), res)
+  if (req.method === 'HEAD') {
+    res.end()
+    return
+  }
+  let text = ''
+  for (const piece of pieces) {
+    text += piece
+    // Small pieces together, so that a large value does not cost a write for each of its leaves.
+    if (text.length >= CHUNK) {
+      if (!res.write(text)) await drained(res, patienceMs)
+      text = ''
+    }
+    await shareTurn()
+    if (res.destroyed) return
+  }
+  res.end(`${text}\n`)
 }
 
 /**
@@ -64,6 +83,7 @@ export async function sendStream(
   req: Request,
   res: Response,
   pieces: (signal: AbortSignal) => AsyncIterable<string>,
+  patienceMs = PATIENCE_MS.search,
 ): Promise<void> {
   res.statusCode = 200
   res.setHeader('Content-Type', 'text/html; charset=utf-8')
@@ -75,13 +95,30 @@ export async function sendStream(
   }
   const gone = new AbortController()
   res.once('close', () => gone.abort())
+  if (res.destroyed) gone.abort()
   for await (const piece of pieces(gone.signal)) {
     if (res.destroyed) return
     const isTaken = res.write(piece)
     flush(res)
-    if (!isTaken) await once(res, 'drain', { signal: gone.signal })
+    if (!isTaken) await drained(res, patienceMs)
   }
   res.end()
+}
+
+/** Waits until what was written has left. A reader who takes nothing in time is dropped. */
+function drained(res: Response, patienceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer)
+      res.off('drain', done)
+      res.off('close', done)
+      resolve()
+    }
+    const timer = setTimeout(() => res.destroy(), patienceMs)
+    res.once('drain', done)
+    res.once('close', done)
+    if (res.destroyed) done()
+  })
 }
 
 /** Where a middleware compresses, that is how it is told not to wait for more. */
@@ -101,18 +138,4 @@ export function sendAsset(req: Request, res: Response, { type, etag, bytes }: As
   res.setHeader('Content-Type', type)
   res.setHeader('Content-Length', bytes.length)
   res.end(req.method === 'HEAD' ? undefined : bytes)
-}
-
-const CHUNK = 32_768
-
-/** Small pieces together, so that a large value does not cost a write for each of its leaves. */
-function* chunked(pieces: Iterable<string>): Generator<Buffer> {
-  let text = ''
-  for (const piece of pieces) {
-    text += piece
-    if (text.length < CHUNK) continue
-    yield Buffer.from(text)
-    text = ''
-  }
-  yield Buffer.from(`${text}\n`)
 }

@@ -9,70 +9,149 @@ export type RedactOption = readonly SecretName[] | { readonly only: readonly Sec
 
 /** Names of what staff have no need to read. Better a value too many masked than one too few. */
 const DEFAULT_NAMES: readonly SecretName[] = [
-  ...['password', 'passwd', 'passphrase', 'passcode', 'passwort', 'pwd', 'pass'],
+  ...['password', 'passwd', 'passphrase', 'passcode', 'passwort', 'kennwort', 'contraseña', 'пароль', '密码'],
+  ...['pwd', 'pass', 'dbpass', 'dbpwd', 'userpass', 'mypass', 'mypwd', 'passkey', 'pw', 'psk'],
   ...['token', 'secret', 'session', 'authorization', 'authentication', 'cookie', 'credential', 'signature'],
   ...['api key', 'private key', 'access key', 'secret key', 'signing key', 'encryption key', 'ssh key'],
-  ...['bearer', 'jwt', 'csrf', 'xsrf', 'auth', 'sid', 'otp', 'totp', 'pin', 'cvv', 'cvc', 'salt'],
-  ...['card number', 'connection string', 'database url', 'redis url'],
+  ...['auth key', 'account key', 'master key', 'shared key', 'service key', 'deploy key', 'license key'],
+  ...['bearer', 'jwt', 'csrf', 'xsrf', 'auth', 'oauth', 'sid', 'sig', 'hmac', 'otp', 'totp', 'pin', 'mfa'],
+  ...['cvv', 'cvc', 'salt', 'creds', 'recovery code', 'backup code', 'verification code', 'one time code'],
+  ...['card number', 'connection string', 'database url', 'redis url', 'mongo url', 'webhook url'],
 ]
+
+/** Ordinary words that hold the name of a secret, and say nothing of one. */
+const INNOCENT =
+  /^(secretar(y|ies|ial|iat)|tokeni[sz](e|ed|er|ers|es|ing|ation)|(password|cookie|session|token)less|(pos|ob)sessions?)$/
 
 /** A name this short is found in too many others (`pin` in `shipping`), so it must be a word of its own. */
 const SHORT = 4
 
-/** A name longer than this is no name, and is not looked through. */
-const MAX_NAME = 1_000
+/** Characters of a name that are looked through. What is longer is no name that a person gave: it counts as secret. */
+const MAX_NAME = 10_000
 
-/** Says which names look like those of secrets. */
+/** A pattern may take its time with a long text, so it gets the beginning. */
+const MAX_FOR_PATTERN = 1_000
+
+/** Answers that are remembered: the same few names come again and again. */
+const REMEMBERED = 4_096
+const MAX_REMEMBERED_NAME = 64
+
+/** Names of secrets: which ones look like it. */
 export class SecretNames {
-  readonly #anywhere: readonly string[]
+  readonly #anywhere: RegExp | undefined
   readonly #words: ReadonlySet<string>
+  /** Names of several words, as one: they may also lie one above the other, as in `api: { key }`. */
+  readonly #compounds: ReadonlySet<string>
   readonly #patterns: readonly RegExp[]
+  readonly #remembered = new Map<string, boolean>()
 
   /** @throws ConfigurationError */
   constructor(redact: RedactOption = []) {
-    const names = 'only' in redact ? redact.only : [...DEFAULT_NAMES, ...redact]
-    const texts = names.filter((name) => typeof name === 'string').map(squeeze)
+    const names = namesOf(redact)
+    const given = names.filter((name) => typeof name === 'string')
+    const texts = given.map((name) => wordsOf(name).join(''))
     this.#patterns = names.filter((name) => name instanceof RegExp).map(stateless)
-    this.#anywhere = texts.filter((name) => name.length > SHORT)
+    if (texts.includes('') || texts.length + this.#patterns.length !== names.length) throw badNames()
+    const long = texts.filter((name) => name.length > SHORT)
+    this.#anywhere = long.length === 0 ? undefined : new RegExp(long.join('|'), 'u')
     this.#words = new Set(texts.filter((name) => name.length <= SHORT))
-    if (texts.includes('') || texts.length + this.#patterns.length !== names.length) {
-      throw new ConfigurationError(
-        "redact holds names: texts like 'iban' and regular expressions, none empty.",
-      )
-    }
+    this.#compounds = new Set(
+      given.map(wordsOf).flatMap((words) => (words.length > 1 ? [words.join('')] : [])),
+    )
   }
 
   has(name: string): boolean {
-    const asked = name.slice(0, MAX_NAME)
-    if (this.#patterns.some((pattern) => pattern.test(asked))) return true
-    const squeezed = squeeze(asked)
-    return (
-      this.#anywhere.some((secret) => squeezed.includes(secret)) ||
-      words(asked).some((word) => this.#words.has(word))
-    )
+    if (name.length > MAX_REMEMBERED_NAME) return this.#looksSecret(name)
+    const known = this.#remembered.get(name)
+    if (known !== undefined) return known
+    const answer = this.#looksSecret(name)
+    if (this.#remembered.size === REMEMBERED) this.#remembered.clear()
+    this.#remembered.set(name, answer)
+    return answer
+  }
+
+  /** Whether a name is that of a secret by itself, or with the name of what holds it: `api` and `key`. */
+  hasUnder(holder: string | undefined, name: string): boolean {
+    return this.has(name) || (holder !== undefined && this.#isCompound(holder, name))
   }
 
   /** Whether everything under a key is to be masked: a part of it looks like a secret's name. */
   inKey(key: CacheKey): boolean {
-    return key.parts.some((part) => typeof part === 'string' && this.has(part))
+    return key.parts.some((part, at, parts) =>
+      this.hasUnder(at === 0 ? undefined : String(parts[at - 1]), String(part)),
+    )
+  }
+
+  #looksSecret(name: string): boolean {
+    if (name.length > MAX_NAME) return true
+    if (this.#patterns.length > 0) {
+      const beginning = name.slice(0, MAX_FOR_PATTERN)
+      if (this.#patterns.some((pattern) => pattern.test(beginning))) return true
+    }
+    const words = wordsOf(name).filter((word) => !INNOCENT.test(word))
+    return (this.#anywhere?.test(words.join('')) ?? false) || words.some((word) => this.#isShort(word))
+  }
+
+  #isShort(word: string): boolean {
+    const letters = word.replace(/\p{N}+/gu, '')
+    return this.#words.has(letters) || (letters.endsWith('s') && this.#words.has(letters.slice(0, -1)))
+  }
+
+  #isCompound(holder: string, name: string): boolean {
+    if (holder.length + name.length > MAX_FOR_PATTERN) return false
+    const [last, first] = [wordsOf(holder).at(-1), wordsOf(name)[0]]
+    if (last === undefined || first === undefined) return false
+    const both = last + first
+    return this.#compounds.has(both) || (both.endsWith('s') && this.#compounds.has(both.slice(0, -1)))
   }
 }
 
-/** `X-Api-Key`, `apiKey` and `API_KEY` are all `apikey`. */
-function squeeze(name: string): string {
-  return name
-    .normalize('NFKC')
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N}]+/gu, '')
+function namesOf(redact: unknown): readonly SecretName[] {
+  if (Array.isArray(redact)) return [...DEFAULT_NAMES, ...redact]
+  const only: unknown = (redact as { only?: unknown } | null)?.only
+  if (!Array.isArray(only) || Object.keys(redact as object).length !== 1) throw badNames()
+  return only
 }
 
-function words(name: string): string[] {
-  return name
-    .normalize('NFKC')
-    .replace(/(\p{Ll})(\p{Lu})/gu, '$1 $2')
-    .toLowerCase()
-    .split(/[^\p{L}]+/u)
+function badNames(): ConfigurationError {
+  return new ConfigurationError(
+    "redact holds names: texts like 'iban' and regular expressions, none empty. Write ['iban'] to add to the default list, { only: ['iban'] } to replace it.",
+  )
 }
+
+/**
+ * The words of a name, folded to what readers take them for: `X-Api-Key`, `apiKey` and `API_KEY` are all `api`, `key`.
+ */
+function wordsOf(name: string): string[] {
+  const plain = IS_ASCII.test(name) ? name : folded(name)
+  return plain
+    .replace(/(\p{Ll})(?=\p{Lu})/gu, '$1 ')
+    .replace(/(\p{Lu})(?=\p{Lu}\p{Ll})/gu, '$1 ')
+    .toLowerCase()
+    .split(/[^\p{L}\p{N}]+/u)
+    .filter((word) => word !== '')
+}
+
+const IS_ASCII = /^[\0-\x7f]*$/
+
+/** Without accents and invisible characters, and with Latin letters in the place of those that look like them. */
+function folded(name: string): string {
+  return name
+    .normalize('NFKD')
+    .replace(/[\p{M}\p{Cf}]+/gu, '')
+    .replace(/[\u0370-\u04ff]/g, (letter) => LOOK_ALIKES.get(letter) ?? letter)
+}
+
+/** Greek and Cyrillic letters that are drawn like Latin ones. */
+const LOOK_ALIKES = new Map(
+  Object.entries({
+    ...{ а: 'a', в: 'b', с: 'c', ԁ: 'd', е: 'e', н: 'h', і: 'i', ј: 'j', к: 'k', м: 'm', о: 'o', р: 'p' },
+    ...{ ѕ: 's', т: 't', у: 'y', х: 'x', А: 'A', В: 'B', С: 'C', Е: 'E', Н: 'H', І: 'I', Ј: 'J', К: 'K' },
+    ...{ М: 'M', О: 'O', Р: 'P', Ѕ: 'S', Т: 'T', У: 'Y', Х: 'X', α: 'a', ε: 'e', ι: 'i', κ: 'k', ν: 'v' },
+    ...{ ο: 'o', ρ: 'p', τ: 't', υ: 'u', χ: 'x', Α: 'A', Β: 'B', Ε: 'E', Η: 'H', Ι: 'I', Κ: 'K', Μ: 'M' },
+    ...{ Ν: 'N', Ο: 'O', Ρ: 'P', Τ: 'T', Υ: 'Y', Χ: 'X' },
+  }),
+)
 
 /** With `g` or `y` a pattern remembers where it was. */
 function stateless(pattern: RegExp): RegExp {

@@ -1,199 +1,264 @@
 import { types } from 'node:util'
-import { maskText } from './mask-text.js'
+import { holdsSecret, spellsSecret } from './masking/bytes.js'
+import { type Holes, type Member, membersOf } from './masking/members.js'
+import { secretObjects } from './masking/shared.js'
+import { maskedText } from './masking/text.js'
 import { MASKED, type SecretNames } from './secrets.js'
 
-/** A value's inner levels beyond this are not shown: people do not read them, and each costs stack. */
+/** A value's inner levels beyond this are not shown: people do not read them. */
 const MAX_DEPTH = 200
 const PIECE = 8_192
 const INDENT = '  '
+
+/** A bigint of more bits is shown in hexadecimal: to make it decimal takes a time that grows with their square. */
+const MAX_DECIMAL_BITS = 16_384
 
 // Controls, invisible and direction-changing characters would make text look like what it is not.
 const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}]/gu
 
 /**
- * A value as text for people, in pieces, so that nobody needs to hold the whole
- * of a large one. Values under names that look secret are left out, wherever
- * they lie. What occurs twice is written once: neither cycles nor a structure
- * that is folded into itself make it endless. Texts are cut after `longest`
- * characters, for who does not go on reading then.
+ * A value as text for people, in pieces, so that nobody needs to hold the whole of a large one. An empty piece is a
+ * place to let others have their turn. Values under names that look secret are left out, wherever they lie and
+ * however they are written. What occurs twice is written once: neither cycles nor a structure that is folded into
+ * itself make it endless.
+ * @param longest a text, a name or a number is cut after so many characters
  */
-export function valueText(
+export function* valueText(
   value: unknown,
   secrets: SecretNames,
   { longest = Number.POSITIVE_INFINITY }: { readonly longest?: number } = {},
-): Generator<string, void, undefined> {
-  return new ValueWriter(secrets, longest).write(value, 0)
+): Pieces {
+  const walk = secretObjects(value, secrets)
+  let step = walk.next()
+  for (; !step.done; step = walk.next()) yield ''
+  if (step.value === undefined) yield `${MASKED}: too many objects to say which of them are secret`
+  else yield* new ValueWriter(secrets, step.value, longest).write(value)
 }
 
 type Pieces = Generator<string, void, undefined>
 
+/** What is still to be written: a text, a value, or what is left of a container. */
+type Task =
+  | { readonly text: string }
+  | { readonly value: unknown; readonly holder: string | undefined; readonly depth: number }
+  | Rest
+
+interface Rest {
+  readonly members: Iterator<Member | Holes, void>
+  readonly close: string
+  readonly depth: number
+  isEmpty: boolean
+}
+
 class ValueWriter {
   readonly #secrets: SecretNames
+  readonly #secretObjects: ReadonlySet<object>
   readonly #longest: number
   readonly #seen = new Set<object>()
+  /** The next one last. */
+  readonly #tasks: Task[] = []
 
-  constructor(secrets: SecretNames, longest: number) {
+  constructor(secrets: SecretNames, secretObjects: ReadonlySet<object>, longest: number) {
     this.#secrets = secrets
+    this.#secretObjects = secretObjects
     this.#longest = longest
   }
 
-  *write(value: unknown, depth: number): Pieces {
-    if (typeof value === 'string') yield* this.#string(value)
-    else if (typeof value === 'bigint') yield `${value}n`
-    else if (typeof value !== 'object' || value === null) yield Object.is(value, -0) ? '-0' : String(value)
-    else if (this.#seen.has(value)) yield '[the same as above]'
-    else if (depth > MAX_DEPTH) yield '[…]'
-    else {
-      this.#seen.add(value)
-      yield* this.#object(value, depth)
-    }
-  }
-
-  *#object(value: object, depth: number): Pieces {
-    if (types.isDate(value)) yield `Date ${Number.isNaN(value.getTime()) ? 'invalid' : value.toISOString()}`
-    else if (types.isRegExp(value)) yield `RegExp ${visible(String(value))}`
-    else if (ArrayBuffer.isView(value)) yield* viewText(value)
-    else if (types.isAnyArrayBuffer(value)) yield* bytesText('ArrayBuffer', new Uint8Array(value))
-    else if (types.isMap(value))
-      yield* this.#block(`Map(${value.size}) {`, this.#pairs(value, depth + 1), '}', depth)
-    else if (types.isSet(value))
-      yield* this.#block(`Set(${value.size}) {`, this.#items(value, depth + 1), '}', depth)
-    else if (Array.isArray(value)) yield* this.#block('[', this.#elements(value, depth + 1), ']', depth)
-    else yield* this.#block('{', this.#properties(value, depth + 1), '}', depth)
-  }
-
-  *#block(open: string, items: Generator<Pieces>, close: string, depth: number): Pieces {
-    yield open
-    let empty = true
-    for (const item of items) {
-      empty = false
-      yield `\n${INDENT.repeat(depth + 1)}`
-      yield* item
-      yield ','
-    }
-    yield empty ? close : `\n${INDENT.repeat(depth)}${close}`
-  }
-
-  *#properties(object: object, depth: number): Generator<Pieces> {
-    const named = this.#namesSecret(object)
-    for (const [name, value] of Object.entries(object)) {
-      const secret = this.#secrets.has(name) || (named && /^values?$/i.test(name))
-      yield this.#named(propertyName(name), ': ', secret, value, depth)
-    }
-  }
-
-  *#pairs(map: Map<unknown, unknown>, depth: number): Generator<Pieces> {
-    for (const [key, value] of map) {
-      const name = collect(this.write(key, depth))
-      yield this.#named(name, ' => ', this.#isSecret(key), value, depth)
-    }
-  }
-
-  *#items(set: Set<unknown>, depth: number): Generator<Pieces> {
-    for (const item of set) yield this.write(item, depth)
-  }
-
-  *#elements(array: readonly unknown[], depth: number): Generator<Pieces> {
-    const paired = array.length % 2 === 0
-    let holes = 0
-    for (let index = 0; index < array.length; index++) {
-      if (!(index in array)) {
-        holes++
-        continue
+  *write(value: unknown): Pieces {
+    this.#tasks.push({ value, holder: undefined, depth: 0 })
+    let text = ''
+    let steps = 0
+    for (let task = this.#tasks.pop(); task !== undefined; task = this.#tasks.pop()) {
+      if ('text' in task) text += task.text
+      else if ('members' in task) text += this.#member(task)
+      else {
+        const { value: written, holder, depth } = task
+        const short = this.#short(written)
+        if (short !== undefined) text += short
+        else if (isContainer(written)) {
+          const isSpelled =
+            Array.isArray(written) && areCodes(written) && (yield* spellsSecret(written, this.#secrets))
+          text += isSpelled ? MASKED : this.#container(written, holder, depth)
+        } else {
+          yield text
+          text = ''
+          yield* this.#long(written)
+        }
       }
-      if (holes > 0) yield words(`[${holes} empty]`)
-      holes = 0
-      // [name, value], and name, value, name, value: how headers and form fields are often kept.
-      const secret = paired && index % 2 === 1 && this.#isSecret(array[index - 1])
-      yield secret ? words(MASKED) : this.write(array[index], depth)
+      if (text.length >= PIECE || ++steps % 1_000 === 0) {
+        yield text
+        text = ''
+      }
     }
-    if (holes > 0) yield words(`[${holes} empty]`)
+    yield text
   }
 
-  *#named(name: string, joint: string, secret: boolean, value: unknown, depth: number): Pieces {
-    yield `${name}${joint}`
-    if (secret) yield MASKED
-    else yield* this.write(value, depth)
+  /** What is written at once. */
+  #short(value: unknown): string | undefined {
+    if (typeof value === 'bigint') return isLarge(value) ? undefined : `${value}n`
+    if (typeof value === 'string') return undefined
+    if (typeof value !== 'object' || value === null) return Object.is(value, -0) ? '-0' : String(value)
+    if (this.#secretObjects.has(value)) return MASKED
+    if (this.#seen.has(value)) return '[the same as above]'
+    this.#seen.add(value)
+    if (types.isDate(value)) return `Date ${Number.isNaN(value.getTime()) ? 'invalid' : value.toISOString()}`
+    return undefined
+  }
+
+  #container(container: object, holder: string | undefined, depth: number): string {
+    if (depth > MAX_DEPTH) return '[…]'
+    const members = membersOf(container, holder, this.#secrets) as Iterator<Member | Holes, void>
+    const [open, close] = bracketsOf(container)
+    this.#tasks.push({ members, close, depth, isEmpty: true })
+    return open
+  }
+
+  /** The next member of a container, or its end. */
+  #member(task: Rest): string {
+    const { members, close, depth } = task
+    const { value: member } = members.next()
+    if (!member) return task.isEmpty ? close : `,\n${INDENT.repeat(depth)}${close}`
+    const joint = task.isEmpty ? '' : ','
+    task.isEmpty = false
+    this.#tasks.push(task)
+    const line = `${joint}\n${INDENT.repeat(depth + 1)}`
+    if ('holes' in member) return `${line}[${member.holes} empty]`
+    const { label, name, value, isSecret } = member
+    const short = isSecret ? MASKED : this.#primitive(value)
+    if (short === undefined) this.#tasks.push({ value, holder: name, depth: depth + 1 })
+    if (label === undefined) return line + (short ?? '')
+    if ('key' in label) {
+      this.#tasks.push(
+        { text: ` => ${short ?? ''}` },
+        { value: label.key, holder: undefined, depth: depth + 1 },
+      )
+      return line
+    }
+    if (isPlainName(label.name)) return `${line}${label.name}: ${short ?? ''}`
+    this.#tasks.push({ text: `: ${short ?? ''}` }, { value: label.name, holder: undefined, depth })
+    return line
+  }
+
+  #primitive(value: unknown): string | undefined {
+    return (typeof value === 'object' && value !== null) || typeof value === 'bigint'
+      ? undefined
+      : this.#short(value)
+  }
+
+  /** What may be long, in pieces. */
+  *#long(value: unknown): Pieces {
+    if (typeof value === 'string') yield* this.#string(value)
+    else if (typeof value === 'bigint') yield* this.#bigint(value)
+    else if (types.isRegExp(value)) yield* this.#pattern(value)
+    else if (ArrayBuffer.isView(value)) yield* this.#view(value)
+    else yield* this.#bytes('ArrayBuffer', new Uint8Array(value as ArrayBuffer))
   }
 
   *#string(text: string): Pieces {
-    const shown = maskText(text.slice(0, this.#longest), this.#secrets)
     yield '"'
-    for (const piece of sliced(shown)) yield visible(JSON.stringify(piece).slice(1, -1))
+    for (const piece of maskedText(text.slice(0, this.#longest), this.#secrets))
+      yield piece === '' ? '' : visible(JSON.stringify(piece).slice(1, -1))
     yield '"'
   }
 
-  #isSecret(name: unknown): boolean {
-    return typeof name === 'string' && this.#secrets.has(name)
+  *#pattern(pattern: RegExp): Pieces {
+    yield 'RegExp '
+    for (const piece of maskedText(String(pattern).slice(0, this.#longest), this.#secrets))
+      yield visible(piece)
   }
 
-  /** `{ name: 'Cookie', value: '…' }` */
-  #namesSecret(object: object): boolean {
-    return Object.entries(object).some(
-      ([name, value]) => /^(name|key|header|field)$/i.test(name) && this.#isSecret(value),
-    )
+  /** In hexadecimal digits, which are there already. */
+  *#bigint(value: bigint): Pieces {
+    const digits = (value < 0n ? -value : value).toString(16)
+    const bits = digits.length * 4 - Math.clz32(Number.parseInt(digits.charAt(0), 16)) + 28
+    yield `[a bigint of ${bits} bits] ${value < 0n ? '-' : ''}0x`
+    for (let at = 0; at < Math.min(digits.length, this.#longest); at += PIECE)
+      yield digits.slice(at, at + PIECE)
+    yield 'n'
+  }
+
+  *#view(view: ArrayBufferView): Pieces {
+    if (!types.isTypedArray(view) || types.isUint8Array(view)) {
+      const name = Buffer.isBuffer(view) ? 'Buffer' : view.constructor.name
+      yield* this.#bytes(name, new Uint8Array(view.buffer, view.byteOffset, view.byteLength))
+      return
+    }
+    yield `${view.constructor.name}(${view.length}) [`
+    const shown = view.subarray(0, Math.min(view.length, this.#longest))
+    const isSecret =
+      (yield* holdsSecret(new Uint8Array(shown.buffer, shown.byteOffset, shown.byteLength), this.#secrets)) ||
+      (yield* spellsSecret(shown, this.#secrets))
+    if (isSecret) yield MASKED
+    else {
+      for (let start = 0; start < shown.length; start += PIECE)
+        yield `${start === 0 ? '' : ', '}${shown.subarray(start, start + PIECE).join(', ')}`
+    }
+    yield ']'
+  }
+
+  *#bytes(name: string, bytes: Uint8Array): Pieces {
+    yield `${name}(${bytes.length})`
+    const shown = bytes.subarray(0, Math.min(bytes.length, this.#longest))
+    if (yield* holdsSecret(shown, this.#secrets)) {
+      yield ` ${MASKED}`
+      return
+    }
+    for (let start = 0; start < shown.length; start += PIECE) {
+      const part = shown.subarray(start, start + PIECE)
+      const hex = Buffer.from(part.buffer, part.byteOffset, part.byteLength).toString('hex')
+      yield hex.replace(/../g, ' $&')
+    }
   }
 }
 
-function* words(text: string): Pieces {
-  yield text
+function isContainer(value: unknown): value is object {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !types.isRegExp(value) &&
+    !ArrayBuffer.isView(value) &&
+    !types.isAnyArrayBuffer(value)
+  )
 }
 
-function collect(pieces: Pieces): string {
-  let text = ''
-  for (const piece of pieces) text += piece
-  return text
+/** Whether an array looks like the bytes of a text, as `Buffer` writes them in JSON. */
+function areCodes(array: readonly unknown[]): array is number[] {
+  return (
+    array.length >= 8 &&
+    array.slice(0, 8).every((code) => Number.isInteger(code) && (code as number) < 0x1_0000)
+  )
 }
 
-function propertyName(name: string): string {
-  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name) ? name : visible(JSON.stringify(name))
+function bracketsOf(container: object): readonly [open: string, close: string] {
+  if (types.isMap(container)) return [`Map(${container.size}) {`, '}']
+  if (types.isSet(container)) return [`Set(${container.size}) {`, '}']
+  return Array.isArray(container) ? ['[', ']'] : ['{', '}']
 }
 
-/** In pieces that part no character in two. */
-function* sliced(text: string): Generator<string> {
-  for (let start = 0; start < text.length; ) {
-    let end = Math.min(text.length, start + PIECE)
-    if (end < text.length && /[\ud800-\udbff]/.test(text.charAt(end - 1))) end++
-    yield text.slice(start, end)
-    start = end
-  }
+/** Whether it has more bits than are made decimal. This looks at the first of them alone. */
+function isLarge(value: bigint): boolean {
+  return BigInt.asIntN(MAX_DECIMAL_BITS, value) !== value
+}
+
+/** A name that stands without quotes, and is no secret itself. */
+function isPlainName(name: string): boolean {
+  return (
+    name.length <= 80 &&
+    /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name) &&
+    !/^(ey|gh|sk|xox|AI|AK)/.test(name)
+  )
 }
 
 function visible(text: string): string {
   return text.replace(INVISIBLE, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
 }
 
-function viewText(view: ArrayBufferView): Pieces {
-  if (types.isTypedArray(view) && !types.isUint8Array(view)) return numbersText(view)
-  const name = Buffer.isBuffer(view) ? 'Buffer' : view.constructor.name
-  return bytesText(name, new Uint8Array(view.buffer, view.byteOffset, view.byteLength))
-}
-
-function* bytesText(name: string, bytes: Uint8Array): Pieces {
-  yield `${name}(${bytes.length})`
-  for (let start = 0; start < bytes.length; start += PIECE) {
-    const hex = Buffer.from(
-      bytes.buffer,
-      bytes.byteOffset + start,
-      Math.min(PIECE, bytes.length - start),
-    ).toString('hex')
-    yield hex.replace(/../g, ' $&')
-  }
-}
-
-function* numbersText(numbers: Exclude<NodeJS.TypedArray, Uint8Array>): Pieces {
-  yield `${numbers.constructor.name}(${numbers.length}) [`
-  for (let start = 0; start < numbers.length; start += PIECE) {
-    yield `${start === 0 ? '' : ', '}${numbers.subarray(start, start + PIECE).join(', ')}`
-  }
-  yield ']'
-}
-
 /** The beginning of a text in pieces, and whether that is all of it. */
-export function truncated(
+export async function truncated(
   pieces: Iterable<string>,
   limit: number,
-): { readonly text: string; readonly whole: boolean } {
+  turn: () => Promise<void>,
+): Promise<{ readonly text: string; readonly whole: boolean }> {
   let text = ''
   for (const piece of pieces) {
     text += piece
@@ -201,6 +266,7 @@ export function truncated(
       const end = /[\ud800-\udbff]/.test(text.charAt(limit - 1)) ? limit - 1 : limit
       return { text: text.slice(0, end), whole: false }
     }
+    await turn()
   }
   return { text, whole: true }
 }

@@ -1,7 +1,13 @@
 import { type NextFunction, type Request, type RequestHandler, type Response, Router } from 'express'
 import { asCache, type KeyedCache } from '../cache.js'
 import { createCache } from '../create-cache.js'
-import { type DashboardOptions, dashboard, staffCheck, takeDashboardOptions } from '../dashboard/dashboard.js'
+import {
+  type DashboardOptions,
+  dashboard,
+  mountPath,
+  staffCheck,
+  takeDashboardOptions,
+} from '../dashboard/dashboard.js'
 import { ConfigurationError } from '../errors.js'
 import { aBoolean, aFunction } from '../option-checks.js'
 import { CACHE_OPTIONS, type CacheOptions } from '../options.js'
@@ -31,9 +37,11 @@ export interface MiddlewareOptions {
    */
   audit?: ((req: Request) => RequestOrigin) | undefined
   /**
-   * Tell staff in `Server-Timing` and `Cache-Status` what the cache has done for their request, and have it in the
-   * ledger in any case. Each request is asked for by `isStaff` of the dashboard, so where that is dear, `false` saves
-   * it. Default: true; without the ledger there are none.
+   * `Server-Timing` and `Cache-Status` on the responses to staff: what the cache has done for them. Their requests are
+   * in the request log in any case. By default `isStaff` of the dashboard is asked for requests with a `req.user`
+   * alone; `true` asks it for every request, as where basic authentication or a network keeps others out; `false` sends
+   * no headers. Without the request log there are none.
+   * @default for requests with a `req.user`
    */
   staffHeaders?: boolean | undefined
 }
@@ -43,7 +51,11 @@ const MIDDLEWARE_OPTIONS = {
     if (value === true) {
       throw new ConfigurationError('dashboard must be false or an object of options, not true: leave it out.')
     }
-    if (value !== false) takeDashboardOptions(value as DashboardOptions)
+    if (value === false) return
+    // Before a cache is opened, which a later error would leave behind.
+    const own = takeDashboardOptions(value as DashboardOptions)
+    mountPath(own.path)
+    staffCheck(own)
   },
   audit: aFunction,
   staffHeaders: aBoolean,
@@ -81,15 +93,19 @@ export function keyedCache(
   const audit = options.audit ?? auditOf
   const own = options.dashboard === false ? undefined : takeDashboardOptions(options.dashboard)
   const isStaff = staffCheck(own ?? {})
-  const tellsStaff = options.staffHeaders !== false
   const pages = own && mount(cache, { audit, ...own })
+
+  /** Whether the request may be one of staff, who get headers. A check that lets everybody in is none of strangers. */
+  function mayBeStaff(req: Request): boolean {
+    return options.staffHeaders ?? Boolean((req as { user?: unknown }).user)
+  }
 
   /** Goes on within a scope of the request's own. */
   function open(req: Request, res: Response, next: NextFunction, bypass?: Bypass): void {
     const bypasses = bypass?.isGranted ?? false
     const known = bypass?.isStaff
     const check = known === undefined ? isStaff : () => known
-    const taking = takeDown(cache, req, res, tellsStaff || bypasses ? check : undefined)
+    const taking = takeDown(cache, req, res, mayBeStaff(req) || bypasses ? check : undefined)
     if (bypasses && !taking) addHeaders(res, () => [BYPASSED])
     const scope = cache.openScope({
       fills: isSafe(req.method),
@@ -155,8 +171,8 @@ function unpack(
 }
 
 /** The dashboard under its path; everything else goes on to the application. */
-function mount(cache: KeyedCache, options: DashboardOptions) {
-  const path = options.path ?? '/cache'
+function mount(cache: KeyedCache, { path: given, ...options }: DashboardOptions) {
+  const path = mountPath(given)
   const lower = path.toLowerCase()
   return {
     router: Router().use(path, dashboard(cache, options)),

@@ -1,7 +1,7 @@
 import { CacheNotRespondingError } from '../../errors.js'
 import { describeUnknown, type Inspection } from '../../inspection.js'
 import type { CacheKey } from '../../key/cache-key.js'
-import { maskText } from '../mask-text.js'
+import { maskText } from '../masking/text.js'
 import type { SecretNames } from '../secrets.js'
 import type { Visit } from '../visit.js'
 

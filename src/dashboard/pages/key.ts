@@ -5,6 +5,7 @@ import type { CacheEvent } from '../../stats/events.js'
 import { events, future, past, size, whole } from '../figures.js'
 import { knownEvents } from '../known-events.js'
 import { Refusal } from '../refusal.js'
+import { shareTurn } from '../turns.js'
 import { truncated, valueText } from '../value-text.js'
 import type { Json, Page, Visit } from '../visit.js'
 import { askedKey } from './asked-key.js'
@@ -45,7 +46,7 @@ export async function keyPage(visit: Visit): Promise<Page> {
         computing: found.computingMs === undefined ? undefined : formatDuration(found.computingMs),
         deleted: found.provenance && { ...found.provenance, at: past(found.provenance.at, now) },
       },
-      value: shownValue(found, visit),
+      value: await shownValue(found, visit),
       generations: found.generations.map(({ of, id }, depth) => ({ of, id, prefix: depth === 0 })),
       events: last,
       belowHref: links.keys({ under: key.text }),
@@ -60,7 +61,7 @@ export async function keyJson(visit: Visit): Promise<Json> {
   const [found, known] = await Promise.all([inspect(visit, key), knownEvents(visit, concerns(key))])
   if (found.state === 'unknown' || known === undefined) throw new Refusal(503, found.why)
   const { value: _, ...about } = found
-  const { kind, text, isWhole } = shownValue(found, visit)
+  const { kind, text, isWhole } = await shownValue(found, visit)
   return {
     json: {
       now: visit.now,
@@ -100,10 +101,14 @@ interface ShownValue {
   readonly download?: string
 }
 
-function shownValue({ state, value, key }: Inspection, { hideValues, secrets, links }: Visit): ShownValue {
+async function shownValue(
+  { state, value, key }: Inspection,
+  { hideValues, secrets, links }: Visit,
+): Promise<ShownValue> {
   if (state !== 'fresh' && state !== 'stale') return { kind: 'none' }
   if (hideValues) return { kind: 'hidden' }
   if (secrets.inKey(key)) return { kind: 'masked' }
-  const { text, whole: isWhole } = truncated(valueText(value, secrets, { longest: 2 * SHOWN }), SHOWN)
+  const pieces = valueText(value, secrets, { longest: 2 * SHOWN })
+  const { text, whole: isWhole } = await truncated(pieces, SHOWN, shareTurn)
   return { kind: 'shown', text, isWhole, limit: whole(SHOWN), download: links.download(key.text) }
 }

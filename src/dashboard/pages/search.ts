@@ -1,6 +1,8 @@
 import { CacheNotRespondingError } from '../../errors.js'
 import { whole } from '../figures.js'
 import { type FullScan, scanAll } from '../full-scan.js'
+import { Places } from '../places.js'
+import { Refusal } from '../refusal.js'
 import type { Part, StreamedPage, Visit } from '../visit.js'
 import { crumbsOf } from './crumbs.js'
 import { expectDown, type KeyFilter } from './key-filter.js'
@@ -9,9 +11,15 @@ import { keyRow } from './key-row.js'
 /** So many rows a page has, about; a link goes on from there. */
 const ENOUGH = 1_000
 
+/** Searches that this process makes at one time, and those that may wait for their turn, for so long. */
+const searches = new Places(2, 16)
+const MAX_WAIT_MS = 60_000
+const RETRY_AFTER_S = 10
+
 /** A search through all names, sent while it goes on; it ends when whoever asked goes away. */
 export async function searchPage(visit: Visit, filter: KeyFilter): Promise<StreamedPage> {
   await refuseForeign(visit, filter)
+  if (searches.isFull) throw busy()
   const { under } = filter
   return {
     view: 'keys',
@@ -38,27 +46,37 @@ async function* searching(visit: Visit, filter: KeyFilter, signal: AbortSignal):
     return { found: whole(found), seen, all: total, scanned: whole(seen), total: whole(total) }
   }
   const first = links.keys(same)
-  yield {
-    view: 'search/start',
-    data: { ...same, crumbs: crumbsOf(under, visit), enabled: cache.enabled, stop: first },
-  }
   let last: FullScan = { entries: [], found: 0, scanned: 0, total: 0, cursor }
-  let isUp = true
+  let state: 'down' | 'busy' | undefined
+  const mustWait = !searches.isFree
+  // Before anything is awaited: since the page was begun, nobody else can have come.
+  const place = searches.take(AbortSignal.any([signal, AbortSignal.timeout(MAX_WAIT_MS)]))
   try {
-    for await (last of scanAll(cache, { under, cursor, matches, enough: ENOUGH, signal })) {
-      const rows = last.entries.map((entry) => keyRow(entry, visit))
-      yield { view: 'search/step', data: { rows, ...progress(last) } }
+    yield {
+      view: 'search/start',
+      data: { ...same, crumbs: crumbsOf(under, visit), enabled: cache.enabled, stop: first },
+    }
+    if (mustWait) yield { view: 'search/wait', data: {} }
+    if ((await place) === undefined) state = 'busy'
+    else {
+      for await (last of scanAll(cache, { under, cursor, matches, enough: ENOUGH, signal })) {
+        const rows = last.entries.map((entry) => keyRow(entry, visit))
+        yield { view: 'search/step', data: { rows, ...progress(last) } }
+      }
     }
   } catch (error) {
     if (!(error instanceof CacheNotRespondingError)) throw error
-    isUp = false
+    state = 'down'
+  } finally {
+    const leave = await place
+    leave?.()
   }
   const seen = before + last.scanned
   yield {
     view: 'search/end',
     data: {
       ...progress(last),
-      state: isUp ? stateOf(last) : 'down',
+      state: state ?? stateOf(last),
       isContinued: cursor !== undefined,
       next:
         last.cursor === undefined
@@ -67,6 +85,12 @@ async function* searching(visit: Visit, filter: KeyFilter, signal: AbortSignal):
       first,
     },
   }
+}
+
+function busy(): Refusal {
+  const message = 'Too many searches through all names are under way in this process.'
+  const hint = 'Try again in a few seconds, or look through the keys page by page.'
+  return new Refusal(503, message, hint, undefined, RETRY_AFTER_S)
 }
 
 function stateOf({ cursor, found }: FullScan): 'more' | 'found' | 'no match' {

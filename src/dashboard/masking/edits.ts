@@ -1,0 +1,43 @@
+import { MASKED } from '../secrets.js'
+
+/** A part of a text, and what stands in its place. */
+export interface Edit {
+  readonly start: number
+  readonly end: number
+  readonly by: string
+}
+
+/** Characters of one piece. */
+const PIECE = 8_192
+
+/** Edits in the order of the text; those that overlap become one mask. */
+export function merged(edits: readonly Edit[]): Edit[] {
+  const all: Edit[] = []
+  for (const edit of [...edits].sort((one, other) => one.start - other.start)) {
+    const last = all.at(-1)
+    if (last === undefined || edit.start >= last.end) all.push(edit)
+    else all[all.length - 1] = { start: last.start, end: Math.max(last.end, edit.end), by: MASKED }
+  }
+  return all
+}
+
+/** The text with its edits made, in pieces that part no character in two. */
+export function* edited(text: string, edits: readonly Edit[]): Generator<string, void, undefined> {
+  let done = 0
+  for (const { start, end, by } of edits) {
+    yield* sliced(text, done, start)
+    yield by
+    done = end
+  }
+  yield* sliced(text, done, text.length)
+}
+
+function* sliced(text: string, from: number, to: number): Generator<string, void, undefined> {
+  for (let start = from; start < to; ) {
+    let end = Math.min(to, start + PIECE)
+    const last = text.charCodeAt(end - 1)
+    if (end < to && last >= 0xd800 && last < 0xdc00) end++
+    yield text.slice(start, end)
+    start = end
+  }
+}

@@ -1,0 +1,18 @@
+import type { SecretNames } from '../secrets.js'
+import type { Edit } from './edits.js'
+
+/** Work in small steps: each `yield` is a place to let others have their turn. */
+export type Steps<Result> = Generator<undefined, Result, undefined>
+
+/** Characters that are looked at between two of these places. */
+export const STEP = 32_768
+
+/** One text that is looked through for secrets. */
+export interface Scan {
+  readonly text: string
+  readonly secrets: SecretNames
+  /** What was found so far. */
+  readonly edits: Edit[]
+  /** Masks a text that lies within this one, decoded. */
+  readonly inner: (text: string) => Steps<string>
+}

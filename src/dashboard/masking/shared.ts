@@ -1,0 +1,60 @@
+import type { SecretNames } from '../secrets.js'
+import { membersOf } from './members.js'
+import type { Steps } from './scan.js'
+
+/** Members that are looked at between two places to let others have their turn. */
+const STEP = 2_000
+
+/** Objects that are looked at. Beyond them nobody can say which are secret. */
+const MAX_OBJECTS = 4_000_000
+
+/**
+ * All objects that can be reached under the name of a secret: they are masked also where they are met under another
+ * name first. Nothing where there are too many objects to say.
+ */
+export function* secretObjects(value: unknown, secrets: SecretNames): Steps<ReadonlySet<object> | undefined> {
+  const seen = new Set<object>()
+  const roots: object[] = []
+  const isWhole = yield* walk(
+    value,
+    seen,
+    (member) => {
+      if (!member.isSecret) return true
+      if (typeof member.value === 'object' && member.value !== null) roots.push(member.value)
+      return false
+    },
+    secrets,
+  )
+  if (!isWhole) return undefined
+  const found = new Set<object>()
+  for (const root of roots) if (!(yield* walk(root, found, () => true, secrets))) return undefined
+  return found
+}
+
+/** Whether all objects that can be reached were looked at. */
+function* walk(
+  start: unknown,
+  seen: Set<object>,
+  goesDown: (member: { readonly value: unknown; readonly isSecret: boolean }) => boolean,
+  secrets: SecretNames,
+): Steps<boolean> {
+  let steps = 0
+  const open: { readonly object: object; readonly holder: string | undefined }[] = []
+  const meet = (value: unknown, holder: string | undefined) => {
+    if (typeof value !== 'object' || value === null || seen.has(value)) return
+    seen.add(value)
+    open.push({ object: value, holder })
+  }
+  meet(start, undefined)
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (seen.size > MAX_OBJECTS) return false
+    for (const member of membersOf(next.object, next.holder, secrets) ?? []) {
+      if (++steps % STEP === 0) yield
+      if ('holes' in member) continue
+      if (member.label && 'key' in member.label) meet(member.label.key, undefined)
+      if (goesDown(member)) meet(member.value, member.name)
+    }
+    if (++steps % STEP === 0) yield
+  }
+  return true
+}

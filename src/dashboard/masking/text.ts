@@ -1,0 +1,428 @@
+import { MASKED, type SecretNames } from '../secrets.js'
+import { type Edit, edited, merged } from './edits.js'
+import { maskJson, NAMED, NAMING } from './json.js'
+import { encodedWord, isEscape, percentDecoded, percentEncoded } from './percent.js'
+import { backslashesBefore } from './quoted.js'
+import { type Scan, STEP, type Steps } from './scan.js'
+import { isShapeLikely, maskShape, userinfoEnd } from './shapes.js'
+import { endOfQuoted, type Joint, type Quote, valueRange } from './value-end.js'
+
+/** Texts within texts within texts: what is deeper is left out where it could be another one. */
+const MAX_DEPTH = 6
+
+/** A plain word of this length has no shape that is looked for, and names nothing. */
+const PLAIN = /^[\w-]{0,15}$/
+
+/**
+ * A text with what looks secret in it masked: the values of secret names, however they are written there (JSON,
+ * forms, queries, cookies, headers, XML, YAML, paths, command lines), and what has the shape of a key or a token.
+ */
+export function maskText(text: string, secrets: SecretNames): string {
+  const steps = maskedText(text, secrets)
+  let masked = ''
+  for (const piece of steps) masked += piece
+  return masked
+}
+
+/** The same in pieces; an empty one is a place to let others have their turn. Its time is linear in the text's length. */
+export function* maskedText(text: string, secrets: SecretNames): Generator<string, void, undefined> {
+  const steps = editsOf(text, secrets, 0)
+  let step = steps.next()
+  for (; !step.done; step = steps.next()) yield ''
+  yield* edited(text, step.value)
+}
+
+function* editsOf(text: string, secrets: SecretNames, depth: number): Steps<readonly Edit[]> {
+  if (PLAIN.test(text)) return []
+  if (depth > MAX_DEPTH) return /[=:%"'/<]/.test(text) ? [{ start: 0, end: text.length, by: MASKED }] : []
+  const edits: Edit[] = []
+  const inner = function* (within: string): Steps<string> {
+    const found = yield* editsOf(within, secrets, depth + 1)
+    return found.length === 0 ? within : [...edited(within, found)].join('')
+  }
+  yield* new TextScan({ text, secrets, edits, inner }).run()
+  return merged(edits)
+}
+
+const BLANK = /\s/
+const SIGNS = ':=：＝'
+/** A quotation mark behind one of these opens a text. */
+const BEFORE_OPENING = /[\s{[(,:=<>|&?;/+]/
+/** Between a quoted name and the sign behind it. */
+const CLOSERS = /^[\\"'`\s\])]*$/
+/** Characters before an `@` that may say who signs in, and how often they are looked at. */
+const [MAX_SIGNED_IN, MAX_IN_VAIN] = [1_024, 32]
+/** What ends a name, and means nothing more. */
+const DELIMITERS = '&;()?#|'
+
+/** What a character is at the beginning of: nothing, a word that may have a shape, or a sign. */
+const [NOTHING, WORD, FIRST, SIGN] = [0, 1, 2, 3]
+const KINDS = Uint8Array.from({ length: 128 }, (_, code) => {
+  const character = String.fromCharCode(code)
+  if (/[abeghnrspwxyAWSNBP]/.test(character)) return FIRST
+  if (/[\w$]/.test(character)) return WORD
+  return /[[{}\n\r"'`:=,%<>/&;()?#|-]/.test(character) ? SIGN : NOTHING
+})
+
+function kindOf(code: number): number {
+  if (code < 128) return KINDS[code] as number
+  return code === 0xff1a || code === 0xff1d ? SIGN : WORD
+}
+
+const TAG = /<([A-Za-z_][\w:.-]{0,100})(?:\s[^<>]{0,2000})?>/y
+const FLAG = /--?([A-Za-z][\w-]{0,100})[ \t]+(?!-)/y
+const AUTHORITY = /[^\s/"'<>@]{1,256}@[\w.-]{1,256}:\d/y
+
+/** Steps of a path that are pages and no secrets, such as the login below `/auth`. */
+const PAGES =
+  /^(log(in|out|off)|sign(in|up|out|-in|-up|-out)|register|callback|refresh|reset|forgot|forgotten|new|edit|create|update|delete|verify|confirm|change|list|index|me|settings|v\d+)$/i
+
+/** Looks through a text from its beginning to its end, once. */
+class TextScan {
+  readonly #scan: Scan
+  readonly #text: string
+  #at = 0
+  /** Where the name may begin that a sign would end. */
+  #name = 0
+  /** What has been dealt with: nothing is taken back from here. */
+  #floor = 0
+  /** The quoted text that is open, and the last one that was closed. */
+  #open: Quote | undefined
+  #closed: { readonly start: number; readonly end: number } | undefined
+  /** The name that holds what follows, as in `api: { key }`. */
+  #holder: string | undefined
+  /** A `name` was that of a secret: the next `value` is one. */
+  #awaitsValue = false
+  /** Where the next `@` is, and how often it was looked at in vain. */
+  #nextAt = -1
+  #inVain = 0
+
+  constructor(scan: Scan) {
+    this.#scan = scan
+    this.#text = scan.text
+  }
+
+  *run(): Steps<void> {
+    const text = this.#text
+    let stepEnds = STEP
+    let isInWord = false
+    while (this.#at < text.length) {
+      const at = this.#at
+      if (at >= stepEnds) {
+        yield
+        stepEnds = at + STEP
+      }
+      const kind = kindOf(text.charCodeAt(at))
+      if (kind === SIGN) {
+        isInWord = false
+        const steps = this.#sign(text.charAt(at), at)
+        if (steps) yield* steps
+        if (this.#at === at) this.#at++
+      } else {
+        if (kind === FIRST && !isInWord && isShapeLikely(text, at)) {
+          const end = yield* maskShape(this.#scan, at)
+          if (end !== -1) this.#goOnAt(end)
+        }
+        isInWord = kind !== NOTHING
+        if (this.#at === at) this.#at++
+      }
+    }
+  }
+
+  /** What a sign means; steps where that takes some. */
+  #sign(character: string, at: number): Steps<void> | undefined {
+    if (DELIMITERS.includes(character)) {
+      this.#name = at + 1
+      return undefined
+    }
+    switch (character) {
+      case '[':
+        return this.#bracket(at)
+      case '{':
+        this.#name = at + 1
+        return this.#bracket(at)
+      case '\n':
+      case '\r':
+        this.#open = undefined
+        this.#name = at + 1
+        return undefined
+      case '"':
+      case "'":
+      case '`':
+        this.#quote(character, at)
+        return undefined
+      case ',':
+        this.#comma(at)
+        this.#delimiter(at)
+        return undefined
+      case '%':
+        return isEscape(this.#text, at) ? this.#percent(at) : undefined
+      case '<':
+        this.#tag(at)
+        this.#delimiter(at)
+        return undefined
+      case '/':
+        this.#slash(at)
+        return undefined
+      case '-':
+        return this.#text.charCodeAt(at + 1) === DASH && this.#text.charCodeAt(at - 1) !== DASH
+          ? this.#dash(at)
+          : undefined
+      case '}':
+      case '>':
+        this.#awaitsValue = false
+        this.#name = at + 1
+        return undefined
+      default: {
+        const joint = this.#joint(at)
+        return joint && this.#value(joint)
+      }
+    }
+  }
+
+  #delimiter(at: number): void {
+    if (this.#at === at) this.#name = at + 1
+  }
+
+  #mask(start: number, end: number): void {
+    this.#scan.edits.push({ start, end, by: MASKED })
+    this.#goOnAt(end)
+  }
+
+  #goOnAt(end: number): void {
+    this.#at = this.#name = this.#floor = end
+    this.#closed = undefined
+  }
+
+  #bracket(at: number): Steps<void> | undefined {
+    const next = /\S/.exec(this.#text.slice(at + 1, at + 100))?.[0]
+    const isJson =
+      next === undefined || (this.#text[at] === '{' ? '"}'.includes(next) : /[[{"\]\d\-tfn]/.test(next))
+    return isJson ? this.#json(at) : undefined
+  }
+
+  *#json(at: number): Steps<void> {
+    const end = yield* maskJson(this.#scan, at)
+    if (end > at + 1) this.#goOnAt(end)
+  }
+
+  #quote(mark: string, at: number): void {
+    const level = Math.min(backslashesBefore(this.#text, at), at - this.#floor)
+    const open = this.#open
+    if (open?.mark === mark) {
+      if (level > open.level) return
+      this.#closed = { start: open.start, end: at - level }
+      this.#open = undefined
+      return
+    }
+    const before = this.#text.charAt(at - level - 1)
+    if (before !== '' && !BEFORE_OPENING.test(before)) return
+    if (before === ' ' && this.#scan.secrets.has(this.#lastWord(at - level - 1))) {
+      const end = endOfQuoted(this.#text, at - level)
+      if (end !== undefined && end < this.#text.length) {
+        this.#mask(at - level, end)
+        return
+      }
+    }
+    if (open !== undefined) return
+    this.#open = { mark, level, start: at + 1 }
+    this.#name = at + 1
+  }
+
+  /** The word before a position, if it is one. */
+  #lastWord(end: number): string {
+    return /[\p{L}_-]{1,40}$/u.exec(this.#text.slice(Math.max(this.#name, end - 41), end))?.[0] ?? ''
+  }
+
+  /** A name with a sign behind it; where it is that of a secret, what to look for. */
+  #joint(at: number): Joint | undefined {
+    const text = this.#text
+    let end = at + 1
+    while (end < text.length && SIGNS.includes(text.charAt(end))) end++
+    const isEqual = '=＝'.includes(text.charAt(end - 1)) || '=＝'.includes(text.charAt(at))
+    if (isEqual && text[end] === '>') end++
+    // An address: what comes before its slashes is no name.
+    if (!isEqual && text.startsWith('//', end)) {
+      this.#at = end
+      return undefined
+    }
+    const quoted = this.#quotedName(at)
+    const name = quoted ?? this.#plainName(at, isEqual)
+    const isSecret =
+      (name !== '' && this.#scan.secrets.hasUnder(this.#holder, name)) ||
+      (this.#awaitsValue && NAMED.test(name))
+    this.#at = this.#name = end
+    this.#closed = undefined
+    if (isSecret) return { name: at, end, isEqual, isQuoted: quoted !== undefined, within: this.#open }
+    this.#passed(name, end)
+    return undefined
+  }
+
+  *#value(joint: Joint): Steps<void> {
+    const { start, end } = yield* valueRange(this.#scan, joint)
+    this.#holder = undefined
+    this.#awaitsValue = false
+    if (end > start) this.#mask(start, end)
+  }
+
+  /** A name that is not that of a secret: what it may be to what follows. */
+  #passed(name: string, end: number): void {
+    const next = this.#text[end] === ' ' ? end + 1 : end
+    const isHolder =
+      this.#open !== undefined || next >= this.#text.length || '{\n'.includes(this.#text.charAt(next))
+    this.#holder = isHolder && name !== '' ? name : undefined
+    if (name.length < 10 && NAMING.test(name))
+      this.#awaitsValue = this.#scan.secrets.has(this.#shortValue(end))
+    this.#maskSignedIn(end)
+  }
+
+  /** What a quoted name says, where one has just been closed. */
+  #quotedName(at: number): string | undefined {
+    const closed = this.#closed
+    if (closed === undefined || at - closed.end > 100 || closed.start > closed.end) return undefined
+    if (!CLOSERS.test(this.#text.slice(closed.end, at))) return undefined
+    return unescaped(this.#text.slice(closed.start, closed.end))
+  }
+
+  /** The last words before a sign: `api key: x`, `the password is: x`, and of `a=1 token=x` the last. */
+  #plainName(at: number, isEqual: boolean): string {
+    const text = this.#text
+    const run = text.slice(Math.max(this.#name, at - 20_000), at)
+    const blank = run.search(BLANK)
+    if (blank === -1) return unescaped(run)
+    const words = run.trim().split(/\s+/)
+    if (!isEqual || BLANK.test(text.charAt(at - 1))) return unescaped(words.slice(-4).join(' '))
+    const [before, last = ''] = [words.at(-2), words.at(-1)]
+    return before !== undefined && this.#scan.secrets.hasUnder(before, last)
+      ? unescaped(`${before} ${last}`)
+      : unescaped(last)
+  }
+
+  /** `name="password"`: what it names. */
+  #shortValue(start: number): string {
+    return /^\s*\\*["'`]?([^"'`\\\s<>]{1,100})/.exec(this.#text.slice(start, start + 200))?.[1] ?? ''
+  }
+
+  /** `user:password@host:6379`, where no scheme says what it is. */
+  #maskSignedIn(start: number): void {
+    if (this.#farFromAt(start) > MAX_SIGNED_IN) return
+    AUTHORITY.lastIndex = start
+    if (AUTHORITY.test(this.#text)) this.#mask(start, this.#nextAt)
+  }
+
+  /** How far the next `@` is: nobody signs in before it. One that was looked at often enough is none. */
+  #farFromAt(start: number): number {
+    if (this.#nextAt < start) {
+      const next = this.#text.indexOf('@', start)
+      this.#nextAt = next === -1 ? Number.POSITIVE_INFINITY : next
+      this.#inVain = 0
+    }
+    const distance = this.#nextAt - start
+    if (distance <= MAX_SIGNED_IN) this.#inVain++
+    return this.#inVain > MAX_IN_VAIN ? Number.POSITIVE_INFINITY : distance
+  }
+
+  /** A quoted name and a quoted value with a comma between them: `['token', 'x']`. */
+  #comma(at: number): void {
+    const name = this.#quotedName(at)
+    if (name === undefined || name.length > 200 || !this.#scan.secrets.has(name)) return
+    let start = at + 1
+    while (BLANK.test(this.#text.charAt(start))) start++
+    const end = endOfQuoted(this.#text, start)
+    if (end !== undefined && end > start) this.#mask(start, end)
+  }
+
+  /** A percent-encoded word: it is looked through as what it says. */
+  *#percent(at: number): Steps<void> {
+    const { start, end } = encodedWord(this.#text, at, this.#floor)
+    const word = this.#text.slice(start, end)
+    const said = percentDecoded(word.replaceAll('+', ' '))
+    const masked = yield* this.#scan.inner(said)
+    this.#floor = this.#at = end
+    if (masked === said) return
+    this.#scan.edits.push({ start, end, by: percentEncoded(masked, word.includes('/')) })
+  }
+
+  /** `<password>x</password>` */
+  #tag(at: number): void {
+    TAG.lastIndex = at
+    const [tag, name] = TAG.exec(this.#text) ?? []
+    if (tag === undefined || name === undefined || tag.endsWith('/>') || !this.#scan.secrets.has(name)) return
+    const start = at + tag.length
+    const close = this.#text.indexOf(`</${name}`, start)
+    const line = close === -1 ? this.#text.indexOf('\n', start) : close
+    const end = line === -1 ? this.#text.length : line
+    if (end > start) this.#mask(start, end)
+  }
+
+  /** `/token/x`: what follows a secret's name in a path. And `//user:password@host`. */
+  #slash(at: number): void {
+    const text = this.#text
+    if (text[at + 1] === '/') {
+      const end = this.#farFromAt(at + 2) > MAX_SIGNED_IN ? -1 : userinfoEnd(text, at + 2, MAX_SIGNED_IN)
+      if (end !== -1) this.#mask(at + 2, end)
+      // A host is no step of a path.
+      else this.#at = this.#name = at + 2
+      return
+    }
+    const from = Math.max(this.#name, at - 10_050)
+    const isStep = from === 0 || (text[from - 1] === '/' && text[from - 2] !== '/')
+    const step = text.slice(from, at)
+    const holder = this.#holder
+    this.#name = at + 1
+    if (!isStep || step === '' || BLANK.test(step)) {
+      this.#holder = undefined
+      return
+    }
+    const name = percentDecoded(step)
+    if (!this.#scan.secrets.hasUnder(holder, name)) {
+      this.#holder = name
+      return
+    }
+    this.#holder = undefined
+    this.#maskSteps(at + 1)
+  }
+
+  #maskSteps(start: number): void {
+    const rest = this.#text.slice(start)
+    const stop = rest.search(/[\s?#&"'`<>,;|\\]/)
+    const path = stop === -1 ? rest : rest.slice(0, stop)
+    let at = start
+    for (const step of path.split('/')) {
+      if (step !== '' && !PAGES.test(step)) {
+        this.#mask(at, start + path.length)
+        return
+      }
+      at += step.length + 1
+    }
+    this.#at = this.#name = start + path.length
+  }
+
+  /** `--password x`, and a private key. */
+  *#dash(at: number): Steps<void> {
+    const text = this.#text
+    const shape = isShapeLikely(text, at) ? yield* maskShape(this.#scan, at) : -1
+    if (shape !== -1) {
+      this.#goOnAt(shape)
+      return
+    }
+    FLAG.lastIndex = at
+    const [flag, name] = FLAG.exec(text) ?? []
+    if (flag === undefined || name === undefined || !this.#scan.secrets.has(name)) return
+    const start = at + flag.length
+    const quoted = endOfQuoted(text, start)
+    const stop = text.slice(start).search(BLANK)
+    this.#mask(start, quoted ?? (stop === -1 ? text.length : start + stop))
+  }
+}
+
+const DASH = 0x2d
+
+/** A name as it reads: its escapes, of JSON and of addresses, decoded. */
+function unescaped(name: string): string {
+  let read = name
+  for (let round = 0; round < 3 && read.includes('%'); round++) read = percentDecoded(read)
+  return read.includes('\\u')
+    ? read.replace(/\\u([0-9a-f]{4})/gi, (_, code) => String.fromCharCode(Number.parseInt(code, 16)))
+    : read
+}

@@ -1,0 +1,65 @@
+/** Somebody who waits for a place. */
+interface Waiter {
+  readonly enter: () => void
+}
+
+/** What may go on at one time, and what may wait for it. First come, first served. */
+export class Places {
+  readonly #most: number
+  readonly #mostWaiting: number
+  readonly #waiting: Waiter[] = []
+  #taken = 0
+
+  constructor(most: number, mostWaiting: number) {
+    this.#most = most
+    this.#mostWaiting = mostWaiting
+  }
+
+  /** Nobody else may even wait. */
+  get isFull(): boolean {
+    return this.#taken >= this.#most && this.#waiting.length >= this.#mostWaiting
+  }
+
+  /** Nobody has to wait. */
+  get isFree(): boolean {
+    return this.#taken < this.#most
+  }
+
+  /**
+   * Waits for a place; `leave` gives it back, as often as it is called. Nothing where there is no room to wait, or where
+   * the signal came first.
+   */
+  async take(signal: AbortSignal): Promise<(() => void) | undefined> {
+    if (signal.aborted || this.isFull) return undefined
+    if (this.isFree) {
+      this.#taken++
+      return this.#leaving()
+    }
+    return new Promise((resolve) => {
+      const waiter: Waiter = {
+        enter: () => {
+          signal.removeEventListener('abort', give)
+          resolve(this.#leaving())
+        },
+      }
+      const give = () => {
+        this.#waiting.splice(this.#waiting.indexOf(waiter), 1)
+        resolve(undefined)
+      }
+      signal.addEventListener('abort', give, { once: true })
+      this.#waiting.push(waiter)
+    })
+  }
+
+  #leaving(): () => void {
+    let isIn = true
+    return () => {
+      if (!isIn) return
+      isIn = false
+      const next = this.#waiting.shift()
+      // The place goes on to the next one.
+      if (next) next.enter()
+      else this.#taken--
+    }
+  }
+}

@@ -1,0 +1,33 @@
+/** Work goes on for this long before it lets others have their turn, in milliseconds. */
+const SLICE_MS = 8
+
+const waiting: (() => void)[] = []
+let isPumping = false
+/** When the work began that holds the event loop now. */
+let sliceBegan = 0
+
+/**
+ * The next turn of the event loop that nobody else of the dashboard uses: however many pages are made at once, what
+ * holds up the application is one slice of work, not one of each.
+ */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    waiting.push(resolve)
+    if (!isPumping) {
+      isPumping = true
+      setImmediate(pump)
+    }
+  })
+}
+
+function pump(): void {
+  sliceBegan = performance.now()
+  waiting.shift()?.()
+  if (waiting.length > 0) setImmediate(pump)
+  else isPumping = false
+}
+
+/** Waits for another turn where this one has been used up. */
+export async function shareTurn(): Promise<void> {
+  if (performance.now() - sliceBegan > SLICE_MS) await nextTurn()
+}
