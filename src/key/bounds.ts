@@ -1,6 +1,6 @@
 import { Unfit } from './unfit.js'
 
-/** Maximum number of values in one part: hashing them takes some 50 ms. */
+/** Maximum number of values in one part: reading so many objects takes some tenths of a second. */
 export const MAX_VALUES = 100_000
 
 /** Maximum number of characters and bytes in one part, or in one path. */

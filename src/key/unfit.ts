@@ -28,14 +28,22 @@ export class Unfit extends Error {
 
   /** Whatever was thrown while a part was read: a getter or a proxy may throw anything. */
   static from(thrown: unknown): Unfit {
-    if (thrown instanceof Unfit) return thrown
+    if (isUnfit(thrown)) return thrown
     const unfit = Unfit.saying(`could not be read: ${reasonOf(thrown)}`, '')
     unfit.cause = thrown
     return unfit
   }
 }
 
-/** What was thrown may throw in its turn. */
+/** Even to ask a proxy for its class may throw. */
+function isUnfit(thrown: unknown): thrown is Unfit {
+  try {
+    return thrown instanceof Unfit
+  } catch {
+    return false
+  }
+}
+
 function reasonOf(thrown: unknown): string {
   try {
     return String(thrown instanceof Error ? thrown.message : thrown).slice(0, 200)

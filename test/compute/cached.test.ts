@@ -1,5 +1,5 @@
 import { expect, expectTypeOf, it, vi } from 'vitest'
-import { ConfigurationError } from '../../src/errors.js'
+import { ConfigurationError, InvalidKeyError } from '../../src/errors.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
 
 describeOnEveryBackend('A cached function', (open) => {
@@ -117,6 +117,68 @@ describeOnEveryBackend('A cached function', (open) => {
     for (const key of keys) expect(key.startsWith('func::f')).toBe(true)
   })
 
+  it('never gives an object the result of one of another class', async () => {
+    const cache = open()
+    class User {
+      constructor(readonly id: number) {}
+    }
+    class Group {
+      constructor(readonly id: number) {}
+    }
+    class Meters {
+      constructor(readonly n: number) {}
+      toJSON() {
+        return this.n
+      }
+    }
+    class Feet extends Meters {}
+    class Shop {
+      cacheKeyPart() {
+        return 5
+      }
+    }
+    class Branch extends Shop {}
+    const of = cache.cached((holder: unknown) => (holder as object).constructor.name, {
+      name: 'permissionsOf',
+    })
+    for (const type of [User, Group, Meters, Feet, Shop, Branch]) {
+      expect(await of(new type(5))).toBe(type.name)
+      expect(await of(new type(5))).toBe(type.name)
+      expect(of.key(new type(5)).text).toMatch(/^func::permissionsOf::%\.~[\w-]{22}$/)
+    }
+    expect(of.key(5).text).toBe('func::permissionsOf::5')
+    expect(of.key(new Date(0)).text).toBe('func::permissionsOf::%.1970-01-01T00:00:00.000Z')
+    expect(of.key(cache.key('5')).text).not.toBe(of.key('5').text)
+    expect(await of.delete(new User(5))).toBe(true)
+    expect(await of.delete(new Group(5))).toBe(true)
+  })
+
+  it('takes a property that is undefined for one that is left out', async () => {
+    const cache = open()
+    const find = vi.fn((query: { q: string; page?: number | undefined }) => query.q)
+    const list = cache.cached(find, { name: 'list' })
+    await list({ q: 'x', page: undefined })
+    expect(await list.delete({ q: 'x' })).toBe(true)
+    expect(list.key({ q: 'x', page: undefined }).text).toBe(list.key({ q: 'x' }).text)
+    const f = cache.cached((..._args: unknown[]) => 0, { name: 'undefined' })
+    const deep = { a: [{ b: { c: undefined } }], d: new Map([['e', { f: undefined }]]) }
+    expect(f.key(deep).text).toBe(f.key({ a: [{ b: {} }], d: new Map([['e', {}]]) }).text)
+    const different = [[], [{}], [undefined, 1], [1], [[undefined]], [[]], [new Map([['a', undefined]])]]
+    different.push([new Map()], [new Set([undefined])], [new Set()])
+    expect(new Set(different.map((args) => f.key(...args).text)).size).toBe(different.length)
+  })
+
+  it('refuses what keyOf gives if that is no list of parts', async () => {
+    const cache = open()
+    for (const wrong of ['12', undefined, 12, new Set([1])]) {
+      const f = cache.cached((_id: string) => 1, { name: `of ${typeof wrong}`, keyOf: () => wrong as never })
+      await expect(f('12')).rejects.toThrow(ConfigurationError)
+      expect(() => f.key('12')).toThrow(/keyOf of "func::of%20\w+" must return an array of parts, not /)
+    }
+    const long = cache.cached((_id: string) => 1, { name: 'long', keyOf: () => Array(200_000).fill('a') })
+    await expect(long('12')).rejects.toThrow('has more than 1000 parts')
+  })
+
   it('can be told what of its arguments counts', async () => {
     const cache = open()
     const find = vi.fn((_db: object, id: number) => `row ${id}`)
@@ -206,5 +268,12 @@ describeOnEveryBackend('A cached function', (open) => {
     const cache = open()
     const f = cache.cached((fn: unknown) => fn, { name: 'f' })
     await expect(f(() => 1)).rejects.toThrow(/key/)
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    for (const odd of [proxy, new Array(1e6).fill(0), 1n << 40_000n, new Date(Number.NaN)]) {
+      await expect(f(odd)).rejects.toThrow(InvalidKeyError)
+      await expect(f.delete(odd)).rejects.toThrow(InvalidKeyError)
+    }
+    expect(f.key(new Array(4e9)).text).toMatch(/^func::f::%\.~/)
   })
 })

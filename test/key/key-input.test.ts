@@ -1,3 +1,6 @@
+import { ObjectId, UUID } from 'bson'
+import { Decimal } from 'decimal.js'
+import { Temporal } from 'temporal-polyfill'
 import { expect, it } from 'vitest'
 import { InvalidKeyError } from '../../src/errors.js'
 import { CacheKey } from '../../src/key/cache-key.js'
@@ -30,6 +33,19 @@ it('accepts what a key can be made of', () => {
     new URL('http://a/'),
   )
   expect(structures.segments).toHaveLength(7)
+})
+
+it('accepts value objects, and optional pairs that are undefined', () => {
+  const query: { q: string; page?: number; sort: string | undefined } = { q: 'x', sort: undefined }
+  const { text } = CacheKey.of('s', query)
+  expect(text).toBe('s::q::x')
+  const page: number | undefined = undefined
+  expect(CacheKey.from({ q: 'x', page }).text).toBe('q::x')
+  const values = [new ObjectId(), new UUID(), new Decimal(1), new URL('http://a/'), new URLSearchParams('a')]
+  for (const value of values)
+    expect(CacheKey.from(['a', value]).text).toBe(CacheKey.of('a', String(value)).text)
+  const date = Temporal.PlainDate.from('2026-01-02')
+  expect(CacheKey.from(['a', date, { of: date }] as const).text).toBe('a::2026-01-02::of::2026-01-02')
 })
 
 it('refuses at compile time what it refuses at run time', () => {

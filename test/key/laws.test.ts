@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { CacheKey } from '../../src/key/cache-key.js'
@@ -132,6 +133,78 @@ describe('laws of keys', () => {
     )
   })
 })
+
+describe('laws of what is in a part', () => {
+  const leaf = fc.oneof(fc.constantFrom(undefined, null, true, 0, '0', '', 'a'), fc.integer(), string)
+  const { value } = fc.letrec<{ value: unknown }>((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 4, withCrossShrink: true },
+      leaf,
+      fc.array(tie('value'), { maxLength: 4 }),
+      fc.dictionary(fc.constantFrom('a', 'b', 'c'), tie('value'), { maxKeys: 3 }),
+      fc
+        .uniqueArray(fc.tuple(leaf, tie('value')), { selector: ([key]) => key, maxLength: 3 })
+        .map((pairs) => new Map(pairs)),
+    ),
+  }))
+  const digest = (part: unknown) => CacheKey.from(['a', [part]]).text
+
+  it('two structures are one segment exactly if they are equal, properties that are undefined aside', () => {
+    fc.assert(
+      fc.property(value, value, (one, other) => {
+        const [first, second] = [bare(one), bare(other)]
+        expect(digest(one)).toBe(digest(first))
+        expect(digest(one) === digest(other)).toBe(isDeepStrictEqual(first, second))
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('one object twice is as two that are equal', () => {
+    fc.assert(
+      fc.property(value, value, (one, other) => {
+        const twice = digest([one, other, { one, other }, [[one]]])
+        expect(digest([copy(one), other, { one: copy(one), other: copy(other) }, [[copy(one)]]])).toBe(twice)
+      }),
+    )
+  })
+
+  it('pairs that are undefined are no pairs', () => {
+    fc.assert(
+      fc.property(fc.dictionary(string, fc.option(scalar, { nil: undefined })), (pairs) => {
+        expect(CacheKey.from(['a', pairs]).text).toBe(CacheKey.from(['a', bare(pairs) as object]).text)
+      }),
+    )
+  })
+
+  it('a value object is the part that its scalar is', () => {
+    fc.assert(
+      fc.property(scalar, scalar, (one, other) => {
+        fc.pre(one !== null && !(one instanceof Date) && one !== '-0')
+        const value = { toJSON: () => one }
+        expect(CacheKey.from(['a', value]).text).toBe(CacheKey.from(['a', one]).text)
+        expect(CacheKey.from([{ a: value }, other]).text).toBe(CacheKey.from(['a', one, other]).text)
+      }),
+    )
+  })
+})
+
+/** The same without properties that are undefined, and with 0 for -0. */
+function bare(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(bare)
+  if (value instanceof Map) return new Map(Array.from(value, ([key, held]) => [bare(key), bare(held)]))
+  if (typeof value !== 'object' || value === null || value instanceof Date)
+    return Object.is(value, -0) ? 0 : value
+  const names = Object.keys(value).filter((name) => value[name as keyof typeof value] !== undefined)
+  const pairs = {}
+  for (const name of names)
+    Object.defineProperty(pairs, name, { value: bare(value[name as keyof typeof value]), enumerable: true })
+  return pairs
+}
+
+function copy(value: unknown): unknown {
+  return bare(value)
+}
 
 /** What makes a part the same part: its type, but that numbers are what they print. */
 function identity(part: unknown): string {

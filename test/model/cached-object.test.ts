@@ -1,3 +1,4 @@
+import { Decimal128, ObjectId } from 'bson'
 import { expect, it, vi } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { CachedObject } from '../../src/model/cached-object.js'
@@ -213,6 +214,30 @@ describeOnEveryBackend('A cached object', (open) => {
     expect(Stock.cacheKey({ item: 7, shop: 'Brno' }).text).toBe('Stock::item::7::shop::Brno')
     const stock = await Stock.findCached({ shop: 'Brno', item: 7 }, ({ shop, item }) => new Stock(shop, item))
     expect(await stock.isCached()).toBe(true)
+  })
+
+  it('is known by an ObjectId as by its text', async () => {
+    class Doc extends CachedObject({ cache: open() }) {
+      constructor(readonly _id: ObjectId) {
+        super()
+      }
+      override toCache() {
+        return { hex: String(this._id) }
+      }
+      static override fromCache({ hex }: { hex: string }) {
+        return new Doc(new ObjectId(hex))
+      }
+    }
+    const _id = new ObjectId()
+    const load = vi.fn((id: ObjectId | string) => new Doc(new ObjectId(id)))
+    expect(new Doc(_id).cacheKey('more').text).toBe(`Doc::${_id}::more`)
+    await Doc.findCached(_id, load)
+    expect(String((await Doc.findCached(String(_id), load))._id)).toBe(String(_id))
+    expect(load).toHaveBeenCalledOnce()
+    expect(await new Doc(_id).cacheDelete()).toBe(true)
+    await Doc.findCached(String(_id), load)
+    expect(await new Doc(_id).isCached()).toBe(true)
+    expect(() => Doc.cacheKey(Decimal128.fromString('1.5'))).toThrow(/Use String\(value\)/)
   })
 
   it('is not cached before it has a primary key, and says so', async () => {
