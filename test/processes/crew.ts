@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect } from 'vitest'
 import type { GetOrSetOptions } from '../../src/compute/options.js'
@@ -45,6 +46,8 @@ export interface Outcome {
 /** What a process can be told to do, and what it answers. */
 interface Tasks {
   check(): void
+  /** When closing began. */
+  close(): number
   stats(): Figures
   get(about: { path: string | readonly string[] }): unknown
   invalidate(about: { how: string; path: readonly string[]; value: unknown }): unknown
@@ -71,6 +74,8 @@ export interface Member {
   computing(key: string): Promise<number>
   /** Resolves when its factory of a key was told that nobody wants the value any more. */
   aborted(key: string): Promise<number>
+  /** Resolves when it has logged a warning with this text, which then is none to complain about. */
+  warned(text: string): Promise<void>
   /** SIGSTOP: it is there, and does nothing. */
   pause(): void
   /** SIGCONT: it goes on, with what it was told meanwhile. */
@@ -144,6 +149,11 @@ function startMember(options: string): Member {
     },
     computing: (key) => until(`computing ${key}`),
     aborted: (key) => until(`aborted ${key}`),
+    async warned(text) {
+      const line = () => stderr.split('\n').find((one) => one.includes(text))
+      while (line() === undefined) await once(child.stderr as Readable, 'data')
+      stderr = stderr.replace(`${line()}\n`, '')
+    },
     pause: () => void child.kill('SIGSTOP'),
     resume: () => void child.kill('SIGCONT'),
     async kill() {

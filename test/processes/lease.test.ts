@@ -42,6 +42,9 @@ async function lease(key: string): Promise<(Lease & { readonly isLapsed: boolean
   return parsed && { ...parsed, isLapsed: parsed.lapsesAt <= now }
 }
 
+/** How a process says that its value was refused, since its lease was lost. */
+const LOST = 'and its lease of 500 ms was not renewed in time'
+
 const soon = { timeout: 10_000, interval: 5 }
 
 /** Resolves when so many callers of these processes have begun to wait for a computation of another process. */
@@ -110,6 +113,7 @@ describe('A process that is held up for longer than its lease', () => {
     await holder.tell('letGo', { key: 'a::b' })
     expect((await own).outcomes).toMatchObject([{ value: 'old' }])
     expect(await holder.tell('stats')).toMatchObject({ computations: 1, fencedCommits: 1 })
+    await holder.warned(LOST)
     for (const member of [holder, other]) expect(await member.tell('get', { path: 'a::b' })).toBe('new')
   })
 
@@ -121,6 +125,7 @@ describe('A process that is held up for longer than its lease', () => {
     holder.resume()
     await holder.tell('letGo', { key: 'a::b' })
     expect((await own).outcomes).toMatchObject([{ value: 'old' }])
+    await holder.warned(LOST)
     expect(await other.tell('get', { path: 'a::b' })).toBeUndefined()
     await other.tell('letGo', { key: 'a::b' })
     expect((await asking).outcomes).toMatchObject([{ value: 'new' }])

@@ -25,6 +25,12 @@ async function compute(key, { value, ms = 0, isHeld = false, failure }, signal) 
 
 const tasks = {
   check: () => cache.check(),
+  /** Resolves when it is closed, with when that began. */
+  async close() {
+    const began = clock()
+    await cache.close()
+    return began
+  },
   stats: () => cache.processStats().totals,
   get: ({ path }) => cache.get(path),
   invalidate: ({ how, path, value }) => invalidations[how](cache, path, value),

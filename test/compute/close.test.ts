@@ -1,0 +1,191 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import type { KeyedCache } from '../../src/cache.js'
+import { Wait } from '../../src/compute/wait.js'
+import { createCache } from '../../src/create-cache.js'
+import { CacheClosedError } from '../../src/errors.js'
+import type { CacheOptions } from '../../src/options.js'
+import { describeOnEveryBackend } from '../helpers/backends.js'
+import { type RedisServer, startRedis } from '../helpers/redis.js'
+import { becomesStale } from '../helpers/stale.js'
+import { Gate } from './gate.js'
+
+const SOON = { timeout: 10_000, interval: 5 }
+
+/** Resolves when so many callers wait for another process, which would wake them. */
+async function informed(waiting: { mock: { contexts: unknown[]; calls: unknown[][] } }, count: number) {
+  await vi.waitFor(() => {
+    const they = waiting.mock.contexts.filter((_, call) => waiting.mock.calls[call]![0])
+    expect(new Set(they).size).toBe(count)
+  }, SOON)
+}
+
+describe('Closing a cache that computes, on Redis', () => {
+  let server: RedisServer
+  let prefixes = 0
+  beforeAll(async () => {
+    server = await startRedis()
+  })
+  afterAll(() => server.stop())
+  const pair = (options: CacheOptions = {}): [KeyedCache, KeyedCache] => {
+    const keyPrefix = `closing:${++prefixes}`
+    const open = () => createCache({ redis: server.url, keyPrefix, timeouts: { store: '2s' }, ...options })
+    return [open(), open()]
+  }
+
+  it('gives up all its leases in one go: those who wait elsewhere compute at once', async () => {
+    const [closing, other] = pair()
+    const keys = Array.from({ length: 200 }, (_, index) => `many::${index}`)
+    const gates = keys.map(() => new Gate())
+    const own = keys.map((key, index) =>
+      closing.getOrSet(key, async () => {
+        await gates[index]!.pass()
+        return 'old'
+      }),
+    )
+    for (const gate of gates) await gate.reached()
+    const waiting = vi.spyOn(Wait.prototype, 'forNews')
+    const asked = keys.map((key) => other.getOrSet(key, () => 'new'))
+    await informed(waiting, 200)
+    waiting.mockRestore()
+    const began = performance.now()
+    const closed = closing.close()
+    expect(new Set(await Promise.all(asked))).toEqual(new Set(['new']))
+    const took = performance.now() - began
+    console.log(`200 leases were taken over ${took.toFixed(0)} ms after close() was called`)
+    // By itself it would have taken over after five seconds.
+    expect(took).toBeLessThan(4_000)
+    await closed
+    for (const gate of gates) gate.open()
+    expect(new Set(await Promise.all(own))).toEqual(new Set(['old']))
+    expect(new Set(await other.getMany(keys))).toEqual(new Set(['new']))
+    expect(other.processStats().totals.takeovers).toBe(0)
+    await other.close()
+  })
+
+  it('rejects those who wait for another process, at once and with an error of its own class', async () => {
+    const [closing, other] = pair()
+    const gate = new Gate()
+    const computing = other.getOrSet('k', () => gate.pass().then(() => 'there'))
+    await gate.reached()
+    const waiting = vi.spyOn(Wait.prototype, 'forNews')
+    const asked = [1, 2, 3].map(() => closing.getOrSet('k', () => 'here'))
+    await informed(waiting, 1)
+    waiting.mockRestore()
+    const outcomes = Promise.allSettled(asked)
+    await closing.close()
+    for (const outcome of await outcomes) {
+      expect(outcome).toMatchObject({
+        reason: { name: 'CacheClosedError', code: 'ERR_KEYEDCACHE_CLOSED', key: 'k' },
+      })
+    }
+    gate.open()
+    expect(await computing).toBe('there')
+    expect(await other.get('k')).toBe('there')
+    await other.close()
+  })
+
+  it('gives up what it is just about to get', async () => {
+    const [closing, other] = pair()
+    await Promise.all([closing.check(), other.check()])
+    const keys = Array.from({ length: 50 }, (_, index) => `k::${index}`)
+    const gate = new Gate()
+    const settled = Promise.allSettled(keys.map((key) => closing.getOrSet(key, () => gate.pass())))
+    // Somewhere on their way: to read, or to ask for their leases.
+    await new Promise(setImmediate)
+    await closing.close()
+    const began = performance.now()
+    await Promise.all(keys.map((key) => other.getOrSet(key, () => 'free')))
+    expect(performance.now() - began).toBeLessThan(2_000)
+    expect(other.processStats().totals).toMatchObject({ takeovers: 0 })
+    await other.close()
+    gate.open()
+    await settled
+  })
+
+  it('takes no longer than the store may take where that does not answer', async () => {
+    const own = await startRedis()
+    const cache = createCache({ redis: own.url, keyPrefix: 'frozen', logger: { warn() {} } })
+    const gate = new Gate()
+    const computing = cache.getOrSet('k', () => gate.pass().then(() => 'value'))
+    await gate.reached()
+    own.freeze()
+    const began = performance.now()
+    await cache.close()
+    expect(performance.now() - began).toBeLessThan(4_000)
+    gate.open()
+    expect(await computing).toBe('value')
+    await own.stop()
+  })
+})
+
+describeOnEveryBackend('A cache that is closed', (open) => {
+  it('gives a caller what its factory brings soon, and an error where it brings nothing', async () => {
+    const cache = open({ logger: { warn() {} } })
+    const gate = new Gate()
+    const signals: AbortSignal[] = []
+    const late = cache.getOrSet('late', async ({ signal }) => {
+      signals.push(signal)
+      await gate.pass()
+      return 'late'
+    })
+    await gate.reached()
+    const joined = cache.getOrSet('late', () => 'not this')
+    const never = cache.getOrSet('never', ({ signal }) => {
+      signals.push(signal)
+      return new Promise(() => {})
+    })
+    never.catch(() => {})
+    await vi.waitFor(() => expect(signals).toHaveLength(2))
+    await vi.waitFor(() => expect(cache.processStats().totals.waits).toBe(1))
+    const began = performance.now()
+    await cache.close()
+    expect(performance.now() - began).toBeLessThan(3_000)
+    for (const { reason } of signals) expect(reason).toBeInstanceOf(CacheClosedError)
+    gate.open()
+    expect(await Promise.all([late, joined])).toEqual(['late', 'late'])
+    await expect(never).rejects.toMatchObject({ code: 'ERR_KEYEDCACHE_CLOSED', key: 'never' })
+  })
+
+  it('stores what refreshes bring, while others are aborted', async () => {
+    const cache = open()
+    const options = { grace: '1h', ttl: '20ms' } as const
+    await cache.set('s', 'old', options)
+    await becomesStale(cache, 's')
+    const refreshing = new Gate()
+    const refresh = vi.fn(async ({ signal }: { signal: AbortSignal }) => {
+      await refreshing.pass()
+      return signal.aborted ? 'aborted' : 'new'
+    })
+    expect(await cache.getOrSet('s', refresh as never, options)).toBe('old')
+    await refreshing.reached()
+    let seen: AbortSignal | undefined
+    const other = cache.getOrSet('other', ({ signal }) => {
+      seen = signal
+      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    })
+    other.catch(() => {})
+    await vi.waitFor(() => expect(seen).toBeDefined())
+    const closed = cache.close()
+    await expect(other).rejects.toThrow(CacheClosedError)
+    refreshing.open()
+    await closed
+    expect(await refresh.mock.results[0]?.value).toBe('new')
+    expect(cache.processStats().totals).toMatchObject({ fencedCommits: 0, computations: 2 })
+  })
+
+  it('answers as one whose store fails: nothing hangs', async () => {
+    const cache = open({ logger: { warn() {} } })
+    await cache.set('k', 'value')
+    await cache.close()
+    await cache.close()
+    const began = performance.now()
+    expect(await cache.get('k')).toBeUndefined()
+    expect(await cache.getOrSet('k', () => 'computed')).toBe('computed')
+    expect(await cache.getOrSetMany(['k', 'l'], (keys) => keys.map(() => 1))).toEqual([1, 1])
+    expect(await cache.cached(async () => 2, { name: 'two' })()).toBe(2)
+    await expect(cache.check()).rejects.toMatchObject({ code: 'ERR_KEYEDCACHE_NOT_RESPONDING' })
+    expect(performance.now() - began).toBeLessThan(2_000)
+    const { computations } = cache.processStats().totals
+    expect(computations).toBe(4)
+  })
+})
