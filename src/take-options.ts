@@ -116,6 +116,6 @@ function distance(name: string, other: string): number {
 }
 
 function isNear(name: string, other: string): boolean {
-  if (distance(name, other) <= Math.max(2, name.length * 0.4)) return true
+  if (distance(name, other) <= Math.max(2, other.length * 0.4)) return true
   return name.length > 2 && other.toLowerCase().startsWith(name.toLowerCase())
 }
