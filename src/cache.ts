@@ -418,8 +418,9 @@ export class KeyedCache {
   }
 
   /**
-   * Lets refreshes in the background come to their end, for five seconds at most, and disconnects what this cache
-   * opened; a client that was handed in stays open.
+   * Lets refreshes in the background come to their end, for five seconds at most, reports the last figures, and
+   * disconnects what this cache opened; a client that was handed in stays open. Where the store does not answer, that
+   * takes little longer than `timeouts.store`.
    */
   async close(): Promise<void> {
     this.core.onClose()

@@ -43,7 +43,7 @@ export function createCache(given?: CacheOptions): KeyedCache {
   const misses = new MissLog(statistics, traces, counters)
   const { host, pid } = options
   const sources = { host, pid, counters, events, requests, traces, misses, memory }
-  const reporter: Reporter = new Reporter(statistics, sources)
+  const reporter: Reporter = new Reporter(statistics, sources, options.storeTimeoutMs)
   const recorder = new Recorder({ ...(options.stats && { counters }), events, traces, misses })
   const failsafe = new Failsafe(options.throwOnStoreError, options.logger, recorder.trouble.bind(recorder))
   const flights = new Flights()

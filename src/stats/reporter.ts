@@ -15,8 +15,6 @@ import type { TraceLog } from './trace-log.js'
 const PAUSE_MS = 750
 /** How often it tells that it is there, with nothing to count. */
 const BEAT_MS = 5_000
-/** How long the end waits for the last report. */
-const LAST_MS = 1_000
 
 /** What goes into the history of all families. */
 const HISTORY = [
@@ -72,8 +70,12 @@ export class Reporter {
   #toldAt = Number.NEGATIVE_INFINITY
   #running: Promise<void> | undefined
   #loop: Promise<void> | undefined
+  readonly #timeoutMs: number
+  #isOver = false
 
-  constructor(statistics: Statistics, { host, pid, ...sources }: Sources) {
+  /** `timeoutMs` is the deadline of the store's operations. */
+  constructor(statistics: Statistics, { host, pid, ...sources }: Sources, timeoutMs: number) {
+    this.#timeoutMs = timeoutMs
     const { counters, events, requests, traces, misses, memory } = sources
     this.#counters = counters
     this.#events = events
@@ -104,14 +106,22 @@ export class Reporter {
     await this.#running
   }
 
-  /** Tells what is left, for a limited time. */
+  /** Tells what is left, for as long as one operation of the store may take. */
   async close(): Promise<void> {
     this.#stopped.abort()
-    await this.#loop
+    if (!this.#loop) return
     const stopped = new AbortController()
-    const last = this.#loop && this.report().catch(ignore)
-    await Promise.race([last, pause(LAST_MS, undefined, { signal: stopped.signal }).catch(ignore)])
+    await Promise.race([
+      this.#last().catch(ignore),
+      pause(this.#timeoutMs, undefined, { signal: stopped.signal }).catch(ignore),
+    ])
+    this.#isOver = true
     stopped.abort()
+  }
+
+  async #last(): Promise<void> {
+    await this.#loop
+    await this.report()
   }
 
   async #repeat(): Promise<void> {
@@ -127,6 +137,8 @@ export class Reporter {
     if (this.#unsettled) await this.#send(this.#unsettled)
     // Where that fails, so would the report: they keep the reason that was found first.
     await this.#misses.explain().catch(ignore)
+    // The end has not waited for it.
+    if (this.#isOver) return
     await this.#send(this.#next())
   }
 

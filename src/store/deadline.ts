@@ -3,6 +3,11 @@ import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import { CacheNotRespondingError } from '../errors.js'
 import type { Store } from './store.js'
 
+export interface Waiting {
+  /** Whether somebody waits for it: then the process stays alive until it is answered, or its deadline. Default: true. */
+  readonly isAwaited?: boolean
+}
+
 /** A timer that fires later than this was held up by this process itself, which held up the answer too. */
 const HELD_UP_MS = 20
 
@@ -10,12 +15,18 @@ const HELD_UP_MS = 20
  * Settles as `promise` does, or rejects with a `CacheNotRespondingError` at a
  * moment of `performance.now()`: later by as long as this process was held up itself.
  */
-export function before<T>(deadline: number, promise: Promise<T>, what: string): Promise<T> {
+export function before<T>(
+  deadline: number,
+  promise: Promise<T>,
+  what: string,
+  { isAwaited = true }: Waiting = {},
+): Promise<T> {
   return new Promise((resolve, reject) => {
     let settled = false
     let timer: NodeJS.Timeout
     const wait = (until: number) => {
       timer = setTimeout(look, Math.max(0, until - performance.now()), until)
+      if (!isAwaited) timer.unref()
     }
     const look = (until: number) => {
       const heldUpMs = performance.now() - until

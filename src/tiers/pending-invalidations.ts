@@ -25,6 +25,9 @@ const MAX_PENDING = 1_000
 /** The longest pause between two attempts. */
 const MAX_PAUSE_MS = 5_000
 
+/** How long the last attempt may take at least. */
+const LAST_MS = 50
+
 /** A timer keeps the async context it was started in: a request's would be held as long as the store is down. */
 const outside = AsyncLocalStorage.snapshot()
 
@@ -44,6 +47,7 @@ export class PendingInvalidations {
   readonly #pending = new Map<string, Pending>()
   #pauseMs: number
   #timer: NodeJS.Timeout | undefined
+  #isClosed = false
 
   /** `timeoutMs` is the deadline of the store's operations. */
   constructor(store: Store, timeoutMs: number, logger: Logger) {
@@ -74,14 +78,22 @@ export class PendingInvalidations {
     this.#schedule()
   }
 
-  /** One last attempt, once what has failed cannot take effect any more. */
+  /** One last attempt, once what has failed cannot take effect any more: for a little longer than the store's deadline. */
   async close(): Promise<void> {
     clearTimeout(this.#timer)
-    const latest = Math.max(...Array.from(this.#pending.values(), ({ notBefore }) => notBefore))
-    const left = Math.min(this.#timeoutMs, Math.max(0, latest - performance.now()))
-    if (this.#pending.size > 0) await pause(left + SLACK_MS)
-    await this.#repeatDue().catch(ignore)
-    clearTimeout(this.#timer)
+    this.#isClosed = true
+    if (this.#pending.size === 0) return
+    let latest = 0
+    for (const { notBefore } of this.#pending.values()) latest = Math.max(latest, notBefore)
+    const began = performance.now()
+    await pause(Math.max(0, latest - began) + SLACK_MS)
+    const leftMs = Math.max(LAST_MS, this.#timeoutMs - (performance.now() - began))
+    const stopped = new AbortController()
+    await Promise.race([
+      this.#repeatDue().catch(ignore),
+      pause(leftMs, undefined, { signal: stopped.signal }).catch(ignore),
+    ])
+    stopped.abort()
   }
 
   #remember(pending: Pending): void {
@@ -99,6 +111,7 @@ export class PendingInvalidations {
   }
 
   #schedule(): void {
+    if (this.#isClosed) return
     this.#timer ??= outside(() => setTimeout(() => void this.#attempt(), this.#pauseMs)).unref()
   }
 

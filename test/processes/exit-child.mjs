@@ -1,35 +1,30 @@
-// A script that uses a cache in every way and never closes it: it must end by itself.
+// One script that uses the cache for a moment: `end` says whether it closes it, or just has nothing more to do.
 import { createCache } from 'keyedcache'
 
-const cache = createCache({ store: 'memory', grace: '1h', earlyRefresh: true, ledger: true })
-const load = cache.cached(async (id) => ({ id }), { name: 'load', ttl: '1h' })
-const cases = {
-  async plain() {
-    await cache.set('a', 1)
-    await cache.get('a')
-    await cache.delete('a', { children: true })
-    await cache.stats()
+const { url, options, jobs, end } = JSON.parse(process.argv[2])
+const cache = createCache({ redis: url, keyPrefix: 'exit', logger: { warn() {} }, ...options })
+const work = {
+  set: () => cache.set(['product', 1], 1),
+  get: () => cache.get(['product', 1]),
+  deleteTree: () => cache.delete('product', { children: true }),
+  getOrSet: () => cache.getOrSet(['product', 2], () => 2),
+  /** Waits for another cache's computation, and so listens for its end. */
+  wait: async () => {
+    const other = createCache({ redis: url, keyPrefix: 'exit' })
+    const slow = () => new Promise((resolve) => setTimeout(resolve, 200, 3))
+    await Promise.all([other.getOrSet(['product', 3], slow), cache.getOrSet(['product', 3], slow)])
   },
-  async computed() {
-    await load(1)
-    await cache.getOrSet('b', () => 1, { hardTimeout: '1h', leaseTime: '1h', waitTimeout: '10m' })
-    await cache.getOrSetMany(['c', 'd'], (keys) => keys.map(() => 1))
-    await cache.withRequestMemory((own) => own.get('c'))
-  },
-  async refreshed() {
-    await cache.set('e', 'old', { ttl: '1ms' })
-    await new Promise((resolve) => setTimeout(resolve, 5))
-    await cache.getOrSet('e', () => 'new', { softTimeout: '1h' })
-  },
-  async abandoned() {
-    // Nobody waits for it, and it never settles.
-    void cache.getOrSet('f', () => new Promise(() => {}))
-  },
-  async failing() {
-    const down = createCache({ redis: 'redis://127.0.0.1:1', keyPrefix: 'x', logger: { warn() {} } })
-    await down.delete('a')
-    await down.close()
+  /** Goes on when it is told to: its store may be in another state by then. */
+  pause: () => {
+    const told = new Promise((resolve) => process.once('message', resolve))
+    process.send('paused')
+    return told.then(() => process.disconnect())
   },
 }
-await cases[process.argv[2]]()
-console.log('done')
+const done = []
+for (const job of jobs) done.push(await work[job]())
+const began = performance.now()
+if (end === 'close') await cache.close()
+const line = JSON.stringify({ done, closedAfterMs: performance.now() - began, at: Date.now() })
+process.stdout.write(`${line}\n`)
+if (process.connected) process.disconnect()

@@ -1,18 +1,126 @@
-import { execFile } from 'node:child_process'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-import { expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { CacheOptions } from '../../src/options.js'
+import { type RedisServer, startRedis } from '../helpers/redis.js'
 
 const CHILD = fileURLToPath(new URL('exit-child.mjs', import.meta.url))
 
-it.each([
-  ['plain', 'reads, writes and deletes'],
-  ['computed', 'computes'],
-  ['refreshed', 'has refreshed what was stale'],
-  ['abandoned', 'has left a computation that never ends'],
-  ['failing', 'has closed a cache with an invalidation that failed'],
-])('a script that never closes its cache in memory ends by itself: %s, one that %s', async (way) => {
-  // Killed after ten seconds, which rejects: nothing of a cache lasts for so long.
-  const { stdout } = await promisify(execFile)(process.execPath, [CHILD, way], { timeout: 10_000 })
-  expect(stdout).toBe('done\n')
+interface Script {
+  readonly jobs: readonly string[]
+  readonly options?: CacheOptions
+  /** `nothing`: it just has nothing more to do. */
+  readonly end: 'close' | 'nothing'
+  /** What happens to the server while the script pauses. */
+  readonly meanwhile?: () => Promise<void> | void
+}
+
+interface Exit {
+  readonly code: number | null
+  readonly complaints: string
+  readonly done: readonly unknown[]
+  readonly closedAfterMs: number
+  /** How long the process was there after its script had ended. */
+  readonly lingeredMs: number
+}
+
+let server: RedisServer
+beforeEach(async () => {
+  server = await startRedis()
+})
+afterEach(async () => {
+  server.thaw()
+  await server.stop()
+})
+
+async function run({ jobs, options, end, meanwhile }: Script): Promise<Exit> {
+  const given = JSON.stringify({ url: server.url, options, jobs, end })
+  const child = fork(CHILD, [given], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+  let [output, complaints] = ['', '']
+  child.stdout?.on('data', (text: Buffer) => {
+    output += text.toString()
+  })
+  child.stderr?.on('data', (text: Buffer) => {
+    complaints += text.toString()
+  })
+  child.once('message', async () => {
+    await meanwhile?.()
+    child.send('go on')
+  })
+  const [code] = await once(child, 'exit')
+  const gone = Date.now()
+  if (child.stdout?.readableEnded === false) await once(child.stdout, 'end')
+  const { done, closedAfterMs, at } = JSON.parse(output)
+  return { code, complaints, done, closedAfterMs, lingeredMs: gone - at }
+}
+
+const JOBS = ['set', 'get', 'deleteTree', 'getOrSet']
+
+/** Well below the two seconds that ioredis waits for a server, and above what a busy machine takes to end a process. */
+const SOON_MS = 1_800
+
+describe('A script that has nothing more to do ends', () => {
+  it.each<[string, Omit<Script, 'end'>]>([
+    ['after a set', { jobs: ['set'] }],
+    ['after everything', { jobs: JOBS }],
+    ['after everything, with process memory', { jobs: JOBS, options: { memory: {} } }],
+    ['after it has listened for another computation', { jobs: ['wait'] }],
+  ])('%s', async (_, script) => {
+    const { code, complaints, done, lingeredMs } = await run({ ...script, end: 'nothing' })
+    expect({ code, complaints }).toEqual({ code: 0, complaints: '' })
+    expect(done).toHaveLength(script.jobs.length)
+    expect(lingeredMs).toBeLessThan(SOON_MS)
+  })
+
+  it('where there is no server', async () => {
+    await server.stop()
+    const { code, done, lingeredMs } = await run({ jobs: JOBS, options: { memory: {} }, end: 'nothing' })
+    expect({ code, done }).toEqual({ code: 0, done: [false, null, false, 2] })
+    expect(lingeredMs).toBeLessThan(SOON_MS)
+  })
+
+  it.each<[string, (own: RedisServer) => Promise<void> | void]>([
+    ['is frozen', (own) => own.freeze()],
+    ['is gone', (own) => own.kill()],
+  ])('after its server %s', async (_, happens) => {
+    const jobs = [...JOBS, 'pause', ...JOBS]
+    const meanwhile = () => happens(server)
+    const { code, lingeredMs } = await run({ jobs, options: { memory: {} }, end: 'nothing', meanwhile })
+    expect(code).toBe(0)
+    expect(lingeredMs).toBeLessThan(SOON_MS)
+  })
+})
+
+describe('close() is quick', () => {
+  const options: CacheOptions = { memory: {}, timeouts: { store: '250ms' } }
+
+  it('where the server is there', async () => {
+    const { code, closedAfterMs, lingeredMs } = await run({ jobs: [...JOBS, 'wait'], end: 'close' })
+    expect(code).toBe(0)
+    expect(closedAfterMs).toBeLessThan(SOON_MS)
+    expect(lingeredMs).toBeLessThan(SOON_MS)
+  })
+
+  it('where there is none', async () => {
+    await server.stop()
+    const { code, closedAfterMs, lingeredMs } = await run({ jobs: JOBS, options, end: 'close' })
+    expect(code).toBe(0)
+    expect(closedAfterMs).toBeLessThan(SOON_MS)
+    expect(lingeredMs).toBeLessThan(SOON_MS)
+  })
+
+  it.each<[string, (own: RedisServer) => Promise<void> | void]>([
+    ['is frozen', (own) => own.freeze()],
+    ['is gone', (own) => own.kill()],
+  ])('after the server %s', async (_, happens) => {
+    const jobs = [...JOBS, 'pause', ...JOBS]
+    const { code, closedAfterMs, lingeredMs } = await run({
+      ...{ jobs, options, end: 'close' },
+      meanwhile: () => happens(server),
+    })
+    expect(code).toBe(0)
+    expect(closedAfterMs).toBeLessThan(SOON_MS)
+    expect(lingeredMs).toBeLessThan(SOON_MS)
+  })
 })

@@ -109,10 +109,10 @@ export class Batching {
     }
   }
 
-  /** Sends what waits and resolves when it is answered, or has failed. */
+  /** Sends what waits and resolves when it is answered, or has failed: from a server that is silent, nothing is waited for. */
   async flush(): Promise<void> {
     this.#flush()
-    await Promise.all(this.#writing)
+    if (!this.#connection.isSilent) await Promise.all(this.#writing)
   }
 
   #enqueue(write: Write): Promise<ScriptReply> {

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { once } from 'node:events'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import { CacheNotRespondingError, ConfigurationError } from '../../errors.js'
-import { before } from '../deadline.js'
+import { before, type Waiting } from '../deadline.js'
 import { withoutArguments, withoutQuotes } from './safe-error.js'
 
 /** What the option `redis` takes: a URL, ioredis options, or a client whose options are taken. */
@@ -121,7 +121,7 @@ export class Connection {
   }
 
   /** Waits until commands can be sent, together with everyone else who does. */
-  async ready(deadline: number): Promise<void> {
+  async ready(deadline: number, waiting?: Waiting): Promise<void> {
     const client = this.#client
     if (this.isReady) return
     if (client.status === 'end') throw notResponding('its connection was closed')
@@ -130,21 +130,21 @@ export class Connection {
     this.#opening ??= once(client, 'ready').finally(() => {
       this.#opening = undefined
     })
-    await before(deadline, this.#opening, 'Redis').catch(rethrow)
+    await before(deadline, this.#opening, 'Redis', waiting).catch(rethrow)
   }
 
-  async send(command: Command, deadline: number): Promise<unknown> {
-    if (!this.isReady) await this.ready(deadline)
+  async send(command: Command, deadline: number, waiting?: Waiting): Promise<unknown> {
+    if (!this.isReady) await this.ready(deadline, waiting)
     const [name, ...args] = command
-    return await this.#answered([command], deadline, () => this.#client.callBuffer(name, args))
+    return await this.#answered([command], deadline, () => this.#client.callBuffer(name, args), waiting)
   }
 
   /** Several commands in one go; each has its own reply or error. */
-  async sendAll(commands: readonly Command[], deadline: number): Promise<unknown[]> {
-    if (!this.isReady) await this.ready(deadline)
-    const replies = await this.#answered(commands, deadline, () =>
-      commands.length === 1 ? this.#alone(commands[0] as Command) : this.#pipelined(commands),
-    )
+  async sendAll(commands: readonly Command[], deadline: number, waiting?: Waiting): Promise<unknown[]> {
+    if (!this.isReady) await this.ready(deadline, waiting)
+    const send = () =>
+      commands.length === 1 ? this.#alone(commands[0] as Command) : this.#pipelined(commands)
+    const replies = await this.#answered(commands, deadline, send, waiting)
     if (replies === null) throw notResponding('the commands were dropped')
     const all = replies.map(([error, reply]) => error ?? reply)
     if (all.some(isReadOnly)) this.#refused()
@@ -178,7 +178,12 @@ export class Connection {
   }
 
   /** Follows commands until they are answered, be it long after their caller has given up. */
-  async #answered<T>(commands: readonly Command[], deadline: number, send: () => Promise<T>): Promise<T> {
+  async #answered<T>(
+    commands: readonly Command[],
+    deadline: number,
+    send: () => Promise<T>,
+    waiting?: Waiting,
+  ): Promise<T> {
     const { commands: count, bytes } = this.#abandoned
     if (count >= MAX_ABANDONED.commands || bytes >= MAX_ABANDONED.bytes) {
       throw notResponding(`${count} commands (${bytes} bytes) are unanswered`)
@@ -195,7 +200,7 @@ export class Connection {
       this.#flights.add(flight)
       const land = () => this.#land(flight)
       answer.then(land, land)
-      return await before(deadline, answer, 'Redis')
+      return await before(deadline, answer, 'Redis', waiting)
     } catch (error) {
       if (this.#flights.has(flight)) this.#abandon(flight)
       if (flight.isTooLarge) throw new ReplyTooLargeError(error)
@@ -271,6 +276,8 @@ function open(target: RedisTarget, connectTimeoutMs: number): Redis {
     enableAutoPipelining: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
+    // How long a socket that is ended waits for its server, which keeps the process alive.
+    disconnectTimeout: 100,
     retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 10), 1_000),
     // See `Connection.#refused`: ioredis would end the socket once for each error.
     reconnectOnError: () => false,

@@ -15,6 +15,8 @@ const PAUSE_MS = 50
 const DELAY_MS = 1_000
 /** How long a process that died in the middle keeps the others from going on. */
 const LOCK_MS = 30_000
+/** Nobody waits for it: the process may end. */
+const BACKGROUND = { isAwaited: false }
 /** What `PTTL` says of something that stays for ever. */
 const WITHOUT_END = -1
 /** Enough for a time in milliseconds. */
@@ -56,7 +58,7 @@ export class Reclaiming {
 
   async close(): Promise<void> {
     this.#stopped.abort()
-    await this.#running
+    if (!this.#connection.isSilent) await this.#running
   }
 
   async #run(): Promise<void> {
@@ -74,7 +76,11 @@ export class Reclaiming {
   async #turn(): Promise<boolean> {
     const [lock, swept] = [this.#names.sweepLock(), this.#names.swept()]
     const start = this.#batching.clock.at(performance.now())
-    const [last] = await this.#connection.sendAll([['GETRANGE', swept, 0, MOMENT_BYTES]], this.#deadline())
+    const [last] = await this.#connection.sendAll(
+      [['GETRANGE', swept, 0, MOMENT_BYTES]],
+      this.#deadline(),
+      BACKGROUND,
+    )
     const sweptAt = Number(String(last))
     // One in the future was written before the server's clock was set back.
     if (sweptAt > this.#requestedAt && sweptAt <= start) return true
@@ -118,7 +124,7 @@ export class Reclaiming {
     const head = (key: CacheKey): Command => {
       return ['GETRANGE', this.#names.entry(key.text), 0, GENERATIONS_AT + key.segments.length * ID_BYTES - 1]
     }
-    const heads = await this.#connection.sendAll(keys.map(head), performance.now() + this.#timeoutMs)
+    const heads = await this.#connection.sendAll(keys.map(head), this.#deadline(), BACKGROUND)
     // Only now the generations: read before, they could be older than the entry and condemn a live one.
     const generations = await Promise.all(
       keys.map((key) => this.#batching.read(this.#names.generationsAbove(key), (values) => values)),
@@ -141,7 +147,7 @@ export class Reclaiming {
   }
 
   #send(command: Command): Promise<unknown> {
-    return this.#connection.send(command, this.#deadline())
+    return this.#connection.send(command, this.#deadline(), BACKGROUND)
   }
 
   #deadline(): number {

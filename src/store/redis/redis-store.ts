@@ -303,8 +303,7 @@ export class RedisStore implements Store {
   async close(): Promise<void> {
     this.#news.close()
     this.tracking.close()
-    await this.#reclaiming.close()
-    await this.#batching.flush()
+    await Promise.all([this.#reclaiming.close(), this.#batching.flush()])
     this.#connection.close()
   }
 

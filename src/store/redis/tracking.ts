@@ -133,7 +133,7 @@ export class RedisTracking implements Tracking {
     try {
       // Only what is read to be kept: OPTIN.
       const track = ['CLIENT', 'TRACKING', 'ON', 'REDIRECT', redirect, 'OPTIN'] as const
-      await this.#connection.send(track, performance.now() + this.#timeoutMs)
+      await this.#connection.send(track, performance.now() + this.#timeoutMs, BACKGROUND)
       // Either connection may be lost meanwhile: that one begins anew.
       if (turn !== this.#epochs) return
       await this.#trackSample()
@@ -160,8 +160,12 @@ export class RedisTracking implements Tracking {
     // Either may fail first.
     arrival.catch(ignore)
     const change: Command = ['SET', name, '', 'PX', STALENESS_BOUND_MS]
-    await this.#connection.sendAll([TRACK_NEXT, ['GET', name], change], performance.now() + this.#timeoutMs)
-    await before(performance.now() + SILENT_MS, arrival, 'Redis').catch(() => {
+    await this.#connection.sendAll(
+      [TRACK_NEXT, ['GET', name], change],
+      performance.now() + this.#timeoutMs,
+      BACKGROUND,
+    )
+    await before(performance.now() + SILENT_MS, arrival, 'Redis', BACKGROUND).catch(() => {
       throw new UntoldError('what changes is not told on the connection that listens')
     })
   }
@@ -187,8 +191,8 @@ export class RedisTracking implements Tracking {
     const sent = { monotonic: performance.now(), wall: Date.now() }
     const deadline = performance.now() + timeoutMs
     await Promise.all([
-      this.#connection.send(['PING'], deadline),
-      before(deadline, subscriber.ping(), 'Redis'),
+      this.#connection.send(['PING'], deadline, BACKGROUND),
+      before(deadline, subscriber.ping(), 'Redis', BACKGROUND),
     ])
     return sent
   }
@@ -231,6 +235,9 @@ export class RedisTracking implements Tracking {
     }
   }
 }
+
+/** Nobody waits for it: the process may end. */
+const BACKGROUND = { isAwaited: false }
 
 class UntoldError extends Error {}
 
