@@ -29,8 +29,8 @@ export class Places {
    * Waits for a place; `leave` gives it back, as often as it is called. Nothing where there is no room to wait, or where
    * the signal came first.
    */
-  async take(signal: AbortSignal): Promise<(() => void) | undefined> {
-    if (signal.aborted || this.isFull) return undefined
+  async take(signal?: AbortSignal): Promise<(() => void) | undefined> {
+    if (signal?.aborted || this.isFull) return undefined
     if (this.isFree) {
       this.#taken++
       return this.#leaving()
@@ -38,7 +38,7 @@ export class Places {
     return new Promise((resolve) => {
       const waiter: Waiter = {
         enter: () => {
-          signal.removeEventListener('abort', give)
+          signal?.removeEventListener('abort', give)
           resolve(this.#leaving())
         },
       }
@@ -46,7 +46,7 @@ export class Places {
         this.#waiting.splice(this.#waiting.indexOf(waiter), 1)
         resolve(undefined)
       }
-      signal.addEventListener('abort', give, { once: true })
+      signal?.addEventListener('abort', give, { once: true })
       this.#waiting.push(waiter)
     })
   }

@@ -42,6 +42,9 @@ export class SecretNames {
   readonly #words: ReadonlySet<string>
   /** Names of several words, as one: they may also lie one above the other, as in `api: { key }`. */
   readonly #compounds: ReadonlySet<string>
+  /** Finds the end of such a name, and whatever may be a name at all, in ASCII: to say no quickly. */
+  readonly #lastWord: RegExp
+  readonly #mayBe: RegExp
   readonly #patterns: readonly RegExp[]
   readonly #remembered = new Map<string, boolean>()
 
@@ -55,9 +58,13 @@ export class SecretNames {
     const long = texts.filter((name) => name.length > SHORT)
     this.#anywhere = long.length === 0 ? undefined : new RegExp(long.join('|'), 'u')
     this.#words = new Set(texts.filter((name) => name.length <= SHORT))
-    this.#compounds = new Set(
-      given.map(wordsOf).flatMap((words) => (words.length > 1 ? [words.join('')] : [])),
+    const compounds = given.map(wordsOf).filter((words) => words.length > 1)
+    this.#compounds = new Set(compounds.map((words) => words.join('')))
+    this.#lastWord = new RegExp(
+      `^[^a-z]*(?:${compounds.map((words) => words.at(-1)).join('|') || '(?!)'})`,
+      'i',
     )
+    this.#mayBe = new RegExp(texts.join('|') || '(?!)', 'u')
   }
 
   has(name: string): boolean {
@@ -88,6 +95,7 @@ export class SecretNames {
       const beginning = name.slice(0, MAX_FOR_PATTERN)
       if (this.#patterns.some((pattern) => pattern.test(beginning))) return true
     }
+    if (IS_ASCII.test(name) && !this.#mayBe.test(name.toLowerCase().replace(/[^a-z0-9]+/g, ''))) return false
     const words = wordsOf(name).filter((word) => !INNOCENT.test(word))
     return (this.#anywhere?.test(words.join('')) ?? false) || words.some((word) => this.#isShort(word))
   }
@@ -98,7 +106,7 @@ export class SecretNames {
   }
 
   #isCompound(holder: string, name: string): boolean {
-    if (holder.length + name.length > MAX_FOR_PATTERN) return false
+    if (!this.#lastWord.test(name) || holder.length + name.length > MAX_FOR_PATTERN) return false
     const [last, first] = [wordsOf(holder).at(-1), wordsOf(name)[0]]
     if (last === undefined || first === undefined) return false
     const both = last + first

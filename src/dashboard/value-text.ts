@@ -223,10 +223,7 @@ function isContainer(value: unknown): value is object {
 
 /** Whether an array looks like the bytes of a text, as `Buffer` writes them in JSON. */
 function areCodes(array: readonly unknown[]): array is number[] {
-  return (
-    array.length >= 8 &&
-    array.slice(0, 8).every((code) => Number.isInteger(code) && (code as number) < 0x1_0000)
-  )
+  return array.length >= 8 && typeof array[0] === 'number'
 }
 
 function bracketsOf(container: object): readonly [open: string, close: string] {

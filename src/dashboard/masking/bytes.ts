@@ -1,37 +1,51 @@
-import { isUtf8 } from 'node:buffer'
 import type { SecretNames } from '../secrets.js'
 import { maskedText } from './text.js'
 
+/** Bytes that are looked through at one time, and how far they reach into those before: a name and a value meet there. */
+const WINDOW = 65_536
+const OVERLAP = 1_024
+
+/** A readable text among other bytes, at least this long. */
+const READABLE = /[^\p{Cc}\ufffd]{6,}/gu
+
 /**
- * Whether bytes hold a secret in the clear: JSON, a form, a key. As UTF-8 or Latin 1, and as UTF-16.
+ * Whether bytes hold a secret in the clear: JSON, a form, a key; as UTF-8 or UTF-16.
  * Each `yield` is a place to let others have their turn.
  */
 export function* holdsSecret(bytes: Uint8Array, secrets: SecretNames): Generator<string, boolean, undefined> {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (yield* isMasked(buffer.toString(isUtf8(buffer) ? 'utf8' : 'latin1'), secrets)) return true
-  // Every second byte of ASCII in UTF-16 is zero.
-  return buffer.includes(0) && (yield* isMasked(buffer.toString('utf16le'), secrets))
+  for (let start = 0; start < bytes.length; start += WINDOW - OVERLAP) {
+    const window = Buffer.from(bytes.buffer, bytes.byteOffset + start, Math.min(WINDOW, bytes.length - start))
+    if (yield* isMasked(window.toString(), secrets)) return true
+    // In UTF-16, every second byte of ASCII is zero.
+    if (window.includes(0) && (yield* isMasked(window.toString('utf16le'), secrets))) return true
+  }
+  return false
 }
 
-/** The same of numbers that may be the codes of characters. */
+/** The same of numbers that may be the bytes of a text. One that cannot be, and none is. */
 export function* spellsSecret(
   numbers: ArrayLike<number | bigint>,
   secrets: SecretNames,
 ): Generator<string, boolean, undefined> {
-  let text = ''
-  for (let at = 0; at < numbers.length; at++) {
-    const code = Number(numbers[at])
-    text += Number.isInteger(code) && code >= 0 && code <= 0xffff ? String.fromCharCode(code) : '\n'
-    if (at % 10_000 === 9_999) yield ''
+  const window = Buffer.alloc(WINDOW)
+  for (let start = 0; start < numbers.length; start += WINDOW - OVERLAP) {
+    const length = Math.min(WINDOW, numbers.length - start)
+    for (let at = 0; at < length; at++) {
+      const code = Number(numbers[start + at])
+      if (!(code >= 0 && code <= 0xff) || code % 1 !== 0) return false
+      window[at] = code
+    }
+    if (yield* isMasked(window.toString('utf8', 0, length), secrets)) return true
   }
-  return yield* isMasked(text, secrets)
+  return false
 }
 
 function* isMasked(text: string, secrets: SecretNames): Generator<string, boolean, undefined> {
+  const readable = text.match(READABLE)?.join('\n') ?? ''
   let at = 0
-  for (const piece of maskedText(text, secrets)) {
+  for (const piece of maskedText(readable, secrets)) {
     if (piece === '') yield ''
-    else if (text.startsWith(piece, at)) at += piece.length
+    else if (readable.startsWith(piece, at)) at += piece.length
     else return true
   }
   return false

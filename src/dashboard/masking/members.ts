@@ -13,7 +13,7 @@ export interface Member {
   readonly isSecret: boolean
 }
 
-/** So many places of an array in which nothing stands. */
+/** So many places of an array in which nothing stands; none where others may have their turn. */
 export interface Holes {
   readonly holes: number
 }
@@ -21,87 +21,131 @@ export interface Holes {
 /** This many empty places in a row, and only those that are filled are looked at. */
 const MANY_HOLES = 1_000
 
+/** Members that are passed over between two places to let others have their turn. */
+const STEP = 10_000
+
 /**
- * What stands in a container, in order: what is there, whatever length it says it has.
+ * What stands in a container, in order: what is there, whatever length it says it has. Nothing for what holds no
+ * values.
  * @param holder the name under which it stands itself
+ * @param isWanted whether a value is; no holes are told where not all are
  */
 export function membersOf(
   container: object,
   holder: string | undefined,
   secrets: SecretNames,
+  isWanted: (value: unknown) => boolean = all,
 ): Generator<Member | Holes, void, undefined> | undefined {
-  if (types.isMap(container)) return pairsOf(container, holder, secrets)
-  if (types.isSet(container)) return itemsOf(container, holder)
-  if (Array.isArray(container)) return elementsOf(container, holder, secrets)
   if (ArrayBuffer.isView(container) || types.isAnyArrayBuffer(container)) return undefined
   if (types.isDate(container) || types.isRegExp(container)) return undefined
-  return propertiesOf(container, holder, secrets)
+  return new Container(holder, secrets, isWanted).members(container)
 }
 
-function* propertiesOf(object: object, holder: string | undefined, secrets: SecretNames): Generator<Member> {
-  const names = Object.keys(object)
-  const values = object as Readonly<Record<string, unknown>>
-  // { name: 'Cookie', value: '…' }
-  const namesSecret =
-    names.length < 100 && names.some((name) => NAMING.test(name) && isName(values[name], secrets))
-  for (const name of names) {
-    const isSecret = secrets.hasUnder(holder, name) || (namesSecret && NAMED.test(name))
-    yield { label: { name }, name, value: values[name], isSecret }
+function all(): boolean {
+  return true
+}
+
+class Container {
+  readonly #holder: string | undefined
+  readonly #secrets: SecretNames
+  readonly #isWanted: (value: unknown) => boolean
+  #steps = 0
+
+  constructor(holder: string | undefined, secrets: SecretNames, isWanted: (value: unknown) => boolean) {
+    this.#holder = holder
+    this.#secrets = secrets
+    this.#isWanted = isWanted
   }
-}
 
-function* pairsOf(
-  map: Map<unknown, unknown>,
-  holder: string | undefined,
-  secrets: SecretNames,
-): Generator<Member> {
-  for (const [key, value] of map) {
-    const name = typeof key === 'string' ? key : undefined
-    yield { label: { key }, name, value, isSecret: name !== undefined && secrets.hasUnder(holder, name) }
+  members(container: object): Generator<Member | Holes, void, undefined> {
+    if (types.isMap(container)) return this.#pairs(container)
+    if (types.isSet(container)) return this.#items(container)
+    return Array.isArray(container) ? this.#elements(container) : this.#properties(container)
   }
-}
 
-function* itemsOf(set: Set<unknown>, name: string | undefined): Generator<Member> {
-  for (const value of set) yield { label: undefined, name, value, isSecret: false }
-}
-
-function* elementsOf(
-  array: readonly unknown[],
-  name: string | undefined,
-  secrets: SecretNames,
-): Generator<Member | Holes> {
-  // [name, value], and name, value, name, value: how headers and form fields are often kept.
-  const isPaired = array.length % 2 === 0
-  const elementAt = (at: number): Member => {
-    const isSecret = isPaired && at % 2 === 1 && isName(array[at - 1], secrets)
-    return { label: undefined, name, value: array[at], isSecret }
-  }
-  let at = 0
-  let holes = 0
-  for (; at < array.length && holes < MANY_HOLES; at++) {
-    if (!(at in array)) {
-      holes++
-      continue
+  *#properties(object: object): Generator<Member | Holes, void> {
+    const names = Object.keys(object)
+    const values = object as Readonly<Record<string, unknown>>
+    // { name: 'Cookie', value: '…' }
+    const namesSecret =
+      names.length < 100 && names.some((name) => NAMING.test(name) && this.#isName(values[name]))
+    for (const name of names) {
+      const value = values[name]
+      if (!this.#isWanted(value)) {
+        if (this.#isStep()) yield NO_HOLES
+        continue
+      }
+      const isSecret = this.#secrets.hasUnder(this.#holder, name) || (namesSecret && NAMED.test(name))
+      yield { label: { name }, name, value, isSecret }
     }
-    if (holes > 0) yield { holes }
-    holes = 0
-    yield elementAt(at)
   }
-  if (at < array.length) {
-    const filled = Object.keys(array).map(Number)
-    for (const index of filled) {
-      if (!(index >= at)) continue
-      holes += index - at
+
+  *#pairs(map: Map<unknown, unknown>): Generator<Member | Holes, void> {
+    for (const [key, value] of map) {
+      if (!this.#isWanted(value) && !this.#isWanted(key)) {
+        if (this.#isStep()) yield NO_HOLES
+        continue
+      }
+      const name = typeof key === 'string' ? key : undefined
+      const isSecret = name !== undefined && this.#secrets.hasUnder(this.#holder, name)
+      yield { label: { key }, name, value, isSecret }
+    }
+  }
+
+  *#items(set: Set<unknown>): Generator<Member | Holes, void> {
+    for (const value of set) {
+      if (this.#isWanted(value)) yield { label: undefined, name: this.#holder, value, isSecret: false }
+      else if (this.#isStep()) yield NO_HOLES
+    }
+  }
+
+  *#elements(array: readonly unknown[]): Generator<Member | Holes, void> {
+    // [name, value], and name, value, name, value: how headers and form fields are often kept.
+    const isPaired = array.length % 2 === 0
+    let holes = 0
+    for (const at of filledPlaces(array)) {
+      if (at < 0) {
+        holes -= at
+        continue
+      }
+      const value = array[at]
+      if (!this.#isWanted(value)) {
+        if (this.#isStep()) yield NO_HOLES
+        continue
+      }
       if (holes > 0) yield { holes }
       holes = 0
-      yield elementAt(index)
-      at = index + 1
+      const isSecret = isPaired && at % 2 === 1 && this.#isName(array[at - 1])
+      yield { label: undefined, name: this.#holder, value, isSecret }
     }
-    holes += array.length - at
+    if (holes > 0) yield { holes }
   }
-  if (holes > 0) yield { holes }
+
+  #isName(value: unknown): boolean {
+    return typeof value === 'string' && this.#secrets.has(value)
+  }
+
+  #isStep(): boolean {
+    return ++this.#steps % STEP === 0
+  }
 }
 
-function isName(value: unknown, secrets: SecretNames): boolean {
-  return typeof value === 'string' && secrets.has(value)
+const NO_HOLES: Holes = { holes: 0 }
+
+/** The places of an array where something stands, and in the place of empty ones, how many: as a negative number. */
+function* filledPlaces(array: readonly unknown[]): Generator<number, void> {
+  let at = 0
+  for (let holes = 0; at < array.length && holes < MANY_HOLES; at++) {
+    const isFilled = at in array
+    holes = isFilled ? 0 : holes + 1
+    yield isFilled ? at : -1
+  }
+  if (at === array.length) return
+  for (const index of Object.keys(array).map(Number)) {
+    if (!(index >= at)) continue
+    if (index > at) yield at - index
+    yield index
+    at = index + 1
+  }
+  if (at < array.length) yield at - array.length
 }

@@ -33,12 +33,13 @@ export function percentEncoded(text: string, keepsSlashes: boolean): string {
   return keepsSlashes ? encoded.replaceAll('%2F', '/') : encoded
 }
 
-const ENCODED = /[\w.~!*'+/@$%-]/
-
 /** Whether an escape begins at a `%`. */
 export function isEscape(text: string, at: number): boolean {
   return digitOf(text.charCodeAt(at + 1)) !== -1 && digitOf(text.charCodeAt(at + 2)) !== -1
 }
+
+const NOT_ENCODED = /[^\w.~!*'+/@$%-]/g
+const IS_ENCODED = /[\w.~!*'+/@$%-]/
 
 /** The beginning and the end of the percent-encoded word around a position, none of it before `floor`. */
 export function encodedWord(
@@ -46,8 +47,8 @@ export function encodedWord(
   at: number,
   floor: number,
 ): { readonly start: number; readonly end: number } {
-  let [start, end] = [at, at]
-  while (start > floor && ENCODED.test(text.charAt(start - 1))) start--
-  while (end < text.length && ENCODED.test(text.charAt(end))) end++
-  return { start, end }
+  let start = at
+  while (start > floor && IS_ENCODED.test(text.charAt(start - 1))) start--
+  NOT_ENCODED.lastIndex = at
+  return { start, end: NOT_ENCODED.exec(text)?.index ?? text.length }
 }

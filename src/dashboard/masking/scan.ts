@@ -5,7 +5,7 @@ import type { Edit } from './edits.js'
 export type Steps<Result> = Generator<undefined, Result, undefined>
 
 /** Characters that are looked at between two of these places. */
-export const STEP = 32_768
+export const STEP = 4_096
 
 /** One text that is looked through for secrets. */
 export interface Scan {

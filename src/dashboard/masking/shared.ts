@@ -48,13 +48,20 @@ function* walk(
   meet(start, undefined)
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     if (seen.size > MAX_OBJECTS) return false
-    for (const member of membersOf(next.object, next.holder, secrets) ?? []) {
+    for (const member of membersOf(next.object, next.holder, secrets, isObject) ?? []) {
       if (++steps % STEP === 0) yield
-      if ('holes' in member) continue
+      if ('holes' in member) {
+        yield
+        continue
+      }
       if (member.label && 'key' in member.label) meet(member.label.key, undefined)
       if (goesDown(member)) meet(member.value, member.name)
     }
     if (++steps % STEP === 0) yield
   }
   return true
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null
 }

@@ -45,7 +45,7 @@ function* editsOf(text: string, secrets: SecretNames, depth: number): Steps<read
 }
 
 const BLANK = /\s/
-const SIGNS = ':=：＝'
+const NOT_SIGN = /[^:=：＝]/g
 /** A quotation mark behind one of these opens a text. */
 const BEFORE_OPENING = /[\s{[(,:=<>|&?;/+]/
 /** Between a quoted name and the sign behind it. */
@@ -237,8 +237,8 @@ class TextScan {
   /** A name with a sign behind it; where it is that of a secret, what to look for. */
   #joint(at: number): Joint | undefined {
     const text = this.#text
-    let end = at + 1
-    while (end < text.length && SIGNS.includes(text.charAt(end))) end++
+    NOT_SIGN.lastIndex = at + 1
+    let end = NOT_SIGN.exec(text)?.index ?? text.length
     const isEqual = '=＝'.includes(text.charAt(end - 1)) || '=＝'.includes(text.charAt(at))
     if (isEqual && text[end] === '>') end++
     // An address: what comes before its slashes is no name.

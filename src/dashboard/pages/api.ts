@@ -1,10 +1,11 @@
 import type { CacheStats, HistoryStep } from '../../stats/cache-stats.js'
 import type { Figures } from '../../stats/figures.js'
 import { quantile } from '../../stats/latency.js'
+import { maskKey } from '../mask-key.js'
 import type { Json, Visit } from '../visit.js'
 
 /** `GET /api/stats`: what the overview shows. Times in milliseconds. */
-export async function statsJson({ cache }: Visit): Promise<Json> {
+export async function statsJson({ cache, secrets }: Visit): Promise<Json> {
   const { processes: _, families, totals, ...stats } = await cache.stats()
   const [hour, day] = await Promise.all([cache.history('fine'), cache.history('coarse')])
   return {
@@ -14,7 +15,10 @@ export async function statsJson({ cache }: Visit): Promise<Json> {
       store: cache.storeDescription,
       enabled: cache.enabled,
       totals: figuresJson(totals),
-      families: [...families].map(([family, figures]) => ({ family, ...figuresJson(figures) })),
+      families: [...families].map(([name, figures]) => ({
+        family: maskKey(name, secrets).text,
+        ...figuresJson(figures),
+      })),
       history: { tenSeconds: hour.map(stepJson), minutes: day.map(stepJson) },
     },
   }

@@ -7,6 +7,7 @@ import { OTHER_FAMILIES } from '../../store/statistics.js'
 import { chartOf } from '../chart.js'
 import { latency, past, share, size, whole } from '../figures.js'
 import { type KnownStats, knownStats } from '../known-stats.js'
+import { maskKey } from '../mask-key.js'
 import { REASONS } from '../reasons.js'
 import type { Page, Visit } from '../visit.js'
 import { wordsFor } from '../words-for.js'
@@ -16,11 +17,17 @@ const HOUR_MS = 60 * MINUTE_MS
 const DAY_MS = 24 * HOUR_MS
 
 /** How the store is, and what all processes have counted. */
-export async function overview({ cache, links, now, parameters }: Visit): Promise<Page> {
+export async function overview({ cache, links, now, parameters, secrets }: Visit): Promise<Page> {
   const store = await probe(cache)
   const [known, usage] = await Promise.all([knownStats(cache), store.up ? usageOf(cache) : undefined])
   const { stats } = known
   const { totals } = stats
+  const familyOf = (name: string, isCut: boolean) => {
+    // Beyond the first hundred, families are counted together: nothing lies under that name.
+    const isRest = isCut && name === OTHER_FAMILIES
+    const { text, key } = maskKey(name, secrets)
+    return { name: text, isRest, href: isRest || !key ? undefined : links.keys({ under: name }) }
+  }
   const families = [...stats.families].sort(([, one], [, other]) => calls(other) - calls(one))
   return {
     view: 'overview',
@@ -43,9 +50,7 @@ export async function overview({ cache, links, now, parameters }: Visit): Promis
       times: timesOf(totals),
       history: historyOf(known, parameters.text('span') === 'day', now),
       families: families.map(([name, figures]) => ({
-        name,
-        // Beyond the first hundred, families are counted together: nothing lies under that name.
-        href: name === OTHER_FAMILIES && families.length > 100 ? undefined : links.keys({ under: name }),
+        ...familyOf(name, families.length > 100),
         calls: whole(calls(figures)),
         hits: whole(figures.hits),
         misses: whole(figures.misses),

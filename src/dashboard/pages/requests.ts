@@ -15,6 +15,9 @@ import { linked } from './linked.js'
 const LIMITS: readonly number[] = [20, 50, 100, MAX_REQUESTS]
 const LIMIT = 50
 
+/** Calls that one page lists: with more it would take long to make, all at once. Each request has its share of them. */
+const MAX_LISTED_CALLS = 2_500
+
 interface Filter {
   readonly q: string
   readonly limit: number
@@ -26,6 +29,8 @@ export async function requestsPage(visit: Visit): Promise<Page> {
   const filter = askedFilter(visit)
   const known = await knownRequests(visit)
   const matching = (known ?? []).filter((request) => matches(request, filter))
+  const chosen = matching.slice(0, filter.limit)
+  const most = listedCalls(chosen)
   return {
     view: 'requests',
     title: 'Requests',
@@ -39,7 +44,7 @@ export async function requestsPage(visit: Visit): Promise<Page> {
       state: stateOf(known, matching, cache.ledgerShare),
       kept: amount(known?.length ?? 0, 'request', 'requests'),
       matching: whole(matching.length),
-      rows: matching.slice(0, filter.limit).map((request) => row(request, visit)),
+      rows: chosen.map((request) => row(request, most, visit)),
       all: links.requests(),
       bypass: links.bypass(),
     },
@@ -95,7 +100,13 @@ function stateOf(
   return matching.length === 0 ? 'no match' : 'found'
 }
 
-function row(request: KnownRequest, visit: Visit) {
+/** How many calls of each request are listed. */
+function listedCalls(requests: readonly KnownRequest[]): number {
+  const all = requests.reduce((sum, { calls }) => sum + calls.length, 0)
+  return all <= MAX_LISTED_CALLS ? all : Math.floor(MAX_LISTED_CALLS / requests.length)
+}
+
+function row(request: KnownRequest, most: number, visit: Visit) {
   const { at, process, route, status, aborted, durationMs, calls, moreCalls } = request
   const busy = Math.min(busyMs(calls), durationMs)
   return {
@@ -108,7 +119,9 @@ function row(request: KnownRequest, visit: Visit) {
     busy: latency(busy),
     share: share(busy, durationMs),
     more: moreCalls > 0 ? whole(moreCalls) : undefined,
-    rows: calls.map((call, index) => ({
+    kept: whole(calls.length),
+    unlisted: calls.length > most ? whole(calls.length - most) : undefined,
+    rows: calls.slice(0, most).map((call, index) => ({
       order: index + 1,
       after: latency(call.afterMs),
       operation: operationOf(call),
@@ -116,9 +129,11 @@ function row(request: KnownRequest, visit: Visit) {
       ...cameTo(call),
       took: latency(call.durationMs),
     })),
-    repeated: repeatedOf(calls, visit),
+    repeated: repeatedOf(calls, visit).slice(0, most),
+    computedCount: calls.filter(({ outcome }) => outcome === 'computed').length,
     computed: calls
       .filter(({ outcome }) => outcome === 'computed')
+      .slice(0, most)
       .map(({ key, durationMs: ms }) => ({ ...linked(key, visit), took: latency(ms) })),
   }
 }
