@@ -33,7 +33,7 @@ import { ProcessMemory } from './tiers/process-memory.js'
  */
 export function createCache(given?: CacheOptions): KeyedCache {
   const options = resolveOptions(given)
-  const { store, compressAbove, process } = options
+  const { store, compressAbove, maxValueBytes, process } = options
   const counters: Counters = new Counters(process, () => reporter.start())
   const statistics = store.statistics ?? new MemoryStatistics()
   const events = new EventLog(process, () => reporter.start())
@@ -52,7 +52,16 @@ export function createCache(given?: CacheOptions): KeyedCache {
     memory?.invalidate(key, children)
   }
   const pending = new PendingInvalidations(store, options.storeTimeoutMs, options.logger)
-  const chain = new TierChain({ store, failsafe, pending, memory, compressAbove, process, onInvalidate })
+  const chain = new TierChain({
+    store,
+    failsafe,
+    pending,
+    memory,
+    compressAbove,
+    maxValueBytes,
+    process,
+    onInvalidate,
+  })
   const scopes = new Scopes(options.requestMemory)
   const warnings = new Warnings(options.logger)
   const cache: KeyedCache = new KeyedCache({
@@ -68,7 +77,7 @@ export function createCache(given?: CacheOptions): KeyedCache {
     requests,
     statistics,
     scopes,
-    computing: new Computing({ store, chain, failsafe, recorder, flights, scopes, warnings }),
+    computing: new Computing({ store, chain, failsafe, recorder, flights, scopes, warnings, maxValueBytes }),
     secret: store.secret?.bind(store) ?? ownSecret(),
     policies: new Policies(options.compute),
     functions: new CachedFunctions(options.logger),

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import { COMPRESS_ABOVE } from './codec/codec.js'
+import { COMPRESS_ABOVE, DEFAULT_VALUE_BYTES, MAX_VALUE_BYTES } from './codec/codec.js'
 import {
   type ComputeDefaults,
   type EarlyRefreshOption,
@@ -84,6 +84,13 @@ export interface CacheOptions {
   memory?: false | ProcessMemoryOption | undefined
   /** Values of more bytes are compressed where it pays; `false` for never. Default: 32 KiB. */
   compressAbove?: number | false | undefined
+  /**
+   * Maximum size in bytes of one serialised value, before it is compressed. `set` rejects a larger one with a
+   * `ValueTooLargeError`; `getOrSet` returns it without storing it. A larger one that another process has stored is a
+   * miss. At most 64 MiB.
+   * @default 32 MiB
+   */
+  maxValueBytes?: number | undefined
   /** Count what happens, and tell the store once a second, so that the dashboard knows of all processes. Default: true. */
   stats?: boolean | undefined
   /**
@@ -128,6 +135,7 @@ export interface ResolvedOptions {
   readonly requestMemory: boolean
   readonly memory: ProcessMemoryOptions | undefined
   readonly compressAbove: number | false
+  readonly maxValueBytes: number
   /** Whether anything is counted. */
   readonly stats: boolean
   /** Which share of the requests is taken down. */
@@ -159,6 +167,7 @@ export const CACHE_OPTIONS: KnownOptions<CacheOptions> = {
   requestMemory: aBoolean,
   memory: notNull,
   compressAbove: notNull,
+  maxValueBytes: aPositiveWholeNumber,
   stats: aBoolean,
   ledger: notNull,
   timeouts: notNull,
@@ -239,6 +248,7 @@ function resolve(given: CacheOptions | undefined, env: Environment): ResolvedOpt
     requestMemory: options.requestMemory ?? true,
     memory: resolveMemory(options.memory ?? false, maxTtlMs),
     compressAbove: resolveThreshold(options.compressAbove ?? COMPRESS_ABOVE),
+    maxValueBytes: resolveMaxValue(options.maxValueBytes ?? DEFAULT_VALUE_BYTES),
     stats: options.stats ?? true,
     ledgerShare: resolveLedger(options.ledger ?? { sample: production ? 0.01 : 1 }),
     throwOnStoreError: options.throwOnStoreError ?? false,
@@ -373,6 +383,13 @@ function resolvePrefix(prefix: string | undefined, obligatory: boolean): string 
 function resolveShare(share: number): number {
   if (typeof share === 'number' && share >= 0 && share < 1) return share
   throw new ConfigurationError(`ttlJitter must be a share from 0 to less than 1, not ${show(share)}.`)
+}
+
+function resolveMaxValue(bytes: number): number {
+  if (bytes <= MAX_VALUE_BYTES) return bytes
+  throw new ConfigurationError(
+    `maxValueBytes is ${bytes}, more than ${MAX_VALUE_BYTES} (64 MiB): store larger values in parts, or as files.`,
+  )
 }
 
 function resolveThreshold(bytes: number | false): number | false {

@@ -8,10 +8,11 @@ const MIB = 1024 * 1024
 export const DEFAULT_VALUE_BYTES = 32 * MIB
 
 /**
- * The largest `maxValueBytes`. A frame stays below the 512 MB of a Redis string, a text below V8's longest string,
- * the memory for reading below the default heap, and the objects of one value below the 2^24 of a Set.
+ * The largest `maxValueBytes`. Redis sends one reply after the other: a larger value keeps all readers of a process
+ * waiting for longer than their deadlines. The memory for reading it stays below the default heap, and the objects of
+ * one value below the 2^24 of a Set.
  */
-export const MAX_VALUE_BYTES = 128 * MIB
+export const MAX_VALUE_BYTES = 64 * MIB
 
 /**
  * Memory that a value may take when it is read, in bytes per byte of `maxValueBytes`. Ordinary values take less:

@@ -43,6 +43,8 @@ export interface ElectionOptions {
   readonly recorder: Recorder
   readonly flights: Flights
   readonly warnings: Warnings
+  /** Maximum size of a serialised value: a larger one goes to its callers, and is not stored. */
+  readonly maxValueBytes: number
 }
 
 /** How long `close` waits for the leases that it gives up. */
@@ -73,13 +75,16 @@ export class Election {
   readonly #claims = new Set<Flight>()
   #isClosed = false
 
-  constructor({ store, chain, failsafe, recorder, flights, warnings }: ElectionOptions) {
+  readonly #maxValueBytes: number
+
+  constructor({ store, chain, failsafe, recorder, flights, warnings, maxValueBytes }: ElectionOptions) {
     this.#store = store
     this.#chain = chain
     this.#failsafe = failsafe
     this.#recorder = recorder
     this.#flights = flights
     this.#warnings = warnings
+    this.#maxValueBytes = maxValueBytes
   }
 
   /** Starts an attempt to come to a key's value. It is to be joined until it has settled. */
@@ -264,7 +269,9 @@ export class Election {
         throw error
       })
       const brought =
-        previous && computed.isUnchanged ? payloadOf(previous) : payloadOrValue(computed.value, key)
+        previous && computed.isUnchanged
+          ? payloadOf(previous)
+          : payloadOrValue(computed.value, key, this.#maxValueBytes)
       if (!(brought instanceof Unstorable)) {
         return await this.#commit(flight, lease, policy, { computed, payload: brought, previous })
       }
@@ -279,7 +286,7 @@ export class Election {
   async #computeAlone(flight: Flight, job: Job): Promise<FlightResult> {
     flight.asks(this.#flights.tick())
     const { value } = await this.#compute(flight, job, undefined, undefined)
-    const brought = payloadOrValue(value, flight.key)
+    const brought = payloadOrValue(value, flight.key, this.#maxValueBytes)
     if (brought instanceof Unstorable) this.#refuse(flight, job.policy, brought.reason)
     return brought
   }

@@ -18,9 +18,9 @@ export class Unstorable {
 }
 
 /** The payload of a computed value, or the value itself where it has none. */
-export function payloadOrValue(value: unknown, { text }: CacheKey): Payload | Unstorable {
+export function payloadOrValue(value: unknown, { text }: CacheKey, maxBytes: number): Payload | Unstorable {
   try {
-    return serializeValue(value, text)
+    return serializeValue(value, text, maxBytes)
   } catch (error) {
     return new Unstorable(value, refusal(error, text))
   }

@@ -40,7 +40,7 @@ export const WHO_DIGITS = 4
 export const VALUE_MARK_BYTES = 2 * DIGITS + WHO_DIGITS
 
 /** Maximum size of a frame: a larger value was not written by this cache, and is not read. */
-export const MAX_FRAME_BYTES = 64 * 1024 * 1024
+export const MAX_FRAME_BYTES = 65 * 1024 * 1024
 
 /** The first four bytes of every frame of a kind. The Redis scripts spell them out. */
 export function frameStart(kind: FrameKind): Buffer {

@@ -24,6 +24,8 @@ export interface ChainOptions {
   readonly memory: ProcessMemory | undefined
   /** Payloads of more bytes are compressed where it pays. */
   readonly compressAbove: number | false
+  /** Maximum size of a serialised value: larger ones are neither stored nor decoded. */
+  readonly maxValueBytes: number
   /** This process, `host:pid`: who writes. */
   readonly process: string
   /** Told at both ends of an invalidation: what was read before its end may be older than it. */
@@ -47,17 +49,28 @@ export class TierChain {
   readonly #pending: PendingInvalidations
   readonly #memory: ProcessMemory | undefined
   readonly #compressAbove: number | false
+  readonly #maxValueBytes: number
   readonly #process: string
   readonly #onInvalidate: InvalidationListener
   /** Writes whose values are still being compressed. */
   readonly #writes = new Set<{ readonly key: CacheKey; overtaken: boolean }>()
 
-  constructor({ store, failsafe, pending, memory, compressAbove, process, onInvalidate }: ChainOptions) {
+  constructor({
+    store,
+    failsafe,
+    pending,
+    memory,
+    compressAbove,
+    maxValueBytes,
+    process,
+    onInvalidate,
+  }: ChainOptions) {
     this.#store = store
     this.#failsafe = failsafe
     this.#pending = pending
     this.#memory = memory
     this.#compressAbove = compressAbove
+    this.#maxValueBytes = maxValueBytes
     this.#process = process
     this.#onInvalidate = onInvalidate
   }
@@ -145,7 +158,9 @@ export class TierChain {
 
   /** What a reading of a key comes to, in the light of what this process could not invalidate. */
   standing(key: CacheKey, reading: Reading): Standing | Promise<Standing> {
-    return this.#pending.covers(key) && judge(reading).live ? UNSETTLED : standingOf(reading)
+    return this.#pending.covers(key) && judge(reading).live
+      ? UNSETTLED
+      : standingOf(reading, this.#maxValueBytes)
   }
 
   /** Whether a read would hit, without decoding the value. A miss is observed all the same. */
@@ -170,7 +185,11 @@ export class TierChain {
     overwrite: boolean,
   ): Promise<Written> {
     // The value as it is now: what its owner does to it afterwards is not stored.
-    const encoded = encodeValue(value, { compressAbove: this.#compressAbove, key: key.text })
+    const encoded = encodeValue(value, {
+      compressAbove: this.#compressAbove,
+      maxBytes: this.#maxValueBytes,
+      key: key.text,
+    })
     const observations = overwrite ? undefined : scope?.observations
     const fill = observations?.isFill(key.text) ?? false
     if (fill) this.forget(key)

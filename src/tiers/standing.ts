@@ -28,13 +28,13 @@ const UNDECODABLE: Standing = { state: 'missing', reason: 'undecodable' }
 const EXPIRED_FAILURE: Standing = { state: 'missing', reason: 'expired' }
 
 /** What a reading comes to; a promise only where its value must be decompressed. */
-export function standingOf(reading: Reading): Standing | Promise<Standing> {
+export function standingOf(reading: Reading, maxValueBytes?: number): Standing | Promise<Standing> {
   const judgement = judge(reading)
   if (!judgement.live) {
     return { state: 'missing', reason: judgement.reason, provenance: judgement.provenance }
   }
   const { frame, expiredAt } = judgement
-  const decoded = decodeEntry(frame)
+  const decoded = decodeEntry(frame, maxValueBytes)
   const standing = (entry: Decoded | undefined): Standing => {
     if (entry === undefined) return UNDECODABLE
     const { body, value } = entry
@@ -73,11 +73,14 @@ interface Decoded {
 }
 
 /** An entry with its value, or `undefined` for bytes that cannot be read; a promise only where it must be decompressed. */
-function decodeEntry(frame: Buffer): Decoded | undefined | Promise<Decoded | undefined> {
+function decodeEntry(
+  frame: Buffer,
+  maxValueBytes?: number,
+): Decoded | undefined | Promise<Decoded | undefined> {
   const body = parseBody(frame)
   if (!body) return undefined
   try {
-    const value = decodeValue({ bytes: body.payload, format: body.format })
+    const value = decodeValue({ bytes: body.payload, format: body.format }, maxValueBytes)
     return value instanceof Promise
       ? value.then((inflated) => ({ body, value: inflated }), unreadable)
       : { body, value }
