@@ -20,7 +20,7 @@ killMembersAfterEach()
 
 describe('A process that closes its cache while it computes', () => {
   it('is replaced at once by one of those who wait, and its own caller still gets its value', async () => {
-    const redis = { port: server.port }
+    const redis = { host: '127.0.0.1', port: server.port }
     const [other, ...holders] = (await startMembers(4, { redis, keyPrefix, timeouts: { store: '2s' } })) as [
       Member,
       ...Member[],

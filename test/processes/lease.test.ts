@@ -23,7 +23,7 @@ afterAll(() => server.stop())
 killMembersAfterEach()
 
 const start = (count: number, user: object = {}) => {
-  const redis = { port: server.port, ...user }
+  const redis = { host: '127.0.0.1', port: server.port, ...user }
   return startMembers(count, { redis, keyPrefix, timeouts: { store: '2s' } })
 }
 
