@@ -117,8 +117,8 @@ class Canonical {
   }
 
   #date(date: Date): string {
-    const time = `D${Date.prototype.getTime.call(date)};`
-    return isBareDate(date) ? time : `${time}${this.#label(date)}${this.#pairs(date)}`
+    const time = Date.prototype.getTime.call(date)
+    return isBareDate(date) ? `D${time};` : `X${this.#label(date)}${time};${this.#pairs(date)}`
   }
 
   #bytes(value: object, bytes: Uint8Array): string {
