@@ -43,6 +43,7 @@ export {
   type KeyInput,
   type KeyPairs,
   type KeyPart,
+  type ValueObject,
 } from './key/cache-key.js'
 export {
   type CachedClass,

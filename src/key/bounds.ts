@@ -3,8 +3,11 @@ import { Unfit } from './unfit.js'
 /** Maximum number of values in one part: reading so many objects takes some tenths of a second. */
 export const MAX_VALUES = 100_000
 
-/** Maximum number of characters and bytes in one part, or in one path. */
+/** Maximum number of characters and bytes in one part. */
 export const MAX_SIZE = 2 ** 26
+
+/** Maximum number of characters in one path: reading its escapes takes longer. */
+export const MAX_PATH = 2 ** 22
 
 /** Larger bigints are refused: writing one takes time that grows with the square of its length. */
 const MAX_BIGINT = 2n ** 32_768n

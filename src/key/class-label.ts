@@ -28,13 +28,14 @@ export function classLabel(value: object): string | undefined {
 }
 
 function labelOf(prototype: object): string | undefined {
-  const names: string[] = []
-  for (let next = prototype; !isRoot(next); next = Object.getPrototypeOf(next))
+  const name = nameOf(prototype.constructor)
+  if (name === '') return undefined
+  const names = [name]
+  for (let next = Object.getPrototypeOf(prototype); !isRoot(next); next = Object.getPrototypeOf(next))
     names.push(nameOf(next.constructor))
-  if (names[0] === '') return undefined
   // Luxon has a Duration and Temporal has one.
   const tag: unknown = Object.getOwnPropertyDescriptor(prototype, Symbol.toStringTag)?.value
-  if (typeof tag === 'string' && tag !== names[0]) names.push(`(${tag})`)
+  if (typeof tag === 'string' && tag !== name) names.push(`(${tag})`)
   return names.join(' ')
 }
 

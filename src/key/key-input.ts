@@ -3,24 +3,39 @@ export interface CacheKeyed {
   cacheKeyPart(): KeyPart
 }
 
-/** An instance of a class that is known by its primary key: its `id` (or `pk`) stands for it in a key. */
-export type Identified = { readonly id: string | number | bigint } | { readonly pk: string | number | bigint }
+/** A value of its own, such as an ObjectId, a UUID, a URL, a Decimal or a Temporal: one key with its text. */
+export interface ValueObject {
+  toJSON(): string | number | bigint | boolean
+}
+
+type PrimaryKey = string | number | bigint | ValueObject
+
+/** An instance of a class that is known by its primary key: its `id`, else its `pk`, else its `_id`. */
+export type Identified =
+  | { readonly id: PrimaryKey }
+  | { readonly pk: PrimaryKey }
+  | { readonly _id: PrimaryKey }
 
 /**
  * An object that adds its pairs to a key in name order: `{ weight: 3, country: 'CZ' }` is
- * `country::CZ::weight::3`. Functions, promises and iterables are excluded by the optional `never`s.
+ * `country::CZ::weight::3`. A pair whose value is `undefined` is left out. Functions, promises and iterables are excluded by the optional `never`s.
  */
 export type KeyPairs =
   | (object & { readonly bind?: never; readonly then?: never; readonly [Symbol.iterator]?: never })
   | { readonly [name: string]: unknown }
 
 /**
- * One part of a key.
+ * One part of a key. The first rule that fits holds, for a part and for the value of a pair:
  *
- * - `123`, `123n` and `'123'` are the same part; `null`, booleans, Dates and `''` are unlike any string.
- * - A plain object adds its pairs; a {@link CacheKeyed} object the part it gives; an instance of a class
- *   that has an `id` or a `pk`, that.
- * - Any other structure (nested array, Map, Set, Buffer, …) adds one segment: a digest of its content.
+ * - A scalar is one segment: `123`, `123n` and `'123'` the same, `null`, booleans and `''` unlike any string.
+ * - A {@link CacheKeyed} object is the part that it gives.
+ * - A plain object adds its pairs, a row of a database too. As the value of a pair it is a digest.
+ * - A Date is one segment, unlike any string.
+ * - An instance of a class is its primary key: `id`, else `pk`, else `_id`, a scalar or a {@link ValueObject}.
+ * - A {@link ValueObject} is the scalar that its `toJSON()` returns. If its text is another, or its class has only a
+ *   `toString()`, that is an `InvalidKeyError`: write `String(value)`.
+ * - Any other structure (nested array, Map, Set, Buffer, RegExp, …) is a digest of its class and content. Two classes of
+ *   one name are one class there. A property that is `undefined` is as one that is absent; an item is not.
  */
 export type KeyPart =
   | string
@@ -31,6 +46,7 @@ export type KeyPart =
   | Date
   | CacheKeyed
   | Identified
+  | ValueObject
   | KeyPairs
   | readonly unknown[]
   | ReadonlyMap<unknown, unknown>

@@ -4,7 +4,7 @@ export function isPlain(value: object): boolean {
   if (prototype === null || prototype === Object.prototype) return true
   // Object.prototype of another realm, or the bare prototype that Node's querystring gives its results.
   if (Object.getPrototypeOf(prototype) !== null) return false
-  return !Object.hasOwn(prototype, 'constructor') || prototype.constructor.name === 'Object'
+  return !Object.hasOwn(prototype, 'constructor') || prototype.constructor?.name === 'Object'
 }
 
 export function isObject(value: unknown): value is object {

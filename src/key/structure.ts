@@ -14,8 +14,8 @@ const MAX_DEPTH = 100
 /** What is written in more characters than this is written as its fingerprint wherever it stands in something else. */
 const MAX_INLINE = 128
 
-/** So many arrays that are too long to be walked use up what one part may hold: each is looked through for items. */
-const SPARSE_ARRAYS = 10
+/** Number of places where a long array is looked at for an item. */
+const SAMPLES = 100
 
 /** Of a plain object: it has no class. */
 const NO_LABEL = 's0:'
@@ -117,8 +117,8 @@ class Canonical {
   }
 
   #date(date: Date): string {
-    const time = `D${Date.prototype.getTime.call(date)};`
-    return isBareDate(date) ? time : `${time}${this.#label(date)}${this.#pairs(date)}`
+    const time = Date.prototype.getTime.call(date)
+    return isBareDate(date) ? `D${time};` : `X${this.#label(date)}${time};${this.#pairs(date)}`
   }
 
   #bytes(value: object, bytes: Uint8Array): string {
@@ -180,13 +180,11 @@ class Canonical {
 
   /** Where an array that is too long to be walked has items. */
   #indices(array: readonly unknown[]): number[] {
-    const limit = this.#valuesLeft
     // To list the names of millions of items would take memory that there may not be.
-    let items = 0
-    for (let index = 0; index <= limit; index++) if (index in array) items++
-    if (items > limit) throw this.#tooMuch()
-    this.#countValues(Math.ceil(limit / SPARSE_ARRAYS))
-    return Object.keys(array).filter(isIndex).map(Number)
+    if (isMostlyFull(array)) throw this.#tooMuch()
+    const indices = Object.keys(array).filter(isIndex).map(Number)
+    if (indices.length > this.#valuesLeft) throw this.#tooMuch()
+    return indices
   }
 
   #entries(map: object): string {
@@ -288,6 +286,13 @@ function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Arra
 function extraNames(array: readonly unknown[]): string[] {
   const names = Object.keys(array)
   return names.slice(names.findLastIndex(isIndex) + 1)
+}
+
+function isMostlyFull(array: readonly unknown[]): boolean {
+  let full = 0
+  for (let sample = 0; sample < SAMPLES; sample++)
+    if (Math.floor((array.length / SAMPLES) * sample) in array) full++
+  return full > SAMPLES / 2
 }
 
 function isIndex(name: string): boolean {

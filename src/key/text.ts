@@ -1,5 +1,5 @@
 import { InvalidKeyError } from '../errors.js'
-import { MAX_SIZE, USE_DIGEST } from './bounds.js'
+import { MAX_PATH, USE_DIGEST } from './bounds.js'
 import { isPairs, segmentsOfParts } from './parts.js'
 import { keepRecent, recentTextOf } from './recent-paths.js'
 import { isOrdinaryPath, normalizeSegment } from './segment.js'
@@ -20,9 +20,9 @@ export function textOfPath(path: string): string {
 
 function normalized(path: string): string {
   if (path === '') throw emptyKey()
-  if (path.length > MAX_SIZE)
+  if (path.length > MAX_PATH)
     throw new InvalidKeyError(
-      `The key ${show(path)} has ${path.length} characters; the most is ${MAX_SIZE}. ${USE_DIGEST}`,
+      `The key ${show(path)} has ${path.length} characters; the most is ${MAX_PATH}. ${USE_DIGEST}`,
     )
   const segments = path.split(SEPARATOR, MAX_COUNTED + 1)
   checkCount(segments.length, path)

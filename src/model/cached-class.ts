@@ -7,7 +7,7 @@ import type { FindOptions } from './options.js'
 export interface CachedInstance {
   /**
    * Its key, or one below it: `Product::123`, `Product::123::reviews`. An object is known by what its
-   * `cacheKeyPart()` gives, if it has that, else by its `id`, else by its `pk`.
+   * `cacheKeyPart()` gives, if it has that, else by its `id`, `pk` or `_id`.
    * @throws InvalidKeyError while it has no primary key
    */
   cacheKey(...more: KeyPart[]): CacheKey

@@ -69,6 +69,18 @@ describe('in a digest, classes count', () => {
     expect(CacheKey.of('a', new (class extends Person {})(5)).text).toBe('a::5')
   })
 
+  it('and one whose prototype has lost its class', () => {
+    const bare = Object.create(null, { constructor: { value: undefined } })
+    expect(() => digest(Object.assign(Object.create(bare), { a: 1 }))).toThrow('Name the class')
+    class Rootless {
+      a = 1
+    }
+    Object.setPrototypeOf(Rootless.prototype, null)
+    expect(digest(new Rootless())).not.toBe(digest({ a: 1 }))
+    const lost = (map: object) => Object.setPrototypeOf(map, null)
+    expect(digest(lost(new Map([[1, 2]])))).not.toBe(digest(lost(new Map([[1, 3]]))))
+  })
+
   it('and data that objects inherit from objects', () => {
     const child = (parent: object) => Object.assign(Object.create(parent), { b: 1 })
     expect(digest(child({ a: 1 }))).not.toBe(digest(child({ a: 2 })))
