@@ -211,12 +211,13 @@ export class KeyedCache {
 
   /**
    * The value, computed if it is not cached: once, however many callers in however many processes ask for it. What
-   * was invalidated while it was being computed goes to those who wait already, and is not stored. While caching is
-   * off each caller computes; while the store fails, each process.
+   * was invalidated while it was being computed goes to those who wait already, and is not stored. A value that cannot
+   * be stored is returned all the same, the very object to all callers of this process. While caching is off each caller
+   * computes; while the store fails, each process.
    * @example const product = await cache.getOrSet(['product', id], () => db.product(id), { ttl: '1h', grace: '1d' })
    * @throws what the factory throws
-   * @throws UnserializableValueError naming what in the value cannot be stored
-   * @throws ComputeCycleError, ComputeTimeoutError (with `hardTimeout`), ComputeFailedError (with `errorTtl`)
+   * @throws UnserializableValueError (with `strictValues`) naming what in the value cannot be stored
+   * @throws ComputeCycleError, ComputeTimeoutError (with `hardTimeout`), ComputeFailedError (with `errorTtl`), CacheClosedError
    * @throws ConfigurationError, InvalidKeyError
    */
   getOrSet<T>(key: KeyInput, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T> {
@@ -418,9 +419,11 @@ export class KeyedCache {
   }
 
   /**
-   * Lets refreshes in the background come to their end, for five seconds at most, reports the last figures, and
-   * disconnects what this cache opened; a client that was handed in stays open. Where the store does not answer, that
-   * takes little longer than `timeouts.store`.
+   * Aborts what is being computed and gives up its leases, so that other processes take over at once; waits for
+   * refreshes in the background, five seconds at most; reports the last figures; and disconnects what this cache opened.
+   * A client that was handed in stays open. A caller gets what its factory brings within those five seconds, else a
+   * `CacheClosedError`. Where the store does not answer, closing takes little longer than `timeouts.store`. A cache that
+   * is closed answers as one whose store fails.
    */
   async close(): Promise<void> {
     this.core.onClose()

@@ -4,6 +4,7 @@ import { CachedFunctions } from './compute/cached-functions.js'
 import { Computing } from './compute/computing.js'
 import { Flights } from './compute/flight.js'
 import { Policies } from './compute/policy.js'
+import { Turns } from './compute/turns.js'
 import { Warnings } from './compute/warnings.js'
 import { openCaches } from './open-caches.js'
 import { type CacheOptions, type ResolvedOptions, resolveOptions } from './options.js'
@@ -77,7 +78,17 @@ export function createCache(given?: CacheOptions): KeyedCache {
     requests,
     statistics,
     scopes,
-    computing: new Computing({ store, chain, failsafe, recorder, flights, scopes, warnings, maxValueBytes }),
+    computing: new Computing({
+      store,
+      chain,
+      failsafe,
+      recorder,
+      flights,
+      scopes,
+      warnings,
+      turns: new Turns(),
+      maxValueBytes,
+    }),
     secret: store.secret?.bind(store) ?? ownSecret(),
     policies: new Policies(options.compute),
     functions: new CachedFunctions(options.logger),

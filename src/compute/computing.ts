@@ -170,11 +170,30 @@ export class Computing {
     return entry.value
   }
 
-  /** From the store, or by computing: by oneself, or, but for a computation, as one of a crowd. */
+  /** From the store, or by computing, when it is its turn. */
   #fetch(call: Call, isComputing: boolean): Promise<unknown> {
-    const { key, onWait, policy, scope } = call
-    const { chain, flights, store } = this.#options
+    const { key, policy } = call
+    const { flights, turns } = this.#options
     const began = performance.now()
+    if (turns.areFree) return this.#fetchNow(call, isComputing, began)
+    // How long such a caller waits, here too, its limits say.
+    if (!policy.isPlain) return kept(this.#alone(call, this.#see(key, isComputing), began), visitOf(call))
+    return turns.turn(isComputing).then(
+      () => {
+        turns.take()
+        return this.#fetchNow(call, isComputing, began)
+      },
+      (error: unknown) => {
+        const look = this.#lookAt(key, Promise.reject(error))
+        return kept(this.#alone(call, { since: flights.tick(), look }, began), visitOf(call))
+      },
+    )
+  }
+
+  /** By oneself, or, but for a computation, as one of a crowd. */
+  #fetchNow(call: Call, isComputing: boolean, began: number): Promise<unknown> {
+    const { key, onWait, policy, scope } = call
+    const { chain, flights, store, turns } = this.#options
     const since = flights.tick()
     const tracked = chain.track(key, scope)
     const reading = store.read(key, { lease: flights.has(key), tracked: tracked !== undefined })
@@ -186,7 +205,7 @@ export class Computing {
       return this.#follow(call, followers)
     }
     // Nobody's value is given to anybody else: each look decodes its own.
-    const look = this.#lookAt(key, reading, tracked)
+    const look = this.#lookAt(key, turns.count(reading), tracked)
     if (!crowd) this.#crowds.add(key, new Crowd(reading, look))
     return kept(this.#alone(call, { since, look }, began), visitOf(call))
   }
@@ -221,7 +240,7 @@ export class Computing {
     const { key, policy } = call
     const { flights, recorder } = this.#options
     for (let sight = first; ; sight = undefined) {
-      const { since, look: looking } = sight ?? this.#look(key)
+      const { since, look: looking } = sight ?? this.#see(key, true)
       const count = (outcome: ReadOutcome) => {
         if (!sight || began === undefined) return
         recorder.read(key, outcome, began)
@@ -261,10 +280,12 @@ export class Computing {
     return flight && this.#join(flight, call, new Limits(key, policy), arrivals.length)
   }
 
-  #look(key: CacheKey): Sight {
-    const { flights, store } = this.#options
+  /** A look of its own, when it is its turn. */
+  #see(key: CacheKey, hasBegun: boolean): Sight {
+    const { flights, store, turns } = this.#options
     const since = flights.tick()
-    return { since, look: this.#lookAt(key, store.read(key, { lease: flights.has(key) })) }
+    const reading = turns.ask(() => store.read(key, { lease: flights.has(key) }), hasBegun)
+    return { since, look: this.#lookAt(key, reading) }
   }
 
   async #lookAt(key: CacheKey, coming: Promise<Reading>, tracked?: TrackedRead): Promise<Look> {

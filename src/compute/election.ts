@@ -15,6 +15,7 @@ import { restoreFailure, serializeFailure } from './failure.js'
 import { Flight, type FlightResult, type Flights, follow } from './flight.js'
 import { HeldLease } from './lease.js'
 import type { Policy } from './policy.js'
+import type { Turns } from './turns.js'
 import { payloadOrValue, refusal, Unstorable } from './unstorable.js'
 import { Wait } from './wait.js'
 import type { Warnings } from './warnings.js'
@@ -43,6 +44,7 @@ export interface ElectionOptions {
   readonly recorder: Recorder
   readonly flights: Flights
   readonly warnings: Warnings
+  readonly turns: Turns
   /** Maximum size of a serialised value: a larger one goes to its callers, and is not stored. */
   readonly maxValueBytes: number
 }
@@ -71,19 +73,22 @@ export class Election {
   readonly #recorder: Recorder
   readonly #flights: Flights
   readonly #warnings: Warnings
+  readonly #turns: Turns
   /** Those that ask for a lease, or hold one. */
   readonly #claims = new Set<Flight>()
   #isClosed = false
 
   readonly #maxValueBytes: number
 
-  constructor({ store, chain, failsafe, recorder, flights, warnings, maxValueBytes }: ElectionOptions) {
+  constructor(options: ElectionOptions) {
+    const { store, chain, failsafe, recorder, flights, warnings, turns, maxValueBytes } = options
     this.#store = store
     this.#chain = chain
     this.#failsafe = failsafe
     this.#recorder = recorder
     this.#flights = flights
     this.#warnings = warnings
+    this.#turns = turns
     this.#maxValueBytes = maxValueBytes
   }
 
@@ -138,14 +143,13 @@ export class Election {
       for (;;) {
         wait.forget()
         signal.throwIfAborted()
-        const askedAt = performance.now()
         const acquisition = await this.#acquire(flight, job, watch)
         if (acquisition === undefined) return 'alone'
         if (acquisition.won) {
           if (signal.aborted) void this.#release(key, flight.token)
           signal.throwIfAborted()
           if (acquisition.tookOver) this.#recorder.count(key, 'takeovers')
-          const lease = new HeldLease(this.#store, key, flight.token, policy.leaseMs, askedAt)
+          const lease = new HeldLease(this.#store, key, flight.token, policy.leaseMs, acquisition.askedAt)
           flight.lease = lease
           return { reading: acquisition.reading, lease }
         }
@@ -200,20 +204,25 @@ export class Election {
     }
   }
 
-  /** Asks for the lease; `undefined` when the store does not answer. */
+  /** Asks for the lease, when it is its turn; `undefined` when the store does not answer. */
   async #acquire(
     flight: Flight,
     { background, policy }: Job,
     watch: Watch,
-  ): Promise<Acquisition | undefined> {
+  ): Promise<(Acquisition & { readonly askedAt: number }) | undefined> {
     const { key, token } = flight
-    const awaiting = watch.active && !background
-    flight.asks(this.#flights.tick())
+    let askedAt = 0
+    const ask = () => {
+      const awaiting = watch.active && !background
+      flight.asks(this.#flights.tick())
+      askedAt = performance.now()
+      return this.#store.acquire(key, token, { leaseMs: policy.leaseMs, awaiting })
+    }
     try {
-      return await this.#store.acquire(key, token, { leaseMs: policy.leaseMs, awaiting })
+      return { ...(await this.#turns.ask(ask, true)), askedAt }
     } catch (error) {
       // It may have been got all the same: nobody should wait for it.
-      void this.#release(key, token)
+      if (askedAt > 0) void this.#release(key, token)
       return this.#failsafe.absorb('getOrSet', key.text, error, undefined)
     }
   }
@@ -397,7 +406,7 @@ export class Election {
     try {
       const left = performance.now()
       const isOver = flight.isDoomed || lease.isOver
-      const result = isOver ? REFUSED : await lease.commit(entry, { unchanged })
+      const result = isOver ? REFUSED : await this.#turns.count(lease.commit(entry, { unchanged }))
       if (!result.written) this.#fenced(flight, lease, flight.isDoomed || result.fenced === true)
       else {
         flight.hasStored = true
