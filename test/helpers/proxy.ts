@@ -10,6 +10,8 @@ export interface Proxy {
   silence(): void
   /** The same for one of them, by the order in which they came. */
   silenceOne(index: number): void
+  /** Ends the connections that are open; new ones work. */
+  cut(): void
   /** Holds what clients send for so long; what comes back passes at once. */
   delayRequests(ms: number): void
   stop(): Promise<void>
@@ -57,6 +59,9 @@ export async function startProxy(target: number): Promise<Proxy> {
     },
     silenceOne(index) {
       silenced.add(clients[index] as Socket)
+    },
+    cut() {
+      for (const socket of sockets) socket.destroy()
     },
     delayRequests(ms) {
       delayMs = ms

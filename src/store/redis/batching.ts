@@ -64,6 +64,10 @@ export class Batching {
     this.#connection = connection
     this.#tracking = tracking
     this.#timeoutMs = timeoutMs
+    connection.onTooLarge((commands) => {
+      for (const [command, ...names] of commands)
+        if (command === 'MGET') this.#large.suspect(names.map(String))
+    })
     connection.onLost(() => {
       this.clock.forget()
       this.#isGreeted = false
@@ -173,13 +177,11 @@ export class Batching {
     try {
       return await this.#readTogether(names, tracked, deadline)
     } catch (error) {
-      const isTooLarge = this.#large.suspect(names, error)
-      // A reply that was lost with its connection, behind one that was too large: reading again does no harm.
-      if (performance.now() >= deadline || !(isTooLarge || (isSent && isLost(error)))) throw error
+      if (isSent && !isRefusal(error)) this.#large.suspect(names)
+      if (!isSent || performance.now() >= deadline || !isLost(error)) throw error
+      // Lost with its connection, maybe behind a reply that was too large: reading again does no harm.
       await this.#connection.ready(deadline)
-      return await (isTooLarge
-        ? this.#readLarge(names, deadline)
-        : this.#readTogether(names, false, deadline))
+      return await this.#readLarge(names, deadline)
     }
   }
 
@@ -284,6 +286,7 @@ export class Batching {
     // Late by its own clock: then the estimate was wrong, and this reply is the better one.
     if (status === LATE) this.clock.forget()
     this.clock.sample(now, left, came)
+    this.#large.forget(write.keys)
     write.resolve?.({ status, now, rest })
   }
 

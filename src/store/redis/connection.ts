@@ -25,13 +25,13 @@ const SILENT_MS = 5_000
 const READONLY_PAUSE_MS = 1_000
 
 /**
- * Maximum size of a single reply. A larger one holds up every reply behind it, so the connection is given up for a
- * new one: a value can exceed what this cache writes only where somebody else wrote it.
+ * Maximum size of the replies to one command. A larger one holds up every reply behind it, so the connection is given
+ * up for a new one: a value can exceed what this cache writes only where somebody else wrote it.
  */
 const MAX_REPLY_BYTES = 128 * 1024 * 1024
 
-/** A reply of which this much has come when its deadline passes is slow because it is large. */
-const PARTIAL_REPLY_BYTES = 1024 * 1024
+/** The same where nobody waits for the reply any more. */
+const MAX_UNWANTED_BYTES = 8 * 1024 * 1024
 
 /** In RESP3 ioredis 6 drops what a server tells of changes; ioredis 5 knows nothing else. */
 const RESP2: object = { protocol: 2, replyMapping: 'legacy' }
@@ -39,18 +39,9 @@ const RESP2: object = { protocol: 2, replyMapping: 'legacy' }
 /** Commands that were sent together and have not been answered yet. */
 interface Flight {
   readonly sentAt: number
-  readonly commands: number
+  readonly commands: readonly Command[]
   readonly bytes: number
   abandoned: boolean
-  /** Whether its reply is too large to be waited for. */
-  isTooLarge: boolean
-}
-
-/** The reply to a command is too large: nobody else's command may wait behind it. */
-export class ReplyTooLargeError extends CacheNotRespondingError {
-  constructor(cause: unknown) {
-    super('Redis is not responding: a reply is too large.', { cause })
-  }
 }
 
 /**
@@ -71,6 +62,9 @@ export class Connection {
   #answeredAt = Number.NEGATIVE_INFINITY
   #answeredBytes = 0
   #refusedAt = Number.NEGATIVE_INFINITY
+  /** Whether the next attempt to connect is made at once: the server is there. */
+  #isHurried = false
+  #onTooLarge: (commands: readonly Command[]) => void = ignore
   // A socket keeps the async context it was opened in: the first request's would be held for ever.
   readonly #outside = AsyncLocalStorage.snapshot()
 
@@ -80,7 +74,7 @@ export class Connection {
         'A Redis Cluster is not supported yet: give `redis` a single server or a Sentinel.',
       )
     }
-    this.#client = open(target, connectTimeoutMs)
+    this.#client = open(target, connectTimeoutMs, () => this.#isHurried)
     this.#client.on('connect', () => this.#watchReplies())
     this.clientPrefix = isClient(target)
       ? (target.options.keyPrefix ?? '')
@@ -113,6 +107,11 @@ export class Connection {
   /** Calls back whenever another server, or the same one restarted, may answer from now on. */
   onLost(listener: () => void): void {
     this.#client.on('close', listener)
+  }
+
+  /** Calls back with the commands whose reply was too large: the connection is given up for it. */
+  onTooLarge(listener: (commands: readonly Command[]) => void): void {
+    this.#onTooLarge = listener
   }
 
   /** Calls back whenever commands can be sent, on a new connection. */
@@ -190,10 +189,9 @@ export class Connection {
     }
     const flight = {
       sentAt: performance.now(),
-      commands: commands.length,
+      commands,
       bytes: commands.reduce((sum, command) => sum + sizeOf(command), 0),
       abandoned: false,
-      isTooLarge: false,
     }
     try {
       const answer = send()
@@ -203,7 +201,6 @@ export class Connection {
       return await before(deadline, answer, 'Redis', waiting)
     } catch (error) {
       if (this.#flights.has(flight)) this.#abandon(flight)
-      if (flight.isTooLarge) throw new ReplyTooLargeError(error)
       throw asNotResponding(error)
     }
   }
@@ -213,31 +210,31 @@ export class Connection {
     this.#answeredAt = performance.now()
     this.#answeredBytes = this.#client.stream?.bytesRead ?? 0
     if (!flight.abandoned) return
-    this.#abandoned.commands -= flight.commands
+    this.#abandoned.commands -= flight.commands.length
     this.#abandoned.bytes -= flight.bytes
   }
 
   #abandon(flight: Flight): void {
     flight.abandoned = true
-    this.#abandoned.commands += flight.commands
+    this.#abandoned.commands += flight.commands.length
     this.#abandoned.bytes += flight.bytes
     const [oldest] = this.#flights
-    // Replies come in order: what has been received since the last one is the oldest command's.
-    if (oldest === flight && this.#received > PARTIAL_REPLY_BYTES) flight.isTooLarge = true
     if (oldest && performance.now() - oldest.sentAt > SILENT_MS) this.#giveUp()
-  }
-
-  get #received(): number {
-    return (this.#client.stream?.bytesRead ?? 0) - this.#answeredBytes
   }
 
   /** On each new socket. */
   #watchReplies(): void {
+    const { stream } = this.#client
     this.#answeredBytes = 0
-    this.#client.stream.on('data', () => {
-      if (this.#received <= MAX_REPLY_BYTES) return
+    this.#isHurried = false
+    stream.on('data', () => {
+      const received = stream.bytesRead - this.#answeredBytes
+      if (received <= MAX_UNWANTED_BYTES) return
+      // Replies come in order: what has been received since the last one is the oldest command's.
       const [oldest] = this.#flights
-      if (oldest) oldest.isTooLarge = true
+      if (!oldest || received <= (oldest.abandoned ? MAX_UNWANTED_BYTES : MAX_REPLY_BYTES)) return
+      this.#onTooLarge(oldest.commands)
+      this.#isHurried = true
       this.#giveUp()
     })
   }
@@ -266,7 +263,7 @@ export class Connection {
  * A client of our own: a shared one would queue, resend and delay behind our
  * back, as its user has every right to want.
  */
-function open(target: RedisTarget, connectTimeoutMs: number): Redis {
+function open(target: RedisTarget, connectTimeoutMs: number, isHurried: () => boolean): Redis {
   const defaults: RedisOptions = { connectTimeout: connectTimeoutMs, connectionName: 'keyedcache' }
   const required: RedisOptions = {
     lazyConnect: true,
@@ -278,7 +275,9 @@ function open(target: RedisTarget, connectTimeoutMs: number): Redis {
     maxRetriesPerRequest: 0,
     // How long a socket that is ended waits for its server, which keeps the process alive.
     disconnectTimeout: 100,
-    retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 10), 1_000),
+    retryStrategy: (attempt) => {
+      return attempt === 1 && isHurried() ? 0 : Math.min(50 * 2 ** Math.min(attempt, 10), 1_000)
+    },
     // See `Connection.#refused`: ioredis would end the socket once for each error.
     reconnectOnError: () => false,
   }

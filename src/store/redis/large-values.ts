@@ -1,5 +1,5 @@
 import { BoundedMap } from '../../bounded-map.js'
-import { type Command, ReplyTooLargeError } from './connection.js'
+import type { Command } from './connection.js'
 
 /** How often the size of a value that is too large is looked up again. */
 const RECHECK_MS = 1_000
@@ -28,11 +28,15 @@ export class LargeValues {
     this.#maxBytes = maxBytes
   }
 
-  /** Remembers the names of a read that has failed, if its reply may have been too large. */
-  suspect(names: readonly string[], error: unknown): boolean {
-    if (!(error instanceof ReplyTooLargeError)) return false
+  /** Remembers names whose reply was too large, or did not come: fetched again, each would bring another such reply. */
+  suspect(names: readonly string[]): void {
     for (const name of names) if (!this.#names.has(name)) this.#names.set(name, undefined)
-    return true
+  }
+
+  /** Something else may stand under these names from now on. */
+  forget(names: readonly string[]): void {
+    if (this.#names.size === 0) return
+    for (const name of names) if (this.#names.has(name)) this.#names.set(name, undefined)
   }
 
   /** Whether any of these must not be fetched without a look at its size. */
