@@ -132,7 +132,7 @@ describe('isStaff', () => {
     [() => true, 'req.user.is_staff is a function, and must be true'],
     [2n ** 70n, 'req.user.is_staff is a bigint, and must be true'],
     [undefined, 'req.user has no is_staff, which must be true'],
-  ])('who is signed in is told what is_staff is, and what to write: %s', async (is_staff, said) => {
+  ])('a signed-in user reads what is_staff is, and what to write: %s', async (is_staff, said) => {
     const { ask } = await openSite({
       before: (app) => app.use(withUser({ is_staff, username: 'anna', email: 'anna@example.com' })),
     })
@@ -148,7 +148,7 @@ describe('isStaff', () => {
     expect(page.text).not.toContain('<b>')
   })
 
-  test('a customer is told nothing of it, and a stranger neither', async () => {
+  test('a customer reads nothing of it, nor does a stranger', async () => {
     const isNone = await openSite({ before: (app) => app.use(withUser({ is_staff: false })) })
     const closed = await isNone.ask('/cache/')
     expect(closed.status).toBe(403)

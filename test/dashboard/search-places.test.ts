@@ -70,7 +70,7 @@ test('two are made at a time, the others wait for their turn and say so, and all
   expect(results.flatMap(({ messages }) => messages.map(({ message }) => message))).toEqual([])
 })
 
-test('beyond those that wait, others are told to come again', async () => {
+test('beyond those that wait, others get a 503 and when to try again', async () => {
   const site = await openSite()
   const looks = held(site.cache)
   const searches = await several(RUNNING + WAITING, site)
@@ -85,7 +85,7 @@ test('beyond those that wait, others are told to come again', async () => {
   expect((await site.ask('/cache/keys?q=x&whole=yes')).status).toBe(200)
 })
 
-test('who goes away while waiting gives the place free at once', async () => {
+test('a client that goes away while waiting frees its place at once', async () => {
   const site = await openSite()
   const looks = held(site.cache)
   const searches = await several(RUNNING + WAITING, site)
@@ -103,7 +103,7 @@ test('who goes away while waiting gives the place free at once', async () => {
   expect(looks.all).toBeLessThan(RUNNING + WAITING)
 })
 
-test('who goes away while being searched for makes room for the next one', async () => {
+test('a client that goes away during its search makes room for the next one', async () => {
   const site = await openSite()
   const steps = { all: 0 }
   site.cache.list = async () => {

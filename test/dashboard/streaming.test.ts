@@ -107,7 +107,7 @@ async function unread(send: (req: Request, res: Response, ended: () => void) => 
   return state
 }
 
-test('who never reads a page that is sent while it is made is dropped, and the making ends', async () => {
+test('a client that never reads a streamed page is dropped, and its making ends', async () => {
   const state = await unread(async (req, res, ended) => {
     async function* pieces() {
       try {
@@ -121,7 +121,7 @@ test('who never reads a page that is sent while it is made is dropped, and the m
   await expect.poll(() => state).toEqual({ ended: true, closed: true })
 })
 
-test('who never reads a download is dropped, too', async () => {
+test('a client that never reads a download is dropped, too', async () => {
   const state = await unread(async (req, res, ended) => {
     function* pieces() {
       try {

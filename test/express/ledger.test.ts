@@ -463,7 +463,7 @@ describe('isStaff', () => {
     expect(isStaff).toHaveBeenCalledTimes(1)
   })
 
-  test('is asked for who is signed in alone, so that one that lets everybody in tells strangers nothing', async () => {
+  test('is called for signed-in users alone, so that one that lets all in shows strangers nothing', async () => {
     const isStaff = vi.fn(() => true)
     const { app, cache, get } = await shop({ cache: sampled(NEVER), dashboard: { isStaff } })
     app.get('/', async (req, res) => {
@@ -478,7 +478,7 @@ describe('isStaff', () => {
     expect((await get('/')).headers).toHaveProperty('cache-status')
   })
 
-  test('is asked for everybody with staffHeaders: true, as behind basic authentication', async () => {
+  test('is called for every request with staffHeaders: true, as behind basic authentication', async () => {
     const { app, get } = await shop({
       cache: sampled(NEVER),
       dashboard: { isStaff: (req) => req.get('authorization') === 'Basic eDp5' },
