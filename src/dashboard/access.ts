@@ -11,7 +11,7 @@ const PATIENCE_MS = 10_000
 
 /**
  * Lets staff in, sends those who are not signed in to the login page, and
- * refuses everyone else. Only `true` lets in, and only who is signed in is told what was found instead.
+ * refuses everyone else. Only `true` lets a request in. A signed-in user reads what was found instead; a stranger does not.
  * @throws Refusal, and whatever `isStaff` throws: then nobody gets in
  */
 export async function admit(

@@ -6,7 +6,7 @@ import { MASKED, type SecretNames } from './secrets.js'
 
 const SEPARATOR = '::'
 
-/** Stands for a mask where a text is looked for: nobody can type it, and no key holds it. */
+/** Stands for a mask in a search: no query can hold it, and no key does. */
 const UNFINDABLE = '\0'
 
 /** A key's text as staff may see it where it is not asked for by itself. */

@@ -17,8 +17,9 @@ export interface DashboardOptions {
    */
   path?: string | undefined
   /**
-   * Who may see it; only `true` opens it, and a failure closes it. The middleware asks it once of every request of the
-   * application, too, for the headers that staff get: see `staffHeaders`. Default: `req.user.is_staff === true`.
+   * Decides whether a request is one of staff. Only `true`, or a promise of it, opens the dashboard; a failure, or no
+   * answer within ten seconds, closes it. The middleware calls it for the headers of staff, too: see `staffHeaders`.
+   * @default (req) => req.user?.is_staff === true
    */
   isStaff?: ((req: Request) => boolean | Promise<boolean>) | undefined
   /** Where someone who is not signed in is sent, with the way back as `?next=`. Default: a 401 page. */
@@ -26,9 +27,11 @@ export interface DashboardOptions {
   /** Nothing can be deleted here. Default: false. */
   readOnly?: boolean | undefined
   /**
-   * Names of keys and fields whose values are masked: added to the default list, or with
-   * `{ only: […] }` instead of it. A text matches anywhere in a name, whatever its case and
-   * separators (`'api key'` in `X-Api-Key`); one of up to four letters only as a word of it.
+   * Names whose values are masked, as properties, as parts of keys and in texts: added to the default list, or with
+   * `{ only: […] }` instead of it. A text matches anywhere in a name, whatever its case and separators (`'api key'` in
+   * `X-Api-Key`), and across a property and the one that holds it (`api: { key }`). A text of up to four letters
+   * matches a word of a name. A regular expression gets the first 1,000 characters of a name as it is written.
+   * @example ['iban', /^x-internal/i]
    */
   redact?: RedactOption | undefined
   /** Show no values at all. Default: false. */
@@ -58,7 +61,7 @@ export interface CsrfHook {
 /** The options once everything is decided. */
 export interface ResolvedDashboard {
   readonly isStaff: (req: Request) => boolean | Promise<boolean>
-  /** Whether that is the application's own check. */
+  /** Whether `isStaff` is the application's own. */
   readonly isOwnCheck: boolean
   /** Logs what is wrong with an answer of the application, once. */
   readonly warnOnce: (message: string) => void

@@ -1,9 +1,8 @@
-/** Somebody who waits for a place. */
 interface Waiter {
   readonly enter: () => void
 }
 
-/** What may go on at one time, and what may wait for it. First come, first served. */
+/** Places for work that is bounded in number, and a bounded queue for them. First come, first served. */
 export class Places {
   readonly #most: number
   readonly #mostWaiting: number
@@ -15,19 +14,19 @@ export class Places {
     this.#mostWaiting = mostWaiting
   }
 
-  /** Nobody else may even wait. */
+  /** Whether there is no room, not even to wait. */
   get isFull(): boolean {
     return this.#taken >= this.#most && this.#waiting.length >= this.#mostWaiting
   }
 
-  /** Nobody has to wait. */
+  /** Whether a place is free at once. */
   get isFree(): boolean {
     return this.#taken < this.#most
   }
 
   /**
-   * Waits for a place; `leave` gives it back, as often as it is called. Nothing where there is no room to wait, or where
-   * the signal came first.
+   * Waits for a place. Resolves to a function that gives the place back, once; to `undefined` where there is no room to
+   * wait, or the signal came first.
    */
   async take(signal?: AbortSignal): Promise<(() => void) | undefined> {
     if (signal?.aborted || this.isFull) return undefined

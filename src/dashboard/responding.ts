@@ -42,7 +42,7 @@ export function sendSeeOther(res: Response, { location, cookie }: SeeOther): voi
   res.end()
 }
 
-/** Readers who take nothing for so long are dropped, in milliseconds: a search keeps others from theirs. */
+/** Longest wait for a reader, in milliseconds, before it is dropped: a search keeps its place from others. */
 const PATIENCE_MS = { search: 10_000, download: 30_000 }
 
 const CHUNK = 32_768

@@ -21,7 +21,7 @@ const DEFAULT_NAMES: readonly SecretName[] = [
 
 /** Ordinary words that hold the name of a secret, and say nothing of one. */
 const INNOCENT =
-  /^(secretar(y|ies|ial|iat)|tokeni[sz](e|ed|er|ers|es|ing|ation)|(password|cookie|session|token)less|(pos|ob)sessions?)$/
+  /^(secretar(y|ies|ial|iat)|tokeni[sz](e|ed|er|ers|es|ing|ation)|(password|cookie|session|token)less|(pos|ob)sessions?|coauthors?)$/
 
 /** A name this short is found in too many others (`pin` in `shipping`), so it must be a word of its own. */
 const SHORT = 4
@@ -134,7 +134,7 @@ function wordsOf(name: string): string[] {
   const plain = IS_ASCII.test(name) ? name : folded(name)
   return plain
     .replace(/(\p{Ll})(?=\p{Lu})/gu, '$1 ')
-    .replace(/(\p{Lu})(?=\p{Lu}\p{Ll})/gu, '$1 ')
+    .replace(/(\p{Lu})(?=\p{Lu}(?!s(?!\p{L}))\p{Ll})/gu, '$1 ')
     .toLowerCase()
     .split(/[^\p{L}\p{N}]+/u)
     .filter((word) => word !== '')

@@ -1,4 +1,4 @@
-/** Work goes on for this long before it lets others have their turn, in milliseconds. */
+/** Length of a slice of work, in milliseconds. */
 const SLICE_MS = 8
 
 const waiting: (() => void)[] = []
@@ -7,8 +7,8 @@ let isPumping = false
 let sliceBegan = 0
 
 /**
- * The next turn of the event loop that nobody else of the dashboard uses: however many pages are made at once, what
- * holds up the application is one slice of work, not one of each.
+ * The next turn of the event loop that no other page uses: however many pages are made at once, the application waits
+ * for one slice of work, not for one of each page.
  */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {

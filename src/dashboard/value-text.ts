@@ -17,11 +17,11 @@ const MAX_DECIMAL_BITS = 16_384
 const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}]/gu
 
 /**
- * A value as text for people, in pieces, so that nobody needs to hold the whole of a large one. An empty piece is a
+ * A value as text for people, in pieces: the whole of a large one is never in memory. An empty piece is a
  * place to let others have their turn. Values under names that look secret are left out, wherever they lie and
  * however they are written. What occurs twice is written once: neither cycles nor a structure that is folded into
  * itself make it endless.
- * @param longest a text, a name or a number is cut after so many characters
+ * @param longest maximum number of characters of one text, name or number
  */
 export function* valueText(
   value: unknown,

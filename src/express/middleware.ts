@@ -38,8 +38,8 @@ export interface MiddlewareOptions {
   audit?: ((req: Request) => RequestOrigin) | undefined
   /**
    * `Server-Timing` and `Cache-Status` on the responses to staff: what the cache has done for them. Their requests are
-   * in the request log in any case. By default `isStaff` of the dashboard is asked for requests with a `req.user`
-   * alone; `true` asks it for every request, as where basic authentication or a network keeps others out; `false` sends
+   * in the request log in any case. By default `isStaff` of the dashboard is called for requests with a `req.user`
+   * alone. `true` calls it for every request, as needed behind basic authentication or in a private network. `false` sends
    * no headers. Without the request log there are none.
    * @default for requests with a `req.user`
    */
@@ -95,7 +95,7 @@ export function keyedCache(
   const isStaff = staffCheck(own ?? {})
   const pages = own && mount(cache, { audit, ...own })
 
-  /** Whether the request may be one of staff, who get headers. A check that lets everybody in is none of strangers. */
+  /** Whether `isStaff` is called for the headers: one that lets all requests in must not show strangers anything. */
   function mayBeStaff(req: Request): boolean {
     return options.staffHeaders ?? Boolean((req as { user?: unknown }).user)
   }

@@ -120,6 +120,79 @@ describe('isStaff', () => {
     })
     expect((await ask('/cache/')).status).toBe(403)
   })
+
+  test.each<[unknown, string]>([
+    [1, 'req.user.is_staff is the number 1, and must be true'],
+    ['1', 'req.user.is_staff is the string "1", and must be true'],
+    ['true', 'req.user.is_staff is the string "true", and must be true'],
+    ['<b>\u0000'.padEnd(100, 'x'), 'req.user.is_staff is the string "<b>\\u0000'],
+    [null, 'req.user.is_staff is null, and must be true'],
+    [{ secret: 'hunter2' }, 'req.user.is_staff is an object, and must be true'],
+    [['hunter2'], 'req.user.is_staff is an array, and must be true'],
+    [() => true, 'req.user.is_staff is a function, and must be true'],
+    [2n ** 70n, 'req.user.is_staff is a bigint, and must be true'],
+    [undefined, 'req.user has no is_staff, which must be true'],
+  ])('a signed-in user reads what is_staff is, and what to write: %s', async (is_staff, said) => {
+    const { ask } = await openSite({
+      before: (app) => app.use(withUser({ is_staff, username: 'anna', email: 'anna@example.com' })),
+    })
+    const page = await ask('/cache/')
+    const data = await ask('/cache/api/stats')
+    expect([page.status, data.status]).toEqual([403, 403])
+    const { error } = JSON.parse(data.text)
+    for (const text of [words(page.text), `${error.message} ${error.hint}`]) {
+      expect(text).toContain(said)
+      expect(text).toContain('isStaff: (req) => req.user?.is_staff === 1')
+      expect(text).not.toMatch(/anna|hunter2|x{60}/)
+    }
+    expect(page.text).not.toContain('<b>')
+  })
+
+  test('a customer reads nothing of it, nor does a stranger', async () => {
+    const isNone = await openSite({ before: (app) => app.use(withUser({ is_staff: false })) })
+    const closed = await isNone.ask('/cache/')
+    expect(closed.status).toBe(403)
+    expect(closed.text).not.toMatch(/is_staff|isStaff/)
+    const { ask } = await openSite({ dashboard: { isStaff: () => 1 as never } })
+    const stranger = await ask('/cache/', anonymous)
+    expect(stranger.status).toBe(401)
+    expect(stranger.text).not.toMatch(/is_staff|isStaff/)
+  })
+
+  test.each<[string, unknown, string]>([
+    ['the number', 1, 'answered the number 1. Only true, or a promise of true, counts as yes.'],
+    ['a text', Promise.resolve('yes'), 'answered the string "yes".'],
+    ['an object', { name: 'anna' }, 'answered an object.'],
+    ['nothing', undefined, 'answered undefined.'],
+  ])(
+    'of the application that answers with %s is named on the page, and once in the log',
+    async (_how, answer, said) => {
+      const logged: string[] = []
+      const { ask } = await openSite({
+        cache: { logger: { warn: (message) => logged.push(message) } },
+        dashboard: { isStaff: () => answer as boolean },
+      })
+      for (const page of ['/cache/', '/cache/api/stats']) {
+        const { status, text } = await ask(page)
+        expect(status).toBe(403)
+        expect(words(text).replaceAll('\\"', '"')).toContain(said)
+        expect(text).not.toContain('anna')
+      }
+      await ask('/cache/', anonymous)
+      expect(logged).toHaveLength(1)
+      expect(logged[0]).toContain(`isStaff ${said}`)
+    },
+  )
+
+  test('of the application that says no is neither named nor logged', async () => {
+    const logged: string[] = []
+    const { ask } = await openSite({
+      cache: { logger: { warn: (message) => logged.push(message) } },
+      dashboard: { isStaff: async () => false },
+    })
+    expect((await ask('/cache/')).text).not.toContain('isStaff')
+    expect(logged).toEqual([])
+  })
 })
 
 test('read-only is kept on the server', async () => {
@@ -143,6 +216,8 @@ test.each([
   [{ csrf: { token: () => '' } }, 'verify'],
   [{ redact: [''] }, 'redact'],
   [{ isStaff: true }, 'isStaff'],
+  [{ path: '/cache' }, "app.use('/cache', handler.dashboard())"],
+  [{ redact: 'iban' }, "Write ['iban']"],
 ])('says what is wrong with the options %j', async (dashboard, message) => {
   await expect(openSite({ dashboard: dashboard as object })).rejects.toThrow(message)
 })

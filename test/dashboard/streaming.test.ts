@@ -3,7 +3,7 @@ import { createServer, get, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Request, Response } from 'express'
 import { expect, onTestFinished, test } from 'vitest'
-import { sendStream } from '../../src/dashboard/responding.js'
+import { sendDownload, sendStream } from '../../src/dashboard/responding.js'
 
 /** A server that would send for ever, and what has become of it. */
 async function endless() {
@@ -80,4 +80,57 @@ test('the compression of an application is told not to wait for more', async () 
   const answer = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
   expect(await answer.text()).toBe('one two')
   expect(flushed).toEqual(['one ', 'one two'])
+})
+
+/** A server that sends with little patience, a client that reads nothing, and whether the response was closed. */
+async function unread(send: (req: Request, res: Response, ended: () => void) => Promise<void>) {
+  const state = { ended: false, closed: false }
+  const server = createServer((req, res) => {
+    res.once('close', () => {
+      state.closed = true
+    })
+    send(req as Request, res as Response, () => {
+      state.ended = true
+    }).catch(() => {})
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  const asked = get(`http://127.0.0.1:${port}`, { agent: false })
+  asked.on('error', () => {})
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+  answer.on('error', () => {})
+  onTestFinished(() => void asked.destroy())
+  return state
+}
+
+test('a client that never reads a streamed page is dropped, and its making ends', async () => {
+  const state = await unread(async (req, res, ended) => {
+    async function* pieces() {
+      try {
+        for (;;) yield 'x'.repeat(65_536)
+      } finally {
+        ended()
+      }
+    }
+    await sendStream(req, res, pieces, 100)
+  })
+  await expect.poll(() => state).toEqual({ ended: true, closed: true })
+})
+
+test('a client that never reads a download is dropped, too', async () => {
+  const state = await unread(async (req, res, ended) => {
+    function* pieces() {
+      try {
+        for (;;) yield 'x'.repeat(65_536)
+      } finally {
+        ended()
+      }
+    }
+    await sendDownload(req, res, { fileName: 'x.txt', pieces: pieces() }, 100)
+  })
+  await expect.poll(() => state).toEqual({ ended: true, closed: true })
 })

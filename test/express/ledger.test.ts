@@ -394,7 +394,7 @@ describe('isStaff', () => {
     isStaff: unknown,
     { asksFor = 10, ledger = NEVER as CacheOptions['ledger'] } = {},
   ) => {
-    const { app, cache, ask } = await shop({
+    const { app, cache, get } = await shop({
       cache: sampled(ledger),
       dashboard: { isStaff: isStaff as () => boolean },
     })
@@ -404,7 +404,7 @@ describe('isStaff', () => {
       res.end('done')
     })
     const began = performance.now()
-    const { headers, body, status } = await ask('/')
+    const { headers, body, status } = await get('/')
     expect([status, body]).toEqual([200, 'done'])
     const tookMs = performance.now() - began
     return { isTold: 'server-timing' in headers, isKept: (await cache.requests()).length === 1, tookMs }
@@ -461,6 +461,40 @@ describe('isStaff', () => {
     const isStaff = vi.fn(() => false)
     await answerOf(isStaff)
     expect(isStaff).toHaveBeenCalledTimes(1)
+  })
+
+  test('is called for signed-in users alone, so that one that lets all in shows strangers nothing', async () => {
+    const isStaff = vi.fn(() => true)
+    const { app, cache, get } = await shop({ cache: sampled(NEVER), dashboard: { isStaff } })
+    app.get('/', async (req, res) => {
+      await req.cache.get('a')
+      res.end()
+    })
+    const { headers } = await get('/', false)
+    expect(headers).not.toHaveProperty('server-timing')
+    expect(headers).not.toHaveProperty('cache-status')
+    expect(isStaff).not.toHaveBeenCalled()
+    expect(await cache.requests()).toEqual([])
+    expect((await get('/')).headers).toHaveProperty('cache-status')
+  })
+
+  test('is called for every request with staffHeaders: true, as behind basic authentication', async () => {
+    const { app, get } = await shop({
+      cache: sampled(NEVER),
+      dashboard: { isStaff: (req) => req.get('authorization') === 'Basic eDp5' },
+      staffHeaders: true,
+      before: (app) =>
+        app.use((req, _res, next) => {
+          if (req.path === '/staff') req.headers.authorization = 'Basic eDp5'
+          next()
+        }),
+    })
+    app.use(async (req, res) => {
+      await req.cache.get('a')
+      res.end()
+    })
+    expect((await get('/staff', false)).headers).toHaveProperty('cache-status')
+    expect((await get('/', false)).headers).not.toHaveProperty('cache-status')
   })
 
   test('must be a function', () => {

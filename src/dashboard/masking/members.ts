@@ -13,22 +13,22 @@ export interface Member {
   readonly isSecret: boolean
 }
 
-/** So many places of an array in which nothing stands; none where others may have their turn. */
+/** Number of empty places of an array, in a row. Zero is only a place to let other work have its turn. */
 export interface Holes {
   readonly holes: number
 }
 
-/** This many empty places in a row, and only those that are filled are looked at. */
+/** Number of empty places in a row after which only the filled places are visited. */
 const MANY_HOLES = 1_000
 
-/** Members that are passed over between two places to let others have their turn. */
+/** Number of members skipped between two places to let other work have its turn. */
 const STEP = 10_000
 
 /**
  * What stands in a container, in order: what is there, whatever length it says it has. Nothing for what holds no
  * values.
  * @param holder the name under which it stands itself
- * @param isWanted whether a value is; no holes are told where not all are
+ * @param isWanted which values to yield; with it, the numbers of empty places are not exact
  */
 export function membersOf(
   container: object,

@@ -83,8 +83,8 @@ function runEnd(text: string, from: number, characters: RegExp): number {
 }
 
 /**
- * The end of who signs in, in an address like `https://user:password@host`; -1 where nobody does. A password may hold
- * what has to be escaped there, so the last `@` is what counts.
+ * The end of the user information in an address like `https://user:password@host`, or -1. A password may hold
+ * characters that should have been escaped, so the last `@` counts.
  */
 export function userinfoEnd(text: string, start: number, longest: number): number {
   const part = text.slice(start, start + longest + 1)

@@ -2,15 +2,15 @@ import type { SecretNames } from '../secrets.js'
 import { membersOf } from './members.js'
 import type { Steps } from './scan.js'
 
-/** Members that are looked at between two places to let others have their turn. */
+/** Number of members visited between two places to let other work have its turn. */
 const STEP = 2_000
 
-/** Objects that are looked at. Beyond them nobody can say which are secret. */
+/** Maximum number of objects that are visited. Of a larger value it is unknown which objects are secret. */
 const MAX_OBJECTS = 4_000_000
 
 /**
  * All objects that can be reached under the name of a secret: they are masked also where they are met under another
- * name first. Nothing where there are too many objects to say.
+ * name first. `undefined` where there are too many objects.
  */
 export function* secretObjects(value: unknown, secrets: SecretNames): Steps<ReadonlySet<object> | undefined> {
   const seen = new Set<object>()

@@ -50,7 +50,7 @@ const NOT_SIGN = /[^:=：＝]/g
 const BEFORE_OPENING = /[\s{[(,:=<>|&?;/+]/
 /** Between a quoted name and the sign behind it. */
 const CLOSERS = /^[\\"'`\s\])]*$/
-/** Characters before an `@` that may say who signs in, and how often they are looked at. */
+/** Maximum length of user information before an `@`, and of attempts to find it before one `@`. */
 const [MAX_SIGNED_IN, MAX_IN_VAIN] = [1_024, 32]
 /** What ends a name, and means nothing more. */
 const DELIMITERS = '&;()?#|'
@@ -310,7 +310,7 @@ class TextScan {
     if (AUTHORITY.test(this.#text)) this.#mask(start, this.#nextAt)
   }
 
-  /** How far the next `@` is: nobody signs in before it. One that was looked at often enough is none. */
+  /** Distance to the next `@`, without which there is no user information. After too many attempts it is infinite. */
   #farFromAt(start: number): number {
     if (this.#nextAt < start) {
       const next = this.#text.indexOf('@', start)

@@ -11,7 +11,7 @@ import { keyRow } from './key-row.js'
 /** So many rows a page has, about; a link goes on from there. */
 const ENOUGH = 1_000
 
-/** Searches that this process makes at one time, and those that may wait for their turn, for so long. */
+/** Maximum number of searches at one time in this process, and of those that wait; and the longest wait. */
 const searches = new Places(2, 16)
 const MAX_WAIT_MS = 60_000
 const RETRY_AFTER_S = 10
@@ -49,7 +49,7 @@ async function* searching(visit: Visit, filter: KeyFilter, signal: AbortSignal):
   let last: FullScan = { entries: [], found: 0, scanned: 0, total: 0, cursor }
   let state: 'down' | 'busy' | undefined
   const mustWait = !searches.isFree
-  // Before anything is awaited: since the page was begun, nobody else can have come.
+  // Before anything is awaited: no other search can come in between the check and this.
   const place = searches.take(AbortSignal.any([signal, AbortSignal.timeout(MAX_WAIT_MS)]))
   try {
     yield {
