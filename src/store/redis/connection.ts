@@ -56,6 +56,7 @@ export class Connection {
   readonly #flights = new Set<Flight>()
   readonly #abandoned = { commands: 0, bytes: 0 }
   #opening: Promise<unknown> | undefined
+  #isClosed = false
   /** The socket that is being given up: that is done once. */
   #left: unknown
   /** When the last command was answered, and how many bytes had been received by then. */
@@ -123,7 +124,8 @@ export class Connection {
   async ready(deadline: number, waiting?: Waiting): Promise<void> {
     const client = this.#client
     if (this.isReady) return
-    if (client.status === 'end') throw notResponding('its connection was closed')
+    // The client ends a moment later, and nothing should wait for that.
+    if (this.#isClosed || client.status === 'end') throw notResponding('its connection was closed')
     if (client.status === 'wait') this.#outside(() => client.connect().catch(ignore))
     // `once` also rejects at the first 'error': a refused connection fails at once.
     this.#opening ??= once(client, 'ready').finally(() => {
@@ -159,6 +161,7 @@ export class Connection {
   }
 
   close(): void {
+    this.#isClosed = true
     end(this.#client)
   }
 
