@@ -95,6 +95,7 @@ describe('Closing a cache that computes, on Redis', () => {
     await closing.close()
     const began = performance.now()
     await Promise.all(keys.map((key) => other.getOrSet(key, () => 'free')))
+    expect(performance.now() - began).toBeLessThan(2_000)
     expect(other.processStats().totals).toMatchObject({ takeovers: 0 })
     await other.close()
     gate.open()
@@ -182,7 +183,6 @@ describeOnEveryBackend('A cache that is closed', (open) => {
     expect(await cache.getOrSetMany(['k', 'l'], (keys) => keys.map(() => 1))).toEqual([1, 1])
     expect(await cache.cached(async () => 2, { name: 'two' })()).toBe(2)
     await expect(cache.check()).rejects.toMatchObject({ code: 'ERR_KEYEDCACHE_NOT_RESPONDING' })
-    expect(performance.now() - began).toBeLessThan(2_000)
     const { computations } = cache.processStats().totals
     expect(computations).toBe(4)
   })
