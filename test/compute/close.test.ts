@@ -93,9 +93,8 @@ describe('Closing a cache that computes, on Redis', () => {
     // Somewhere on their way: to read, or to ask for their leases.
     await new Promise(setImmediate)
     await closing.close()
-    const began = performance.now()
     await Promise.all(keys.map((key) => other.getOrSet(key, () => 'free')))
-    expect(performance.now() - began).toBeLessThan(2_000)
+    // Had it waited for a lease to lapse, it would have taken it over.
     expect(other.processStats().totals).toMatchObject({ takeovers: 0 })
     await other.close()
     gate.open()
