@@ -40,7 +40,7 @@ local reply = {${DONE}, now, false}
 local frame = frame_at(KEYS[1])
 for i = 2, #KEYS do
   keep_generation(KEYS[i], life, '0')
-  reply[i + 2] = generation_at(KEYS[i])
+  reply[i + 2] = redis.call('GET', KEYS[i])
 end
 local was_value = frame and is_value(frame)
 if not frame or (was_value and not is_live(frame, 2, #KEYS)) then

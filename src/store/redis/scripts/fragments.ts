@@ -1,3 +1,4 @@
+import { DIGITS } from '../../../entry/digits.js'
 import { MAX_ERA, MAX_GENERATION_BYTES } from '../../../entry/generation.js'
 import { MAX_FRAME_BYTES } from '../../../entry/layout.js'
 import { MAX_LEASE_BYTES, MAX_LEASE_MS } from '../../../entry/lease.js'
@@ -11,31 +12,34 @@ export const NEWS_OF_TREE = '>'
 /** News of one entry: its computation has ended with a value that is not stored. */
 export const NEWS_IN_VAIN = '!'
 
+/** A number as it is written, as a pattern of Lua. */
+const DIGITS_PATTERN = '%d'.repeat(DIGITS)
+
 /** Enough for a frame without its payload, and for all of a tombstone. */
 const HEAD_BYTES = 8_192
 
 /** What scripts say about frames, generations and leases; each begins with all of it, after `now` and `id`. */
 export const FRAGMENTS = `
--- The first bytes of what stands at a key, or false: for a foreign type too, which a write replaces. Never the whole
--- of what others may have put there, however large it is.
-local function head_at(key, length)
-  local head = redis.pcall('GETRANGE', key, 0, length - 1)
+-- The bytes of what stands at a key up to the last-th, from 0 on, or false: for a foreign type too, which a write
+-- replaces. Never the whole of what others may have put there, however large it is. The last is a text: Redis
+-- would turn a number into one, which costs as much as the read.
+local function head_at(key, last)
+  local head = redis.pcall('GETRANGE', key, '0', last)
   if type(head) ~= 'string' or head == '' then return false end
   return head
 end
 
 -- The frame at a key, or false where none of ours stands: as much of it as tells all but its payload.
-local HEAD_BYTES = ${HEAD_BYTES}
 local function frame_at(key)
-  local frame = head_at(key, HEAD_BYTES)
+  local frame = head_at(key, '${HEAD_BYTES - 1}')
   if not frame or #frame < 17 or string.sub(frame, 1, 3) ~= 'kc\\1' then return false end
   if not string.find('VETM', string.sub(frame, 4, 4), 1, true) then return false end
-  if #frame == HEAD_BYTES and redis.call('STRLEN', key) > ${MAX_FRAME_BYTES} then return false end
+  if #frame == ${HEAD_BYTES} and redis.call('STRLEN', key) > ${MAX_FRAME_BYTES} then return false end
   return frame
 end
 -- All of a frame of which this is the beginning.
 local function whole_at(key, frame)
-  if frame and #frame == HEAD_BYTES then return redis.call('GET', key) end
+  if frame and #frame == ${HEAD_BYTES} then return redis.call('GET', key) end
   return frame
 end
 
@@ -60,15 +64,13 @@ end
 local function after_generations(value) return 18 + string.byte(value, 17) * 12 end
 
 -- The generation at a key, or false where none of ours stands: JavaScript's isGeneration says the same.
-local DATED = '^~' .. string.rep('%d', 28) .. '[^\\n]*\\n'
 local function generation_at(key)
-  local generation = head_at(key, ${MAX_GENERATION_BYTES + 1})
+  local generation = head_at(key, '${MAX_GENERATION_BYTES}')
   if not generation or #generation < 13 or #generation > ${MAX_GENERATION_BYTES} then return false end
-  local flag = string.sub(generation, 13, 13)
-  if flag ~= '0' and flag ~= '1' then return false end
-  local info = string.sub(generation, 14, 14)
-  if info == '' or info == '{' then return generation end
-  if not string.find(generation, DATED, 14) then return false end
+  local flag, info = string.byte(generation, 13, 14)
+  if flag ~= 48 and flag ~= 49 then return false end
+  if info == nil or info == 123 then return generation end
+  if not string.find(generation, '^~${DIGITS_PATTERN}${DIGITS_PATTERN}[^\\n]*\\n', 14) then return false end
   if tonumber(string.sub(generation, 15, 28)) > ${MAX_ERA} then return false end
   return generation
 end
@@ -152,10 +154,9 @@ end
 
 -- A lease: its token, '1' when somebody waits for it, when it lapses, the generations it
 -- started from, joined.
-local LEASE = '^[01]' .. string.rep('%d', 14)
 local function lease_at(key)
-  local lease = head_at(key, ${MAX_LEASE_BYTES + 1})
-  if not lease or #lease > ${MAX_LEASE_BYTES} or not string.find(lease, LEASE, 13) then return false end
+  local lease = head_at(key, '${MAX_LEASE_BYTES}')
+  if not lease or #lease > ${MAX_LEASE_BYTES} or not string.find(lease, '^[01]${DIGITS_PATTERN}', 13) then return false end
   if tonumber(string.sub(lease, 14, 27)) > now + ${MAX_LEASE_MS} then return false end
   return lease
 end

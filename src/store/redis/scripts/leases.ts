@@ -28,7 +28,7 @@ if lease then
 end
 set_lease(KEYS[2], id, awaited, life, started)
 local reply = {${DONE}, now, took_over, whole_at(KEYS[1], frame_at(KEYS[1]))}
-for i = 3, #KEYS do reply[i + 2] = generation_at(KEYS[i]) end
+for i = 3, #KEYS do reply[i + 2] = redis.call('GET', KEYS[i]) end
 return reply
 `)
 

@@ -1,3 +1,4 @@
+import { SECRET_BYTES } from '../../store.js'
 import { DONE, script } from './script.js'
 
 /**
@@ -7,7 +8,7 @@ import { DONE, script } from './script.js'
  * Gives the secret, which is the same for all who ask until nobody has asked for as long as it lives.
  */
 export const SECRET = script(`
-local secret = head_at(KEYS[1], #ARGV[3] + 1)
+local secret = head_at(KEYS[1], '${SECRET_BYTES}')
 if not secret or #secret ~= #ARGV[3] then
   secret = ARGV[3]
   redis.call('SET', KEYS[1], secret, 'PX', ARGV[4])
