@@ -32,9 +32,10 @@ interface Range {
 
 const SCALAR = /-?\d[\d.eE+-]*|true|false|null/y
 
-/** A member that names another one, and that one. */
-export const NAMING = /^(name|key|header|field|param|parameter|variable)$/i
-export const NAMED = /^values?$/i
+/** A member that names another one, and that one: `{ name: 'Cookie', value: '…' }`, `{ fieldKey, fieldValue }`. */
+export const NAMING =
+  /^(?:.{0,30}(?:name|key)|k|id|type|label|header|field|param|parameter|variable|attribute|property|option|setting)$/i
+export const NAMED = /^(?:.{0,30}values?|val|v)$/i
 
 /**
  * Masks the secrets in the JSON that begins here: members by their names, pairs of a name and a value, and what the

@@ -68,7 +68,7 @@ class Container {
     const values = object as Readonly<Record<string, unknown>>
     // { name: 'Cookie', value: '…' }
     const namesSecret =
-      names.length < 100 && names.some((name) => NAMING.test(name) && this.#isName(values[name]))
+      names.length < 1_000 && names.some((name) => NAMING.test(name) && this.#isName(values[name]))
     for (const name of names) {
       const value = values[name]
       if (!this.#isWanted(value)) {

@@ -2,7 +2,7 @@ import { MASKED, type SecretNames } from '../secrets.js'
 import { type Edit, edited, merged } from './edits.js'
 import { maskJson, NAMED, NAMING } from './json.js'
 import { encodedWord, isEscape, percentDecoded, percentEncoded } from './percent.js'
-import { backslashesBefore } from './quoted.js'
+import { backslashesBefore, closingQuote } from './quoted.js'
 import { type Scan, STEP, type Steps } from './scan.js'
 import { isShapeLikely, maskShape, userinfoEnd } from './shapes.js'
 import { endOfQuoted, type Joint, type Quote, valueRange } from './value-end.js'
@@ -40,9 +40,18 @@ function* editsOf(text: string, secrets: SecretNames, depth: number): Steps<read
     const found = yield* editsOf(within, secrets, depth + 1)
     return found.length === 0 ? within : [...edited(within, found)].join('')
   }
+  if (ENTITY.test(text)) {
+    const said = text.replace(ENTITIES, (_, ...codes) => (codes.slice(0, 3).some(Boolean) ? "'" : '"'))
+    const masked = yield* inner(said)
+    if (masked !== said) return [{ start: 0, end: text.length, by: masked }]
+  }
   yield* new TextScan({ text, secrets, edits, inner }).run()
   return merged(edits)
 }
+
+/** Quotation marks as HTML writes them, the single ones in groups. */
+const ENTITIES = /&(?:quot|#0{0,4}34|#x0{0,4}22|(apos)|(#0{0,4}39)|(#x0{0,4}27));/gi
+const ENTITY = new RegExp(ENTITIES.source, 'i')
 
 const BLANK = /\s/
 const NOT_SIGN = /[^:=：＝]/g
@@ -50,6 +59,8 @@ const NOT_SIGN = /[^:=：＝]/g
 const BEFORE_OPENING = /[\s{[(,:=<>|&?;/+]/
 /** Between a quoted name and the sign behind it. */
 const CLOSERS = /^[\\"'`\s\])]*$/
+/** Maximum number of delimiters and blanks between a name and its sign. */
+const MAX_GAP = 8
 /** Maximum length of user information before an `@`, and of attempts to find it before one `@`. */
 const [MAX_SIGNED_IN, MAX_IN_VAIN] = [1_024, 32]
 /** What ends a name, and means nothing more. */
@@ -69,7 +80,10 @@ function kindOf(code: number): number {
   return code === 0xff1a || code === 0xff1d ? SIGN : WORD
 }
 
+/** The end of the headers of such a part. */
+const PART = /\r?\n\r?\n(?=[^\r\n])/y
 const TAG = /<([A-Za-z_][\w:.-]{0,100})(?:\s[^<>]{0,2000})?>/y
+const ATTRIBUTE = /\s([\w:-]{1,40})=(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))/g
 const FLAG = /--?([A-Za-z][\w-]{0,100})[ \t]+(?!-)/y
 const AUTHORITY = /[^\s/"'<>@]{1,256}@[\w.-]{1,256}:\d/y
 
@@ -84,6 +98,8 @@ class TextScan {
   #at = 0
   /** Where the name may begin that a sign would end. */
   #name = 0
+  /** The last run that a delimiter has ended: of `(token) = x` it is the name. */
+  #lastRun = { start: 0, end: 0 }
   /** What has been dealt with: nothing is taken back from here. */
   #floor = 0
   /** The quoted text that is open, and the last one that was closed. */
@@ -93,6 +109,8 @@ class TextScan {
   #holder: string | undefined
   /** A `name` was that of a secret: the next `value` is one. */
   #awaitsValue = false
+  /** The same of XML: `<name>token</name><value>x</value>`. */
+  #awaitsElement = false
   /** Where the next `@` is, and how often it was looked at in vain. */
   #nextAt = -1
   #inVain = 0
@@ -132,7 +150,7 @@ class TextScan {
   /** What a sign means; steps where that takes some. */
   #sign(character: string, at: number): Steps<void> | undefined {
     if (DELIMITERS.includes(character)) {
-      this.#name = at + 1
+      this.#delimiter(at)
       return undefined
     }
     switch (character) {
@@ -144,7 +162,8 @@ class TextScan {
       case '\n':
       case '\r':
         this.#open = undefined
-        this.#name = at + 1
+        this.#delimiter(at)
+        if (this.#awaitsValue) this.#formPart(at)
         return undefined
       case '"':
       case "'":
@@ -171,7 +190,7 @@ class TextScan {
       case '}':
       case '>':
         this.#awaitsValue = false
-        this.#name = at + 1
+        this.#delimiter(at)
         return undefined
       default: {
         const joint = this.#joint(at)
@@ -181,7 +200,9 @@ class TextScan {
   }
 
   #delimiter(at: number): void {
-    if (this.#at === at) this.#name = at + 1
+    if (this.#at !== at) return
+    if (at > this.#name) this.#lastRun = { start: this.#name, end: at }
+    this.#name = at + 1
   }
 
   #mask(start: number, end: number): void {
@@ -191,6 +212,7 @@ class TextScan {
 
   #goOnAt(end: number): void {
     this.#at = this.#name = this.#floor = end
+    this.#lastRun = { start: end, end }
     this.#closed = undefined
   }
 
@@ -217,9 +239,10 @@ class TextScan {
     }
     const before = this.#text.charAt(at - level - 1)
     if (before !== '' && !BEFORE_OPENING.test(before)) return
-    if (before === ' ' && this.#scan.secrets.has(this.#lastWord(at - level - 1))) {
+    const name = before === ' ' ? (this.#quotedName(at - level) ?? this.#lastWord(at - level - 1)) : ''
+    if (name !== '' && this.#scan.secrets.has(name)) {
       const end = endOfQuoted(this.#text, at - level)
-      if (end !== undefined && end < this.#text.length) {
+      if (end !== undefined && closingQuote(this.#text, at + 1, mark, level) !== -1) {
         this.#mask(at - level, end)
         return
       }
@@ -239,10 +262,11 @@ class TextScan {
     const text = this.#text
     NOT_SIGN.lastIndex = at + 1
     let end = NOT_SIGN.exec(text)?.index ?? text.length
-    const isEqual = '=＝'.includes(text.charAt(end - 1)) || '=＝'.includes(text.charAt(at))
-    if (isEqual && text[end] === '>') end++
+    const isArrow = text[end - 1] === '=' && text[end] === '>'
+    const isEqual = !isArrow && ('=＝'.includes(text.charAt(end - 1)) || '=＝'.includes(text.charAt(at)))
+    if (isArrow) end++
     // An address: what comes before its slashes is no name.
-    if (!isEqual && text.startsWith('//', end)) {
+    if (!isEqual && slashesEnd(text, end) !== -1) {
       this.#at = end
       return undefined
     }
@@ -271,8 +295,7 @@ class TextScan {
     const isHolder =
       this.#open !== undefined || next >= this.#text.length || '{\n'.includes(this.#text.charAt(next))
     this.#holder = isHolder && name !== '' ? name : undefined
-    if (name.length < 10 && NAMING.test(name))
-      this.#awaitsValue = this.#scan.secrets.has(this.#shortValue(end))
+    if (NAMING.test(name)) this.#awaitsValue = this.#scan.secrets.has(this.#shortValue(end))
     this.#maskSignedIn(end)
   }
 
@@ -287,7 +310,10 @@ class TextScan {
   /** The last words before a sign: `api key: x`, `the password is: x`, and of `a=1 token=x` the last. */
   #plainName(at: number, isEqual: boolean): string {
     const text = this.#text
-    const run = text.slice(Math.max(this.#name, at - 20_000), at)
+    const own = text.slice(Math.max(this.#name, at - 20_000), at)
+    const { start, end } = this.#lastRun
+    const run =
+      at - end <= MAX_GAP && own.trim() === '' ? text.slice(Math.max(start, end - 20_000), end) : own
     const blank = run.search(BLANK)
     if (blank === -1) return unescaped(run)
     const words = run.trim().split(/\s+/)
@@ -332,6 +358,16 @@ class TextScan {
     if (end !== undefined && end > start) this.#mask(start, end)
   }
 
+  /** The body of a part of a form (RFC 7578), whose header has named a secret. */
+  #formPart(at: number): void {
+    PART.lastIndex = at
+    if (!PART.test(this.#text)) return
+    const start = PART.lastIndex
+    const next = this.#text.indexOf('\n--', start)
+    this.#awaitsValue = false
+    this.#mask(start, next === -1 ? this.#text.length : next)
+  }
+
   /** A percent-encoded word: it is looked through as what it says. */
   *#percent(at: number): Steps<void> {
     const { start, end } = encodedWord(this.#text, at, this.#floor)
@@ -347,22 +383,39 @@ class TextScan {
   #tag(at: number): void {
     TAG.lastIndex = at
     const [tag, name] = TAG.exec(this.#text) ?? []
-    if (tag === undefined || name === undefined || tag.endsWith('/>') || !this.#scan.secrets.has(name)) return
+    if (tag === undefined || name === undefined) return
+    this.#maskAttribute(tag, at)
     const start = at + tag.length
+    const isSecret = this.#scan.secrets.has(name) || this.#awaitsElement
+    const isNaming = NAMING.test(name)
+    this.#awaitsElement = isNaming && this.#scan.secrets.has(this.#shortValue(start))
+    if (!isSecret || isNaming || tag.endsWith('/>')) return
     const close = this.#text.indexOf(`</${name}`, start)
     const line = close === -1 ? this.#text.indexOf('\n', start) : close
     const end = line === -1 ? this.#text.length : line
     if (end > start) this.#mask(start, end)
   }
 
+  /** `<input value="x" name="password">`, in whatever order. */
+  #maskAttribute(tag: string, at: number): void {
+    const names = [...tag.matchAll(ATTRIBUTE)].filter(([, name = '']) => NAMING.test(name))
+    if (!names.some(([, , one, other, bare]) => this.#scan.secrets.has(one ?? other ?? bare ?? ''))) return
+    for (const { 0: attribute, 1: name = '', index } of tag.matchAll(ATTRIBUTE)) {
+      const end = at + index + attribute.length
+      if (NAMED.test(name))
+        this.#scan.edits.push({ start: end - attribute.length + attribute.indexOf('=') + 1, end, by: MASKED })
+    }
+  }
+
   /** `/token/x`: what follows a secret's name in a path. And `//user:password@host`. */
   #slash(at: number): void {
     const text = this.#text
-    if (text[at + 1] === '/') {
-      const end = this.#farFromAt(at + 2) > MAX_SIGNED_IN ? -1 : userinfoEnd(text, at + 2, MAX_SIGNED_IN)
-      if (end !== -1) this.#mask(at + 2, end)
+    const start = slashesEnd(text, at)
+    if (start !== -1) {
+      const end = this.#farFromAt(start) > MAX_SIGNED_IN ? -1 : userinfoEnd(text, start, MAX_SIGNED_IN)
+      if (end !== -1) this.#mask(start, end)
       // A host is no step of a path.
-      else this.#at = this.#name = at + 2
+      else this.#at = this.#name = start
       return
     }
     const from = Math.max(this.#name, at - 10_050)
@@ -418,11 +471,21 @@ class TextScan {
 
 const DASH = 0x2d
 
+const TWO_SLASHES = /\\{0,16}\/\\{0,16}\//y
+
+/** Behind two slashes, which some JSON texts escape; -1 where there are none. */
+function slashesEnd(text: string, at: number): number {
+  TWO_SLASHES.lastIndex = at
+  return TWO_SLASHES.test(text) ? TWO_SLASHES.lastIndex : -1
+}
+
 /** A name as it reads: its escapes, of JSON and of addresses, decoded. */
 function unescaped(name: string): string {
   let read = name
   for (let round = 0; round < 3 && read.includes('%'); round++) read = percentDecoded(read)
-  return read.includes('\\u')
-    ? read.replace(/\\u([0-9a-f]{4})/gi, (_, code) => String.fromCharCode(Number.parseInt(code, 16)))
+  return read.includes('\\')
+    ? read.replace(/\\(?:u([0-9a-f]{4})|x([0-9a-f]{2}))/gi, (_, four, two) =>
+        String.fromCharCode(Number.parseInt(four ?? two, 16)),
+      )
     : read
 }
