@@ -422,8 +422,8 @@ export class KeyedCache {
    * Aborts what is being computed and gives up its leases, so that other processes take over at once; waits for
    * refreshes in the background, five seconds at most; reports the last figures; and disconnects what this cache opened.
    * A client that was handed in stays open. A caller gets what its factory brings within those five seconds, else a
-   * `CacheClosedError`. Where the store does not answer, closing takes little longer than `timeouts.store`. A cache that
-   * is closed answers as one whose store fails.
+   * `CacheClosedError`. Where the store does not answer, closing takes little longer than `timeouts.store`. On Redis, a
+   * cache that is closed answers as one whose store fails.
    */
   async close(): Promise<void> {
     this.core.onClose()

@@ -30,6 +30,8 @@ export class Limits {
     this.#leave = leave
     // The caller's signal may outlive a factory that never ends: it must not keep the flight.
     const { signal } = flight.abort
+    // Many callers may wait for one flight.
+    setMaxListeners(0, signal)
     signal.addEventListener('abort', () => this.#forget(leave), { once: true })
   }
 

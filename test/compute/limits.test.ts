@@ -166,6 +166,8 @@ describeOnEveryBackend('Whoever leaves', (open) => {
     const keys = Array.from({ length: 40 }, (_, n) => `k::${n}`)
     await cache.getOrSetMany(keys, (missing) => missing.map(() => 1), { signal })
     await Promise.all(keys.map((key) => cache.getOrSet(`${key}::x`, () => 1, { signal })))
+    const others = keys.map(() => cache.getOrSet('one', () => 1, { signal: new AbortController().signal }))
+    await Promise.all(others)
     await new Promise(setImmediate)
     process.off('warning', listen)
     expect(warnings).toEqual([])
