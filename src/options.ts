@@ -409,7 +409,7 @@ function resolveLedger(ledger: boolean | { readonly sample: number }): number {
 }
 
 function resolveLogger(logger: Logger): Logger {
-  if (typeof logger?.warn === 'function') return logger
+  if (typeof logger?.warn === 'function') return unfailing(logger)
   throw new ConfigurationError('logger must have a method warn(message).')
 }
 
@@ -423,3 +423,19 @@ function isEnabled(text: string | undefined): boolean {
 function shown(text: string): string {
   return /[@/]/.test(text) ? '…' : text.slice(0, 100)
 }
+
+/** A logger whose failure keeps nothing from being done, and ends no process: many warnings come from timers. */
+function unfailing(logger: Logger): Logger {
+  return {
+    warn(message) {
+      try {
+        const logging: unknown = logger.warn(message)
+        if (logging instanceof Promise) logging.catch(ignore)
+      } catch {
+        // Nobody is left to be warned.
+      }
+    },
+  }
+}
+
+function ignore(): void {}

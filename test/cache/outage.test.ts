@@ -158,3 +158,30 @@ for (const [trouble, cause] of Object.entries(TROUBLES)) {
     })
   })
 }
+
+it.each<[string, () => unknown]>([
+  [
+    'throws',
+    () => {
+      throw new Error('the logger is broken')
+    },
+  ],
+  ['rejects', () => Promise.reject(new Error('the logger is broken'))],
+])('A logger that %s keeps nothing from being done', async (_, warn) => {
+  const escaped: unknown[] = []
+  const note = (reason: unknown) => escaped.push(reason)
+  process.on('unhandledRejection', note)
+  const gone = await startRedis()
+  await gone.stop()
+  const cache = createCache({ redis: gone.url, keyPrefix: 'outage', logger: { warn } })
+  try {
+    expect(await cache.get('a')).toBe(undefined)
+    expect(await cache.delete('a')).toBe(false)
+    expect(await cache.getOrSet('a', () => 1)).toBe(1)
+    await new Promise(setImmediate)
+    expect(escaped).toEqual([])
+  } finally {
+    process.off('unhandledRejection', note)
+    await cache.close()
+  }
+})

@@ -24,9 +24,7 @@ afterAll(() => server.stop())
 /** What a process that does an operation on so many keys at once came to; its end is one of its own accord. */
 async function run(operation: string, count: number, url = server.url): Promise<Result> {
   const given = JSON.stringify({ url, count, operation })
-  // What it holds at once has a bound too.
-  const execArgv = ['--max-old-space-size=1024']
-  const child = fork(CHILD, [given], { execArgv, stdio: ['ignore', 'inherit', 'pipe', 'ipc'] })
+  const child = fork(CHILD, [given], { stdio: ['ignore', 'inherit', 'pipe', 'ipc'] })
   let complaints = ''
   child.stderr?.on('data', (text: Buffer) => {
     complaints += text.toString()

@@ -198,3 +198,54 @@ it('foreign data in the place of the locks of reclaiming does not keep it from i
   await cache.delete('product', { children: true })
   await vi.waitFor(async () => expect(await admin.exists(names.entry(KEY.text))).toBe(0), { timeout: 10_000 })
 })
+
+describe('Where nothing can be replaced', () => {
+  it('since the server is full, a write is refused, and a delete is done all the same', async () => {
+    for (const path of ['product', 'product::1']) await admin.hset(names.generation(path), 'a', 'x')
+    await admin.set(names.entry('product::1'), 'a text')
+    const lenient = createCache({ redis: server.url, keyPrefix: PREFIX, logger: { warn() {} } })
+    await lenient.check()
+    await admin.config('SET', 'maxmemory', '1mb', 'maxmemory-policy', 'noeviction')
+    try {
+      expect(await lenient.set(KEY, 1)).toBe(false)
+      expect(await lenient.getOrSet(KEY, () => 2)).toBe(2)
+      expect(await lenient.delete('product::1')).toBe(false)
+      expect(await admin.exists(names.entry('product::1'))).toBe(0)
+      expect(lenient.unsettledInvalidations).toBe(1)
+    } finally {
+      await admin.config('SET', 'maxmemory', '0')
+    }
+    await vi.waitFor(() => expect(lenient.unsettledInvalidations).toBe(0), { timeout: 10_000 })
+    expect(await lenient.set(KEY, 1)).toBe(true)
+    expect(await lenient.get(KEY)).toBe(1)
+    await lenient.close()
+  })
+
+  it('since its user may only read, reads go on, and a write is refused', async () => {
+    await cache.set(KEY, 'stored')
+    await admin.hset(names.generation('other'), 'a', 'x')
+    await admin.hset(names.figures(), 'a', 'x')
+    await admin.call(
+      'ACL',
+      'SETUSER',
+      'reader',
+      'on',
+      '>demo',
+      '~*',
+      '&*',
+      '+@read',
+      '+@connection',
+      '+time',
+      '+info',
+    )
+    const url = server.url.replace('redis://', 'redis://reader:demo@')
+    const reader = createCache({ redis: url, keyPrefix: PREFIX, logger: { warn() {} } })
+    expect(await reader.get(KEY)).toBe('stored')
+    expect(await reader.get('other::1')).toBe(undefined)
+    expect(await reader.set(KEY, 'new')).toBe(false)
+    expect(await reader.getOrSet('other::1', () => 2)).toBe(2)
+    expect(await reader.delete('other::1')).toBe(false)
+    expect(await reader.get(KEY)).toBe(undefined)
+    await reader.close()
+  })
+})
