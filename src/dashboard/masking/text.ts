@@ -225,7 +225,11 @@ class TextScan {
 
   *#json(at: number): Steps<void> {
     const end = yield* maskJson(this.#scan, at)
-    if (end > at + 1) this.#goOnAt(end)
+    if (end <= at + 1) return
+    this.#goOnAt(end)
+    // `["name"]` may be a name itself.
+    if (end - at < 200 && /^\["[^"]*"\]$/.test(this.#text.slice(at, end)))
+      this.#closed = { start: at + 2, end: end - 2 }
   }
 
   #quote(mark: string, at: number): void {
