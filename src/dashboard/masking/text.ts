@@ -376,7 +376,9 @@ class TextScan {
   *#percent(at: number): Steps<void> {
     const { start, end } = encodedWord(this.#text, at, this.#floor)
     const word = this.#text.slice(start, end)
+    if (word.length > STEP) yield
     const said = percentDecoded(word.replaceAll('+', ' '))
+    if (word.length > STEP) yield
     const masked = yield* this.#scan.inner(said)
     this.#floor = this.#at = end
     if (masked === said) return
