@@ -1,6 +1,7 @@
 import { CacheNotRespondingError } from '../errors.js'
 import type { CacheEvent } from '../stats/events.js'
 import { MAX_EVENTS } from '../store/statistics.js'
+import { aLook } from './look.js'
 import { maskKey, type ShownKey } from './mask-key.js'
 import { maskText } from './masking/text.js'
 import type { SecretNames } from './secrets.js'
@@ -27,7 +28,7 @@ export async function keptEvents(
   { cache, secrets }: Visit,
   isWanted: (event: CacheEvent) => boolean = () => true,
 ): Promise<KnownEvents> {
-  const all = await cache.events(MAX_EVENTS)
+  const all = await aLook(() => cache.events(MAX_EVENTS))
   const events: KnownEvent[] = []
   for (const event of all.filter(isWanted)) {
     await shareTurn()

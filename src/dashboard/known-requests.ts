@@ -1,6 +1,7 @@
 import { CacheNotRespondingError } from '../errors.js'
 import { isCut, type RequestRecord } from '../stats/ledger.js'
 import { MAX_REQUESTS } from '../store/statistics.js'
+import { aLook } from './look.js'
 import { maskKey, type ShownKey } from './mask-key.js'
 import { maskText } from './masking/text.js'
 import type { SecretNames } from './secrets.js'
@@ -18,7 +19,7 @@ export type KnownRequest = Omit<RequestRecord, 'calls'> & { readonly calls: read
  */
 export async function keptRequests({ cache, secrets }: Visit): Promise<KnownRequest[]> {
   const requests: KnownRequest[] = []
-  for (const request of await cache.requests(MAX_REQUESTS)) {
+  for (const request of await aLook(() => cache.requests(MAX_REQUESTS))) {
     await shareTurn()
     requests.push(masked(request, secrets))
   }

@@ -159,3 +159,29 @@ test.each(LOOKS)(
     }
   },
 )
+
+test.each(LOOKS)(
+  '%s, a search that has to wait for two others says so, and then goes on',
+  async (name, options) => {
+    const search = holdAt(0)
+    const others = await Promise.all([open({}), open({})])
+    for (const [at, other] of others.entries()) {
+      await other.goto(`${site}/cache/keys?q=other&whole=yes`, { waitUntil: 'commit' })
+      await expect.poll(() => search.looks, { timeout: 15_000 }).toBe(at + 1)
+    }
+    const page = await open(options)
+    await page.goto(`${site}/cache/keys?q=needle&whole=yes`, { waitUntil: 'commit' })
+    await expect.poll(() => progress(page).textContent()).toMatch(/Waiting: two other searches are under way/)
+    await page.getByRole('link', { name: 'Stop' }).waitFor()
+    await page.evaluate(axe.source)
+    const { violations } = (await page.evaluate('axe.run()')) as axe.AxeResults
+    expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([])
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(
+      options.viewport?.width ?? 1280,
+    )
+    if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/${name}-waiting.png` })
+    search.letGo()
+    await page.getByText(/^3 found; looked through all of about 200,0\d\d names in the store/).waitFor()
+    expect(await progress(page).count()).toBe(0)
+  },
+)

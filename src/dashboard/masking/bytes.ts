@@ -14,6 +14,7 @@ const READABLE = /[^\p{Cc}\ufffd]{6,}/gu
  */
 export function* holdsSecret(bytes: Uint8Array, secrets: SecretNames): Generator<string, boolean, undefined> {
   for (let start = 0; start < bytes.length; start += WINDOW - OVERLAP) {
+    yield ''
     const window = Buffer.from(bytes.buffer, bytes.byteOffset + start, Math.min(WINDOW, bytes.length - start))
     if (yield* isMasked(window.toString(), secrets)) return true
     // In UTF-16, every second byte of ASCII is zero.
@@ -29,6 +30,7 @@ export function* spellsSecret(
 ): Generator<string, boolean, undefined> {
   const window = Buffer.alloc(WINDOW)
   for (let start = 0; start < numbers.length; start += WINDOW - OVERLAP) {
+    yield ''
     const length = Math.min(WINDOW, numbers.length - start)
     for (let at = 0; at < length; at++) {
       const code = Number(numbers[start + at])

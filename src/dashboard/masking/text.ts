@@ -225,7 +225,11 @@ class TextScan {
 
   *#json(at: number): Steps<void> {
     const end = yield* maskJson(this.#scan, at)
-    if (end > at + 1) this.#goOnAt(end)
+    if (end <= at + 1) return
+    this.#goOnAt(end)
+    // `["name"]` may be a name itself.
+    if (end - at < 200 && /^\["[^"]*"\]$/.test(this.#text.slice(at, end)))
+      this.#closed = { start: at + 2, end: end - 2 }
   }
 
   #quote(mark: string, at: number): void {
@@ -372,7 +376,9 @@ class TextScan {
   *#percent(at: number): Steps<void> {
     const { start, end } = encodedWord(this.#text, at, this.#floor)
     const word = this.#text.slice(start, end)
+    if (word.length > STEP) yield
     const said = percentDecoded(word.replaceAll('+', ' '))
+    if (word.length > STEP) yield
     const masked = yield* this.#scan.inner(said)
     this.#floor = this.#at = end
     if (masked === said) return
