@@ -31,6 +31,7 @@ import type { GetOrSetOptions } from './compute/options.js'
 import { ConfigurationError, NotCachedError } from './errors.js'
 import type { Inspection } from './inspection.js'
 import { CacheKey, type KeyInput, type KeyPart } from './key/cache-key.js'
+import { treeKeyOf } from './key/tree.js'
 import { aBoolean, aFunction } from './option-checks.js'
 import type { CacheStats, HistoryStep } from './stats/cache-stats.js'
 import type { ProcessStats } from './stats/counters.js'
@@ -147,7 +148,7 @@ export class KeyedCache {
    */
   async deleteOutcome(key: KeyInput, options?: DeleteOptions): Promise<DeleteOutcome> {
     const { children = false } = DELETE_OPTIONS.take(options)
-    return await remove(this.core, CacheKey.from(key), children, this.scope)
+    return await remove(this.core, children ? treeKeyOf(key) : CacheKey.from(key), children, this.scope)
   }
 
   /**
@@ -169,7 +170,7 @@ export class KeyedCache {
    */
   async expireOutcome(key: KeyInput, options?: ExpireOptions): Promise<ExpireOutcome> {
     const { children = false } = EXPIRE_OPTIONS.take(options)
-    return await letExpire(this.core, CacheKey.from(key), children, this.scope)
+    return await letExpire(this.core, children ? treeKeyOf(key) : CacheKey.from(key), children, this.scope)
   }
 
   /** Removes everything under this cache's prefix and nothing else; resolves to whether the store surely did it. */
@@ -205,7 +206,7 @@ export class KeyedCache {
   /** Removes many keys in one round trip, each as `delete` would; resolves to for how many anything was there. */
   async deleteMany(keys: Iterable<KeyInput>, options?: DeleteOptions): Promise<number> {
     const given = DELETE_OPTIONS.take(options)
-    const targets = manyOf(keys, 'deleteMany', 'keys', (key) => CacheKey.from(key))
+    const targets = manyOf(keys, 'deleteMany', 'keys', given.children ? treeKeyOf : CacheKey.from)
     return count(targets.map((key) => this.delete(key, given)))
   }
 

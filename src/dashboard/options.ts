@@ -82,7 +82,9 @@ const OPTIONS = new OptionsReader<DashboardOptions>('dashboard option', {
   loginUrl: aText,
   readOnly: aBoolean,
   redact(value, name) {
-    if (!Array.isArray(value)) aList(REDACT.take(value as { only: readonly SecretName[] }).only, name)
+    if (Array.isArray(value)) return
+    if (typeof value !== 'object') aList(value, name)
+    aList(REDACT.take(value as { only: readonly SecretName[] }).only, name)
   },
   hideValues: aBoolean,
   origins: aList,

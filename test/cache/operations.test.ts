@@ -85,6 +85,29 @@ describeOnEveryBackend('A cache', (open) => {
     expect(await cache.getMany(['product::2', 'products'])).toEqual([undefined, 'list'])
   })
 
+  it('never deletes more than was meant where all that tells it apart is undefined', async () => {
+    const cache = open()
+    const keys = [
+      ['product', { id: 1 }],
+      ['product', { id: 2 }],
+    ]
+    await cache.setMany(keys.map((key) => [key, 1] as const))
+    const widened = ['product', { id: undefined, locale: undefined }]
+    for (const invalidate of [
+      () => cache.delete(widened, { children: true }),
+      () => cache.deleteMany([widened], { children: true }),
+      () => cache.expire(widened, { children: true }),
+    ]) {
+      await expect(invalidate()).rejects.toMatchObject({ code: 'ERR_KEYEDCACHE_INVALID_KEY' })
+      await expect(invalidate()).rejects.toThrow('Part 2 of the key')
+    }
+    expect(await cache.getMany(keys)).toEqual([1, 1])
+    expect(await cache.get(widened)).toBeUndefined()
+    expect(await cache.delete(widened)).toBe(false)
+    expect(await cache.delete(['product', {}], { children: true })).toBe(true)
+    expect(await cache.getMany(keys)).toEqual([undefined, undefined])
+  })
+
   it('does many at once', async () => {
     const cache = open()
     const keys = Array.from({ length: 300 }, (_, id) => ['many', id])

@@ -1,0 +1,23 @@
+import { InvalidKeyError } from '../errors.js'
+import { CacheKey, type KeyInput } from './cache-key.js'
+import { isPairs } from './parts.js'
+import { show } from './show.js'
+
+/**
+ * The key of a tree that is to be invalidated. An object that has lost all of its pairs, since each is `undefined`, adds
+ * nothing to a key: a read of it misses, but an invalidation would take everything beside it too.
+ * @throws InvalidKeyError for such an object, and for whatever cannot be a key
+ */
+export function treeKeyOf(input: KeyInput): CacheKey {
+  const key = CacheKey.from(input)
+  if (!Array.isArray(input)) return key
+  for (const [index, part] of input.entries()) {
+    if (!isPairs(part)) continue
+    const values = Object.values(part)
+    if (values.length === 0 || values.some((value) => value !== undefined)) continue
+    throw new InvalidKeyError(
+      `Part ${index + 1} of the key ${show(input, 2)} has nothing but undefined pairs: with children, everything under "${key.text}" would go. Give it a value, or leave it out if that is meant.`,
+    )
+  }
+  return key
+}
