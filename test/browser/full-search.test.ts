@@ -171,7 +171,9 @@ test.each(LOOKS)(
     }
     const page = await open(options)
     await page.goto(`${site}/cache/keys?q=needle&whole=yes`, { waitUntil: 'commit' })
-    await expect.poll(() => progress(page).textContent()).toMatch(/Waiting: two other searches are under way/)
+    await expect
+      .poll(() => progress(page).textContent())
+      .toMatch(/Waiting for its turn: two other searches are under way/)
     await page.getByRole('link', { name: 'Stop' }).waitFor()
     await page.evaluate(axe.source)
     const { violations } = (await page.evaluate('axe.run()')) as axe.AxeResults

@@ -191,6 +191,19 @@ test('one that was aborted, one that failed, and calls that were not kept', asyn
   expect(text).toContain('<span class="number mark-bad">500</span>')
 })
 
+test('one page lists a bounded number of calls, each request its share of them; the JSON has all', async () => {
+  const many = Array.from({ length: 100 }, (_, at) => ({ ...call, key: `key::${at}`, outcome: 'computed' }))
+  const { ask } = await keeping(...Array.from({ length: 100 }, () => ({ calls: many })))
+  const { text } = await ask('/cache/requests?limit=100')
+  expect(text.match(/<tr>\s*<td class="number dim">/g)).toHaveLength(2_500)
+  const said = words(text)
+  expect(said.match(/75 more calls are listed on a page with fewer requests/g)).toHaveLength(100)
+  expect(said.match(/100 calls .*?100 computed/g)?.length).toBeGreaterThan(0)
+  expect(words((await ask('/cache/requests?limit=20')).text)).not.toContain('more calls are listed')
+  const { requests } = json(await ask('/cache/api/requests?limit=100'))
+  expect(requests.every(({ calls }: RequestRecord) => calls.length === 100)).toBe(true)
+})
+
 test('the share of time counts calls at one time once, and is never more than all', async () => {
   const { ask } = await keeping(
     {

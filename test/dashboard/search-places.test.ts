@@ -57,7 +57,8 @@ test('two are made at a time, the others wait for their turn and say so, and all
   const site = await openSite()
   const looks = held(site.cache)
   const searches = await several(RUNNING + WAITING, site)
-  const isWaiting = ({ text }: Search) => text().includes('Waiting: two other searches are under way')
+  const isWaiting = ({ text }: Search) =>
+    text().includes('Waiting for its turn: two other searches are under way')
   await expect.poll(() => searches.filter(isWaiting).length).toBe(WAITING)
   expect(looks.now).toBe(RUNNING)
   looks.letGo()
