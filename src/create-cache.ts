@@ -32,7 +32,7 @@ import { ProcessMemory } from './tiers/process-memory.js'
  */
 export function createCache(given?: CacheOptions): KeyedCache {
   const options = resolveOptions(given)
-  const { store, compressAbove, process } = options
+  const { store, compressAbove, maxValueBytes, process } = options
   const counters: Counters = new Counters(process, () => reporter.start())
   const statistics = store.statistics ?? new MemoryStatistics()
   const events = new EventLog(process, () => reporter.start())
@@ -51,7 +51,16 @@ export function createCache(given?: CacheOptions): KeyedCache {
     memory?.invalidate(key, children)
   }
   const pending = new PendingInvalidations(store, options.storeTimeoutMs, options.logger)
-  const chain = new TierChain({ store, failsafe, pending, memory, compressAbove, process, onInvalidate })
+  const chain = new TierChain({
+    store,
+    failsafe,
+    pending,
+    memory,
+    compressAbove,
+    maxValueBytes,
+    process,
+    onInvalidate,
+  })
   const scopes = new Scopes(options.requestMemory)
   const cache: KeyedCache = new KeyedCache({
     options,

@@ -57,7 +57,8 @@ export class ValueTooLargeError extends KeyedCacheError {
   readonly maxBytes: number
 
   constructor(bytes: number, maxBytes: number, measured: 'serialised' | 'in memory', key?: string) {
-    const limit = measured === 'serialised' ? `maxValueBytes (${maxBytes})` : `maxValueBytes allows (${maxBytes})`
+    const limit =
+      measured === 'serialised' ? `maxValueBytes (${maxBytes})` : `maxValueBytes allows (${maxBytes})`
     super(
       `The value is too large to be stored${key === undefined ? '' : ` under "${key}"`}: at least ${bytes} bytes ${measured}, more than ${limit}. Store it in parts, or raise maxValueBytes.`,
       { key },

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import { COMPRESS_ABOVE } from './codec/codec.js'
+import { COMPRESS_ABOVE, DEFAULT_VALUE_BYTES, MAX_VALUE_BYTES } from './codec/codec.js'
 import {
   type ComputeDefaults,
   type EarlyRefreshOption,
@@ -67,6 +67,12 @@ export interface CacheOptions {
   memory?: false | ProcessMemoryOption
   /** Values of more bytes are compressed where it pays; `false` for never. Default: 32 KiB. */
   compressAbove?: number | false
+  /**
+   * Maximum size of one value, in bytes of its serialised form before compression, at most 128 MiB. `set` throws a
+   * `ValueTooLargeError` for a larger one before anything is sent, a larger one in the store is a miss. The same limit
+   * bounds the memory that reading a value takes, about four times as much. Default: 32 MiB.
+   */
+  maxValueBytes?: number
   /** Count what happens, and tell the store once a second, so that the dashboard knows of all processes. Default: true. */
   stats?: boolean
   /**
@@ -109,6 +115,7 @@ export interface ResolvedOptions {
   readonly requestMemory: boolean
   readonly memory: ProcessMemoryOptions | undefined
   readonly compressAbove: number | false
+  readonly maxValueBytes: number
   /** Whether anything is counted. */
   readonly stats: boolean
   /** Which share of the requests is taken down. */
@@ -138,6 +145,7 @@ const KNOWN = {
   requestMemory: true,
   memory: true,
   compressAbove: true,
+  maxValueBytes: true,
   stats: true,
   ledger: true,
   timeouts: true,
@@ -194,6 +202,7 @@ export function resolveOptions(options: CacheOptions = {}, env: Environment = pr
     requestMemory: options.requestMemory ?? true,
     memory: resolveMemory(options.memory ?? false, maxTtlMs),
     compressAbove: resolveThreshold(options.compressAbove ?? COMPRESS_ABOVE),
+    maxValueBytes: resolveValueBytes(options.maxValueBytes ?? DEFAULT_VALUE_BYTES),
     stats: options.stats ?? true,
     ledgerShare: resolveLedger(options.ledger ?? { sample: production ? 0.01 : 1 }),
     throwOnStoreError: options.throwOnStoreError ?? false,
@@ -320,6 +329,13 @@ function resolveShare(share: number): number {
 function resolveThreshold(bytes: number | false): number | false {
   if (bytes === false || (typeof bytes === 'number' && bytes >= 0)) return bytes
   throw new ConfigurationError(`compressAbove must be a number of bytes, or false, not ${String(bytes)}.`)
+}
+
+function resolveValueBytes(bytes: number): number {
+  if (Number.isSafeInteger(bytes) && bytes > 0 && bytes <= MAX_VALUE_BYTES) return bytes
+  throw new ConfigurationError(
+    `maxValueBytes must be a positive whole number of bytes, at most ${MAX_VALUE_BYTES}, not ${String(bytes)}.`,
+  )
 }
 
 function resolveLedger(ledger: boolean | { readonly sample: number }): number {

@@ -198,7 +198,9 @@ export class Election {
         throw error
       })
       const payload =
-        previous && computed.isUnchanged ? payloadOf(previous) : serializeValue(computed.value, key.text)
+        previous && computed.isUnchanged
+          ? payloadOf(previous)
+          : serializeValue(computed.value, key.text, this.#chain.maxValueBytes)
       await this.#commit(flight, lease, policy, { computed, payload, previous })
       return payload
     } finally {
@@ -210,7 +212,7 @@ export class Election {
   async #computeAlone(flight: Flight, job: Job): Promise<FlightResult> {
     flight.asks(this.#flights.tick())
     const { value } = await this.#compute(flight, job, undefined, undefined)
-    return serializeValue(value, flight.key.text)
+    return serializeValue(value, flight.key.text, this.#chain.maxValueBytes)
   }
 
   async #compute(
