@@ -87,7 +87,6 @@ export function createCache(given?: CacheOptions): KeyedCache {
       scopes,
       warnings,
       turns: new Turns(),
-      maxValueBytes,
     }),
     secret: store.secret?.bind(store) ?? ownSecret(),
     policies: new Policies(options.compute),

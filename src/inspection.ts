@@ -219,7 +219,7 @@ function whyItStands({ key, peek, standing: { reason, provenance } }: Missing): 
       }
     case 'undecodable':
       return {
-        why: 'What stands here cannot be read: damaged, foreign, or written by a newer version.',
+        why: 'What stands here cannot be read: damaged, foreign, larger than maxValueBytes allows, or written by a newer version.',
         provenance,
       }
   }

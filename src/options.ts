@@ -87,7 +87,7 @@ export interface CacheOptions {
   /**
    * Maximum size in bytes of one serialised value, before it is compressed. `set` rejects a larger one with a
    * `ValueTooLargeError`; `getOrSet` returns it without storing it. A larger one that another process has stored is a
-   * miss. At most 64 MiB.
+   * miss. The memory that reading a value takes is bounded too, by about four times as much. At most 64 MiB.
    * @default 32 MiB
    */
   maxValueBytes?: number | undefined

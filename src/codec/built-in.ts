@@ -44,28 +44,17 @@ function isForeign(name: string, prototype: object): boolean {
   )
 }
 
-const HIDDEN: [name: string, is: (value: unknown) => boolean][] = [
-  ['an array', Array.isArray],
-  ['a Map', types.isMap],
-  ['a Set', types.isSet],
-  ['a Date', types.isDate],
-  ['a RegExp', types.isRegExp],
-  ['an ArrayBuffer', types.isAnyArrayBuffer],
-  ['a view', types.isArrayBufferView],
-  ['an arguments object', types.isArgumentsObject],
-  ['a boxed primitive', types.isBoxedPrimitive],
-  ['an error', types.isNativeError],
-  ['a promise', types.isPromise],
-  ['a WeakMap', types.isWeakMap],
-  ['a WeakSet', types.isWeakSet],
-  ['a generator', types.isGeneratorObject],
-  ['an iterator', types.isMapIterator],
-  ['an iterator', types.isSetIterator],
-]
-
 /** The built-in that an object is although its prototype is an ordinary object's; `undefined` for an ordinary object. */
 export function hiddenBuiltIn(object: object): string | undefined {
-  return HIDDEN.find(([, is]) => is(object))?.[0]
+  // [object Date], and so on: of those that ECMAScript has had from the beginning.
+  const text = Object.prototype.toString.call(object)
+  if (text !== '[object Object]') return text
+  if (types.isMap(object)) return 'a Map'
+  if (types.isSet(object)) return 'a Set'
+  if (ArrayBuffer.isView(object)) return 'a view'
+  if (types.isAnyArrayBuffer(object)) return 'an ArrayBuffer'
+  if (types.isPromise(object)) return 'a promise'
+  return types.isWeakMap(object) || types.isWeakSet(object) ? 'a WeakMap or WeakSet' : undefined
 }
 
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object

@@ -1,8 +1,8 @@
 import { ARRAY, DICTIONARY_ENTRY, DOUBLE, NEW_NAME, OBJECT, SLOT, STRING } from './memory.js'
 import { Names } from './names.js'
 
-/** Bytes of memory that no text takes more of, per byte, four times over: empty arrays and objects, new names. */
-const MOST_PER_BYTE = 128
+/** Bytes of memory that no text takes more of, per byte, twice over: empty arrays and objects, new names. */
+const MOST_PER_BYTE = 64
 /** Numbers of more digits are boxed. */
 const SMALL_DIGITS = 9
 
@@ -24,7 +24,12 @@ const CLOSE_OBJECT = 0x7d
  */
 export function jsonMemory(text: Buffer, limit: number): number {
   if (text.length * MOST_PER_BYTE <= limit) return 0
-  const names = new Names()
+  // As if each name were a new one: which are need not be found out as a rule.
+  const most = measure(text, limit, undefined)
+  return most > limit ? measure(text, limit, new Names()) : most
+}
+
+function measure(text: Buffer, limit: number, names: Names | undefined): number {
   const end = text.length
   let memory = 0
   let at = 0
@@ -40,7 +45,7 @@ export function jsonMemory(text: Buffer, limit: number): number {
         else {
           const first = text[start + 1] as number
           if (first >= ZERO && first <= NINE) memory += DICTIONARY_ENTRY
-          else if (names.isNew(text, start + 1, close)) memory += NEW_NAME
+          else if (!names || names.isNew(text, start + 1, close)) memory += NEW_NAME
         }
         break
       }

@@ -83,9 +83,9 @@ function isPlain(value: unknown, seen: Seen): boolean {
  */
 function copyOfObject(object: object, seen: Seen, depth: number): object | undefined {
   const { objects } = seen
+  const { size } = objects
   // Structured clone refuses proxies; JSON would take what they show.
-  if (depth === MAX_DEPTH || objects.has(object) || types.isProxy(object)) return undefined
-  objects.add(object)
+  if (objects.add(object).size === size || depth === MAX_DEPTH || types.isProxy(object)) return undefined
   assertAllowedSoFar(seen)
   const prototype = Object.getPrototypeOf(object)
   if (prototype === Object.prototype || prototype === null) return copyOfProperties(object, seen, depth)

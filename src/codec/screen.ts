@@ -31,25 +31,102 @@ import { MAX_PATTERNS, patternWeight } from './patterns.js'
 const OLDEST_WIRE_VERSION = 15
 const VERSION_TAG = 0xff
 
-/** Bytes of memory that no payload takes more of, per byte: an object with a single index name, about. */
-const MOST_PER_BYTE = 2000
+/** Bytes of memory that no payload takes more of, per byte; with index names much more, `{"1000":0}`. */
+const MOST_PER_BYTE = 128
+const MOST_PER_BYTE_WITH_INDICES = 2000
 
-/** The same, four times over, of what new names take: below that nobody has to find out which are new. */
-const NAMES_PER_BYTE = 128
-
-/** `state` within a Map or a Set, which have no names. */
-const VALUES_ONLY = 0x7fffffff
-/** `length` within anything but an array. */
-const NO_ARRAY = -1
 /** V8 keeps index names in an array of slots, unless an index leaves a larger gap than this. */
 const LARGEST_GAP = 1024
 /** The longest array index, `4294967294`. */
 const INDEX_DIGITS = 10
 const LARGEST_INDEX = 2 ** 32 - 2
 
+/** Whether a payload may take more memory than the limit at all. */
+export function mayExceed({ length }: Buffer, limit: number, hasIndices: boolean): boolean {
+  return length * (hasIndices ? MOST_PER_BYTE_WITH_INDICES : MOST_PER_BYTE) > limit
+}
+
+// By the tag: what follows it, and what its value takes in memory.
+const shapes = new Uint8Array(256)
+const costs = new Uint16Array(256)
+/** Whether a varint follows: a number, a length, a count. */
+const operands = new Uint8Array(256)
+
+const ALONE = 1
+/** Eight bytes. */
+const EIGHT = 2
+/** As many bytes as the operand says. */
+const DATA = 3
+/** The same, but for a sign in its lowest bit. */
+const SIGNED_DATA = 4
+const KIND_AND_DATA = 5
+const SOURCE_AND_FLAGS = 6
+/** Names, each with its value. */
+const NAMED = 7
+const MEMBERS = 8
+/** As many elements as the operand says, then names. */
+const DENSE = 9
+const SPARSE = 10
+
+const TAGS: [tags: string, shape: number, cost: number, hasOperand: boolean][] = [
+  // undefined, null, true, false, hole
+  ['_0TF-', ALONE, 0, false],
+  // int32, uint32, an object met before
+  ['IU^', ALONE, 0, true],
+  ['N', EIGHT, DOUBLE, false],
+  ['D', EIGHT, DATE, false],
+  ['Z', SIGNED_DATA, BIGINT, true],
+  // one-byte string, two-byte string
+  ['"c', DATA, STRING, true],
+  ['B', DATA, ARRAY_BUFFER, true],
+  ['\\', KIND_AND_DATA, VIEW, true],
+  ['R', SOURCE_AND_FLAGS, REGEXP, false],
+  ['o', NAMED, OBJECT, false],
+  // Map, Set
+  [";'", MEMBERS, COLLECTION, false],
+  ['A', DENSE, ARRAY, true],
+  ['a', SPARSE, ARRAY, true],
+]
+
+const INT32 = 0x49
+const DOUBLE_TAG = 0x4e
+const ONE_BYTE = 0x22
+const TWO_BYTE = 0x63
+const END_OF_OBJECT = 0x7b
+const END_OF_MAP = 0x3a
+const END_OF_SET = 0x2c
+const END_OF_DENSE = 0x24
+const END_OF_SPARSE = 0x40
+const MAP = 0x3b
+
+for (const [tags, shape, cost, hasOperand] of TAGS) {
+  for (const tag of Buffer.from(tags)) {
+    shapes[tag] = shape
+    costs[tag] = SLOT + cost
+    operands[tag] = hasOperand ? 1 : 0
+  }
+}
+// The number of properties or members, which V8 compares with its own.
+for (const tag of [END_OF_OBJECT, END_OF_MAP, END_OF_SET, END_OF_DENSE, END_OF_SPARSE]) operands[tag] = 1
+
+/** What comes next in a container: so many values, then a name at 0 and its value at -1, in turns. */
+const NAME = 0
+const VALUE_OF_NAME = -1
+/** A Map or a Set has no names. */
+const VALUES_ONLY = 0x7fffffff
+/** `length` within anything but an array. */
+const NO_ARRAY = -1
+
+// The containers around the innermost one. Nothing else runs while a payload is screened.
+const states = new Int32Array(MAX_DEPTH)
+const ends = new Uint8Array(MAX_DEPTH)
+const lengths = new Int32Array(MAX_DEPTH)
+const allSlots = new Int32Array(MAX_DEPTH)
+
 /**
- * The memory that reading these bytes takes, estimated; at least `limit` where it is above `limit`.
- * Throws `DecodeError` unless they are one whole value, with lengths that are true.
+ * The memory that reading these bytes takes, estimated; anything above `limit`
+ * where it is more than that. Throws `DecodeError` unless they are one whole
+ * value, whose lengths are true.
  */
 export function screen(bytes: Buffer, newestWireVersion: number, limit: number): number {
   const version = bytes[1]
@@ -61,261 +138,195 @@ export function screen(bytes: Buffer, newestWireVersion: number, limit: number):
   ) {
     throw new DecodeError(`not a payload of version ${OLDEST_WIRE_VERSION} to ${newestWireVersion}`)
   }
-  return new Screen(bytes, limit).run()
+  // As if each name were a new one: which are need not be found out as a rule.
+  const most = measure(bytes, limit, undefined)
+  return most > limit ? measure(bytes, limit, new Names()) : most
 }
 
-/** Whether a payload may exceed the limit at all. */
-export function mayExceed({ length }: Buffer, limit: number): boolean {
-  return length * MOST_PER_BYTE > limit
-}
-
-// What is known of the containers around the innermost one. Nothing runs while a payload is screened but the screen.
-const states = new Int32Array(MAX_DEPTH + 1)
-const ends = new Uint8Array(MAX_DEPTH + 1)
-const lengths = new Int32Array(MAX_DEPTH + 1)
-const allSlots = new Int32Array(MAX_DEPTH + 1)
-
-class Screen {
-  private at = 2
-  private depth = 0
-  private memory = 0
-  private patterns = 0
+function measure(bytes: Buffer, limit: number, names: Names | undefined): number {
   /** Array elements that may still be declared: each takes a byte at least, or is a hole. */
-  private elements: number
-  private readonly names: Names | undefined
-
-  /** How many values come before the first name; then 0 where a name comes next, -1 where its value does. */
-  private state = 1
+  let elements = bytes.length + MAX_HOLES
+  let at = 2
+  let memory = 0
+  let patterns = 0
+  let depth = 0
+  let state = 1
   /** The tag that ends the innermost container. */
-  private end = 0
+  let end = 0
   /** Index names of the innermost array are below it: of a dense one none, since all its elements have come. */
-  private length = NO_ARRAY
+  let length = NO_ARRAY
   /** The capacity that the index names of the innermost object have made V8 allocate. */
-  private slots = 0
+  let slots = 0
 
-  constructor(
-    private readonly bytes: Buffer,
-    private readonly limit: number,
-  ) {
-    this.elements = bytes.length + MAX_HOLES
-    this.names = bytes.length * NAMES_PER_BYTE > limit ? new Names() : undefined
-  }
-
-  run(): number {
-    do {
-      this.next()
-      if (this.memory > this.limit) return this.memory
-    } while (this.depth > 0)
-    if (this.at !== this.bytes.length) throw new DecodeError('not one whole value')
-    return this.memory
-  }
-
-  private next(): void {
-    const tag = this.tag()
-    if (this.state === 0) {
-      if (tag === this.end) {
-        this.close(tag)
-        return
-      }
-      this.state = -1
-      this.name(tag)
-      return
-    }
-    if (this.state === VALUES_ONLY) {
-      if (tag === this.end) {
-        this.close(tag)
-        return
-      }
-      this.memory += COLLECTION_ENTRY
-    } else this.state = this.state > 0 ? this.state - 1 : 0
-    this.value(tag)
-  }
-
-  private value(tag: number | undefined): void {
-    this.memory += SLOT
-    switch (tag) {
-      case 0x5f: // _ undefined
-      case 0x30: // 0 null
-      case 0x54: // T true
-      case 0x46: // F false
-      case 0x2d: // - hole
-        return
-      case 0x49: // I int32
-      case 0x55: // U uint32
-      case 0x5e: // ^ an object met before
-        this.varint()
-        return
-      case 0x4e: // N double
-        this.memory += DOUBLE
-        this.at += 8
-        return
-      case 0x44: // D date
-        this.memory += DATE
-        this.at += 8
-        return
-      case 0x5a: // Z bigint: sign and byte length, digits
-        this.data(BIGINT, this.varint() >>> 1)
-        return
-      case 0x22: // " one-byte string
-      case 0x63: // c two-byte string
-        this.data(STRING, this.varint())
-        return
-      case 0x42: // B ArrayBuffer
-        this.data(ARRAY_BUFFER, this.varint())
-        return
-      case 0x52: // R regexp: source, flags
-        this.memory += REGEXP
-        this.pattern()
-        this.varint()
-        return
-      case 0x5c: // \ view: kind, byte length, bytes
-        this.varint()
-        this.data(VIEW, this.varint())
-        return
-      case 0x6f: // o object
-        this.open(OBJECT, 0, 0x7b, NO_ARRAY)
-        return
-      case 0x3b: // ; map
-        this.open(COLLECTION, VALUES_ONLY, 0x3a, NO_ARRAY)
-        return
-      case 0x27: // ' set
-        this.open(COLLECTION, VALUES_ONLY, 0x2c, NO_ARRAY)
-        return
-      case 0x41: // A dense array
-        this.open(ARRAY, this.declared(), 0x24, 0)
-        return
-      case 0x61: {
-        // a sparse array
-        const length = this.declared()
-        this.open(ARRAY + SLOT * length, 0, 0x40, length)
-        return
-      }
-      default:
-        throw new DecodeError('unknown tag, or cut short')
-    }
-  }
-
-  private name(tag: number | undefined): void {
-    const isArray = this.length !== NO_ARRAY
-    switch (tag) {
-      case 0x49: {
-        // I int32, zigzag
-        const value = this.varint()
-        if ((value & 1) === 0) this.index(value >>> 1)
-        else if (isArray) throw new DecodeError('a negative index')
-        return
-      }
-      case 0x4e: // N double
-        if (isArray || this.at + 8 > this.bytes.length) throw new DecodeError('an index beyond its array')
-        this.index(this.bytes.readDoubleLE(this.at))
-        this.at += 8
-        return
-      case 0x22: // " one-byte string
-      case 0x63: {
-        // c two-byte string
-        const length = this.varint()
-        const start = this.at
-        this.at += length
-        const digit = this.bytes[start] as number
-        // Written as a number, unless it is none.
-        if (digit >= 0x30 && digit <= 0x39) this.digits(start, tag === 0x63)
-        else if (this.names?.isNew(this.bytes, start, Math.min(this.at, this.bytes.length))) {
-          this.memory += NEW_NAME
-        }
-        return
-      }
-      default:
-        throw new DecodeError('no name where one belongs')
-    }
-  }
-
-  /** A name that begins with a digit: V8 takes `"7"` for the index 7. */
-  private digits(start: number, isWide: boolean): void {
-    const bytes = this.bytes.subarray(start, Math.min(this.at, start + (INDEX_DIGITS + 1) * 2))
-    const text = bytes.toString(isWide ? 'utf16le' : 'latin1')
-    const index = Number(text)
-    if (String(index) === text && Number.isInteger(index) && index <= LARGEST_INDEX) this.index(index)
-    else this.memory += NEW_NAME
-  }
-
-  private index(index: number): void {
-    if (this.length !== NO_ARRAY) {
-      if (index >= this.length) throw new DecodeError('an index beyond its array')
-      return
-    }
-    if (index < this.slots) return
-    if (!(index - this.slots < LARGEST_GAP)) {
-      this.memory += DICTIONARY_ENTRY
-      return
-    }
-    const slots = index + (index >>> 1) + 16
-    this.memory += SLOT * (slots - this.slots)
-    this.slots = slots
-  }
-
-  private open(memory: number, state: number, end: number, length: number): void {
-    this.memory += memory
-    const depth = this.depth++
-    if (depth === MAX_DEPTH) throw new DecodeError('nested too deeply')
-    states[depth] = this.state
-    ends[depth] = this.end
-    lengths[depth] = this.length
-    allSlots[depth] = this.slots
-    this.state = state
-    this.end = end
-    this.length = length
-    this.slots = 0
-  }
-
-  private close(tag: number): void {
-    // How many properties or members there were; for arrays the length, too. V8 compares them.
-    this.varint()
-    if (tag === 0x24 || tag === 0x40) this.varint()
-    const depth = --this.depth
-    this.state = states[depth] as number
-    this.end = ends[depth] as number
-    this.length = lengths[depth] as number
-    this.slots = allSlots[depth] as number
-  }
-
-  private declared(): number {
-    const length = this.varint()
-    this.elements -= length
-    if (this.elements < 0) throw new DecodeError('an array longer than its bytes')
-    return length
-  }
-
-  private data(memory: number, bytes: number): void {
-    this.memory += memory + bytes
-    this.at += bytes
-  }
-
-  private pattern(): void {
-    const tag = this.tag()
-    if (tag !== 0x22 && tag !== 0x63) throw new DecodeError('no string where one belongs')
-    const length = this.varint()
-    const start = this.at
-    this.at += length
-    if (length > MAX_PATTERNS * 2) throw new DecodeError('too large a RegExp')
-    const source = this.bytes.toString(tag === 0x63 ? 'utf16le' : 'latin1', start, this.at)
-    this.patterns += patternWeight(source)
-    if (this.patterns > MAX_PATTERNS) throw new DecodeError('RegExps that are too large')
-  }
-
-  private tag(): number | undefined {
+  do {
+    let tag = bytes[at++]
     // Two-byte strings are aligned by zeros in front of them.
-    while (this.bytes[this.at] === 0) this.at++
-    return this.bytes[this.at++]
-  }
-
-  private varint(): number {
-    let value = 0
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = this.bytes[this.at++]
-      if (byte === undefined) break
-      value |= (byte & 0x7f) << shift
-      if (byte < 0x80) return value >>> 0
+    while (tag === 0) tag = bytes[at++]
+    if (tag === undefined) throw new DecodeError('cut short')
+    let operand = 0
+    if (operands[tag] === 1) {
+      operand = bytes[at++] as number
+      if (!(operand < 0x80)) {
+        operand = varint(bytes, at - 1)
+        at += varintBytes(operand) - 1
+      }
     }
-    throw new DecodeError('bad length, or cut short')
+
+    if (tag === end && (state === NAME || state === VALUES_ONLY)) {
+      // The length, which V8 compares with its own.
+      if (tag === END_OF_DENSE || tag === END_OF_SPARSE) at += varintBytes(varint(bytes, at))
+      depth--
+      state = states[depth] as number
+      end = ends[depth] as number
+      length = lengths[depth] as number
+      slots = allSlots[depth] as number
+      continue
+    }
+
+    if (state === NAME) {
+      state = VALUE_OF_NAME
+      let index = -1
+      if (tag === ONE_BYTE || tag === TWO_BYTE) {
+        const start = at
+        at += operand
+        const first = bytes[start] as number
+        if (first >= 0x30 && first <= 0x39) index = indexOf(bytes, start, operand, tag === TWO_BYTE)
+        if (index < 0) {
+          if (!names || names.isNew(bytes, start, Math.min(at, bytes.length))) memory += NEW_NAME
+          continue
+        }
+      } else if (tag === INT32 && (operand & 1) === 0) index = operand >>> 1
+      else if (tag === DOUBLE_TAG && length === NO_ARRAY && at + 8 <= bytes.length) {
+        index = bytes.readDoubleLE(at)
+        at += 8
+      } else throw new DecodeError('no name where one belongs')
+
+      if (length !== NO_ARRAY) {
+        if (index >= length) throw new DecodeError('an index beyond its array')
+      } else if (!(index - slots < LARGEST_GAP)) memory += DICTIONARY_ENTRY
+      else if (index >= slots) {
+        const grown = index + (index >>> 1) + 16
+        memory += SLOT * (grown - slots)
+        slots = grown
+      }
+      continue
+    }
+
+    if (state === VALUES_ONLY) memory += COLLECTION_ENTRY
+    else state = state > 0 ? state - 1 : NAME
+    memory += costs[tag] as number
+    const shape = shapes[tag] as number
+    switch (shape) {
+      case ALONE:
+        continue
+      case EIGHT:
+        at += 8
+        continue
+      case DATA:
+        memory += operand
+        at += operand
+        continue
+      case SIGNED_DATA:
+        memory += operand >>> 1
+        at += operand >>> 1
+        continue
+      case KIND_AND_DATA: {
+        const size = varint(bytes, at)
+        memory += size
+        at += varintBytes(size) + size
+        continue
+      }
+      case SOURCE_AND_FLAGS: {
+        const source = sourceAt(bytes, at)
+        patterns += patternWeight(source.text)
+        if (patterns > MAX_PATTERNS) throw new DecodeError('RegExps that take too long to make')
+        at = source.end + varintBytes(varint(bytes, source.end))
+        continue
+      }
+      case DENSE:
+      case SPARSE:
+        elements -= operand
+        if (elements < 0) throw new DecodeError('an array longer than its bytes')
+        break
+      case NAMED:
+      case MEMBERS:
+        break
+      default:
+        throw new DecodeError('unknown tag')
+    }
+
+    if (memory > limit) return memory
+    if (depth === MAX_DEPTH) throw new DecodeError('nested too deeply')
+    states[depth] = state
+    ends[depth] = end
+    lengths[depth] = length
+    allSlots[depth] = slots
+    depth++
+    slots = 0
+    length = NO_ARRAY
+    switch (shape) {
+      case NAMED:
+        state = NAME
+        end = END_OF_OBJECT
+        break
+      case MEMBERS:
+        state = VALUES_ONLY
+        end = tag === MAP ? END_OF_MAP : END_OF_SET
+        break
+      case DENSE:
+        state = operand
+        end = END_OF_DENSE
+        length = 0
+        break
+      case SPARSE:
+        state = NAME
+        end = END_OF_SPARSE
+        length = operand
+        memory += SLOT * operand
+        break
+    }
+  } while (depth > 0)
+  if (at !== bytes.length) throw new DecodeError('not one whole value')
+  return memory
+}
+
+/** The index that a name is which begins with a digit: V8 takes `"7"` for 7. Below 0 for a name that is none. */
+function indexOf(bytes: Buffer, start: number, length: number, isWide: boolean): number {
+  if (length > INDEX_DIGITS * 2) return -1
+  const text = bytes.toString(isWide ? 'utf16le' : 'latin1', start, start + length)
+  const index = Number(text)
+  return index <= LARGEST_INDEX && String(index) === text && Number.isInteger(index) ? index : -1
+}
+
+function sourceAt(bytes: Buffer, start: number): { text: string; end: number } {
+  let at = start
+  while (bytes[at] === 0) at++
+  const tag = bytes[at++]
+  if (tag !== ONE_BYTE && tag !== TWO_BYTE) throw new DecodeError('no string where one belongs')
+  const length = varint(bytes, at)
+  if (length > MAX_PATTERNS * 2) throw new DecodeError('too large a RegExp')
+  at += varintBytes(length)
+  return { text: bytes.toString(tag === TWO_BYTE ? 'utf16le' : 'latin1', at, at + length), end: at + length }
+}
+
+/** A number of 32 bits, seven in each byte. */
+function varint(bytes: Buffer, start: number): number {
+  let value = 0
+  for (let i = 0; i < 5; i++) {
+    const byte = bytes[start + i]
+    if (byte === undefined) break
+    value |= (byte & 0x7f) << (7 * i)
+    if (byte >= 0x80) continue
+    // A longer form than it needs, or more than 32 bits: not what is written, and of another length.
+    if ((byte === 0 && i > 0) || (i === 4 && byte > 0x0f)) break
+    return value >>> 0
   }
+  throw new DecodeError('bad length, or cut short')
+}
+
+function varintBytes(value: number): number {
+  if (value < 0x80) return 1
+  if (value < 0x4000) return 2
+  if (value < 0x200000) return 3
+  return value < 0x10000000 ? 4 : 5
 }

@@ -19,8 +19,18 @@ interface Fault {
   what: string
 }
 
+/** What a walk leaves to its caller, who has the serialised value. */
+export interface Passed {
+  readonly objects: ReadonlySet<object>
+  /** Arrays may have named properties that were not looked at. Of those that hold objects more are serialised then. */
+  mayHaveNames: boolean
+  /** Objects have index names: reading them may take much more memory than bytes. */
+  hasIndices: boolean
+}
+
 /** What one walk over a value remembers. */
-interface Walk extends Seen {
+interface Walk extends Seen, Passed {
+  readonly objects: Set<object>
   /** Looks at what costs too much to be looked at each time: proxies, and named properties of arrays. */
   readonly isThorough: boolean
   holes: number
@@ -28,13 +38,22 @@ interface Walk extends Seen {
 }
 
 /**
- * Returns how many objects a value has. The serialiser alone would flatten
+ * Looks at all of a value, but for named properties of long arrays. The serialiser alone would flatten
  * class instances into plain objects, and its errors name no path.
  * @throws UnserializableValueError if the value would not come back as it is
  * @throws ValueTooLargeError if it is certain to be too large
  */
-export function assertStorable(value: unknown, allowance: Allowance, isThorough = false): number {
-  const walk = { objects: new Set<object>(), bytes: 0, holes: 0, patterns: 0, isThorough, allowance }
+export function assertStorable(value: unknown, allowance: Allowance, isThorough = false): Passed {
+  const walk: Walk = {
+    objects: new Set<object>(),
+    bytes: 0,
+    holes: 0,
+    patterns: 0,
+    mayHaveNames: false,
+    hasIndices: false,
+    isThorough,
+    allowance,
+  }
   let found: Fault | undefined
   try {
     found = faultOf(value, walk, 0)
@@ -44,7 +63,7 @@ export function assertStorable(value: unknown, allowance: Allowance, isThorough 
     if (!isThorough) return assertStorable(value, allowance, true)
     found = unreadable(error)
   }
-  if (found === undefined) return walk.objects.size
+  if (found === undefined) return walk
   throw new UnserializableValueError(`value${shorten(found.path)}`, found.what, allowance.key)
 }
 
@@ -71,8 +90,9 @@ function faultOf(value: unknown, walk: Walk, depth: number): Fault | undefined {
 }
 
 function faultInObject(object: object, walk: Walk, depth: number): Fault | undefined {
-  if (walk.objects.has(object)) return undefined
-  walk.objects.add(object)
+  const { size } = walk.objects
+  // Looked at before, since it is shared, or part of itself.
+  if (walk.objects.add(object).size === size) return undefined
   assertAllowedSoFar(walk)
   if (walk.isThorough && types.isProxy(object)) return fault('a proxy (store a copy of what it wraps)')
 
@@ -81,6 +101,12 @@ function faultInObject(object: object, walk: Walk, depth: number): Fault | undef
   if (depth === MAX_DEPTH) return fault(`nested more than ${MAX_DEPTH} levels deep`)
   if (prototype === Object.prototype || prototype === null) return faultInProperties(object, walk, depth)
 
+  if (prototype === Array.prototype && Array.isArray(object)) return faultInArray(object, walk, depth)
+  return faultInBuiltIn(object, prototype, walk, depth)
+}
+
+/** The rarer built-ins, and what comes from another realm. */
+function faultInBuiltIn(object: object, prototype: object, walk: Walk, depth: number): Fault | undefined {
   const isOf = (name: string) => isPrototypeOfBuiltIn(name, prototype)
   if (Array.isArray(object) && isOf('Array')) return faultInArray(object, walk, depth)
   if (types.isMap(object) && isOf('Map')) return faultInMap(object, walk, depth) ?? faultInExtras(object)
@@ -113,7 +139,8 @@ function faultInProperties(object: object, walk: Walk, depth: number): Fault | u
     return under(propertyStep(at), unreadable(error))
   }
   // A built-in with the prototype of an ordinary object has no names, or indices first.
-  if (first === undefined || first === '0') {
+  if (first === undefined || isIndex(first)) {
+    if (first !== undefined) walk.hasIndices = true
     const hidden = hiddenBuiltIn(object)
     if (hidden !== undefined) return fault(`${hidden} with another prototype than its own`)
   }
@@ -121,7 +148,9 @@ function faultInProperties(object: object, walk: Walk, depth: number): Fault | u
 }
 
 function faultInSymbols(object: object): Fault | undefined {
-  for (const symbol of Object.getOwnPropertySymbols(object)) {
+  const symbols = Object.getOwnPropertySymbols(object)
+  if (symbols.length === 0) return undefined
+  for (const symbol of symbols) {
     if (Object.prototype.propertyIsEnumerable.call(object, symbol)) {
       return under(`[${String(symbol)}]`, fault('a property named by a symbol'))
     }
@@ -139,13 +168,14 @@ function faultInExtras(object: object): Fault | undefined {
   return faultInSymbols(object)
 }
 
-/** Elements; the serialiser keeps named properties, and whoever calls it counts what it has found in them. */
+/** The serialiser keeps named properties. They are looked at where it costs little, or where it has found objects there. */
 function faultInArray(array: unknown[], walk: Walk, depth: number): Fault | undefined {
   let i = 0
   try {
     for (; i < array.length; i++) {
       const element = array[i]
-      if (element === undefined) {
+      if (typeof element === 'number') walk.bytes += (element | 0) === element ? 2 : 9
+      else if (element === undefined) {
         if (!(i in array) && ++walk.holes > MAX_HOLES)
           return fault(`an array with more than ${MAX_HOLES} holes`)
         walk.bytes++
@@ -159,12 +189,18 @@ function faultInArray(array: unknown[], walk: Walk, depth: number): Fault | unde
     if (error instanceof ValueTooLargeError) throw error
     return under(`[${i}]`, unreadable(error))
   }
-  return (walk.isThorough ? faultInNames(array, walk, depth) : undefined) ?? faultInSymbols(array)
+  const inSymbols = faultInSymbols(array)
+  if (inSymbols !== undefined) return inSymbols
+  if (walk.isThorough || (i <= SHORT && !walk.mayHaveNames)) return faultInNames(array, walk, depth)
+  walk.mayHaveNames = true
+  return undefined
 }
 
 function faultInNames(array: unknown[], walk: Walk, depth: number): Fault | undefined {
+  const names = Object.keys(array)
   // Indices come first.
-  for (const name of Object.keys(array).reverse()) {
+  for (let i = names.length - 1; i >= 0; i--) {
+    const name = names[i] as string
     if (isIndex(name)) return undefined
     const named = faultInProperties({ [name]: array[name as unknown as number] }, walk, depth)
     if (named !== undefined) return named
@@ -231,8 +267,10 @@ const setValues = Set.prototype.values
 
 /** After so many elements what was seen is compared with the limits. */
 const CHUNK = 4096
+/** So many names of elements are made faster than anything else. */
+const SHORT = 8
 const SMALL_VIEW = 32
-const WITHOUT_ELEMENTS = { maxArrayLength: 0, depth: 0, customInspect: false } as const
+const WITHOUT_ELEMENTS = { maxArrayLength: 0, customInspect: false } as const
 
 const LARGE_BIGINT = 2n ** 512n
 
@@ -241,8 +279,10 @@ function bytesOfBigInt(value: bigint): number {
   return value < LARGE_BIGINT && value > -LARGE_BIGINT ? 2 : value.toString(16).length >>> 1
 }
 
+/** Whether a name is that of an element. */
 function isIndex(name: string): boolean {
-  return /^(?:0|[1-9]\d{0,9})$/.test(name) && Number(name) < 2 ** 32 - 1
+  const index = Number(name) >>> 0
+  return String(index) === name && index < 2 ** 32 - 1
 }
 
 function nameOfUnstorable(value: object, prototype: object): string {

@@ -64,12 +64,12 @@ const WIRE_VERSION = probe(null)[1] as number
  * @throws ValueTooLargeError
  */
 export function serialize(value: unknown, allowance: Allowance): Buffer {
-  const objects = assertStorable(value, allowance)
+  const { objects, mayHaveNames, hasIndices } = assertStorable(value, allowance)
   const serializer = new ViewSerializer()
   serializer.writeHeader()
   try {
     serializer.writeValue(value)
-    if (objects > 0) {
+    if (mayHaveNames) {
       serializer.writeValue(PROBE)
       serializer.writeValue(PROBE)
     }
@@ -79,14 +79,16 @@ export function serialize(value: unknown, allowance: Allowance): Buffer {
     throw unserializable(error, allowance)
   }
   let bytes = serializer.releaseBuffer()
-  if (objects > 0) {
+  if (mayHaveNames) {
     const { end, written } = readProbe(bytes)
     // Named properties of an array, which the check has passed over; or a getter's new answer.
-    if (written !== objects) assertStorable(value, allowance, true)
+    if (written !== objects.size) assertStorable(value, allowance, true)
     bytes = bytes.subarray(0, end)
   }
   assertAllowed(bytes.length, allowance)
-  if (mayExceed(bytes, allowance.memory)) assertAllowedMemory(memoryOf(bytes, allowance), allowance)
+  if (mayExceed(bytes, allowance.memory, hasIndices)) {
+    assertAllowedMemory(memoryOf(bytes, allowance), allowance)
+  }
   return bytes
 }
 

@@ -45,8 +45,6 @@ export interface ElectionOptions {
   readonly flights: Flights
   readonly warnings: Warnings
   readonly turns: Turns
-  /** Maximum size of a serialised value: a larger one goes to its callers, and is not stored. */
-  readonly maxValueBytes: number
 }
 
 /** How long `close` waits for the leases that it gives up. */
@@ -78,10 +76,8 @@ export class Election {
   readonly #claims = new Set<Flight>()
   #isClosed = false
 
-  readonly #maxValueBytes: number
-
   constructor(options: ElectionOptions) {
-    const { store, chain, failsafe, recorder, flights, warnings, turns, maxValueBytes } = options
+    const { store, chain, failsafe, recorder, flights, warnings, turns } = options
     this.#store = store
     this.#chain = chain
     this.#failsafe = failsafe
@@ -89,7 +85,6 @@ export class Election {
     this.#flights = flights
     this.#warnings = warnings
     this.#turns = turns
-    this.#maxValueBytes = maxValueBytes
   }
 
   /** Starts an attempt to come to a key's value. It is to be joined until it has settled. */
@@ -280,7 +275,7 @@ export class Election {
       const brought =
         previous && computed.isUnchanged
           ? payloadOf(previous)
-          : payloadOrValue(computed.value, key, this.#maxValueBytes)
+          : payloadOrValue(computed.value, key, this.#chain.maxValueBytes)
       if (!(brought instanceof Unstorable)) {
         return await this.#commit(flight, lease, policy, { computed, payload: brought, previous })
       }
@@ -295,7 +290,7 @@ export class Election {
   async #computeAlone(flight: Flight, job: Job): Promise<FlightResult> {
     flight.asks(this.#flights.tick())
     const { value } = await this.#compute(flight, job, undefined, undefined)
-    const brought = payloadOrValue(value, flight.key, this.#maxValueBytes)
+    const brought = payloadOrValue(value, flight.key, this.#chain.maxValueBytes)
     if (brought instanceof Unstorable) this.#refuse(flight, job.policy, brought.reason)
     return brought
   }

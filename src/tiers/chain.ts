@@ -11,7 +11,7 @@ import type { PendingInvalidations } from './pending-invalidations.js'
 import type { ProcessMemory, Remembered, TrackedRead } from './process-memory.js'
 import { type Slot, slotOf } from './request-memory.js'
 import type { RequestOrigin, RequestScope } from './request-scope.js'
-import { type LiveEntry, payloadOf, type Standing, standingOf, stateOf } from './standing.js'
+import { isOversized, type LiveEntry, payloadOf, type Standing, standingOf, stateOf } from './standing.js'
 
 /** Told when this process invalidates a key, with `children` everything below it too, without a key everything. */
 export type InvalidationListener = (key: CacheKey | undefined, children: boolean) => void
@@ -24,7 +24,7 @@ export interface ChainOptions {
   readonly memory: ProcessMemory | undefined
   /** Payloads of more bytes are compressed where it pays. */
   readonly compressAbove: number | false
-  /** Maximum size of a serialised value: larger ones are neither stored nor decoded. */
+  /** Maximum size of one serialised value, before compression. */
   readonly maxValueBytes: number
   /** This process, `host:pid`: who writes. */
   readonly process: string
@@ -44,33 +44,26 @@ const STORE_DOWN: ReadOutcome = { hit: false, reason: 'store-down' }
  * follows it will be a fill.
  */
 export class TierChain {
+  /** Maximum size of one serialised value, before compression. */
+  readonly maxValueBytes: number
   readonly #store: Store
   readonly #failsafe: Failsafe
   readonly #pending: PendingInvalidations
   readonly #memory: ProcessMemory | undefined
   readonly #compressAbove: number | false
-  readonly #maxValueBytes: number
   readonly #process: string
   readonly #onInvalidate: InvalidationListener
   /** Writes whose values are still being compressed. */
   readonly #writes = new Set<{ readonly key: CacheKey; overtaken: boolean }>()
 
-  constructor({
-    store,
-    failsafe,
-    pending,
-    memory,
-    compressAbove,
-    maxValueBytes,
-    process,
-    onInvalidate,
-  }: ChainOptions) {
+  constructor(options: ChainOptions) {
+    const { store, failsafe, pending, memory, compressAbove, maxValueBytes, process, onInvalidate } = options
+    this.maxValueBytes = maxValueBytes
     this.#store = store
     this.#failsafe = failsafe
     this.#pending = pending
     this.#memory = memory
     this.#compressAbove = compressAbove
-    this.#maxValueBytes = maxValueBytes
     this.#process = process
     this.#onInvalidate = onInvalidate
   }
@@ -160,7 +153,7 @@ export class TierChain {
   standing(key: CacheKey, reading: Reading): Standing | Promise<Standing> {
     return this.#pending.covers(key) && judge(reading).live
       ? UNSETTLED
-      : standingOf(reading, this.#maxValueBytes)
+      : standingOf(reading, this.maxValueBytes)
   }
 
   /** Whether a read would hit, without decoding the value. A miss is observed all the same. */
@@ -169,7 +162,7 @@ export class TierChain {
     if (!scope?.isComputingForStore && this.remembers(key)) return true
     try {
       const reading = await this.#store.read(key)
-      if (isFresh(reading) && !this.#pending.covers(key)) return true
+      if (isFresh(reading, this.maxValueBytes) && !this.#pending.covers(key)) return true
       return (await this.#observe(key, scope)) !== undefined
     } catch (error) {
       scope?.observations?.unprovable(key.text, performance.now())
@@ -187,7 +180,7 @@ export class TierChain {
     // The value as it is now: what its owner does to it afterwards is not stored.
     const encoded = encodeValue(value, {
       compressAbove: this.#compressAbove,
-      maxBytes: this.#maxValueBytes,
+      maxBytes: this.maxValueBytes,
       key: key.text,
     })
     const observations = overwrite ? undefined : scope?.observations
@@ -363,10 +356,11 @@ export function hitOf(
   return { hit: true, value, tier, computingMs }
 }
 
-function isFresh(reading: Reading): boolean {
+function isFresh(reading: Reading, maxValueBytes: number): boolean {
   const judgement = judge(reading)
-  const body = judgement.live ? parseBodyHead(judgement.frame) : undefined
-  return judgement.live && body !== undefined && stateOf(body, reading.now, judgement.expiredAt) === 'fresh'
+  if (!judgement.live || isOversized(judgement.frame, maxValueBytes)) return false
+  const body = parseBodyHead(judgement.frame)
+  return body !== undefined && stateOf(body, reading.now, judgement.expiredAt) === 'fresh'
 }
 
 /** What stands there for a plain read: a stale value is for those only who can compute a new one. */

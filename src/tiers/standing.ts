@@ -1,5 +1,5 @@
 import { DecodeError, decodeValue, type Payload } from '../codec/codec.js'
-import { type EntryBody, isStale, parseBody } from '../entry/body.js'
+import { type EntryBody, FRAME_HEAD_BYTES, isStale, parseBody } from '../entry/body.js'
 import type { Provenance } from '../entry/provenance.js'
 import { type AbsenceReason, judge } from '../store/judge.js'
 import type { Reading } from '../store/store.js'
@@ -27,8 +27,11 @@ const UNDECODABLE: Standing = { state: 'missing', reason: 'undecodable' }
 
 const EXPIRED_FAILURE: Standing = { state: 'missing', reason: 'expired' }
 
-/** What a reading comes to; a promise only where its value must be decompressed. */
-export function standingOf(reading: Reading, maxValueBytes?: number): Standing | Promise<Standing> {
+/**
+ * What a reading comes to; a promise only where its value must be decompressed. A value above `maxValueBytes`, or one
+ * that would take too much memory, is not read.
+ */
+export function standingOf(reading: Reading, maxValueBytes: number): Standing | Promise<Standing> {
   const judgement = judge(reading)
   if (!judgement.live) {
     return { state: 'missing', reason: judgement.reason, provenance: judgement.provenance }
@@ -44,6 +47,11 @@ export function standingOf(reading: Reading, maxValueBytes?: number): Standing |
     return { state, frame, body, value, leftMs: leftOf(body, reading.now, expiredAt) }
   }
   return decoded instanceof Promise ? decoded.then(standing) : standing(decoded)
+}
+
+/** Whether a frame cannot hold a value of this size: no checksum of it has to be computed. */
+export function isOversized(frame: Buffer, maxValueBytes: number): boolean {
+  return frame.length > maxValueBytes + FRAME_HEAD_BYTES
 }
 
 /** What a copy of its value is made from. */
@@ -75,9 +83,9 @@ interface Decoded {
 /** An entry with its value, or `undefined` for bytes that cannot be read; a promise only where it must be decompressed. */
 function decodeEntry(
   frame: Buffer,
-  maxValueBytes?: number,
+  maxValueBytes: number,
 ): Decoded | undefined | Promise<Decoded | undefined> {
-  const body = parseBody(frame)
+  const body = isOversized(frame, maxValueBytes) ? undefined : parseBody(frame)
   if (!body) return undefined
   try {
     const value = decodeValue({ bytes: body.payload, format: body.format }, maxValueBytes)
