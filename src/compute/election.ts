@@ -132,8 +132,8 @@ export class Election {
     const wait = new Wait(policy.waitMs + Math.min(policy.leaseMs, policy.waitMs / 2))
     const watch = this.#store.watch(key, (isInVain) => wait.wake(isInVain))
     const { signal } = flight.abort
-    const stopped = new AbortController()
-    signal.addEventListener('abort', () => wait.wake(), { signal: stopped.signal })
+    const wake = () => wait.wake()
+    signal.addEventListener('abort', wake)
     try {
       for (;;) {
         wait.forget()
@@ -181,7 +181,7 @@ export class Election {
       }
     } finally {
       // Reached before the factory runs, which may never end.
-      stopped.abort()
+      signal.removeEventListener('abort', wake)
       watch.stop()
     }
   }
@@ -190,12 +190,12 @@ export class Election {
   async #followOwn(flight: Flight, own: Flight): Promise<FlightResult | 'abandoned'> {
     const { signal } = flight.abort
     const leave = own.want()
-    const stopped = new AbortController()
-    signal.addEventListener('abort', () => leave(signal.reason), { signal: stopped.signal })
+    const stop = () => leave(signal.reason)
+    signal.addEventListener('abort', stop)
     try {
       return await follow([flight], own, own.joined)
     } finally {
-      stopped.abort()
+      signal.removeEventListener('abort', stop)
     }
   }
 
