@@ -1,4 +1,4 @@
-import { allowanceOf } from './allowance.js'
+import { allowanceOf, assertAllowed } from './allowance.js'
 import { deflate, inflate } from './compression.js'
 import { DecodeError } from './decode-error.js'
 import { fromJsonText, toJsonText } from './json-text.js'
@@ -54,6 +54,9 @@ export function encodeValue(
 /** A value as bytes, not compressed. Throws as `encodeValue` does. */
 export function serializeValue(value: unknown, key?: string, maxBytes?: number): Payload {
   const allowance = allowanceOf(maxBytes, key)
+  // Before a copy of it is made.
+  if (typeof value === 'string') assertAllowed(value.length, allowance)
+  else if (ArrayBuffer.isView(value)) assertAllowed(value.byteLength, allowance)
   const json = toJsonText(value, allowance)
   return json === undefined
     ? { bytes: serialize(value, allowance), format: STRUCTURED_CLONE }

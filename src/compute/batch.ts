@@ -1,6 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 // The machine's own, also while a test has faked the global one: it is the end of this tick, and no time.
 import { setImmediate } from 'node:timers'
+import { serializeValue } from '../codec/codec.js'
+import { type Copies, copiesOf, sameAlways } from '../codec/copies.js'
 import { ConfigurationError } from '../errors.js'
 import { CacheKey, type KeyInput } from '../key/cache-key.js'
 import { Computation } from './computation.js'
@@ -37,7 +39,26 @@ export async function computeMany<K extends KeyInput>(
   // All are tried before the first error is thrown.
   await Promise.allSettled(computing)
   const values = new Map(await Promise.all(computing))
-  return asked.map(({ key }) => values.get(key.text))
+  const copies = new Map<string, Copies>()
+  return asked.map((one) => {
+    const { text } = one.key
+    const value = values.get(text)
+    return unique.get(text) === one ? value : copied(text, value, copies)
+  })
+}
+
+/** A value of its own for a key that stands among others a second time; the same one where it cannot be copied. */
+function copied(text: string, value: unknown, made: Map<string, Copies>): unknown {
+  let copies = made.get(text)
+  if (!copies) {
+    try {
+      copies = copiesOf(serializeValue(value))
+    } catch {
+      copies = sameAlways(value)
+    }
+    made.set(text, copies)
+  }
+  return copies.next()
 }
 
 /** A key whose value is to be computed with the others. */

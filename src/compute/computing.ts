@@ -34,6 +34,8 @@ export interface Call {
   readonly scope: RequestScope | undefined
   /** Called when it has to wait for somebody else's computation. */
   readonly onWait?: (() => void) | undefined
+  /** It came after the cache was closed: it is computed for its caller alone. */
+  readonly isLate?: boolean
   /** Where its request is taken down. */
   readonly open?: OpenCall | undefined
 }
@@ -73,6 +75,7 @@ export class Computing {
   readonly #election: Election
   readonly #refreshes = new Refreshes()
   readonly #crowds = new Crowds<Call, Obtained | undefined>()
+  #isClosed = false
 
   constructor(options: ComputingOptions) {
     this.#options = options
@@ -83,7 +86,8 @@ export class Computing {
    * @throws ComputeCycleError, ComputeTimeoutError, ComputeFailedError, what the factory throws,
    * CacheClosedError, UnserializableValueError (with `strictValues`)
    */
-  getOrSet(call: Call): Promise<unknown> {
+  getOrSet(given: Call): Promise<unknown> {
+    const call = this.#isClosed ? { ...given, isLate: true } : given
     const { key, policy, scope } = call
     const { chain, flights } = this.#options
     // Not an async function: each promise of each caller counts where a thousand ask at once.
@@ -131,6 +135,8 @@ export class Computing {
    * still gets what its factory brings within that time, else a `CacheClosedError`.
    */
   async close(): Promise<void> {
+    this.#isClosed = true
+    this.#options.turns.close()
     this.#rejectLater()
     await this.#election.close((flight) => this.#refreshes.isRunning(flight))
     await this.#refreshes.close()
@@ -178,7 +184,7 @@ export class Computing {
     if (turns.areFree) return this.#fetchNow(call, isComputing, began)
     // How long such a caller waits, here too, its limits say.
     if (!policy.isPlain) return kept(this.#alone(call, this.#see(key, isComputing), began), visitOf(call))
-    return turns.turn(isComputing).then(
+    return turns.turn(key.text, isComputing).then(
       () => {
         turns.take()
         return this.#fetchNow(call, isComputing, began)
@@ -284,7 +290,7 @@ export class Computing {
   #see(key: CacheKey, hasBegun: boolean): Sight {
     const { flights, store, turns } = this.#options
     const since = flights.tick()
-    const reading = turns.ask(() => store.read(key, { lease: flights.has(key) }), hasBegun)
+    const reading = turns.ask(key.text, () => store.read(key, { lease: flights.has(key) }), hasBegun)
     return { since, look: this.#lookAt(key, reading) }
   }
 
@@ -343,6 +349,7 @@ export class Computing {
   /** What it computes; nothing where one must look again. */
   async #begin(call: Call, limits: Limits, leaseless: boolean): Promise<Obtained | undefined> {
     const { key, factory, policy, onWait, open } = call
+    if (this.#isClosed && !call.isLate) throw new CacheClosedError(key.text)
     const way = open ? noted(open, call) : { factory, onWait }
     const flight = this.#election.start(key, { ...way, policy, leaseless })
     limits.want(flight)

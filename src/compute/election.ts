@@ -214,7 +214,7 @@ export class Election {
       return this.#store.acquire(key, token, { leaseMs: policy.leaseMs, awaiting })
     }
     try {
-      return { ...(await this.#turns.ask(ask, true)), askedAt }
+      return { ...(await this.#turns.ask(key.text, ask, true)), askedAt }
     } catch (error) {
       // It may have been got all the same: nobody should wait for it.
       if (askedAt > 0) void this.#release(key, token)

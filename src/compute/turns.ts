@@ -1,4 +1,4 @@
-import { CacheNotRespondingError } from '../errors.js'
+import { CacheClosedError, CacheNotRespondingError } from '../errors.js'
 
 /**
  * Maximum number of questions to the store, of all that `getOrSet` asks, that are under way at once. More would wait on
@@ -10,8 +10,10 @@ const MAX_UNDER_WAY = 256
 /** After more failures in a row than can be under way at once the store is taken for silent: all would wait in vain. */
 const MAX_FAILURES = MAX_UNDER_WAY + 32
 
-/** Who asks next. */
+/** A question that waits. */
 interface Turn {
+  /** The text of the key that it is about. */
+  readonly key: string
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
 }
@@ -23,19 +25,21 @@ export class Turns {
   readonly #others = new Line()
   #underWay = 0
   #failures = 0
+  #isClosed = false
 
   /** Whether a question may go now, without waiting. */
   get areFree(): boolean {
-    return this.#underWay < MAX_UNDER_WAY
+    return this.#isClosed || this.#underWay < MAX_UNDER_WAY
   }
 
   /**
    * The answer to a question, which goes when it is its turn; before others where something has begun that waits for it.
    * @throws CacheNotRespondingError also when the store does not answer the questions before it
+   * @throws CacheClosedError
    */
-  ask<T>(question: () => Promise<T>, hasBegun: boolean): Promise<T> {
+  ask<T>(key: string, question: () => Promise<T>, hasBegun: boolean): Promise<T> {
     if (this.areFree) return this.count(question())
-    return this.turn(hasBegun).then(() => {
+    return this.turn(key, hasBegun).then(() => {
       this.take()
       return this.count(question())
     })
@@ -44,10 +48,17 @@ export class Turns {
   /**
    * Resolves when it is a question's turn, which is to be taken then.
    * @throws CacheNotRespondingError when the store does not answer the questions before it
+   * @throws CacheClosedError
    */
-  turn(hasBegun: boolean): Promise<void> {
+  turn(key: string, hasBegun: boolean): Promise<void> {
     const line = hasBegun ? this.#first : this.#others
-    return new Promise((resolve, reject) => line.push({ resolve, reject }))
+    return new Promise((resolve, reject) => line.push({ key, resolve, reject }))
+  }
+
+  /** Rejects all that wait, and lets whatever asks from now on go at once. */
+  close(): void {
+    this.#isClosed = true
+    for (const line of [this.#first, this.#others]) line.rejectAll((key) => new CacheClosedError(key))
   }
 
   /** The question is asked now: what counts from now on is its answer. */
@@ -70,7 +81,7 @@ export class Turns {
   /** Nobody waits longer than others for a store that is silent. */
   readonly #failed = (error: unknown) => {
     if (error instanceof CacheNotRespondingError && ++this.#failures >= MAX_FAILURES) {
-      for (const line of [this.#first, this.#others]) line.rejectAll(error)
+      for (const line of [this.#first, this.#others]) line.rejectAll(() => error)
     }
     this.#end()
   }
@@ -107,10 +118,10 @@ class Line {
     return turn
   }
 
-  rejectAll(error: unknown): void {
+  rejectAll(errorFor: (key: string) => unknown): void {
     const waiting = this.#turns.slice(this.#next)
     this.#turns = []
     this.#next = 0
-    for (const { reject } of waiting) reject(error)
+    for (const { key, reject } of waiting) reject(errorFor(key))
   }
 }

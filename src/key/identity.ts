@@ -54,6 +54,24 @@ function usable(key: unknown, owner: object): PrimaryKey | undefined {
   return key !== owner && isPrimaryKey(key) ? key : undefined
 }
 
+/**
+ * Refuses an instance of a class whose primary key is there and cannot be written: a digest of all its fields would
+ * change with each of them.
+ * @throws {Unfit} saying what to write
+ */
+export function refuseUnusableKey(value: object): void {
+  if (Array.isArray(value) || ArrayBuffer.isView(value) || isPlain(value) || types.isBoxedPrimitive(value))
+    return
+  for (const name of PRIMARY_KEYS) {
+    const key: unknown = (value as Partial<Record<(typeof PRIMARY_KEYS)[number], unknown>>)[name]
+    if (key === undefined || key === null || key === value || typeof key === 'function') continue
+    throw new Unfit(
+      `${show(value)} whose ${name} is ${show(key, 1)}`,
+      `Write what identifies it as a text or as parts: ${ArrayBuffer.isView(key) ? `value.${name}.toString('hex')` : `String(value.${name})`}.`,
+    )
+  }
+}
+
 /** Whether it may be a primary key. */
 export function isPrimaryKey(value: unknown): value is PrimaryKey {
   return (

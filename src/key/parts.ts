@@ -1,6 +1,6 @@
 import { types } from 'node:util'
 import { InvalidKeyError } from '../errors.js'
-import { ownPart, primaryKey, refuseSymbols } from './identity.js'
+import { ownPart, primaryKey, refuseSymbols, refuseUnusableKey } from './identity.js'
 import { hasMethod, isObject, isPlain } from './plain.js'
 import { isRowKey, warnOfRow } from './row.js'
 import { dateSegment, digestSegment, scalarSegment, stringSegment } from './segment.js'
@@ -82,7 +82,9 @@ function oneSegment(value: unknown): string {
   if (types.isDate(value)) return dateSegment(value)
   const key = primaryKey(value)
   const scalar = isObject(key) ? scalarOf(key, value) : (key ?? scalarOf(value))
-  return scalar === undefined ? digestSegment(structureFingerprint(value)) : scalarSegment(scalar)
+  if (scalar !== undefined) return scalarSegment(scalar)
+  refuseUnusableKey(value)
+  return digestSegment(structureFingerprint(value))
 }
 
 function invalidPart(unfit: Unfit, key: unknown, part: string): InvalidKeyError {

@@ -15,7 +15,9 @@ const MAX_DEPTH = 100
 const MAX_INLINE = 128
 
 /** Number of places where a long array is looked at for an item. */
-const SAMPLES = 100
+const SAMPLES = 1_000
+/** Fewer of them prove nothing. */
+const MIN_FOUND = 30
 
 /** Of a plain object: it has no class. */
 const NO_LABEL = 's0:'
@@ -181,7 +183,7 @@ class Canonical {
   /** Where an array that is too long to be walked has items. */
   #indices(array: readonly unknown[]): number[] {
     // To list the names of millions of items would take memory that there may not be.
-    if (isMostlyFull(array)) throw this.#tooMuch()
+    if (holdsMore(array, this.#valuesLeft)) throw this.#tooMuch()
     const indices = Object.keys(array).filter(isIndex).map(Number)
     if (indices.length > this.#valuesLeft) throw this.#tooMuch()
     return indices
@@ -288,11 +290,14 @@ function extraNames(array: readonly unknown[]): string[] {
   return names.slice(names.findLastIndex(isIndex) + 1)
 }
 
-function isMostlyFull(array: readonly unknown[]): boolean {
-  let full = 0
+/** Whether an array surely holds more items than `limit`, as far as samples can tell. */
+function holdsMore(array: readonly unknown[], limit: number): boolean {
+  let found = 0
+  // By chance: items may stand at every second index.
   for (let sample = 0; sample < SAMPLES; sample++)
-    if (Math.floor((array.length / SAMPLES) * sample) in array) full++
-  return full > SAMPLES / 2
+    if (Math.floor(Math.random() * array.length) in array) found++
+  const expected = (limit / array.length) * SAMPLES
+  return found > Math.max(4 * expected, MIN_FOUND)
 }
 
 function isIndex(name: string): boolean {

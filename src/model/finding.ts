@@ -13,6 +13,10 @@ export async function find<T extends CachedInstance, Id extends KeyPart>(
   loader: Loader<T, Id>,
   { validate, ...options }: FindOptions<T>,
 ): Promise<T | null | undefined> {
+  if (typeof loader !== 'function')
+    throw new ConfigurationError(
+      `findCached() takes a function that loads the object after its id, not ${show(loader)}.`,
+    )
   // What `validate` has looked at is what will be returned: it is not revived twice.
   let last: { readonly data: unknown; readonly object: T | null | undefined } | undefined
   const revive = (data: unknown) => {

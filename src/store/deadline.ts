@@ -11,9 +11,12 @@ export interface Waiting {
 /** A timer that fires later than this was held up by this process itself, which held up the answer too. */
 const HELD_UP_MS = 20
 
+/** Maximum time that a deadline is put off, once, for a process that was held up: enough to read what has come. */
+const MAX_MORE_MS = 250
+
 /**
  * Settles as `promise` does, or rejects with a `CacheNotRespondingError` at a
- * moment of `performance.now()`: later by as long as this process was held up itself.
+ * moment of `performance.now()`. It is put off once, by a quarter of a second at most, where this process was held up.
  */
 export function before<T>(
   deadline: number,
@@ -24,20 +27,21 @@ export function before<T>(
   return new Promise((resolve, reject) => {
     let settled = false
     let timer: NodeJS.Timeout
-    const wait = (until: number) => {
-      timer = setTimeout(look, Math.max(0, until - performance.now()), until)
+    const wait = (ms: number, then: () => void) => {
+      timer = setTimeout(then, Math.max(0, ms))
       if (!isAwaited) timer.unref()
     }
-    const look = (until: number) => {
-      const heldUpMs = performance.now() - until
-      if (heldUpMs > HELD_UP_MS) wait(performance.now() + heldUpMs)
-      // The answer may be there already: a last look before giving up.
-      else setImmediate(expire)
+    // The answer may be there already: a last look before giving up.
+    const lookOnce = () => void setImmediate(expire)
+    const look = () => {
+      const heldUpMs = performance.now() - deadline
+      if (heldUpMs > HELD_UP_MS) wait(Math.min(heldUpMs, MAX_MORE_MS), lookOnce)
+      else lookOnce()
     }
     const expire = () => {
       if (!settled) reject(new CacheNotRespondingError(`${what} is not responding: no answer in time.`))
     }
-    wait(deadline)
+    wait(deadline - performance.now(), look)
     const settle = () => {
       settled = true
       clearTimeout(timer)
