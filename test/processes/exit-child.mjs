@@ -14,6 +14,8 @@ const work = {
     const slow = () => new Promise((resolve) => setTimeout(resolve, 200, 3))
     await Promise.all([other.getOrSet(['product', 3], slow), cache.getOrSet(['product', 3], slow)])
   },
+  /** Until dead entries are being reclaimed in the background. */
+  reclaim: () => new Promise((resolve) => setTimeout(resolve, 1_020)),
   /** Goes on when it is told to: its store may be in another state by then. */
   pause: () => {
     const told = new Promise((resolve) => process.once('message', resolve))

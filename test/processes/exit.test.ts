@@ -48,9 +48,12 @@ async function run({ jobs, options, end, meanwhile }: Script): Promise<Exit> {
     await meanwhile?.()
     child.send('go on')
   })
-  const [code] = await once(child, 'exit')
-  const gone = Date.now()
-  if (child.stdout?.readableEnded === false) await once(child.stdout, 'end')
+  let gone = 0
+  child.once('exit', () => {
+    gone = Date.now()
+  })
+  const [code] = await once(child, 'close')
+  if (output === '') throw new Error(`The script did not come to its end: ${code} ${complaints}`)
   const { done, closedAfterMs, at } = JSON.parse(output)
   return { code, complaints, done, closedAfterMs, lingeredMs: gone - at }
 }
@@ -100,6 +103,11 @@ describe('close() is quick', () => {
     expect(code).toBe(0)
     expect(closedAfterMs).toBeLessThan(SOON_MS)
     expect(lingeredMs).toBeLessThan(SOON_MS)
+  })
+
+  it('and comes to its end, also while dead entries are being reclaimed', async () => {
+    const exit = await run({ jobs: ['set', 'deleteTree', 'reclaim'], options, end: 'close' })
+    expect(exit).toMatchObject({ code: 0, complaints: '', done: [true, true, null] })
   })
 
   it('where there is none', async () => {

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { parseFrame } from '../../entry/frame.js'
 import { GENERATIONS_AT, ID_BYTES } from '../../entry/layout.js'
 import type { CacheKey } from '../../key/cache-key.js'
+import { before } from '../deadline.js'
 import { judge } from '../judge.js'
 import type { Batching } from './batching.js'
 import type { Command, Connection } from './connection.js'
@@ -58,7 +59,9 @@ export class Reclaiming {
 
   async close(): Promise<void> {
     this.#stopped.abort()
-    if (!this.#connection.isSilent) await this.#running
+    if (!this.#running || this.#connection.isSilent) return
+    // Its commands keep no process alive, but whoever closes waits for them.
+    await before(this.#deadline(), this.#running, 'Redis').catch(ignore)
   }
 
   async #run(): Promise<void> {
@@ -154,3 +157,5 @@ export class Reclaiming {
     return performance.now() + this.#timeoutMs
   }
 }
+
+function ignore(): void {}
