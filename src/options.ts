@@ -88,7 +88,7 @@ export interface CacheOptions {
    * Maximum size in bytes of one serialised value, before it is compressed. `set` rejects a larger one with a
    * `ValueTooLargeError`; `getOrSet` returns it without storing it. A larger one that another process has stored is a
    * miss. The memory that reading a value takes is bounded too, by about four times as much. At most 64 MiB.
-   * @default 32 MiB
+   * @default 16 MiB
    */
   maxValueBytes?: number | undefined
   /** Count what happens, and tell the store once a second, so that the dashboard knows of all processes. Default: true. */
