@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { encodeValue } from '../src/codec/codec.js'
+import { DEFAULT_VALUE_BYTES, encodeValue } from '../src/codec/codec.js'
 import { encodeBody } from '../src/entry/body.js'
 import { expireFrame } from '../src/entry/expiry.js'
 import { composeFrame, composeValue, firstBrokenGeneration, parseFrame } from '../src/entry/frame.js'
@@ -35,7 +35,8 @@ const standing = (above: Buffer[]) => above.map((one) => composeGeneration(one, 
 
 /** What a reader comes to: the value, or that it is a miss. */
 async function read(frame: Buffer, above: Buffer[]): Promise<{ value: unknown } | 'miss'> {
-  const found = await standingOf({ frame, generations: standing(above), now: WRITTEN_AT + 1 })
+  const reading = { frame, generations: standing(above), now: WRITTEN_AT + 1 }
+  const found = await standingOf(reading, DEFAULT_VALUE_BYTES)
   return found.state === 'fresh' ? { value: found.value } : 'miss'
 }
 
@@ -135,7 +136,8 @@ describe('Damaged bytes are a miss, never a wrong value', () => {
     const joined = joinGenerations(standing(above).map((one) => expireGeneration(one, WRITTEN_AT, who)))
     const below = composeValue(Buffer.alloc(ID_BYTES, 9), joined as Buffer, bodyOf(value))
     const stale = async (damaged: Buffer, generations = standing(above)) => {
-      const found = await standingOf({ frame: damaged, generations, now: WRITTEN_AT + 10 })
+      const reading = { frame: damaged, generations, now: WRITTEN_AT + 10 }
+      const found = await standingOf(reading, DEFAULT_VALUE_BYTES)
       if (found.state !== 'missing') expect(found).toMatchObject({ value, state: 'stale' })
       return found.state
     }
