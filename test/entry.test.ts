@@ -35,10 +35,8 @@ const standing = (above: Buffer[]) => above.map((one) => composeGeneration(one, 
 
 /** What a reader comes to: the value, or that it is a miss. */
 async function read(frame: Buffer, above: Buffer[]): Promise<{ value: unknown } | 'miss'> {
-  const found = await standingOf(
-    { frame, generations: standing(above), now: WRITTEN_AT + 1 },
-    DEFAULT_VALUE_BYTES,
-  )
+  const reading = { frame, generations: standing(above), now: WRITTEN_AT + 1 }
+  const found = await standingOf(reading, DEFAULT_VALUE_BYTES)
   return found.state === 'fresh' ? { value: found.value } : 'miss'
 }
 
@@ -138,10 +136,8 @@ describe('Damaged bytes are a miss, never a wrong value', () => {
     const joined = joinGenerations(standing(above).map((one) => expireGeneration(one, WRITTEN_AT, who)))
     const below = composeValue(Buffer.alloc(ID_BYTES, 9), joined as Buffer, bodyOf(value))
     const stale = async (damaged: Buffer, generations = standing(above)) => {
-      const found = await standingOf(
-        { frame: damaged, generations, now: WRITTEN_AT + 10 },
-        DEFAULT_VALUE_BYTES,
-      )
+      const reading = { frame: damaged, generations, now: WRITTEN_AT + 10 }
+      const found = await standingOf(reading, DEFAULT_VALUE_BYTES)
       if (found.state !== 'missing') expect(found).toMatchObject({ value, state: 'stale' })
       return found.state
     }

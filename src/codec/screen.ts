@@ -9,14 +9,12 @@ import {
   DATE,
   DICTIONARY_ENTRY,
   DOUBLE,
-  NEW_NAME,
   OBJECT,
   REGEXP,
   SLOT,
   STRING,
   VIEW,
 } from './memory.js'
-import { Names } from './names.js'
 import { MAX_PATTERNS, patternWeight } from './patterns.js'
 
 // V8 checks most of what it reads, but takes the declared length of an array
@@ -31,20 +29,14 @@ import { MAX_PATTERNS, patternWeight } from './patterns.js'
 const OLDEST_WIRE_VERSION = 15
 const VERSION_TAG = 0xff
 
-/** Bytes of memory that no payload takes more of, per byte; with index names much more, `{"1000":0}`. */
-const MOST_PER_BYTE = 128
-const MOST_PER_BYTE_WITH_INDICES = 2000
+/** Bytes of memory that no payload takes more of, per byte: an object with one index name, `{"1000":0}`. */
+export const MOST_PER_BYTE = 2000
 
 /** V8 keeps index names in an array of slots, unless an index leaves a larger gap than this. */
 const LARGEST_GAP = 1024
 /** The longest array index, `4294967294`. */
 const INDEX_DIGITS = 10
 const LARGEST_INDEX = 2 ** 32 - 2
-
-/** Whether a payload may take more memory than the limit at all. */
-export function mayExceed({ length }: Buffer, limit: number, hasIndices: boolean): boolean {
-  return length * (hasIndices ? MOST_PER_BYTE_WITH_INDICES : MOST_PER_BYTE) > limit
-}
 
 // By the tag: what follows it, and what its value takes in memory.
 const shapes = new Uint8Array(256)
@@ -138,12 +130,6 @@ export function screen(bytes: Buffer, newestWireVersion: number, limit: number):
   ) {
     throw new DecodeError(`not a payload of version ${OLDEST_WIRE_VERSION} to ${newestWireVersion}`)
   }
-  // As if each name were a new one: which are need not be found out as a rule.
-  const most = measure(bytes, limit, undefined)
-  return most > limit ? measure(bytes, limit, new Names()) : most
-}
-
-function measure(bytes: Buffer, limit: number, names: Names | undefined): number {
   /** Array elements that may still be declared: each takes a byte at least, or is a hole. */
   let elements = bytes.length + MAX_HOLES
   let at = 2
@@ -191,10 +177,7 @@ function measure(bytes: Buffer, limit: number, names: Names | undefined): number
         at += operand
         const first = bytes[start] as number
         if (first >= 0x30 && first <= 0x39) index = indexOf(bytes, start, operand, tag === TWO_BYTE)
-        if (index < 0) {
-          if (!names || names.isNew(bytes, start, Math.min(at, bytes.length))) memory += NEW_NAME
-          continue
-        }
+        if (index < 0) continue
       } else if (tag === INT32 && (operand & 1) === 0) index = operand >>> 1
       else if (tag === DOUBLE_TAG && length === NO_ARRAY && at + 8 <= bytes.length) {
         index = bytes.readDoubleLE(at)

@@ -22,6 +22,10 @@ interface Fault {
 /** What a walk leaves to its caller, who has the serialised value. */
 export interface Passed {
   readonly objects: ReadonlySet<object>
+  /** Properties of its objects. */
+  names: number
+  /** Elements of its arrays, members of its Maps and Sets. */
+  elements: number
   /** Arrays may have named properties that were not looked at. Of those that hold objects more are serialised then. */
   mayHaveNames: boolean
   /** Objects have index names: reading them may take much more memory than bytes. */
@@ -47,6 +51,8 @@ export function assertStorable(value: unknown, allowance: Allowance, isThorough 
   const walk: Walk = {
     objects: new Set<object>(),
     bytes: 0,
+    names: 0,
+    elements: 0,
     holes: 0,
     patterns: 0,
     mayHaveNames: false,
@@ -130,6 +136,7 @@ function faultInProperties(object: object, walk: Walk, depth: number): Fault | u
     for (const name in object) {
       at = name
       first ??= name
+      walk.names++
       walk.bytes += name.length
       const found = faultOf((object as Record<string, unknown>)[name], walk, depth + 1)
       if (found !== undefined && Object.hasOwn(object, name)) return under(propertyStep(name), found)
@@ -171,6 +178,7 @@ function faultInExtras(object: object): Fault | undefined {
 /** The serialiser keeps named properties. They are looked at where it costs little, or where it has found objects there. */
 function faultInArray(array: unknown[], walk: Walk, depth: number): Fault | undefined {
   let i = 0
+  walk.elements += array.length
   try {
     for (; i < array.length; i++) {
       const element = array[i]
@@ -211,6 +219,7 @@ function faultInNames(array: unknown[], walk: Walk, depth: number): Fault | unde
 function faultInMap(map: Map<unknown, unknown>, walk: Walk, depth: number): Fault | undefined {
   let i = 0
   for (const [key, value] of mapEntries.call(map)) {
+    walk.elements += 2
     const inKey = faultOf(key, walk, depth + 1)
     if (inKey !== undefined) return under(`.keys()[${i}]`, inKey)
     const inValue = faultOf(value, walk, depth + 1)
@@ -224,6 +233,7 @@ function faultInMap(map: Map<unknown, unknown>, walk: Walk, depth: number): Faul
 function faultInSet(set: Set<unknown>, walk: Walk, depth: number): Fault | undefined {
   let i = 0
   for (const member of setValues.call(set)) {
+    walk.elements++
     const found = faultOf(member, walk, depth + 1)
     if (found !== undefined) return under(`.values()[${i}]`, found)
     if (i % CHUNK === CHUNK - 1) assertAllowedSoFar(walk)

@@ -4,8 +4,9 @@ import { UnserializableValueError } from '../errors.js'
 import { type Allowance, assertAllowed, assertAllowedMemory } from './allowance.js'
 import { byteLengthOf, viewType } from './built-in.js'
 import { DecodeError } from './decode-error.js'
-import { mayExceed, screen } from './screen.js'
-import { assertStorable } from './storable.js'
+import { mostMemory } from './memory.js'
+import { MOST_PER_BYTE, screen } from './screen.js'
+import { assertStorable, type Passed } from './storable.js'
 
 // A value as bytes, by V8's structured clone. Views (Buffer, typed arrays,
 // DataView) go through the two hooks below: V8 itself would write the whole
@@ -64,7 +65,8 @@ const WIRE_VERSION = probe(null)[1] as number
  * @throws ValueTooLargeError
  */
 export function serialize(value: unknown, allowance: Allowance): Buffer {
-  const { objects, mayHaveNames, hasIndices } = assertStorable(value, allowance)
+  const found = assertStorable(value, allowance)
+  const { mayHaveNames } = found
   const serializer = new ViewSerializer()
   serializer.writeHeader()
   try {
@@ -82,11 +84,11 @@ export function serialize(value: unknown, allowance: Allowance): Buffer {
   if (mayHaveNames) {
     const { end, written } = readProbe(bytes)
     // Named properties of an array, which the check has passed over; or a getter's new answer.
-    if (written !== objects.size) assertStorable(value, allowance, true)
+    if (written !== found.objects.size) assertStorable(value, allowance, true)
     bytes = bytes.subarray(0, end)
   }
   assertAllowed(bytes.length, allowance)
-  if (mayExceed(bytes, allowance.memory, hasIndices)) {
+  if (mayExceed(bytes.length, found, allowance.memory)) {
     assertAllowedMemory(memoryOf(bytes, allowance), allowance)
   }
   return bytes
@@ -117,6 +119,12 @@ function readProbe(bytes: Buffer): { end: number; written: number } {
   let written = 0
   for (let i = bytes.length - 1; i >= at; i--) written = written * 0x80 + ((bytes[i] as number) & 0x7f)
   return { end: at - PROBE_BYTES, written }
+}
+
+/** Whether reading so many bytes may take more memory than the limit at all. */
+function mayExceed(bytes: number, { objects, names, elements, hasIndices }: Passed, limit: number): boolean {
+  if (bytes * MOST_PER_BYTE <= limit) return false
+  return hasIndices || mostMemory({ objects: objects.size, names, elements, bytes }) > limit
 }
 
 /** What reading the bytes will take, as a reader estimates it. */
