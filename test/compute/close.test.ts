@@ -101,6 +101,35 @@ describe('Closing a cache that computes, on Redis', () => {
     await settled
   })
 
+  it('rejects callers that wait for their turn, and begins no computation for them', async () => {
+    const [closing] = pair({ timeouts: { store: '20s' } })
+    await closing.check()
+    const gate = new Gate()
+    let began = 0
+    let isClosed = false
+    let beganLate = 0
+    const asked = Array.from({ length: 1_000 }, (_, id) =>
+      closing.getOrSet(['k', id], async () => {
+        began++
+        if (isClosed) beganLate++
+        return gate.pass()
+      }),
+    )
+    const settled = Promise.allSettled(asked)
+    await vi.waitFor(() => expect(began).toBeGreaterThan(0), SOON)
+    isClosed = true
+    const closed = closing.close()
+    await vi.waitFor(() => expect(closing.processStats().totals.misses).toBeGreaterThanOrEqual(began), SOON)
+    gate.open()
+    await closed
+    const outcomes = await settled
+    const rejected = outcomes.filter(({ status }) => status === 'rejected')
+    expect(beganLate).toBe(0)
+    expect(outcomes.length - rejected.length).toBe(began)
+    for (const outcome of rejected)
+      expect(outcome).toMatchObject({ reason: { code: 'ERR_KEYEDCACHE_CLOSED' } })
+  })
+
   it('takes no longer than the store may take where that does not answer', async () => {
     const own = await startRedis()
     const cache = createCache({ redis: own.url, keyPrefix: 'frozen', logger: { warn() {} } })

@@ -25,6 +25,21 @@ describeOnEveryBackend('getOrSetMany', (open) => {
     expect(await cache.getOrSetMany([], factory)).toEqual([])
   })
 
+  it('gives each place a value of its own, also where a key stands twice', async () => {
+    const cache = open()
+    const make = () => ({ list: [1], at: new Date(0) })
+    for (let round = 0; round < 2; round++) {
+      const [first, again, third] = await cache.getOrSetMany(['a', 'a', 'a'], () => [make()])
+      first?.list.push(2)
+      again?.at.setTime(1)
+      expect(third).toEqual(make())
+      expect(new Set([first, again, third]).size).toBe(3)
+    }
+    const unstorable = { run() {} }
+    const [one, other] = await cache.getOrSetMany(['b', 'b'], () => [unstorable])
+    expect([one, other]).toEqual([unstorable, unstorable])
+  })
+
   it('computes what it holds before it waits: two batches that overlap never wait for each other', async () => {
     const [cache, other] = [open(), open()]
     const gates = { a: new Gate(), b: new Gate() }

@@ -145,6 +145,33 @@ describe('an object of a class', () => {
     expect(text('product', [new MongooseId(HEX)])).toBe(text('product', [new MongooseId(HEX)]))
   })
 
+  it.each<[string, unknown]>([
+    ['a Buffer', Buffer.from('abc')],
+    ['a Uint8Array', new Uint8Array(3)],
+    ['a boolean', true],
+    ['a composite of Mongo', { year: 2026, month: 11 }],
+    ['an array', [1, 2]],
+    ['a Map', new Map([[1, 2]])],
+  ])('is refused where its primary key is %s: a digest would change with every other field', (_, id) => {
+    class Row {
+      name = 'lamp'
+    }
+    for (const property of ['id', 'pk', '_id']) {
+      const row = Object.assign(new Row(), { [property]: id })
+      expect(() => CacheKey.of('product', row)).toThrow(InvalidKeyError)
+      expect(() => CacheKey.of('product', row)).toThrow(`an instance of Row whose ${property} is`)
+      expect(() => CacheKey.of({ product: row })).toThrow(InvalidKeyError)
+    }
+  })
+
+  it('is a digest while it has no primary key yet', () => {
+    class Row {
+      id = undefined
+      name = 'lamp'
+    }
+    expect(CacheKey.of('product', new Row()).text).toMatch(/^product::%\.~/)
+  })
+
   it('says whose primary key it is that cannot be read', () => {
     expect(() => text('product', new Document({ _id: Long.fromString('5') }))).toThrow(
       'is an instance of Document whose primary key is an instance of Long, with a toString() of its own and no toJSON() that gives it.',

@@ -1,0 +1,36 @@
+import { expect, it } from 'vitest'
+import { CacheNotRespondingError } from '../../src/errors.js'
+import { before } from '../../src/store/deadline.js'
+
+const never = new Promise<never>(() => {})
+
+function hold(ms: number): void {
+  const until = performance.now() + ms
+  while (performance.now() < until);
+}
+
+it('a deadline is put off once for a process that was held up, however often that happens', async () => {
+  const began = performance.now()
+  const failing = expect(before(began + 50, never, 'Redis')).rejects.toThrow(CacheNotRespondingError)
+  let holds = 0
+  let isOver = false
+  const again = () => {
+    if (isOver) return
+    holds++
+    hold(120)
+    setImmediate(again)
+  }
+  again()
+  await failing
+  isOver = true
+  // The first hold passes the deadline, two or three more the quarter of a second that it is put off by.
+  expect(holds).toBeLessThanOrEqual(6)
+})
+
+it('an answer that came while the process was held up counts', async () => {
+  const began = performance.now()
+  const answer = new Promise((resolve) => setTimeout(resolve, 10, 'answer'))
+  const reading = before(began + 20, answer, 'Redis')
+  hold(80)
+  expect(await reading).toBe('answer')
+})
