@@ -38,8 +38,8 @@ export function isEscape(text: string, at: number): boolean {
   return digitOf(text.charCodeAt(at + 1)) !== -1 && digitOf(text.charCodeAt(at + 2)) !== -1
 }
 
-const NOT_ENCODED = /[^\w.~!*'+/@$%-]/g
-const IS_ENCODED = /[\w.~!*'+/@$%-]/
+const NOT_ENCODED = /[^\w.~!*'()+/@$%-]/g
+const IS_ENCODED = /[\w.~!*'()+/@$%-]/
 
 /** The beginning and the end of the percent-encoded word around a position, none of it before `floor`. */
 export function encodedWord(

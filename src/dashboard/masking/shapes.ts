@@ -94,6 +94,6 @@ export function userinfoEnd(text: string, start: number, longest: number): numbe
   const authority = end === -1 ? address : address.slice(0, end)
   const at = authority.lastIndexOf('@')
   const hasPassword = authority.includes(':') && !/:\d{0,5}$/.test(authority)
-  const last = at === -1 && hasPassword ? address.lastIndexOf('@') : at
+  const last = at === -1 && hasPassword && !/[?&][^=&@]*=/.test(address) ? address.lastIndexOf('@') : at
   return last > 0 ? start + last : -1
 }

@@ -40,18 +40,13 @@ function* editsOf(text: string, secrets: SecretNames, depth: number): Steps<read
     const found = yield* editsOf(within, secrets, depth + 1)
     return found.length === 0 ? within : [...edited(within, found)].join('')
   }
-  if (ENTITY.test(text)) {
-    const said = text.replace(ENTITIES, (_, ...codes) => (codes.slice(0, 3).some(Boolean) ? "'" : '"'))
-    const masked = yield* inner(said)
-    if (masked !== said) return [{ start: 0, end: text.length, by: masked }]
-  }
   yield* new TextScan({ text, secrets, edits, inner }).run()
   return merged(edits)
 }
 
 /** Quotation marks as HTML writes them, the single ones in groups. */
 const ENTITIES = /&(?:quot|#0{0,4}34|#x0{0,4}22|(apos)|(#0{0,4}39)|(#x0{0,4}27));/gi
-const ENTITY = new RegExp(ENTITIES.source, 'i')
+const ENTITY = new RegExp(ENTITIES.source, 'iy')
 
 const BLANK = /\s/
 const NOT_SIGN = /[^:=：＝]/g
@@ -85,7 +80,7 @@ const PART = /\r?\n\r?\n(?=[^\r\n])/y
 const TAG = /<([A-Za-z_][\w:.-]{0,100})(?:\s[^<>]{0,2000})?>/y
 const ATTRIBUTE = /\s([\w:-]{1,40})=(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))/g
 const FLAG = /--?([A-Za-z][\w-]{0,100})[ \t]+(?!-)/y
-const AUTHORITY = /[^\s/"'<>@]{1,256}@[\w.-]{1,256}:\d/y
+const AUTHORITY = /[^\s/"'<>@&=;,?]{1,256}@[\w.-]{1,256}:\d/y
 
 /** Steps of a path that are pages and no secrets, such as the login below `/auth`. */
 const PAGES =
@@ -151,7 +146,8 @@ class TextScan {
   #sign(character: string, at: number): Steps<void> | undefined {
     if (DELIMITERS.includes(character)) {
       this.#delimiter(at)
-      return undefined
+      ENTITY.lastIndex = at
+      return character === '&' && ENTITY.test(this.#text) ? this.#entities(at) : undefined
     }
     switch (character) {
       case '[':
@@ -383,6 +379,20 @@ class TextScan {
     this.#floor = this.#at = end
     if (masked === said) return
     this.#scan.edits.push({ start, end, by: percentEncoded(masked, word.includes('/')) })
+  }
+
+  /** A part in which quotation marks are entities, up to the next ones that are not: it is looked through as HTML reads it. */
+  *#entities(at: number): Steps<void> {
+    const text = this.#text
+    const start = Math.max(this.#floor, text.lastIndexOf('"', at) + 1)
+    const next = text.indexOf('"', at)
+    const end = next === -1 ? text.length : next
+    const said = text
+      .slice(start, end)
+      .replace(ENTITIES, (_, ...codes) => (codes.slice(0, 3).some(Boolean) ? "'" : '"'))
+    const masked = yield* this.#scan.inner(said)
+    this.#floor = this.#at = end
+    if (masked !== said) this.#scan.edits.push({ start, end, by: masked })
   }
 
   /** `<password>x</password>` */

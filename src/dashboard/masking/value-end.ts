@@ -49,8 +49,11 @@ function* endOf(scan: Scan, joint: Joint, start: number): Steps<number> {
     return joint.isQuoted ? yield* endOf(scan, joint, next) : endOfBlock(text, joint.name, start)
   }
   const quoted = endOfQuoted(text, start, joint.within)
-  if (quoted !== undefined) return quoted
-  if (OPENING.includes(first) && first !== '') return yield* closingBracket(scan, start)
+  if (quoted === start) return start
+  if (quoted !== undefined) return yield* endOfGlued(scan, joint, quoted)
+  if (OPENING.includes(first) && first !== '') {
+    return yield* endOfGlued(scan, joint, yield* closingBracket(scan, start))
+  }
   if (joint.isQuoted) {
     const scalar = endOfScalar(text, start)
     if (scalar !== undefined) return scalar
@@ -58,6 +61,45 @@ function* endOf(scan: Scan, joint: Joint, start: number): Steps<number> {
   if (joint.isEqual) return yield* endOfWord(text, start, joint.within)
   const line = endOfLine(text, start, joint.within)
   return text[line] === '\n' || text[line] === '\r' ? endOfBlock(text, joint.name, line) : line
+}
+
+/**
+ * Behind what is glued to a quoted value, or to one in brackets: `password="",x` in a query, `password: 'a' x` in a
+ * header. Its quotes mean nothing there.
+ */
+function* endOfGlued({ text }: Scan, { isEqual, isQuoted, within }: Joint, start: number): Steps<number> {
+  // Without a blank, what follows a comma may be another name only where names are written like this one.
+  const signs = isEqual ? '=' : isQuoted ? ':' : ''
+  let stepEnds = start + STEP
+  for (let at = start; at < text.length; at++) {
+    if (at >= stepEnds) {
+      yield
+      stepEnds = at + STEP
+    }
+    const character = text.charAt(at)
+    const next = text.charAt(at + 1)
+    if (character === '\n' || character === '\r' || closes(text, at, within)) return at
+    if (character === '\\' && /[nrt\\"'`]/.test(next)) return at
+    if (character === '&' && isEqual && isNamed(text, at + 1, '=')) return at
+    if (
+      (character === ',' || character === ';') &&
+      (next === '' || /\s/.test(next) || isNamed(text, at + 1, signs))
+    )
+      return at
+    if (CLOSING.includes(character) && (next === '' || /[\s,;)}\]>.:\\"'`]/.test(next))) return at
+    if (/\s/.test(character)) {
+      if (isEqual) return at
+      const after = skipBlank(text, at)
+      if (
+        after === text.length ||
+        /[,;)}\]#<]/.test(text.charAt(after)) ||
+        /[\r\n]/.test(text.slice(at, after))
+      )
+        return at
+      at = after - 1
+    }
+  }
+  return text.length
 }
 
 /** Behind the mark that closes a quoted value, and what is glued to it; nothing where none is opened. */
@@ -77,7 +119,7 @@ export function endOfQuoted(text: string, start: number, within?: Quote): number
   return glued
 }
 
-const SCALAR = /(?:-?\d[\d.eE+-]*|true|false|null)(?=\s*(?:[,}\]]|$))/y
+const SCALAR = /(?:-?\d[\d.eE+-]*|true|false|null)(?=\s*(?:[}\]]|,\s*["'{[]|$))/y
 
 function endOfScalar(text: string, start: number): number | undefined {
   SCALAR.lastIndex = start
