@@ -82,8 +82,8 @@ const OPTIONS = new OptionsReader<DashboardOptions>('dashboard option', {
   loginUrl: aText,
   readOnly: aBoolean,
   redact(value, name) {
-    if (Array.isArray(value)) return
-    if (typeof value !== 'object') aList(value, name)
+    // The names themselves are checked where they are read, with an example of what to write.
+    if (Array.isArray(value) || typeof value !== 'object') return
     aList(REDACT.take(value as { only: readonly SecretName[] }).only, name)
   },
   hideValues: aBoolean,

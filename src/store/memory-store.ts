@@ -59,6 +59,15 @@ const OVERHEAD_BYTES = 200
 /** The topmost generation. No path is spelled so: paths hold no braces. */
 const TOP = '{}'
 
+/** The store's clock has jumped where it differs by this from the machine's. */
+const JUMP_MS = 100
+
+/** A lease that lapses by the machine's own ticks. */
+interface HeldLease extends Lease {
+  /** The moment that readers are shown, on the store's clock. */
+  readonly shownLapse: number
+}
+
 /**
  * Entries within this process, least recently used first out. It holds the same
  * frames, generations and tombstones as a Redis would, and keeps the same
@@ -73,7 +82,7 @@ export class MemoryStore implements Store {
    * Who computes what, by the machine's own ticks, as leases are renewed by its own timers. Few, and gone with the
    * computation: an eviction would let nothing slow be stored.
    */
-  readonly #leases = new Map<string, Lease>()
+  readonly #leases = new Map<string, HeldLease>()
   readonly #watchers = new Watchers()
   readonly #secret = randomBytes(SECRET_BYTES)
   readonly #cursors = new SealedCursors()
@@ -149,7 +158,7 @@ export class MemoryStore implements Store {
       tookOver = true
     }
     const awaited = lease?.awaited ?? false
-    this.#leases.set(key.text, { token, awaited, lapsesAt: machine.now() + leaseMs, started })
+    this.#leases.set(key.text, { token, awaited, started, ...this.#lapsingIn(leaseMs) })
     return { won: true, tookOver, reading: await this.read(key) }
   }
 
@@ -158,7 +167,7 @@ export class MemoryStore implements Store {
     const lease = this.#leases.get(key.text)
     if (!lease?.token.equals(token) || !this.#areCurrent(key, lease.started)) return false
     for (const name of generationsAbove(key)) this.#keepGeneration(name, token, leaseMs, false)
-    this.#leases.set(key.text, { ...lease, lapsesAt: machine.now() + leaseMs })
+    this.#leases.set(key.text, { ...lease, ...this.#lapsingIn(leaseMs) })
     return true
   }
 
@@ -333,8 +342,15 @@ export class MemoryStore implements Store {
 
   #leaseBytes(key: CacheKey): Buffer | null {
     const lease = this.#leases.get(key.text)
-    // On the store's clock, as all that is read.
-    return lease ? composeLease({ ...lease, lapsesAt: this.#now + lease.lapsesAt - machine.now() }) : null
+    if (!lease) return null
+    // On the store's clock, as all that is read: the same at each reading, unless that clock has jumped.
+    const lapsesAt = this.#now + lease.lapsesAt - machine.now()
+    const hasJumped = Math.abs(lapsesAt - lease.shownLapse) > JUMP_MS
+    return composeLease({ ...lease, lapsesAt: hasJumped ? lapsesAt : lease.shownLapse })
+  }
+
+  #lapsingIn(leaseMs: number): Pick<HeldLease, 'lapsesAt' | 'shownLapse'> {
+    return { lapsesAt: machine.now() + leaseMs, shownLapse: this.#now + leaseMs }
   }
 
   /** The generation under a name, living at least `ttlMs` from now on; made if absent. */
