@@ -77,7 +77,7 @@ export interface ResolvedDashboard {
 }
 
 const OPTIONS = new OptionsReader<DashboardOptions>('dashboard option', {
-  path: aText,
+  path: true,
   isStaff: true,
   loginUrl: aText,
   readOnly: aBoolean,
