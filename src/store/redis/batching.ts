@@ -12,6 +12,7 @@ import { SCRIPTS } from './scripts/all.js'
 import { LATE, type Script } from './scripts/script.js'
 import { TRACK_NEXT } from './tracking.js'
 import { WriteLine } from './write-line.js'
+import { WriteOrder } from './write-order.js'
 
 /** Maximum number of writes of one tick that leave at once; of more, the next go when these are answered. */
 const MAX_WRITES = 256
@@ -49,7 +50,10 @@ export class Batching {
   #writes: Write[] = []
   /** Of writes that are too many for one go, those that wait for their turn: later ones of a key must not overtake them. */
   #line: WriteLine | undefined
+  readonly #order = new WriteOrder()
   #isGreeted = false
+  /** While writes wait for the server to be connected to and greeted. */
+  #meeting: Promise<void> | undefined
   readonly #writing = new Set<Promise<void>>()
   #scheduled = false
 
@@ -100,11 +104,15 @@ export class Batching {
 
   /**
    * Runs a script; `args` are what follows its deadline. A script that came too
-   * late did nothing: it is sent again, with what its reply said of the server's clock.
+   * late did nothing: it is sent again, with what its reply said of the server's clock. It is rejected instead where a
+   * later write of this process has overtaken it, which it would undo.
    */
   async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<ScriptReply> {
+    const write: Write = { script, keys, args }
     for (let attempt = 1; ; attempt++) {
-      const reply = await this.#enqueue({ script, keys, args })
+      // The deadline begins again; its number stays, by which later writes are known.
+      write.expires = undefined
+      const reply = await this.#enqueue(write)
       if (reply.status !== LATE) return reply
       // The caller would know if the server had been late: this process was, or its estimate of that clock was wrong.
       if (attempt === MAX_ATTEMPTS) {
@@ -153,9 +161,11 @@ export class Batching {
   }
 
   async #sendRead(batch: ReadBatch): Promise<void> {
-    const epoch = batch.isTracked ? this.#tracking.epoch : undefined
     const deadline = this.#deadline()
     try {
+      // Its deadline is no later than this one; if it fails, this read finds out for itself.
+      if (this.#meeting !== undefined) await this.#meeting.catch(ignore)
+      const epoch = batch.isTracked ? this.#tracking.epoch : undefined
       const { values, isTracked } = await this.#readAll(batch.names, epoch !== undefined, deadline)
       // What an epoch has not outlasted, it does not cover.
       batch.answer(values, isTracked && this.#tracking.epoch === epoch ? epoch : undefined)
@@ -213,7 +223,7 @@ export class Batching {
     return { values: values as Answer['values'], isTracked: tracked && !(replies[0] instanceof Error) }
   }
 
-  /** Sends the writes of one tick, in several goes if they are many. Where one goes unanswered, so would the rest. */
+  /** Sends the writes of one tick, in several goes if they are many. Once the server is gone, those that wait fail too. */
   async #sendWrites(writes: Write[]): Promise<void> {
     if (writes.length <= MAX_WRITES) {
       await this.#sendGo(writes).catch((error: unknown) => rejectAll(writes, error))
@@ -224,9 +234,9 @@ export class Batching {
     this.#line = line
     while (!line.isEmpty) {
       const go = line.take()
-      await this.#sendGo(go).catch((error: unknown) => {
+      await this.#sendGo(go).catch(async (error: unknown) => {
         rejectAll(go, error)
-        if (this.#isGone(error)) rejectAll(line.takeAll(), error)
+        if (this.#isGone(error) && !(await this.#answersAgain())) rejectAll(line.takeAll(), error)
       })
     }
     this.#line = undefined
@@ -236,35 +246,65 @@ export class Batching {
   async #sendGo(go: readonly Write[]): Promise<void> {
     const deadline = this.#deadline()
     for (const write of go) write.expires ??= deadline
-    // A deadline must be told on the clock of the server that gets it: never on that of the last one.
-    while (!this.#connection.isReady || !this.clock.known || !this.#isGreeted) {
-      if (this.#connection.isReady) await this.#greet(deadline)
-      else await this.#connection.ready(deadline)
-    }
+    if (!this.#isAcquainted) await this.#meet(deadline)
     const unknown = await this.#evaluate(go, deadline)
     if (unknown.length === 0) return
-    await this.#load(SCRIPTS, deadline)
+    // Later goes wait for the same greeting, so that they do not run before these.
+    this.#isGreeted = false
+    await this.#meet(deadline)
     for (const write of await this.#evaluate(unknown, deadline)) {
       write.reject?.(new CacheNotRespondingError('Redis is not responding: it forgets its scripts.'))
     }
   }
 
+  /** Whether writes can be sent: a deadline has to be on the clock of the server that gets it, never on that of the last one. */
+  get #isAcquainted(): boolean {
+    return this.#connection.isReady && this.clock.known && this.#isGreeted
+  }
+
+  /** Connects and greets. Reads wait for it too, or they would overtake the writes that wait. */
+  #meet(deadline: number): Promise<void> {
+    const meeting = this.#becomeAcquainted(deadline).finally(() => {
+      if (this.#meeting === meeting) this.#meeting = undefined
+    })
+    this.#meeting = meeting
+    return meeting
+  }
+
+  async #becomeAcquainted(deadline: number): Promise<void> {
+    while (!this.#isAcquainted) {
+      if (this.#connection.isReady) await this.#greet(deadline)
+      else await this.#connection.ready(deadline)
+    }
+  }
+
   /** Runs scripts and settles their writes, but for those whose script the server does not know. */
-  async #evaluate(writes: readonly Write[], deadline: number): Promise<Write[]> {
+  async #evaluate(go: readonly Write[], deadline: number): Promise<Write[]> {
+    const writes = go.filter((write) => {
+      const isAdmitted = this.#order.admit(write)
+      if (!isAdmitted) write.reject?.(overtaken())
+      return isAdmitted
+    })
+    if (writes.length === 0) return []
     const left = performance.now()
     const groups = grouped(writes)
     const commands = groups.map((group) => commandOf(group, (write) => this.#latest(write, deadline)))
     const replies = await this.#connection.sendAll(commands, deadline)
     const came = performance.now()
-    return groups.flatMap((group, index) => {
+    const unknown: Write[] = []
+    const idle: Write[] = []
+    for (const [index, group] of groups.entries()) {
       const reply = replies[index]
-      if (isUnknownScript(reply)) return group
+      const isUnknown = isUnknownScript(reply)
       const areSeveral = group.length > 1 && Array.isArray(reply)
       for (const [call, write] of group.entries()) {
-        this.#settle(write, areSeveral ? reply[call] : reply, left, came)
+        if (isUnknown) unknown.push(write)
+        const didRun = !isUnknown && this.#settle(write, areSeveral ? reply[call] : reply, left, came)
+        if (!didRun) idle.push(write)
       }
-      return []
-    })
+    }
+    this.#order.undo(idle)
+    return unknown
   }
 
   /** When a script must have run, on the server's clock. */
@@ -272,15 +312,11 @@ export class Batching {
     return Math.floor(this.clock.at((expires ?? deadline) - SLACK_MS))
   }
 
-  /** The server has forgotten a script. */
-  async #load(scripts: readonly Script[], deadline: number): Promise<void> {
-    await this.#connection.sendAll(loading(scripts), deadline)
-  }
-
-  #settle(write: Write, reply: unknown, left: number, came: number): void {
+  /** Returns false for a write that came too late, and so did nothing. */
+  #settle(write: Write, reply: unknown, left: number, came: number): boolean {
     if (!Array.isArray(reply)) {
       write.reject?.(asNotResponding(reply))
-      return
+      return true
     }
     const [status, now, ...rest] = reply as [number, number, ...unknown[]]
     // Late by its own clock: then the estimate was wrong, and this reply is the better one.
@@ -288,6 +324,7 @@ export class Batching {
     this.clock.sample(now, left, came)
     this.#large.forget(write.keys)
     write.resolve?.({ status, now, rest })
+    return status !== LATE
   }
 
   /**
@@ -313,6 +350,15 @@ export class Batching {
     return !isRefusal(error) && !this.#connection.hasAnsweredWithin(this.#timeoutMs)
   }
 
+  /** Whether it was one command alone that took too long: a server that answers again can take the writes that wait. */
+  async #answersAgain(): Promise<boolean> {
+    if (!this.#connection.isReady) return false
+    return await this.#connection.send(TIME, this.#deadline()).then(
+      () => true,
+      () => false,
+    )
+  }
+
   #deadline(): number {
     return performance.now() + this.#timeoutMs
   }
@@ -335,6 +381,12 @@ function isRefusal(error: unknown): boolean {
 function isLost(error: unknown): boolean {
   return (error as Error).cause instanceof Error && !isRefusal(error)
 }
+
+function overtaken(): CacheNotRespondingError {
+  return new CacheNotRespondingError('Redis is not responding: a later write has overtaken this one.')
+}
+
+function ignore(): void {}
 
 function rejectAll(writes: readonly Write[], error: unknown): void {
   for (const write of writes) write.reject?.(error)

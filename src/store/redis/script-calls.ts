@@ -11,8 +11,13 @@ export interface Write {
   readonly args: readonly Argument[]
   /** The size of its arguments. */
   bytes?: number
-  /** Its deadline, by `performance.now()`: begins when it is first sent. */
-  expires?: number
+  /** Its deadline, by `performance.now()`: begins when it is sent. */
+  expires?: number | undefined
+  /** Its place in the order in which writes were first sent; none before that. See `WriteOrder`. */
+  number?: number
+  /** Numbers of the writes of its entry, and of its tree, that were the last ones when it was sent. */
+  lastOfEntry?: number | undefined
+  lastOfTree?: number | undefined
   resolve?: (reply: ScriptReply) => void
   reject?: (error: unknown) => void
 }
