@@ -4,6 +4,7 @@ import { ConfigurationError } from '../../src/errors.js'
 import { CacheKey, type KeyInput } from '../../src/key/cache-key.js'
 import { judge } from '../../src/store/judge.js'
 import { RedisStore, type RedisStoreOptions } from '../../src/store/redis/redis-store.js'
+import { REMOVE } from '../../src/store/redis/scripts/invalidations.js'
 import type { NewEntry } from '../../src/store/store.js'
 import { describeStatistics } from '../conformance/statistics-conformance.js'
 import { describeStoreConformance } from '../conformance/store-conformance.js'
@@ -493,7 +494,109 @@ describe('A server in trouble', () => {
   })
 })
 
+describe('A write that is sent again', () => {
+  const gone = { children: false, origin: ORIGIN }
+
+  it('does not undo a later delete, where it came too late', async () => {
+    const store = open({ timeoutMs: 250 })
+    await connected(store)
+    // Large ones before it hold it up in this process, which is then busy until its deadline has passed.
+    const filling = [1, 2, 3].map((n) => store.write(key(['large', n]), entry('x'.repeat(4_000_000))))
+    const writing = store.write(key('a'), entry())
+    await new Promise(setImmediate)
+    await new Promise(setImmediate)
+    const until = performance.now() + 400
+    while (performance.now() < until);
+    const removing = store.remove(key('a'), gone)
+    await Promise.allSettled([...filling, writing])
+    await removing
+    expect(await isLive(store, 'a')).toBe(false)
+  })
+
+  it('does not undo a later delete, where the server had forgotten its script', async () => {
+    const store = open()
+    await store.check()
+    for (let gap = 0; gap < 20; gap++) {
+      await admin.script('FLUSH')
+      const writing = store.write(key(['a', gap]), entry())
+      for (let turn = 0; turn < gap; turn++) await new Promise(setImmediate)
+      const removing = store.remove(key(['a', gap]), gone)
+      await Promise.allSettled([writing])
+      await removing
+      expect(await isLive(store, ['a', gap])).toBe(false)
+    }
+  })
+
+  it('is rejected where the server knew the later script only', async () => {
+    const store = open()
+    await store.check()
+    await admin.script('FLUSH')
+    await admin.script('LOAD', REMOVE.lua)
+    const writing = store.write(key('a'), entry())
+    const other = store.write(key('b'), entry())
+    const removing = store.remove(key('a'), gone)
+    await expect(writing).rejects.toThrow(/a later write has overtaken/)
+    await removing
+    expect(await other).toMatchObject({ written: true })
+    expect(await isLive(store, 'a')).toBe(false)
+  })
+
+  it('keeps its place among others of its key that are sent again', async () => {
+    const store = open()
+    await store.check()
+    await admin.script('FLUSH')
+    const results = await Promise.all([
+      store.write(key('a'), entry('first')),
+      store.remove(key('a'), gone),
+      store.write(key('a'), entry('last')),
+    ])
+    expect(results).toMatchObject([{ written: true }, true, { written: true }])
+    expect((await store.read(key('a'))).frame?.toString('latin1')).toContain('last')
+  })
+})
+
 describe('A process that is busy itself', () => {
+  it('lets late writes take turns with those of a large batch', async () => {
+    const store = open()
+    await store.check()
+    let answered = 0
+    const many = Array.from({ length: 20_000 }, (_, index) =>
+      store.write(key(['many', index]), entry()).then(() => answered++),
+    )
+    await new Promise(setImmediate)
+    await store.write(key('late'), entry())
+    expect(answered).toBeLessThan(10_000)
+    await Promise.all(many)
+    expect(answered).toBe(20_000)
+  })
+
+  it('reads what it wrote in the same tick, also on a connection that is new', async () => {
+    const keyPrefix = `same:${++prefixes}`
+    const earlier = open({ keyPrefix })
+    await earlier.write(key('a'), entry('old'))
+    const store = open({ keyPrefix })
+    void store.write(key('a'), entry('new'))
+    expect((await store.read(key('a'))).frame?.toString('latin1')).toContain('new')
+  })
+
+  it('still sends the writes that wait after some that were not answered in time', async () => {
+    const own = await startRedis()
+    try {
+      const store = open({ redis: own.url, timeoutMs: 500 })
+      await connected(store)
+      own.freeze()
+      const writing = Array.from({ length: 1_000 }, (_, n) => store.write(key(`${n}`), entry()))
+      const [first] = await Promise.allSettled([writing[0]])
+      own.thaw()
+      expect(first?.status).toBe('rejected')
+      const results = await Promise.allSettled(writing)
+      expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1_000 - 256)
+    } finally {
+      own.thaw()
+      await own.stop()
+    }
+  })
+
   it('does not lose a delete over it', async () => {
     const store = open({ timeoutMs: 250 })
     await vi.waitFor(() => store.write(key('a'), entry()), { interval: 20 })
