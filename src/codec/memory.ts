@@ -1,4 +1,4 @@
-import { MEMORY_PER_BYTE } from './limits.js'
+import { LEAST_MEMORY, MEMORY_PER_BYTE } from './limits.js'
 
 // Estimates of the memory that each part of a value takes when it is read, in
 // bytes of 64-bit V8; or in time, a byte for each 5 ns, where that is more.
@@ -37,14 +37,11 @@ interface Parts {
 /** The most memory that a value of such parts takes, without index names. */
 export function mostMemory({ objects, names, elements, bytes }: Parts): number {
   return (
-    (SLOT + VIEW) * objects +
-    (SLOT + STRING) * names +
-    (SLOT + STRING + COLLECTION_ENTRY) * elements +
-    bytes
+    (SLOT + VIEW) * objects + (SLOT + STRING) * names + (SLOT + STRING + COLLECTION_ENTRY) * elements + bytes
   )
 }
 
-/** The memory that a value may take. */
+/** The memory that a value may take. A small one may take more than its bytes. */
 export function memoryLimit(maxBytes: number): number {
-  return maxBytes * MEMORY_PER_BYTE
+  return Math.max(maxBytes * MEMORY_PER_BYTE, LEAST_MEMORY)
 }
