@@ -27,12 +27,24 @@ export function allowanceOf(maxBytes = MAX_VALUE_BYTES, key?: string): Allowance
 
 /** @throws ValueTooLargeError */
 export function assertAllowed(bytes: number, { bytes: maxBytes, key }: Allowance): void {
-  if (bytes > maxBytes) throw new ValueTooLargeError(bytes, maxBytes, 'serialised', key)
+  if (bytes > maxBytes) throw refusal(new ValueTooLargeError(bytes, maxBytes, 'serialised', key))
 }
 
 /** @throws ValueTooLargeError */
 export function assertAllowedMemory(bytes: number, { memory, key }: Allowance): void {
-  if (bytes > memory) throw new ValueTooLargeError(bytes, memory, 'in memory', key)
+  if (bytes > memory) throw refusal(new ValueTooLargeError(bytes, memory, 'in memory', key))
+}
+
+/** Whether this is what the functions above threw. A getter may throw anything, also what throws at `instanceof`. */
+export function isTooLarge(error: unknown): boolean {
+  return refusals.has(error as ValueTooLargeError)
+}
+
+const refusals = new WeakSet<ValueTooLargeError>()
+
+function refusal(error: ValueTooLargeError): ValueTooLargeError {
+  refusals.add(error)
+  return error
 }
 
 /** Ends a walk before the whole value is serialised. @throws ValueTooLargeError */

@@ -44,11 +44,16 @@ function isForeign(name: string, prototype: object): boolean {
   )
 }
 
+/** Whether an object with this first name may be a built-in in spite of its prototype: as a rule it has no names, or indices. */
+export function mayHide(object: object, firstName: string | undefined): boolean {
+  return firstName === undefined || firstName === '0' || Array.isArray(object)
+}
+
 /** The built-in that an object is although its prototype is an ordinary object's; `undefined` for an ordinary object. */
 export function hiddenBuiltIn(object: object): string | undefined {
-  // [object Date], and so on: of those that ECMAScript has had from the beginning.
+  // What ECMAScript has had from the beginning names itself: [object Date].
   const text = Object.prototype.toString.call(object)
-  if (text !== '[object Object]') return text
+  if (text !== '[object Object]') return `an object of type ${text.slice(8, -1)}`
   if (types.isMap(object)) return 'a Map'
   if (types.isSet(object)) return 'a Set'
   if (ArrayBuffer.isView(object)) return 'a view'

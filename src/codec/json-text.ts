@@ -1,14 +1,14 @@
 import { isAscii } from 'node:buffer'
 import { types } from 'node:util'
-import { ValueTooLargeError } from '../errors.js'
 import {
   type Allowance,
   assertAllowed,
   assertAllowedMemory,
   assertAllowedSoFar,
+  isTooLarge,
   type Seen,
 } from './allowance.js'
-import { hiddenBuiltIn } from './built-in.js'
+import { hiddenBuiltIn, mayHide } from './built-in.js'
 import { DecodeError } from './decode-error.js'
 import { jsonMemory } from './json-memory.js'
 import { MAX_DEPTH } from './limits.js'
@@ -41,7 +41,7 @@ export function toJsonText(value: unknown, allowance: Allowance): Buffer | undef
     if (copy === undefined || 'toJSON' in Array.prototype) return undefined
     text = JSON.stringify(copy)
   } catch (error) {
-    if (error instanceof ValueTooLargeError) throw error
+    if (isTooLarge(error)) throw error
     // A getter that throws, a text too long for a string: the other way names the path, or does it.
     return undefined
   }
@@ -97,8 +97,7 @@ function copyOfObject(object: object, seen: Seen, depth: number): object | undef
 function copyOfProperties(object: object, seen: Seen, depth: number): object | undefined {
   const names = Object.keys(object)
   if (names.length > MAX_NAMES || Object.getOwnPropertySymbols(object).length > 0) return undefined
-  // A built-in with the prototype of an ordinary object has no names, or indices first.
-  if ((names.length === 0 || names[0] === '0') && hiddenBuiltIn(object) !== undefined) return undefined
+  if (mayHide(object, names[0]) && hiddenBuiltIn(object) !== undefined) return undefined
   const copy: Record<string, unknown> = { ...object }
   const inner: string[] = []
   for (const name in copy) {

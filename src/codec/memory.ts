@@ -1,4 +1,4 @@
-import { MEMORY_PER_BYTE } from './limits.js'
+import { LEAST_MEMORY, MEMORY_PER_BYTE } from './limits.js'
 
 // Estimates of the memory that each part of a value takes when it is read, in
 // bytes of 64-bit V8; or in time, a byte for each 5 ns, where that is more.
@@ -41,7 +41,7 @@ export function mostMemory({ objects, names, elements, bytes }: Parts): number {
   )
 }
 
-/** The memory that a value may take. */
+/** The memory that a value may take. A small one may take more than its bytes. */
 export function memoryLimit(maxBytes: number): number {
-  return maxBytes * MEMORY_PER_BYTE
+  return Math.max(maxBytes * MEMORY_PER_BYTE, LEAST_MEMORY)
 }

@@ -1,12 +1,13 @@
 import { inspect, types } from 'node:util'
-import { UnserializableValueError, ValueTooLargeError } from '../errors.js'
-import { type Allowance, assertAllowedSoFar, type Seen } from './allowance.js'
+import { UnserializableValueError } from '../errors.js'
+import { type Allowance, assertAllowedSoFar, isTooLarge, type Seen } from './allowance.js'
 import {
   byteLengthOf,
   hiddenBuiltIn,
   isDetached,
   isPrototypeOfBuiltIn,
   isResizable,
+  mayHide,
   sourceOf,
   viewType,
 } from './built-in.js'
@@ -64,7 +65,7 @@ export function assertStorable(value: unknown, allowance: Allowance, isThorough 
   try {
     found = faultOf(value, walk, 0)
   } catch (error) {
-    if (error instanceof ValueTooLargeError) throw error
+    if (isTooLarge(error)) throw error
     // A proxy throws: the thorough walk touches none.
     if (!isThorough) return assertStorable(value, allowance, true)
     found = unreadable(error)
@@ -142,12 +143,11 @@ function faultInProperties(object: object, walk: Walk, depth: number): Fault | u
       if (found !== undefined && Object.hasOwn(object, name)) return under(propertyStep(name), found)
     }
   } catch (error) {
-    if (error instanceof ValueTooLargeError) throw error
+    if (isTooLarge(error)) throw error
     return under(propertyStep(at), unreadable(error))
   }
-  // A built-in with the prototype of an ordinary object has no names, or indices first.
-  if (first === undefined || isIndex(first)) {
-    if (first !== undefined) walk.hasIndices = true
+  if (first !== undefined && isIndex(first)) walk.hasIndices = true
+  if (mayHide(object, first)) {
     const hidden = hiddenBuiltIn(object)
     if (hidden !== undefined) return fault(`${hidden} with another prototype than its own`)
   }
@@ -168,11 +168,13 @@ function faultInSymbols(object: object): Fault | undefined {
 /** Properties that somebody has given to a built-in: the serialiser leaves them out. */
 function faultInExtras(object: object): Fault | undefined {
   for (const name in object) {
-    if (Object.hasOwn(object, name)) {
-      return under(propertyStep(name), fault('a property of a built-in object (it would be lost)'))
-    }
+    if (Object.hasOwn(object, name)) return extra(name)
   }
   return faultInSymbols(object)
+}
+
+function extra(name: string): Fault {
+  return under(propertyStep(name), fault('a property of a built-in object (it would be lost)'))
 }
 
 /** The serialiser keeps named properties. They are looked at where it costs little, or where it has found objects there. */
@@ -194,7 +196,7 @@ function faultInArray(array: unknown[], walk: Walk, depth: number): Fault | unde
       if (i % CHUNK === CHUNK - 1) assertAllowedSoFar(walk)
     }
   } catch (error) {
-    if (error instanceof ValueTooLargeError) throw error
+    if (isTooLarge(error)) throw error
     return under(`[${i}]`, unreadable(error))
   }
   const inSymbols = faultInSymbols(array)
@@ -265,7 +267,7 @@ function faultInView(view: NodeJS.ArrayBufferView, walk: Walk): Fault | undefine
   if (length <= SMALL_VIEW || types.isDataView(view)) {
     const names = Object.keys(view)
     const last = names.at(-1)
-    if (last !== undefined && !isIndex(last)) return faultInExtras(view)
+    if (last !== undefined && !isIndex(last)) return extra(last)
     return faultInSymbols(view)
   }
   const hasExtras = inspect(view, WITHOUT_ELEMENTS).includes(':')
@@ -315,16 +317,16 @@ function nameOfClass(prototype: object): string {
 }
 
 function unreadable(error: unknown): Fault {
-  return fault(`unreadable (${messageOf(error)})`)
+  return fault(`unreadable (${messageOf(error) ?? 'its getter throws'})`)
 }
 
-function messageOf(error: unknown): string {
+/** The message of what was thrown, if it is an error that has one. */
+export function messageOf(error: unknown): string | undefined {
   try {
-    if (error instanceof Error) return String(error.message)
+    return error instanceof Error ? String(error.message) : undefined
   } catch {
-    // What was thrown throws in its turn.
+    return undefined
   }
-  return 'its getter throws'
 }
 
 function fault(what: string): Fault {

@@ -6,7 +6,7 @@ import { byteLengthOf, viewType } from './built-in.js'
 import { DecodeError } from './decode-error.js'
 import { mostMemory } from './memory.js'
 import { MOST_PER_BYTE, screen } from './screen.js'
-import { assertStorable, type Passed } from './storable.js'
+import { assertStorable, messageOf, type Passed } from './storable.js'
 
 // A value as bytes, by V8's structured clone. Views (Buffer, typed arrays,
 // DataView) go through the two hooks below: V8 itself would write the whole
@@ -137,6 +137,5 @@ function memoryOf(bytes: Buffer, allowance: Allowance): number {
 }
 
 function unserializable(error: unknown, { key }: Allowance): UnserializableValueError {
-  const why = error instanceof Error ? error.message : 'it throws'
-  return new UnserializableValueError('value', `not serialisable (${why})`, key)
+  return new UnserializableValueError('value', `not serialisable (${messageOf(error) ?? 'it throws'})`, key)
 }

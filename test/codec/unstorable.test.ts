@@ -1,4 +1,7 @@
+import { createSecretKey } from 'node:crypto'
 import { types } from 'node:util'
+import { runInNewContext } from 'node:vm'
+import { Temporal } from 'temporal-polyfill'
 import { describe, expect, it } from 'vitest'
 import { encodeValue } from '../../src/codec/codec.js'
 import { UnserializableValueError } from '../../src/errors.js'
@@ -23,6 +26,96 @@ function endless(levels: number): unknown {
   let value: unknown = 1
   for (let i = 0; i < levels; i++) value = { next: value }
   return value
+}
+
+const BUILT_IN = 'a property of a built-in object (it would be lost)'
+
+function withOwn<T extends object>(object: T): T {
+  return Object.assign(object, { note: 1 })
+}
+
+function bySymbol<T extends object>(object: T): T {
+  return Object.assign(object, { [symbol]: 1 })
+}
+
+function getter(object: object, name: PropertyKey, thrown: unknown = new Error('no')): object {
+  return Object.defineProperty(object, name, {
+    enumerable: true,
+    get() {
+      throw thrown
+    },
+  })
+}
+
+function thrower(thrown: unknown): object {
+  return getter({}, 'x', thrown)
+}
+
+function revoked(target: object = {}): object {
+  const { proxy, revoke } = Proxy.revocable(target, {})
+  revoke()
+  return proxy
+}
+
+function transfer(buffer: ArrayBuffer): void {
+  const { port1, port2 } = new MessageChannel()
+  port1.postMessage(buffer, [buffer])
+  port1.close()
+  port2.close()
+}
+
+function detached(): ArrayBuffer {
+  const buffer = new ArrayBuffer(8)
+  transfer(buffer)
+  return buffer
+}
+
+function viewOnDetached(): Uint8Array {
+  const view = new Uint8Array(8)
+  transfer(view.buffer)
+  return view
+}
+
+function dataViewOnDetached(): DataView {
+  const view = new DataView(new ArrayBuffer(8))
+  transfer(view.buffer)
+  return view
+}
+
+function resizable(): ArrayBuffer {
+  const Resizable: ArrayBufferConstructor & { new (size: number, options: object): ArrayBuffer } = ArrayBuffer
+  return new Resizable(2, { maxByteLength: 4 })
+}
+
+function wasmModule(): object {
+  type Wasm = { WebAssembly: { Module: new (bytes: Buffer) => object } }
+  return new (globalThis as unknown as Wasm).WebAssembly.Module(Buffer.from('0061736d01000000', 'hex'))
+}
+
+/** What `Object.prototype` looks like, to a cursory look. */
+const forgedRoot = Object.assign(Object.create(null), { isPrototypeOf: () => true, constructor: Object })
+
+/** Built-ins that have been given the prototype of an ordinary object. */
+function hiddenBuiltIns(): object[] {
+  const builtIns = [
+    [1],
+    Object.assign([], { total: 1 }),
+    new Map([[1, 2]]),
+    new Set([1]),
+    new Date(5),
+    /x/,
+    Buffer.from('b'),
+    new Uint8Array(0),
+    new DataView(new ArrayBuffer(2)),
+    new ArrayBuffer(2),
+    new Error('x'),
+    Object(1),
+    Object('s'),
+    Promise.resolve(),
+    new WeakMap(),
+  ].map((it) => Object.setPrototypeOf(it, Object.prototype))
+  const list = new Function('return arguments')(1, 2)
+  return [...builtIns, list, Object.setPrototypeOf(new Map([[1, 2]]), null)]
 }
 
 const REFUSED: [value: unknown, path: string, what: string][] = [
@@ -69,6 +162,82 @@ const REFUSED: [value: unknown, path: string, what: string][] = [
     'unreadable',
   ],
   [{ a: [new Proxy({}, {})] }, 'value.a[0]', 'a proxy'],
+  [withOwn(new Map([[1, 2]])), 'value.note', BUILT_IN],
+  [withOwn(new Set([1])), 'value.note', BUILT_IN],
+  [{ at: withOwn(new Date(5)) }, 'value.at.note', BUILT_IN],
+  [withOwn(/x/), 'value.note', BUILT_IN],
+  [withOwn(new ArrayBuffer(2)), 'value.note', BUILT_IN],
+  [withOwn(new DataView(new ArrayBuffer(2))), 'value.note', BUILT_IN],
+  [withOwn(Uint8Array.of(1)), 'value.note', BUILT_IN],
+  [withOwn(new Float64Array(0)), 'value.note', BUILT_IN],
+  [withOwn(Buffer.from('ab')), 'value.note', BUILT_IN],
+  [[withOwn(Buffer.alloc(1_000))], 'value[0]', 'a view with properties of its own'],
+  [withOwn(new Float64Array(1_000)), 'value', 'a view with properties of its own'],
+  [bySymbol(new Map()), 'value[Symbol(s)]', 'a property named by a symbol'],
+  [bySymbol(new Date()), 'value[Symbol(s)]', 'a property named by a symbol'],
+  [bySymbol([1, 2]), 'value[Symbol(s)]', 'a property named by a symbol'],
+  [{ rows: [bySymbol([{ id: 1 }])] }, 'value.rows[0][Symbol(s)]', 'a property named by a symbol'],
+  [bySymbol(Buffer.from('a')), 'value[Symbol(s)]', 'a property named by a symbol'],
+  [bySymbol(Buffer.alloc(1_000)), 'value', 'a view with properties of its own'],
+  [{ re: Object.assign(/a/g, { lastIndex: 1 }) }, 'value.re.lastIndex', 'not 0'],
+  [[/a/, new RegExp('a'.repeat(20_000))], 'value[1]', 'a RegExp that takes too long to make'],
+  [new RegExp('\\p{L}'.repeat(200), 'u'), 'value', 'a RegExp that takes too long to make'],
+  [{ a: Object.create([]) }, 'value.a', 'an instance of Array'],
+  [Object.setPrototypeOf({ a: 1 }, new Date()), 'value', 'an instance of Date'],
+  [Object.setPrototypeOf({ a: 1 }, new Map()), 'value', 'an instance of Map'],
+  [Object.setPrototypeOf([1], { extra: 1 }), 'value', 'an instance of Object'],
+  [Object.setPrototypeOf([1], null), 'value', 'an object of type Array with another prototype than its own'],
+  [Object.setPrototypeOf(new Map([[1, 2]]), { extra: 1 }), 'value', 'an instance of Object'],
+  [Object.setPrototypeOf(new Map([[1, 2]]), new Proxy(Map.prototype, {})), 'value', 'an instance of Map'],
+  [Object.setPrototypeOf(new Set(), Map.prototype), 'value', 'an instance of Map'],
+  [Object.setPrototypeOf(new Uint8Array(2), Int8Array.prototype), 'value', 'an instance of Int8Array'],
+  [Object.setPrototypeOf(new Uint8Array(2), DataView.prototype), 'value', 'an instance of DataView'],
+  ...hiddenBuiltIns().map((it): [unknown, string, string] => [{ it }, 'value.it', 'a']),
+  [new (class extends Object {})(), 'value', 'an instance of'],
+  [Object.create(forgedRoot), 'value', 'an instance of'],
+  [Object.assign([1, 2, 3], { total: new Decimal('1') }), 'value.total', 'an instance of Decimal'],
+  [
+    Object.assign(
+      Array.from({ length: 100 }, (_, id) => ({ id, at: new Date(id) })),
+      { sums: { total: [new Decimal('1')] } },
+    ),
+    'value.sums.total[0]',
+    'an instance of Decimal',
+  ],
+  [{ bytes: detached() }, 'value.bytes', 'a detached ArrayBuffer'],
+  [[viewOnDetached()], 'value[0]', 'a view on a detached ArrayBuffer'],
+  [new Map([['view', dataViewOnDetached()]]), 'value.get("view")', 'a view on a detached ArrayBuffer'],
+  [resizable(), 'value', 'a resizable ArrayBuffer'],
+  [revoked(), 'value', 'a proxy'],
+  [{ row: revoked() }, 'value.row', ''],
+  [new Map([[1, revoked()]]), 'value.get(1)', 'a proxy'],
+  [new Set([revoked([])]), 'value.values()[0]', 'a proxy'],
+  [new Map([[revoked(), 1]]), 'value.keys()[0]', 'a proxy'],
+  [new Map([[2n ** 100_000n, nothing]]), 'value.values()[0]', 'a function'],
+  [thrower(revoked()), 'value.x', 'unreadable (its getter throws)'],
+  [thrower(Object.assign(new Error('x'), { message: symbol })), 'value.x', 'unreadable (Symbol(s))'],
+  [thrower({ toString: thrower }), 'value.x', 'unreadable (its getter throws)'],
+  [Object.create(getter({}, 'constructor')), 'value', 'an instance of a class'],
+  [
+    Object.create({ constructor: Object.defineProperty(() => 1, 'name', { value: symbol }) }),
+    'value',
+    'an instance of Symbol(s)',
+  ],
+  [new Blob([]), 'value', 'an instance of Blob'],
+  [createSecretKey(Buffer.alloc(8)), 'value', 'an instance of'],
+  [new MessageChannel().port1, 'value', 'an instance of MessagePort'],
+  [new WeakRef({}), 'value', 'an instance of WeakRef'],
+  [new Intl.NumberFormat('en'), 'value', 'an instance of NumberFormat'],
+  [wasmModule(), 'value', 'an instance of Module'],
+  [[1][Symbol.iterator](), 'value', 'an instance of'],
+  [
+    (function* () {
+      yield 1
+    })(),
+    'value',
+    'an instance of',
+  ],
+  [Temporal.PlainDate.from('2026-01-01'), 'value', 'an instance of PlainDate'],
   [Object.assign([], { 99999999: 1 }), 'value', 'an array with more than 100000 holes'],
   [endless(1001), 'value.next.next', 'nested more than 1000 levels deep'],
   [endless(100_000), 'value.next.next', 'nested more than 1000 levels deep'],
@@ -85,6 +254,27 @@ describe('what cannot be stored is refused with its path', () => {
       expect(error.message.length).toBeLessThan(600)
     },
   )
+
+  it('also the built-ins that look like ordinary objects', () => {
+    for (const it of hiddenBuiltIns()) {
+      expect(refusal([it]).message).toMatch(/^value\[0\] is .* with another prototype than its own/)
+    }
+  })
+
+  it('own properties of a built-in of another realm, too', () => {
+    const foreign = runInNewContext(
+      '[new Map(), /x/, new Date(5), new Uint8Array(2), Object.create([]), new Uint8Array(99)]',
+    )
+    const fails = [
+      withOwn(foreign[0]),
+      Object.assign(foreign[1], { lastIndex: 2 }),
+      withOwn(foreign[2]),
+      withOwn(foreign[3]),
+      foreign[4],
+      withOwn(foreign[5]),
+    ]
+    for (const value of fails) expect(() => refusal(value)).not.toThrow()
+  })
 
   it('a getter that answers differently the second time', () => {
     const answering = (...answers: unknown[]) =>
