@@ -1,7 +1,6 @@
 import { deflateRawSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import {
-  DEFAULT_VALUE_BYTES,
   DecodeError,
   decodeValue,
   encodeValue,
@@ -14,7 +13,9 @@ const CLONE = 1
 const JSON_TEXT = 2
 const COMPRESSED = 0x80
 
-const encode = (value: unknown, maxBytes = DEFAULT_VALUE_BYTES) =>
+const LIMIT = 32 * 1024 * 1024
+
+const encode = (value: unknown, maxBytes = LIMIT) =>
   encodeValue(value, { compressAbove: false, maxBytes, key: 'product::1' }) as Payload
 const refusal = (value: unknown, maxBytes?: number) => {
   try {
@@ -41,7 +42,7 @@ const bomb = (raw: Buffer, format: number): Payload => {
   return { bytes: Buffer.concat([size, deflateRawSync(raw)]), format: format | COMPRESSED }
 }
 /** How many bytes the process holds more after a refusal than before it. */
-const refused = async (payload: Payload, maxBytes = DEFAULT_VALUE_BYTES) => {
+const refused = async (payload: Payload, maxBytes = LIMIT) => {
   const { heapUsed, arrayBuffers } = process.memoryUsage()
   await expect((async () => decodeValue(payload, maxBytes))()).rejects.toBeInstanceOf(DecodeError)
   const after = process.memoryUsage()
@@ -98,7 +99,7 @@ describe('The writer refuses what is larger than maxBytes', () => {
       new Map(Array.from({ length: 8_000 }, (_, id) => [id, text])),
       new Set([Buffer.alloc(40_000_000)]),
     ]) {
-      expect(refusal(value).bytes).toBeGreaterThan(DEFAULT_VALUE_BYTES)
+      expect(refusal(value).bytes).toBeGreaterThan(LIMIT)
     }
     expect(process.memoryUsage().arrayBuffers - arrayBuffers).toBeLessThan(60_000_000)
   })
@@ -111,13 +112,13 @@ describe('The writer refuses what is larger than maxBytes', () => {
       Array.from({ length: 20_000 }, () => ({ at: new Date(5), 999: 1 })),
     ]) {
       const error = refusal(value)
-      expect(error.maxBytes).toBe(4 * DEFAULT_VALUE_BYTES)
+      expect(error.maxBytes).toBe(4 * LIMIT)
       expect(error.message).toContain('bytes in memory, more than maxValueBytes allows (134217728)')
     }
   })
 })
 
-describe('What is ordinary is stored and read within the default limit', () => {
+describe('What is ordinary is stored and read within 32 MiB', () => {
   const rows = (length: number, of: (id: number) => object) => Array.from({ length }, (_, id) => of(id))
 
   it.each<[string, () => unknown]>([
@@ -160,7 +161,7 @@ describe('What is ordinary is stored and read within the default limit', () => {
     ['5,000 objects with an index name', () => rows(5_000, (id) => ({ 404: id, 500: new Date(id) }))],
   ])('%s', async (_name, make) => {
     const value = make()
-    const decoded = await decodeValue(encode(value), DEFAULT_VALUE_BYTES)
+    const decoded = await decodeValue(encode(value), LIMIT)
     const size = (it: unknown) => {
       if (Array.isArray(it) || typeof it === 'string') return it.length
       return it instanceof Map ? it.size : Object.keys(it as object).length
@@ -229,7 +230,7 @@ describe('The reader refuses', () => {
     await refused(forged('a'.repeat(300), 100))
     await refused(forged('\\p{L}'.repeat(300), 1))
     await refused(forged('\\P{L}', 300))
-    expect(await decodeValue(forged('\\p{L}+', 100), DEFAULT_VALUE_BYTES)).toHaveLength(100)
+    expect(await decodeValue(forged('\\p{L}+', 100), LIMIT)).toHaveLength(100)
   })
 
   it('what a process with a larger limit has written', async () => {
