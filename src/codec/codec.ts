@@ -1,4 +1,3 @@
-import { types } from 'node:util'
 import { allowanceOf, assertAllowed } from './allowance.js'
 import { deflate, inflate } from './compression.js'
 import { DecodeError } from './decode-error.js'
@@ -57,7 +56,6 @@ export function serializeValue(value: unknown, key?: string, maxBytes?: number):
   const allowance = allowanceOf(maxBytes, key)
   // Before a copy of it is made.
   if (typeof value === 'string') assertAllowed(value.length, allowance)
-  else if (types.isUint8Array(value)) assertAllowed(value.byteLength, allowance)
   const json = toJsonText(value, allowance)
   return json === undefined
     ? { bytes: serialize(value, allowance), format: STRUCTURED_CLONE }
