@@ -59,6 +59,8 @@ export function hiddenBuiltIn(object: object): string | undefined {
   if (ArrayBuffer.isView(object)) return 'a view'
   if (types.isAnyArrayBuffer(object)) return 'an ArrayBuffer'
   if (types.isPromise(object)) return 'a promise'
+  if (types.isBoxedPrimitive(object)) return 'a boxed primitive'
+  if (types.isGeneratorObject(object)) return 'a generator'
   return types.isWeakMap(object) || types.isWeakSet(object) ? 'a WeakMap or WeakSet' : undefined
 }
 

@@ -133,6 +133,144 @@ describe('damaged bytes', () => {
   })
 })
 
+describe('payloads whose structure was changed', () => {
+  const varint = (value: number): number[] =>
+    value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...varint(Math.floor(value / 128))]
+  const number = fc.oneof(
+    { weight: 5, arbitrary: fc.nat(4) },
+    fc.constantFrom(300, 999, 2_000, 100_000, 2 ** 24, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 2, 2 ** 32 - 1),
+  )
+  const text = fc.constantFrom('', 'a', '0', '1', '999', '4294967294', '4294967295', '__proto__', 'length')
+  const double = fc
+    .constantFrom(0, -0, 0.5, 3, 1000, -1, 4294967294, Number.NaN, Number.POSITIVE_INFINITY)
+    .map((value) => {
+      const bytes = Buffer.alloc(8)
+      bytes.writeDoubleLE(value)
+      return [...bytes]
+    })
+  const name = fc.oneof(
+    text.map((it) => [0x22, ...varint(it.length), ...Buffer.from(it)]),
+    text.map((it) => [0x63, ...varint(2 * it.length), ...Buffer.from(it, 'utf16le')]),
+    number.map((it) => [0x49, ...varint(it)]),
+    number.map((it) => [0x55, ...varint(it)]),
+    double.map((it) => [0x4e, ...it]),
+  )
+  /** What the writer could have written, but for lengths, counts and names, which may be anything. */
+  const { value } = fc.letrec<{ value: number[]; members: number[][]; properties: number[][] }>((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 4 },
+      fc.constantFrom(0x5f, 0x30, 0x54, 0x2d).map((tag) => [tag]),
+      name,
+      number.map((it) => [0x5e, ...varint(it)]),
+      fc.tuple(number, double).map(([size, digits]) => [0x5a, ...varint(size), ...digits]),
+      fc.tuple(number, double).map(([size, bytes]) => [0x42, ...varint(size), ...bytes]),
+      fc.tuple(fc.nat(15), number, double).map(([kind, size, it]) => [0x5c, kind, ...varint(size), ...it]),
+      fc
+        .tuple(text, number)
+        .map(([it, flags]) => [0x52, 0x22, it.length, ...Buffer.from(it), ...varint(flags)]),
+      container(
+        tie,
+        'properties',
+        () => [0x6f],
+        (count) => [0x7b, ...varint(count)],
+      ),
+      container(
+        tie,
+        'members',
+        () => [0x3b],
+        (count) => [0x3a, ...varint(count)],
+      ),
+      container(
+        tie,
+        'members',
+        () => [0x27],
+        (count) => [0x2c, ...varint(count)],
+      ),
+      container(
+        tie,
+        'properties',
+        (it) => [0x61, ...varint(it)],
+        (count, it) => [0x40, ...varint(count), ...varint(it)],
+      ),
+      container(
+        tie,
+        'members',
+        (it) => [0x41, ...varint(it)],
+        (_, it) => [0x24, 0, ...varint(it)],
+      ),
+      fc
+        .tuple(tie('members'), tie('properties'))
+        .map(([members, properties]) => [
+          0x41,
+          ...varint(members.length),
+          ...members.flat(),
+          ...properties.flat(),
+          0x24,
+          ...varint(properties.length),
+          ...varint(members.length),
+        ]),
+    ),
+    members: fc.array(tie('value'), { maxLength: 4 }),
+    properties: fc.array(
+      fc.tuple(name, tie('value')).map(([key, it]) => [...key, ...it]),
+      { maxLength: 4 },
+    ),
+  }))
+
+  /** With the true count as a rule, and the true length, so that deeper ones are reached. */
+  function container(
+    tie: (key: 'members' | 'properties') => fc.Arbitrary<unknown>,
+    content: 'members' | 'properties',
+    open: (length: number) => number[],
+    close: (count: number, length: number) => number[],
+  ): fc.Arbitrary<number[]> {
+    return fc
+      .tuple(
+        tie(content) as fc.Arbitrary<number[][]>,
+        fc.option(number, { freq: 3 }),
+        fc.option(number, { freq: 3 }),
+      )
+      .map(([parts, length, count]) => [
+        ...open(length ?? parts.length),
+        ...parts.flat(),
+        ...close(count ?? parts.length, length ?? parts.length),
+      ])
+  }
+
+  it('are a value no longer than its bytes allow, or a DecodeError', () => {
+    const seen = { value: 0, refused: 0 }
+    fc.assert(
+      fc.property(value, (body) => {
+        const bytes = Buffer.from([0xff, 15, ...body])
+        seen[attempt(bytes)]++
+        const decoded = decodedOf(bytes)
+        // Holes take no bytes, and are limited over all.
+        expect(longest(decoded)).toBeLessThanOrEqual(bytes.length + 100_000)
+      }),
+      { numRuns: 20_000 },
+    )
+    expect(Math.min(seen.value, seen.refused)).toBeGreaterThan(1_000)
+  })
+
+  function decodedOf(bytes: Buffer): unknown {
+    try {
+      return decodeValue({ bytes, format })
+    } catch {
+      return undefined
+    }
+  }
+
+  function longest(value: unknown, met = new Set<unknown>()): number {
+    if (typeof value === 'string') return value.length
+    if (typeof value !== 'object' || value === null || met.has(value)) return 0
+    met.add(value)
+    if (value instanceof Map || value instanceof Set) return longest([...value], met)
+    const own = Array.isArray(value) ? value.length : ArrayBuffer.isView(value) ? value.byteLength : 0
+    if (ArrayBuffer.isView(value)) return own
+    return Math.max(own, ...Object.values(value).map((it) => longest(it, met)))
+  }
+})
+
 describe('foreign bytes are refused', () => {
   it.each<[string, Buffer]>([
     ['nothing', Buffer.alloc(0)],
@@ -223,6 +361,78 @@ describe('forged bytes', () => {
         ),
       ),
     ).toBe('refused')
+  })
+
+  it('an index at or beyond the declared length of an array', () => {
+    const uint32 = varint(2 ** 32 - 2)
+    for (const bytes of [
+      Buffer.from('ff0f610055feffffff0f490e400100', 'hex'),
+      forged('a', [0], 'U', uint32, '_@', [1, 0]),
+      forged('a', [3], 'I', [6], '_@', [1, 3]),
+      forged('a', [3], 'I', varint(2 ** 31), '_@', [1, 3]),
+      forged('a', [3], 'I', [1], '_@', [1, 3]),
+      forged('a', [3], 'N', [0, 0, 0, 0, 0, 0, 0x24, 0x40], '_@', [1, 3]),
+      forged('a', [3], 'N', [0, 0, 0, 0, 0, 0, 0, 0x40], '_@', [1, 3]),
+      forged('a', [3], '"', [1], '3', '_@', [1, 3]),
+      forged('a', [3], '"', [10], '4294967294', '_@', [1, 3]),
+      forged('a', [3], 'c', [2, 0x33, 0], '_@', [1, 3]),
+      forged('A', [1], '_', 'I', [2], '_$', [1, 1]),
+      forged('A', [1], '_', 'U', uint32, '_$', [1, 1]),
+      forged('A', [1], '_', '"', [1], '7', '_$', [1, 1]),
+      forged('A', [1], '_', 'c', [2, 0x37, 0], '_$', [1, 1]),
+      forged('o"', [1], 'a', 'a', [0], 'I', [0], '_@', [1, 0], '{', [1]),
+    ]) {
+      expect(attempt(bytes)).toBe('refused')
+    }
+    // Below it, and names that are no indices, as they are written.
+    for (const [bytes, names] of [
+      [forged('a', [3], 'I', [4], '_@', [1, 3]), ['2']],
+      [forged('a', [3], '"', [1], '2', '_@', [1, 3]), ['2']],
+      [forged('a', [3], '"', [2], '03', '_@', [1, 3]), ['03']],
+      [forged('A', [1], '_', '"', [10], '4294967295', '_$', [1, 1]), ['0', '4294967295']],
+      [forged('A', [1], '_', '"', [2], '-1', '_$', [1, 1]), ['0', '-1']],
+    ] as const) {
+      const decoded = decodeValue({ bytes, format }) as unknown[]
+      expect(Object.keys(decoded)).toEqual(names)
+      expect(decoded.length).toBeLessThanOrEqual(3)
+    }
+  })
+
+  it('a count or a length that is not the true one', () => {
+    for (const bytes of [
+      forged('A', [1], '_$', [0, 2]),
+      forged('A', [1], '_$', [1, 1]),
+      forged('A', [1], '_"', [1], 'a', '_$', [0, 1]),
+      forged('A', [2], '_$', [0, 2]),
+      forged('A', [0], '_$', [0, 0]),
+      forged('a', [2], '@', [0, 3]),
+      forged('a', [2], 'I', [0], '_@', [0, 2]),
+      forged('o"', [1], 'a', '_{', [0]),
+      forged('o"', [1], 'a', '_{', [2]),
+      forged('o"', [1], 'a', '{', [1]),
+      forged(';__:', [0]),
+      forged(';_:', [1]),
+      forged(';__:', [4]),
+      forged("'_,", [2]),
+      forged("'_:", [1]),
+      forged('o:', [0]),
+      forged('c', [1], 'a'),
+      forged('Z', [9, 1]),
+      forged('B', [1]),
+      forged('\\', [0, 2, 0]),
+      forged('\\', [10, 7], '1234567'),
+      forged('R"', [1], '(', [0]),
+      forged('R"', [1], 'a', [0xff, 0x7f]),
+      forged('RI', [2, 0]),
+      forged('^', [0]),
+      forged('A', [1], '^', [9], '$', [0, 1]),
+      forged('o^', [0], '_{', [1]),
+      forged('D', [0, 0]),
+      forged('"', [0x81, 0], 'a'),
+      forged('"', [0x81, 0x80, 0x80, 0x80, 0x10], 'a'),
+    ]) {
+      expect(attempt(bytes)).toBe('refused')
+    }
   })
 
   it('a view of a kind nobody knows, or of half an element', () => {

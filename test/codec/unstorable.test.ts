@@ -111,6 +111,9 @@ function hiddenBuiltIns(): object[] {
     new Error('x'),
     Object(1),
     Object('s'),
+    Object(1n),
+    Object(symbol),
+    (function* () {})(),
     Promise.resolve(),
     new WeakMap(),
   ].map((it) => Object.setPrototypeOf(it, Object.prototype))
