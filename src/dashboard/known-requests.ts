@@ -19,9 +19,11 @@ export type KnownRequest = Omit<RequestRecord, 'calls'> & { readonly calls: read
  */
 export async function keptRequests({ cache, secrets }: Visit): Promise<KnownRequest[]> {
   const requests: KnownRequest[] = []
+  // Many requests ask for the same keys.
+  const shown = new Map<string, ShownKey>()
   for (const request of await aLook(() => cache.requests(MAX_REQUESTS))) {
     await shareTurn()
-    requests.push(masked(request, secrets))
+    requests.push(masked(request, secrets, shown))
   }
   return requests
 }
@@ -36,8 +38,7 @@ export async function knownRequests(visit: Visit): Promise<KnownRequest[] | unde
   }
 }
 
-function masked(request: RequestRecord, secrets: SecretNames): KnownRequest {
-  const shown = new Map<string, ShownKey>()
+function masked(request: RequestRecord, secrets: SecretNames, shown: Map<string, ShownKey>): KnownRequest {
   const show = (text: string): ShownKey => {
     const known = shown.get(text) ?? shownKey(text, secrets)
     shown.set(text, known)
