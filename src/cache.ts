@@ -295,6 +295,11 @@ export class KeyedCache {
     return await inspect(this.core, CacheKey.from(key))
   }
 
+  /** Inspects a key; a value of more than `bytes` is not built, but an `UnbuiltValue`. For integrations. */
+  async inspectUpTo(key: KeyInput, bytes: number): Promise<Inspection> {
+    return await inspect(this.core, CacheKey.from(key), bytes)
+  }
+
   /**
    * The live keys, all or those at and below one, in no order; fetched a page
    * at a time. One that is there all the while comes at least once.

@@ -32,9 +32,14 @@ export async function deflate(bytes: Buffer): Promise<Buffer | undefined> {
   return Buffer.concat([size, deflated])
 }
 
+/** The size that deflated bytes declare; 0 for what cannot be such. */
+export function inflatedSize(bytes: Buffer): number {
+  return bytes.length < SIZE_BYTES ? 0 : bytes.readUInt32LE()
+}
+
 /** Rejects with `DecodeError` unless the bytes inflate to exactly the size they name, which is `maxBytes` at most. */
 export async function inflate(bytes: Buffer, maxBytes: number): Promise<Buffer> {
-  const size = bytes.length < SIZE_BYTES ? 0 : bytes.readUInt32LE()
+  const size = inflatedSize(bytes)
   if (size === 0 || size > maxBytes || size > bytes.length * MAX_RATIO) {
     throw new DecodeError('impossible inflated size')
   }

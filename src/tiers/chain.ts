@@ -150,10 +150,10 @@ export class TierChain {
   }
 
   /** What a reading of a key comes to, in the light of what this process could not invalidate. */
-  standing(key: CacheKey, reading: Reading): Standing | Promise<Standing> {
+  standing(key: CacheKey, reading: Reading, buildUpTo?: number): Standing | Promise<Standing> {
     return this.#pending.covers(key) && judge(reading).live
       ? UNSETTLED
-      : standingOf(reading, this.maxValueBytes)
+      : standingOf(reading, this.maxValueBytes, buildUpTo)
   }
 
   /** Whether a read would hit, without decoding the value. A miss is observed all the same. */

@@ -1,4 +1,5 @@
 import { DecodeError, decodeValue, type Payload } from '../codec/codec.js'
+import { sizeOf, UnbuiltValue } from '../codec/unbuilt.js'
 import { type EntryBody, FRAME_HEAD_BYTES, isStale, parseBody } from '../entry/body.js'
 import type { Provenance } from '../entry/provenance.js'
 import { type AbsenceReason, judge } from '../store/judge.js'
@@ -29,15 +30,19 @@ const EXPIRED_FAILURE: Standing = { state: 'missing', reason: 'expired' }
 
 /**
  * What a reading comes to; a promise only where its value must be decompressed. A value above `maxValueBytes`, or one
- * that would take too much memory, is not read.
+ * that would take too much memory, is not read; one above `buildUpTo` is an `UnbuiltValue`.
  */
-export function standingOf(reading: Reading, maxValueBytes: number): Standing | Promise<Standing> {
+export function standingOf(
+  reading: Reading,
+  maxValueBytes: number,
+  buildUpTo?: number,
+): Standing | Promise<Standing> {
   const judgement = judge(reading)
   if (!judgement.live) {
     return { state: 'missing', reason: judgement.reason, provenance: judgement.provenance }
   }
   const { frame, expiredAt } = judgement
-  const decoded = decodeEntry(frame, maxValueBytes)
+  const decoded = decodeEntry(frame, maxValueBytes, buildUpTo)
   const standing = (entry: Decoded | undefined): Standing => {
     if (entry === undefined) return UNDECODABLE
     const { body, value } = entry
@@ -84,11 +89,14 @@ interface Decoded {
 function decodeEntry(
   frame: Buffer,
   maxValueBytes: number,
+  buildUpTo = Number.POSITIVE_INFINITY,
 ): Decoded | undefined | Promise<Decoded | undefined> {
   const body = isOversized(frame, maxValueBytes) ? undefined : parseBody(frame)
   if (!body) return undefined
+  const payload = { bytes: body.payload, format: body.format }
+  if (sizeOf(payload) > buildUpTo) return { body, value: new UnbuiltValue(payload) }
   try {
-    const value = decodeValue({ bytes: body.payload, format: body.format }, maxValueBytes)
+    const value = decodeValue(payload, maxValueBytes)
     return value instanceof Promise
       ? value.then((inflated) => ({ body, value: inflated }), unreadable)
       : { body, value }

@@ -5,13 +5,14 @@ import { maskText } from '../masking/text.js'
 import type { SecretNames } from '../secrets.js'
 import type { Visit } from '../visit.js'
 
-/** A look at a key, also where the cache throws what it cannot answer; what looks secret in who deleted it is masked. */
+/** A look at a key, which builds no value of more than `buildUpTo` bytes; also where the cache throws what it cannot answer; what looks secret in who deleted it is masked. */
 export async function inspect(
   { cache, secrets }: Pick<Visit, 'cache' | 'secrets'>,
   key: CacheKey,
+  buildUpTo = Number.POSITIVE_INFINITY,
 ): Promise<Inspection> {
   try {
-    return masked(await cache.inspect(key), secrets)
+    return masked(await cache.inspectUpTo(key, buildUpTo), secrets)
   } catch (error) {
     if (error instanceof CacheNotRespondingError) return describeUnknown(key)
     throw error

@@ -1,9 +1,11 @@
+import { UnbuiltValue } from '../../codec/unbuilt.js'
 import { formatDuration } from '../../duration.js'
 import type { Inspection } from '../../inspection.js'
 import type { CacheKey } from '../../key/cache-key.js'
 import type { CacheEvent } from '../../stats/events.js'
 import { events, future, past, size, whole } from '../figures.js'
 import { knownEvents } from '../known-events.js'
+import { maskedText } from '../masking/text.js'
 import { Refusal } from '../refusal.js'
 import { shareTurn } from '../turns.js'
 import { truncated, valueText } from '../value-text.js'
@@ -16,6 +18,9 @@ import { inspect } from './inspect.js'
 /** So many characters of a value are shown; the download has all of them. */
 const SHOWN = 20_000
 
+/** Maximum size of a value that is built for its page: a larger one would hold up the event loop. In bytes. */
+const BUILT = 1024 * 1024
+
 /** So many of a key's last events are shown. */
 const EVENTS = 10
 
@@ -23,7 +28,7 @@ const EVENTS = 10
 export async function keyPage(visit: Visit): Promise<Page> {
   const { cache, links, now, readOnly } = visit
   const key = askedKey(visit)
-  const [found, last] = await Promise.all([inspect(visit, key), lastEvents(key, visit)])
+  const [found, last] = await Promise.all([inspect(visit, key, BUILT), lastEvents(key, visit)])
   return {
     view: 'key',
     title: key.text,
@@ -58,7 +63,7 @@ export async function keyPage(visit: Visit): Promise<Page> {
 /** `GET /api/key?key=…`: the same. Times in milliseconds, those since the epoch being called `at` and `writtenAt`. */
 export async function keyJson(visit: Visit): Promise<Json> {
   const key = askedKey(visit)
-  const [found, known] = await Promise.all([inspect(visit, key), knownEvents(visit, concerns(key))])
+  const [found, known] = await Promise.all([inspect(visit, key, BUILT), knownEvents(visit, concerns(key))])
   if (found.state === 'unknown' || known === undefined) throw new Refusal(503, found.why)
   const { value: _, ...about } = found
   const { kind, text, isWhole } = await shownValue(found, visit)
@@ -93,8 +98,11 @@ async function lastEvents(key: CacheKey, visit: Visit) {
 }
 
 interface ShownValue {
-  /** `none`: there is none; `hidden`: the dashboard shows no values; `masked`: its key looks secret. */
-  readonly kind: 'none' | 'hidden' | 'masked' | 'shown'
+  /**
+   * `none`: there is none; `hidden`: the dashboard shows no values; `masked`: its key looks secret; `large`: it would
+   * have to be built to be shown, and `text` is its size.
+   */
+  readonly kind: 'none' | 'hidden' | 'masked' | 'shown' | 'large'
   readonly text?: string
   readonly isWhole?: boolean
   readonly limit?: string
@@ -108,7 +116,14 @@ async function shownValue(
   if (state !== 'fresh' && state !== 'stale') return { kind: 'none' }
   if (hideValues) return { kind: 'hidden' }
   if (secrets.inKey(key)) return { kind: 'masked' }
+  const more = { limit: whole(SHOWN), download: links.download(key.text) }
+  if (value instanceof UnbuiltValue) {
+    const beginning = await value.beginning(2 * SHOWN)
+    if (beginning === undefined) return { kind: 'large', text: size(value.bytes), isWhole: false, ...more }
+    const { text } = await truncated(maskedText(beginning, secrets), SHOWN, shareTurn)
+    return { kind: 'shown', text, isWhole: false, ...more }
+  }
   const pieces = valueText(value, secrets, { longest: 2 * SHOWN })
   const { text, whole: isWhole } = await truncated(pieces, SHOWN, shareTurn)
-  return { kind: 'shown', text, isWhole, limit: whole(SHOWN), download: links.download(key.text) }
+  return { kind: 'shown', text, isWhole, ...more }
 }
