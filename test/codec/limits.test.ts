@@ -107,7 +107,7 @@ describe('The writer refuses what is larger than maxBytes', () => {
   it('or would take too much memory when it is read', () => {
     for (const value of [
       Array.from({ length: 700_000 }, () => new Map()),
-      Array.from({ length: 3_000_000 }, () => []),
+      Array.from({ length: 2_600_000 }, () => []),
       { rows: Array.from({ length: 1_100_000 }, () => ({})) },
       Array.from({ length: 20_000 }, () => ({ at: new Date(5), 999: 1 })),
     ]) {
