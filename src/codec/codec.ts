@@ -108,6 +108,10 @@ export function isRecord({ format }: Payload): boolean {
   return (format & ~COMPRESSED) === JSON_TEXT
 }
 
+export function isStructuredClone({ format }: Payload): boolean {
+  return (format & ~COMPRESSED) === STRUCTURED_CLONE
+}
+
 const READERS = new Map<number, (bytes: Buffer, maxMemory: number) => unknown>([
   [STRUCTURED_CLONE, deserialize],
   [JSON_TEXT, fromJsonText],

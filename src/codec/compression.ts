@@ -1,5 +1,5 @@
 import { promisify } from 'node:util'
-import { constants, deflateRaw, inflateRaw } from 'node:zlib'
+import { constants, createInflateRaw, deflateRaw, inflateRaw } from 'node:zlib'
 import { DecodeError } from './decode-error.js'
 
 // Deflate in zlib's thread pool. The inflated size stands before the deflated
@@ -54,6 +54,28 @@ export async function inflate(bytes: Buffer, maxBytes: number): Promise<Buffer> 
   }
   if (inflated.length !== size) throw new DecodeError('inflated to another size')
   return inflated
+}
+
+/**
+ * The inflated bytes from one place to another; fewer where they end before, or are damaged. What lies before them is
+ * inflated and dropped, what lies behind them is not inflated.
+ */
+export async function inflatePart(bytes: Buffer, start: number, end: number): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let at = 0
+  const stream = createInflateRaw({ chunkSize: chunkSize(end - start) })
+  await new Promise<void>((resolve) => {
+    stream.on('data', (chunk: Buffer) => {
+      const from = Math.max(0, start - at)
+      if (from < chunk.length) chunks.push(chunk.subarray(from, end - at))
+      at += chunk.length
+      if (at >= end) stream.destroy()
+    })
+    stream.on('error', () => resolve())
+    stream.on('close', resolve)
+    stream.end(bytes.subarray(SIZE_BYTES))
+  })
+  return Buffer.concat(chunks)
 }
 
 /** Level 1: a quarter of the default level's time, for about a fifth more bytes. */

@@ -26,7 +26,7 @@ import { MAX_PATTERNS, patternWeight } from './patterns.js'
 // https://chromium.googlesource.com/v8/v8/+/HEAD/src/objects/value-serializer.cc
 
 /** What every Node since 18 writes; nothing older has written entries. */
-const OLDEST_WIRE_VERSION = 15
+export const OLDEST_WIRE_VERSION = 15
 const VERSION_TAG = 0xff
 
 /** Bytes of memory that no payload takes more of, per byte: an object with one index name, `{"1000":0}`. */

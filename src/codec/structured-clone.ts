@@ -16,7 +16,7 @@ import { assertStorable, messageOf, type Passed } from './storable.js'
 type ViewConstructor = new (buffer: ArrayBuffer) => NodeJS.ArrayBufferView
 
 /** A view is stored with its index here: append, never reorder. */
-const VIEWS = [
+export const VIEW_TYPES = [
   'Buffer',
   'DataView',
   'Int8Array',
@@ -32,8 +32,8 @@ const VIEWS = [
   'BigUint64Array',
   'Float16Array',
 ]
-const BUFFER = VIEWS.indexOf('Buffer')
-const KIND_OF = new Map(VIEWS.map((name, kind) => [name, kind]))
+const BUFFER = VIEW_TYPES.indexOf('Buffer')
+const KIND_OF = new Map(VIEW_TYPES.map((name, kind) => [name, kind]))
 
 class ViewSerializer extends DefaultSerializer {
   _writeHostObject(view: NodeJS.ArrayBufferView): void {
@@ -51,14 +51,16 @@ class ViewDeserializer extends DefaultDeserializer {
     const kind = this.readUint32()
     const bytes = this.readRawBytes(this.readUint32())
     if (kind === BUFFER) return Buffer.from(bytes)
-    const View = (globalThis as unknown as Record<string, ViewConstructor | undefined>)[VIEWS[kind] ?? '']
+    const View = (globalThis as unknown as Record<string, ViewConstructor | undefined>)[
+      VIEW_TYPES[kind] ?? ''
+    ]
     if (View === undefined) throw new DecodeError(`view of unknown kind ${kind}`)
     return new View(Uint8Array.prototype.slice.call(bytes).buffer as ArrayBuffer)
   }
 }
 
 /** What this Node writes. Bytes of a newer one are not readable here. */
-const WIRE_VERSION = probe(null)[1] as number
+export const WIRE_VERSION = probe(null)[1] as number
 
 /**
  * @throws UnserializableValueError naming what would not come back as it is
