@@ -8,7 +8,7 @@ import {
   isTooLarge,
   type Seen,
 } from './allowance.js'
-import { hiddenBuiltIn, mayHide } from './built-in.js'
+import { disguisedBuiltIn } from './built-in.js'
 import { DecodeError } from './decode-error.js'
 import { jsonMemory } from './json-memory.js'
 import { MAX_DEPTH } from './limits.js'
@@ -97,7 +97,7 @@ function copyOfObject(object: object, seen: Seen, depth: number): object | undef
 function copyOfProperties(object: object, seen: Seen, depth: number): object | undefined {
   const names = Object.keys(object)
   if (names.length > MAX_NAMES || Object.getOwnPropertySymbols(object).length > 0) return undefined
-  if (mayHide(object, names[0]) && hiddenBuiltIn(object) !== undefined) return undefined
+  if (disguisedBuiltIn(object, names[0]) !== undefined) return undefined
   const copy: Record<string, unknown> = { ...object }
   const inner: string[] = []
   for (const name in copy) {

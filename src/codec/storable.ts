@@ -3,11 +3,12 @@ import { UnserializableValueError } from '../errors.js'
 import { type Allowance, assertAllowedSoFar, isTooLarge, type Seen } from './allowance.js'
 import {
   byteLengthOf,
-  hiddenBuiltIn,
+  disguisedBuiltIn,
   isDetached,
   isPrototypeOfBuiltIn,
   isResizable,
-  mayHide,
+  nameOfBuiltIn,
+  nameOfProbed,
   sourceOf,
   viewType,
 } from './built-in.js'
@@ -147,15 +148,15 @@ function faultInProperties(object: object, walk: Walk, depth: number): Fault | u
     return under(propertyStep(at), unreadable(error))
   }
   if (first !== undefined && isIndex(first)) walk.hasIndices = true
-  if (mayHide(object, first)) {
-    const hidden = hiddenBuiltIn(object)
-    if (hidden !== undefined) return fault(`${hidden} with another prototype than its own`)
-  }
-  return faultInSymbols(object)
+  const symbols = Object.getOwnPropertySymbols(object)
+  // A symbol may name another type than the object's.
+  const disguised = symbols.length > 0 ? nameOfBuiltIn(object) : disguisedBuiltIn(object, first)
+  const builtIn = disguised ?? (walk.isThorough ? nameOfProbed(object) : undefined)
+  if (builtIn !== undefined) return fault(`${builtIn} with another prototype than its own`)
+  return faultInSymbols(object, symbols)
 }
 
-function faultInSymbols(object: object): Fault | undefined {
-  const symbols = Object.getOwnPropertySymbols(object)
+function faultInSymbols(object: object, symbols = Object.getOwnPropertySymbols(object)): Fault | undefined {
   if (symbols.length === 0) return undefined
   for (const symbol of symbols) {
     if (Object.prototype.propertyIsEnumerable.call(object, symbol)) {
