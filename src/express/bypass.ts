@@ -1,4 +1,5 @@
 import type { Request, Response } from 'express'
+import { within } from '../background.js'
 import { bypassTokens, noBypassCookie } from '../bypass/cookie.js'
 import { isTokenFor, mayBeToken } from '../bypass/token.js'
 import type { KeyedCache } from '../cache.js'
@@ -7,7 +8,7 @@ import { addHeaders } from './outgoing-headers.js'
 import { isOfStaff, type StaffCheck } from './staff-check.js'
 
 /** What came of a wish to do without the cache. */
-export interface Bypass {
+export interface BypassDecision {
   readonly isGranted: boolean
   /** Whether it is one of staff, where that had to be asked. */
   readonly isStaff?: boolean
@@ -32,28 +33,17 @@ export async function judgeBypass(
   req: Request,
   tokens: readonly string[],
   isStaff: StaffCheck,
-): Promise<Bypass> {
+): Promise<BypassDecision> {
   const now = Date.now()
   const likely = tokens.filter((token) => mayBeToken(token, now))
   if (likely.length === 0) return { isGranted: false }
   // First: nobody else makes the store be asked for the key.
-  if (!(await patiently(isOfStaff(isStaff, req)))) return { isGranted: false, isStaff: false }
+  if (!(await within(PATIENCE_MS, isOfStaff(isStaff, req), () => false)))
+    return { isGranted: false, isStaff: false }
   const sign = (text: string) => cache.sign(text)
   const path = pathOf(req.originalUrl)
   const checks = await Promise.all(likely.map((token) => isTokenFor(sign, path, token, now))).catch(
     (): boolean[] => [],
   )
   return { isGranted: checks.includes(true), isStaff: true }
-}
-
-async function patiently(answer: boolean | Promise<boolean>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(resolve, PATIENCE_MS, false)
-  })
-  try {
-    return await Promise.race([answer, late])
-  } finally {
-    clearTimeout(timer)
-  }
 }

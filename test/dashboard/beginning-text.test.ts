@@ -22,8 +22,8 @@ async function textOf(payload: Payload, bytes?: number, longest?: number): Promi
   return [...beginningText(beginning, secrets, longest ? { longest } : {})].join('')
 }
 
-const encode = (value: unknown, compressAbove: number | false = false) =>
-  encodeValue(value, { compressAbove }) as Promise<Payload>
+const encode = (value: unknown, compressionThreshold: number | false = false) =>
+  encodeValue(value, { compressionThreshold }) as Promise<Payload>
 
 /** The text without the sizes of collections, which are not known before their ends. */
 const unsized = (text: string) => text.replace(/(Map|Set)\((?:\d+|…)\) \{/g, '$1 {')
@@ -64,8 +64,8 @@ describe('The text of a beginning', () => {
   test('is that of the whole value where all of it was read', async () => {
     await fc.assert(
       fc.asyncProperty(value, async (whole) => {
-        for (const compressAbove of [false, 0] as const) {
-          const payload = await encode(whole, compressAbove)
+        for (const compressionThreshold of [false, 0] as const) {
+          const payload = await encode(whole, compressionThreshold)
           const beginning = await beginningOf(payload)
           expect(beginning.isDamaged).toBe(false)
           expect([...beginningText(beginning, secrets)].join('')).toBe(wholeText(whole))
@@ -77,8 +77,8 @@ describe('The text of a beginning', () => {
   test('is the beginning of the text of the whole value, wherever it was cut', async () => {
     await fc.assert(
       fc.asyncProperty(value, fc.double({ min: 0, max: 1, noNaN: true }), async (whole, share) => {
-        for (const compressAbove of [false, 0] as const) {
-          const payload = await encode(whole, compressAbove)
+        for (const compressionThreshold of [false, 0] as const) {
+          const payload = await encode(whole, compressionThreshold)
           const { bytes } = new UnbuiltValue(payload)
           const beginning = await beginningOf(payload, Math.floor(share * bytes))
           const text = [...beginningText(beginning, secrets)].join('')
@@ -195,8 +195,8 @@ describe('The text of a beginning', () => {
       /^\[\n {2}\{\n {4}id: 0,\n {4}name: "x"/,
     ],
   ])('shows %s as the whole is shown', async (_, whole, expected) => {
-    for (const compressAbove of [false, 1_000] as const) {
-      const payload = await encode(whole, compressAbove)
+    for (const compressionThreshold of [false, 1_000] as const) {
+      const payload = await encode(whole, compressionThreshold)
       const text = await textOf(payload, undefined, 40_000)
       expect(text.length).toBeGreaterThan(20_000)
       expect(text).toMatch(expected)
@@ -230,8 +230,8 @@ describe('The beginning of damaged bytes', () => {
     ['records', Array.from({ length: 60_000 }, (_, id) => ({ id, name: 'x' }))],
     ['a text', { text: 'x'.repeat(2_000_000), end: 1n }],
   ])('is intact where what is damaged comes later: %s', async (_, whole) => {
-    for (const compressAbove of [false, 1_000] as const) {
-      const { bytes, format } = await encode(whole, compressAbove)
+    for (const compressionThreshold of [false, 1_000] as const) {
+      const { bytes, format } = await encode(whole, compressionThreshold)
       const payload = { bytes: Buffer.from(bytes), format }
       payload.bytes.fill(0xee, Math.ceil(bytes.length * 0.6))
       const beginning = await beginningOf(payload)
@@ -245,8 +245,8 @@ describe('The beginning of damaged bytes', () => {
   test('is what can be read of them', async () => {
     await fc.assert(
       fc.asyncProperty(value, fc.nat(), fc.nat(255), async (whole, place, byte) => {
-        for (const compressAbove of [false, 0] as const) {
-          const { bytes, format } = await encode(whole, compressAbove)
+        for (const compressionThreshold of [false, 0] as const) {
+          const { bytes, format } = await encode(whole, compressionThreshold)
           const damaged = Buffer.from(bytes)
           damaged[place % bytes.length] = byte
           const beginning = await beginningOf({ bytes: damaged, format })
@@ -256,7 +256,7 @@ describe('The beginning of damaged bytes', () => {
             wholeText(whole).length,
           )
           // Of compressed bytes the last ones may be missing, and nothing of what they hold.
-          if (compressAbove === false) expect(cut.isDamaged).toBe(true)
+          if (compressionThreshold === false) expect(cut.isDamaged).toBe(true)
         }
       }),
       { numRuns: 100 },

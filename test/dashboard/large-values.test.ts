@@ -17,9 +17,9 @@ const records = () => ({
 describe.each([
   ['as they are', false],
   ['compressed', 1_000],
-] as const)('The page of a large value, %s', (_, compressAbove) => {
+] as const)('The page of a large value, %s', (_, compressionThreshold) => {
   test('shows the beginning of a record, masked, without building it', async () => {
-    const { ask, cache } = await openSite({ cache: { compressAbove } })
+    const { ask, cache } = await openSite({ cache: { compressionThreshold } })
     await cache.set('large', records())
     const parse = vi.spyOn(JSON, 'parse')
     const { text } = await ask('/cache/keys/large')
@@ -36,7 +36,7 @@ describe.each([
   })
 
   test('shows the beginning of a text, masked', async () => {
-    const { ask, cache } = await openSite({ cache: { compressAbove } })
+    const { ask, cache } = await openSite({ cache: { compressionThreshold } })
     await cache.set('latin', `begins here, password=hunter2 ${'x'.repeat(LARGE)}`)
     await cache.set('wide', `žačíná tady, password=hunter2 ${'ž'.repeat(LARGE)}`)
     const latin = (await ask('/cache/keys/latin')).text
@@ -64,7 +64,7 @@ describe.each([
       '[ { id: 0, on: Date 1970-',
     ],
   ] as const)('shows the beginning of %s', async (_name, make, expected) => {
-    const { ask, cache } = await openSite({ cache: { compressAbove } })
+    const { ask, cache } = await openSite({ cache: { compressionThreshold } })
     expect(await cache.set('large', { password: 'hunter2', 'of what': make(), end: 1 })).toBe(true)
     const { status, text } = await ask('/cache/keys/large')
     const json = await ask('/cache/api/key?key=large')
@@ -78,14 +78,14 @@ describe.each([
   })
 
   test('shows what can be read of a damaged value, and says so', async () => {
-    const { ask, cache } = await openSite({ cache: { compressAbove } })
+    const { ask, cache } = await openSite({ cache: { compressionThreshold } })
     await cache.set(
       'large',
       Array.from({ length: 60_000 }, (_, id) => ({ id, on: new Date(0) })),
     )
     const beginning = UnbuiltValue.prototype.beginning
     const damaged = vi.spyOn(UnbuiltValue.prototype, 'beginning').mockImplementation(async () => {
-      const { bytes, format } = await encodeValue([1, new Date(0), 'end'], { compressAbove: false })
+      const { bytes, format } = await encodeValue([1, new Date(0), 'end'], { compressionThreshold: false })
       return await beginning.call(
         new UnbuiltValue({ bytes: bytes.subarray(0, 16), format }),
         async () => undefined,

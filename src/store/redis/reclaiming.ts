@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { ignore } from '../../background.js'
 import { parseFrame } from '../../entry/frame.js'
 import { GENERATIONS_AT, ID_BYTES } from '../../entry/layout.js'
 import type { CacheKey } from '../../key/cache-key.js'
@@ -89,8 +90,8 @@ export class Reclaiming {
     if (sweptAt > this.#requestedAt && sweptAt <= start) return true
     if ((await this.#send(['SET', lock, '1', 'NX', 'PX', LOCK_MS])) === null) {
       // One that does not lapse is nobody's lock.
-      const leftMs = Number(await this.#send(['PTTL', lock]))
-      if (leftMs === WITHOUT_END || leftMs > LOCK_MS) await this.#send(['DEL', lock])
+      const remainingMs = Number(await this.#send(['PTTL', lock]))
+      if (remainingMs === WITHOUT_END || remainingMs > LOCK_MS) await this.#send(['DEL', lock])
       return false
     }
     try {
@@ -157,5 +158,3 @@ export class Reclaiming {
     return performance.now() + this.#timeoutMs
   }
 }
-
-function ignore(): void {}
