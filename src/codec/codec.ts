@@ -1,10 +1,10 @@
-import { allowanceOf, assertAllowed } from './allowance.js'
 import { deflate, inflate } from './compression.js'
 import { DecodeError } from './decode-error.js'
 import { fromJsonText, toJsonText } from './json-text.js'
 import { MAX_VALUE_BYTES } from './limits.js'
-import { memoryLimit } from './memory.js'
+import { memoryLimit } from './memory-estimates.js'
 import { deserialize, serialize } from './structured-clone.js'
+import { assertSizeAllowed, writeLimitsOf } from './write-limits.js'
 
 export { DecodeError } from './decode-error.js'
 export { DEFAULT_VALUE_BYTES, MAX_VALUE_BYTES } from './limits.js'
@@ -53,9 +53,9 @@ export function encodeValue(
 
 /** A value as bytes, not compressed. Throws as `encodeValue` does. */
 export function serializeValue(value: unknown, key?: string, maxBytes?: number): Payload {
-  const allowance = allowanceOf(maxBytes, key)
+  const allowance = writeLimitsOf(maxBytes, key)
   // Before a copy of it is made.
-  if (typeof value === 'string') assertAllowed(value.length, allowance)
+  if (typeof value === 'string') assertSizeAllowed(value.length, allowance)
   const json = toJsonText(value, allowance)
   return json === undefined
     ? { bytes: serialize(value, allowance), format: STRUCTURED_CLONE }
@@ -107,11 +107,11 @@ export function isCompressed({ format }: Payload): boolean {
 }
 
 /** Whether its value is a record, as JSON gives them back: plain objects, dense arrays and primitives. */
-export function isRecord({ format }: Payload): boolean {
+export function isRecordPayload({ format }: Payload): boolean {
   return (format & ~COMPRESSED) === JSON_TEXT
 }
 
-export function isStructuredClone({ format }: Payload): boolean {
+export function isStructuredClonePayload({ format }: Payload): boolean {
   return (format & ~COMPRESSED) === STRUCTURED_CLONE
 }
 

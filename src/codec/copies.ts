@@ -1,4 +1,4 @@
-import { decodeValue, isRecord, type Payload } from './codec.js'
+import { decodeValue, isRecordPayload, type Payload } from './codec.js'
 import { copyRecord, sizeOfRecord } from './record.js'
 
 /** As many copies of one value as are wanted, none of which shares anything with another. */
@@ -16,7 +16,7 @@ export function copiesOf(payload: Payload): Copies {
   // Nobody ever gets this one.
   const value = decodeValue(payload)
   if (typeof value !== 'object' || value === null) return { bytes: payload.bytes.length, next: () => value }
-  const bytes = isRecord(payload) ? sizeOfRecord(value) : undefined
+  const bytes = isRecordPayload(payload) ? sizeOfRecord(value) : undefined
   if (bytes !== undefined) return { bytes, next: () => copyRecord(value) }
   const own = withOwnMemory(payload)
   return { bytes: own.bytes.length, next: () => decodeValue(own) }
@@ -24,7 +24,7 @@ export function copiesOf(payload: Payload): Copies {
 
 /** Copies of a value that is decoded when the first of them is wanted: its payload is not compressed, and readable. */
 export function lazyCopiesOf(payload: Payload): Copies {
-  const own = apart(payload)
+  const own = compactPayload(payload)
   let copies: Copies | undefined
   const next = () => {
     copies ??= copiesOf(own)
@@ -34,13 +34,13 @@ export function lazyCopiesOf(payload: Payload): Copies {
 }
 
 /** Without a buffer that is much larger around it, such as a whole reply. Small copies may share one. */
-export function apart(payload: Payload): Payload {
+export function compactPayload(payload: Payload): Payload {
   const { bytes, format } = payload
   return bytes.length * MAX_SLACK >= bytes.buffer.byteLength ? payload : { bytes: Buffer.from(bytes), format }
 }
 
 /** Copies of what needs no copy: a primitive. */
-export function sameAlways(value: unknown): Copies {
+export function primitiveCopies(value: unknown): Copies {
   return { bytes: 8, next: () => value }
 }
 

@@ -1,7 +1,7 @@
-import { ARRAY, DOUBLE, OBJECT, SLOT, STRING } from './memory.js'
+import { ARRAY, DOUBLE, OBJECT, SLOT, STRING } from './memory-estimates.js'
 
 /** Bytes of memory that no text takes more of, per byte: empty objects, `{},`. */
-const MOST_PER_BYTE = 64
+const MAX_MEMORY_PER_BYTE = 64
 /** Numbers of more digits are boxed. */
 const SMALL_DIGITS = 9
 
@@ -25,14 +25,14 @@ most[COMMA] = SLOT + STRING
  * The memory that parsing a JSON text takes, estimated; anything above `limit` where it is more than that. Any number
  * for what is no JSON in ASCII.
  */
-export function jsonMemory(text: Buffer, limit: number): number {
-  if (text.length * MOST_PER_BYTE <= limit) return 0
-  const bound = mostMemoryOf(text)
+export function estimateJsonMemory(text: Buffer, limit: number): number {
+  if (text.length * MAX_MEMORY_PER_BYTE <= limit) return 0
+  const bound = maxMemoryOfText(text)
   return bound <= limit ? bound : memoryOf(text, limit)
 }
 
 /** As if all of the text were structure: a third of the time. */
-function mostMemoryOf(text: Buffer): number {
+function maxMemoryOfText(text: Buffer): number {
   let memory = text.length
   for (let at = 0; at < text.length; at++) memory += most[(text[at] as number) & 0x7f] as number
   return memory

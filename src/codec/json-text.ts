@@ -1,17 +1,17 @@
 import { isAscii } from 'node:buffer'
 import { types } from 'node:util'
-import {
-  type Allowance,
-  assertAllowed,
-  assertAllowedMemory,
-  assertAllowedSoFar,
-  isTooLarge,
-  type Seen,
-} from './allowance.js'
 import { disguisedBuiltIn } from './built-in.js'
 import { DecodeError } from './decode-error.js'
-import { jsonMemory } from './json-memory.js'
+import { estimateJsonMemory } from './json-memory.js'
 import { MAX_DEPTH } from './limits.js'
+import {
+  assertMemoryAllowed,
+  assertSizeAllowed,
+  assertTotalsAllowed,
+  isValueTooLarge,
+  type WalkTotals,
+  type WriteLimits,
+} from './write-limits.js'
 
 // JSON (RFC 8259) in ASCII, for the values that it gives back exactly *and*
 // faster than structured clone: records and lists of records. Whatever else can
@@ -32,7 +32,7 @@ const MAX_NOT_ASCII = 1 / 8
  * The value as JSON, or `undefined` where JSON would not give it back as it is, or is the slower way.
  * @throws ValueTooLargeError
  */
-export function toJsonText(value: unknown, allowance: Allowance): Buffer | undefined {
+export function toJsonText(value: unknown, allowance: WriteLimits): Buffer | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   let text: string
   try {
@@ -41,14 +41,14 @@ export function toJsonText(value: unknown, allowance: Allowance): Buffer | undef
     if (copy === undefined || 'toJSON' in Array.prototype) return undefined
     text = JSON.stringify(copy)
   } catch (error) {
-    if (isTooLarge(error)) throw error
+    if (isValueTooLarge(error)) throw error
     // A getter that throws, a text too long for a string: the other way names the path, or does it.
     return undefined
   }
   const bytes = asciiBytes(text)
   if (bytes === undefined) return undefined
-  assertAllowed(bytes.length, allowance)
-  assertAllowedMemory(jsonMemory(bytes, allowance.memory), allowance)
+  assertSizeAllowed(bytes.length, allowance)
+  assertMemoryAllowed(estimateJsonMemory(bytes, allowance.memory), allowance)
   return bytes
 }
 
@@ -56,7 +56,8 @@ export function toJsonText(value: unknown, allowance: Allowance): Buffer | undef
 export function fromJsonText(bytes: Buffer, maxMemory: number): unknown {
   // No primitive is written at the top: a number cut short is a number.
   if ((bytes[0] !== 0x7b && bytes[0] !== 0x5b) || !isAscii(bytes)) throw new DecodeError('not ASCII JSON')
-  if (jsonMemory(bytes, maxMemory) > maxMemory) throw new DecodeError('more memory than a value may take')
+  if (estimateJsonMemory(bytes, maxMemory) > maxMemory)
+    throw new DecodeError('more memory than a value may take')
   try {
     return JSON.parse(bytes.toString('latin1'))
   } catch (error) {
@@ -64,7 +65,7 @@ export function fromJsonText(bytes: Buffer, maxMemory: number): unknown {
   }
 }
 
-function isPlain(value: unknown, seen: Seen): boolean {
+function isPlain(value: unknown, seen: WalkTotals): boolean {
   switch (typeof value) {
     case 'string':
       seen.bytes += value.length
@@ -81,12 +82,12 @@ function isPlain(value: unknown, seen: Seen): boolean {
  * copy, never the value: what it writes is what was looked at, although getters
  * answer differently the second time and `toJSON` may hide where for-in doesn't look.
  */
-function copyOfObject(object: object, seen: Seen, depth: number): object | undefined {
+function copyOfObject(object: object, seen: WalkTotals, depth: number): object | undefined {
   const { objects } = seen
   const { size } = objects
   // Structured clone refuses proxies; JSON would take what they show.
   if (objects.add(object).size === size || depth === MAX_DEPTH || types.isProxy(object)) return undefined
-  assertAllowedSoFar(seen)
+  assertTotalsAllowed(seen)
   const prototype = Object.getPrototypeOf(object)
   if (prototype === Object.prototype || prototype === null) return copyOfProperties(object, seen, depth)
   return prototype === Array.prototype && Array.isArray(object)
@@ -94,7 +95,7 @@ function copyOfObject(object: object, seen: Seen, depth: number): object | undef
     : undefined
 }
 
-function copyOfProperties(object: object, seen: Seen, depth: number): object | undefined {
+function copyOfProperties(object: object, seen: WalkTotals, depth: number): object | undefined {
   const names = Object.keys(object)
   if (names.length > MAX_NAMES || Object.getOwnPropertySymbols(object).length > 0) return undefined
   if (disguisedBuiltIn(object, names[0]) !== undefined) return undefined
@@ -119,7 +120,7 @@ function copyOfProperties(object: object, seen: Seen, depth: number): object | u
   return copy
 }
 
-function copyOfElements(array: unknown[], seen: Seen, depth: number): unknown[] | undefined {
+function copyOfElements(array: unknown[], seen: WalkTotals, depth: number): unknown[] | undefined {
   const copy: unknown[] = []
   let primitives = 0
   for (let i = 0; i < array.length; i++) {

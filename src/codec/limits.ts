@@ -24,7 +24,7 @@ export const MAX_VALUE_BYTES = 64 * MIB
 export const MEMORY_PER_BYTE = 4
 
 /** Memory that any value may take, in bytes. */
-export const LEAST_MEMORY = 4 * MIB
+export const MIN_MEMORY_LIMIT = 4 * MIB
 
 /** Maximum depth of nesting. Reading recurses on whatever stack the caller has left. */
 export const MAX_DEPTH = 1000

@@ -1,5 +1,5 @@
 /** Limit of `patternWeight` over all RegExps of a value: 20,000 characters, or 200 property escapes. */
-export const MAX_PATTERNS = 20_000
+export const MAX_PATTERN_WEIGHT = 20_000
 
 /** A property escape in the source of a RegExp (`\p{L}`): up to 1.2 ms, as soon as the RegExp is made. */
 const PROPERTY_ESCAPE = 100

@@ -14,8 +14,8 @@ import {
   SLOT,
   STRING,
   VIEW,
-} from './memory.js'
-import { MAX_PATTERNS, patternWeight } from './patterns.js'
+} from './memory-estimates.js'
+import { MAX_PATTERN_WEIGHT, patternWeight } from './patterns.js'
 
 // V8 checks most of what it reads, but takes the declared length of an array
 // at its word: seven bytes can make it allocate 256 MB, a hundred can end the
@@ -30,7 +30,7 @@ export const OLDEST_WIRE_VERSION = 15
 const VERSION_TAG = 0xff
 
 /** Bytes of memory that no payload takes more of, per byte: an object with one index name, `{"1000":0}`. */
-export const MOST_PER_BYTE = 2000
+export const MAX_MEMORY_PER_BYTE = 2000
 
 /** V8 keeps index names in an array of slots, unless an index leaves a larger gap than this. */
 const LARGEST_GAP = 1024
@@ -120,7 +120,7 @@ const allSlots = new Int32Array(MAX_DEPTH)
  * where it is more than that. Throws `DecodeError` unless they are one whole
  * value, whose lengths are true.
  */
-export function screen(bytes: Buffer, newestWireVersion: number, limit: number): number {
+export function screenPayload(bytes: Buffer, newestWireVersion: number, limit: number): number {
   const version = bytes[1]
   if (
     bytes[0] !== VERSION_TAG ||
@@ -222,7 +222,7 @@ export function screen(bytes: Buffer, newestWireVersion: number, limit: number):
       case SOURCE_AND_FLAGS: {
         const source = sourceAt(bytes, at)
         patterns += patternWeight(source.text)
-        if (patterns > MAX_PATTERNS) throw new DecodeError('RegExps that take too long to make')
+        if (patterns > MAX_PATTERN_WEIGHT) throw new DecodeError('RegExps that take too long to make')
         at = source.end + varintBytes(varint(bytes, source.end))
         continue
       }
@@ -287,7 +287,7 @@ function sourceAt(bytes: Buffer, start: number): { text: string; end: number } {
   const tag = bytes[at++]
   if (tag !== ONE_BYTE && tag !== TWO_BYTE) throw new DecodeError('no string where one belongs')
   const length = varint(bytes, at)
-  if (length > MAX_PATTERNS * 2) throw new DecodeError('too large a RegExp')
+  if (length > MAX_PATTERN_WEIGHT * 2) throw new DecodeError('too large a RegExp')
   at += varintBytes(length)
   return { text: bytes.toString(tag === TWO_BYTE ? 'utf16le' : 'latin1', at, at + length), end: at + length }
 }

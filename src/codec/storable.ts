@@ -1,6 +1,5 @@
 import { inspect, types } from 'node:util'
 import { UnserializableValueError } from '../errors.js'
-import { type Allowance, assertAllowedSoFar, isTooLarge, type Seen } from './allowance.js'
 import {
   byteLengthOf,
   disguisedBuiltIn,
@@ -13,7 +12,8 @@ import {
   viewType,
 } from './built-in.js'
 import { MAX_DEPTH, MAX_HOLES } from './limits.js'
-import { MAX_PATTERNS, patternWeight } from './patterns.js'
+import { MAX_PATTERN_WEIGHT, patternWeight } from './patterns.js'
+import { assertTotalsAllowed, isValueTooLarge, type WalkTotals, type WriteLimits } from './write-limits.js'
 
 /** What stands in the way of storing a value. `path` grows from the leaf up to the root. */
 interface Fault {
@@ -22,7 +22,7 @@ interface Fault {
 }
 
 /** What a walk leaves to its caller, who has the serialised value. */
-export interface Passed {
+export interface StorableSummary {
   readonly objects: ReadonlySet<object>
   /** Properties of its objects. */
   names: number
@@ -35,7 +35,7 @@ export interface Passed {
 }
 
 /** What one walk over a value remembers. */
-interface Walk extends Seen, Passed {
+interface Walk extends WalkTotals, StorableSummary {
   readonly objects: Set<object>
   /** Looks at what costs too much to be looked at each time: proxies, and named properties of arrays. */
   readonly isThorough: boolean
@@ -49,7 +49,7 @@ interface Walk extends Seen, Passed {
  * @throws UnserializableValueError if the value would not come back as it is
  * @throws ValueTooLargeError if it is certain to be too large
  */
-export function assertStorable(value: unknown, allowance: Allowance, isThorough = false): Passed {
+export function assertStorable(value: unknown, allowance: WriteLimits, isThorough = false): StorableSummary {
   const walk: Walk = {
     objects: new Set<object>(),
     bytes: 0,
@@ -66,7 +66,7 @@ export function assertStorable(value: unknown, allowance: Allowance, isThorough 
   try {
     found = faultOf(value, walk, 0)
   } catch (error) {
-    if (isTooLarge(error)) throw error
+    if (isValueTooLarge(error)) throw error
     // A proxy throws: the thorough walk touches none.
     if (!isThorough) return assertStorable(value, allowance, true)
     found = unreadable(error)
@@ -101,7 +101,7 @@ function faultInObject(object: object, walk: Walk, depth: number): Fault | undef
   const { size } = walk.objects
   // Looked at before, since it is shared, or part of itself.
   if (walk.objects.add(object).size === size) return undefined
-  assertAllowedSoFar(walk)
+  assertTotalsAllowed(walk)
   if (walk.isThorough && types.isProxy(object)) return fault('a proxy (store a copy of what it wraps)')
 
   const prototype = Object.getPrototypeOf(object)
@@ -144,7 +144,7 @@ function faultInProperties(object: object, walk: Walk, depth: number): Fault | u
       if (found !== undefined && Object.hasOwn(object, name)) return under(propertyStep(name), found)
     }
   } catch (error) {
-    if (isTooLarge(error)) throw error
+    if (isValueTooLarge(error)) throw error
     return under(propertyStep(at), unreadable(error))
   }
   if (first !== undefined && isIndex(first)) walk.hasIndices = true
@@ -194,10 +194,10 @@ function faultInArray(array: unknown[], walk: Walk, depth: number): Fault | unde
         const found = faultOf(element, walk, depth + 1)
         if (found !== undefined) return under(`[${i}]`, found)
       }
-      if (i % CHUNK === CHUNK - 1) assertAllowedSoFar(walk)
+      if (i % CHUNK === CHUNK - 1) assertTotalsAllowed(walk)
     }
   } catch (error) {
-    if (isTooLarge(error)) throw error
+    if (isValueTooLarge(error)) throw error
     return under(`[${i}]`, unreadable(error))
   }
   const inSymbols = faultInSymbols(array)
@@ -227,7 +227,7 @@ function faultInMap(map: Map<unknown, unknown>, walk: Walk, depth: number): Faul
     if (inKey !== undefined) return under(`.keys()[${i}]`, inKey)
     const inValue = faultOf(value, walk, depth + 1)
     if (inValue !== undefined) return under(entryStep(key, i), inValue)
-    if (i % CHUNK === CHUNK - 1) assertAllowedSoFar(walk)
+    if (i % CHUNK === CHUNK - 1) assertTotalsAllowed(walk)
     i++
   }
   return undefined
@@ -239,7 +239,7 @@ function faultInSet(set: Set<unknown>, walk: Walk, depth: number): Fault | undef
     walk.elements++
     const found = faultOf(member, walk, depth + 1)
     if (found !== undefined) return under(`.values()[${i}]`, found)
-    if (i % CHUNK === CHUNK - 1) assertAllowedSoFar(walk)
+    if (i % CHUNK === CHUNK - 1) assertTotalsAllowed(walk)
     i++
   }
   return undefined
@@ -248,7 +248,7 @@ function faultInSet(set: Set<unknown>, walk: Walk, depth: number): Fault | undef
 function faultInRegExp(regexp: RegExp, walk: Walk): Fault | undefined {
   if (regexp.lastIndex !== 0) return under('.lastIndex', fault('not 0 (it would be lost)'))
   walk.patterns += patternWeight(sourceOf(regexp))
-  if (walk.patterns > MAX_PATTERNS) return fault('a RegExp that takes too long to make')
+  if (walk.patterns > MAX_PATTERN_WEIGHT) return fault('a RegExp that takes too long to make')
   return faultInExtras(regexp)
 }
 
@@ -263,7 +263,7 @@ function faultInView(view: NodeJS.ArrayBufferView, walk: Walk): Fault | undefine
   if (isDetached(view)) return fault('a view on a detached ArrayBuffer')
   const length = byteLengthOf(view)
   walk.bytes += length
-  assertAllowedSoFar(walk)
+  assertTotalsAllowed(walk)
   // The names of all its elements would come first: one of many bytes is shown without them.
   if (length <= SMALL_VIEW || types.isDataView(view)) {
     const names = Object.keys(view)
@@ -318,11 +318,11 @@ function nameOfClass(prototype: object): string {
 }
 
 function unreadable(error: unknown): Fault {
-  return fault(`unreadable (${messageOf(error) ?? 'its getter throws'})`)
+  return fault(`unreadable (${errorMessageOf(error) ?? 'its getter throws'})`)
 }
 
 /** The message of what was thrown, if it is an error that has one. */
-export function messageOf(error: unknown): string | undefined {
+export function errorMessageOf(error: unknown): string | undefined {
   try {
     return error instanceof Error ? String(error.message) : undefined
   } catch {

@@ -1,12 +1,12 @@
 import { types } from 'node:util'
 import { DefaultDeserializer, DefaultSerializer, serialize as probe } from 'node:v8'
 import { UnserializableValueError } from '../errors.js'
-import { type Allowance, assertAllowed, assertAllowedMemory } from './allowance.js'
 import { byteLengthOf, viewType } from './built-in.js'
 import { DecodeError } from './decode-error.js'
-import { mostMemory } from './memory.js'
-import { MOST_PER_BYTE, screen } from './screen.js'
-import { assertStorable, messageOf, type Passed } from './storable.js'
+import { maxMemoryOf } from './memory-estimates.js'
+import { MAX_MEMORY_PER_BYTE, screenPayload } from './screen.js'
+import { assertStorable, errorMessageOf, type StorableSummary } from './storable.js'
+import { assertMemoryAllowed, assertSizeAllowed, type WriteLimits } from './write-limits.js'
 
 // A value as bytes, by V8's structured clone. Views (Buffer, typed arrays,
 // DataView) go through the two hooks below: V8 itself would write the whole
@@ -66,7 +66,7 @@ export const WIRE_VERSION = probe(null)[1] as number
  * @throws UnserializableValueError naming what would not come back as it is
  * @throws ValueTooLargeError
  */
-export function serialize(value: unknown, allowance: Allowance): Buffer {
+export function serialize(value: unknown, allowance: WriteLimits): Buffer {
   const found = assertStorable(value, allowance)
   const { mayHaveNames } = found
   const serializer = new ViewSerializer()
@@ -89,16 +89,16 @@ export function serialize(value: unknown, allowance: Allowance): Buffer {
     if (written !== found.objects.size) assertStorable(value, allowance, true)
     bytes = bytes.subarray(0, end)
   }
-  assertAllowed(bytes.length, allowance)
+  assertSizeAllowed(bytes.length, allowance)
   if (mayExceed(bytes.length, found, allowance.memory)) {
-    assertAllowedMemory(memoryOf(bytes, allowance), allowance)
+    assertMemoryAllowed(memoryOf(bytes, allowance), allowance)
   }
   return bytes
 }
 
 /** Throws `DecodeError` for whatever cannot be bytes that `serialize` wrote. */
 export function deserialize(bytes: Buffer, maxMemory: number): unknown {
-  if (screen(bytes, WIRE_VERSION, maxMemory) > maxMemory) {
+  if (screenPayload(bytes, WIRE_VERSION, maxMemory) > maxMemory) {
     throw new DecodeError('more memory than a value may take')
   }
   const deserializer = new ViewDeserializer(bytes)
@@ -124,20 +124,28 @@ function readProbe(bytes: Buffer): { end: number; written: number } {
 }
 
 /** Whether reading so many bytes may take more memory than the limit at all. */
-function mayExceed(bytes: number, { objects, names, elements, hasIndices }: Passed, limit: number): boolean {
-  if (bytes * MOST_PER_BYTE <= limit) return false
-  return hasIndices || mostMemory({ objects: objects.size, names, elements, bytes }) > limit
+function mayExceed(
+  bytes: number,
+  { objects, names, elements, hasIndices }: StorableSummary,
+  limit: number,
+): boolean {
+  if (bytes * MAX_MEMORY_PER_BYTE <= limit) return false
+  return hasIndices || maxMemoryOf({ objects: objects.size, names, elements, bytes }) > limit
 }
 
 /** What reading the bytes will take, as a reader estimates it. */
-function memoryOf(bytes: Buffer, allowance: Allowance): number {
+function memoryOf(bytes: Buffer, allowance: WriteLimits): number {
   try {
-    return screen(bytes, WIRE_VERSION, allowance.memory)
+    return screenPayload(bytes, WIRE_VERSION, allowance.memory)
   } catch (error) {
     throw unserializable(error, allowance)
   }
 }
 
-function unserializable(error: unknown, { key }: Allowance): UnserializableValueError {
-  return new UnserializableValueError('value', `not serialisable (${messageOf(error) ?? 'it throws'})`, key)
+function unserializable(error: unknown, { key }: WriteLimits): UnserializableValueError {
+  return new UnserializableValueError(
+    'value',
+    `not serialisable (${errorMessageOf(error) ?? 'it throws'})`,
+    key,
+  )
 }

@@ -2,7 +2,7 @@ import { BeginningBuilder, EndOfBeginning } from './beginning/builder.js'
 import { CloneReader, type DistantBigInt, hexOf } from './beginning/clone.js'
 import { type Beginning, CutBigInt } from './beginning/cut.js'
 import { JsonReader } from './beginning/json.js'
-import { isCompressed, isRecord, isStructuredClone, type Payload } from './codec.js'
+import { isCompressed, isRecordPayload, isStructuredClonePayload, type Payload } from './codec.js'
 import { inflatedSize, inflatePart } from './compression.js'
 
 /**
@@ -22,7 +22,7 @@ export class UnbuiltValue {
 
   constructor(payload: Payload) {
     this.#payload = payload
-    this.bytes = sizeOf(payload)
+    this.bytes = payloadSize(payload)
   }
 
   /**
@@ -52,9 +52,9 @@ export class UnbuiltValue {
   }
 
   #reader(bytes: Buffer, isAll: boolean, builder: BeginningBuilder): CloneReader | JsonReader {
-    if (isRecord(this.#payload)) return new JsonReader(bytes, isAll, builder)
+    if (isRecordPayload(this.#payload)) return new JsonReader(bytes, isAll, builder)
     // Of an unknown format nothing can be read.
-    if (!isStructuredClone(this.#payload)) return new CloneReader(Buffer.alloc(0), true, builder)
+    if (!isStructuredClonePayload(this.#payload)) return new CloneReader(Buffer.alloc(0), true, builder)
     return new CloneReader(bytes, isAll, builder)
   }
 
@@ -80,6 +80,6 @@ export class UnbuiltValue {
 }
 
 /** The size of a payload once it is not compressed, as it declares it. */
-export function sizeOf(payload: Payload): number {
+export function payloadSize(payload: Payload): number {
   return isCompressed(payload) ? inflatedSize(payload.bytes) : payload.bytes.length
 }

@@ -54,7 +54,7 @@ export interface NewEntry
     Partial<Pick<EntryBody, 'graceMs' | 'computingMs' | 'isFailure'>> {}
 
 /** How long an entry stands in its store: fresh, then stale. */
-export function lifeOf({ ttlMs, graceMs = 0 }: NewEntry): number {
+export function lifetimeOf({ ttlMs, graceMs = 0 }: NewEntry): number {
   return ttlMs + graceMs
 }
 

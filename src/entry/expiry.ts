@@ -1,5 +1,5 @@
 import { parseBodyHead } from './body.js'
-import { DIGITS, digits, numberAt } from './digits.js'
+import { DIGITS, decodeDigits, encodeDigits } from './digits.js'
 import { eraOf, lastExpiredAt, lastExpiredBy } from './generation.js'
 import {
   bodyAt,
@@ -10,7 +10,7 @@ import {
   KIND_AT,
   MARKED_VALUE,
   VALUE_MARK_BYTES,
-  WHO_DIGITS,
+  WRITER_DIGITS,
 } from './layout.js'
 import { type Provenance, parseProvenance } from './provenance.js'
 
@@ -26,9 +26,9 @@ export function expireFrame(frame: Buffer, id: Buffer, isLive: boolean, at: numb
     frameOfKind(MARKED_VALUE),
     id,
     frame.subarray(COUNT_AT, marksAt),
-    isMarked ? frame.subarray(marksAt, marksAt + DIGITS) : digits(0),
-    digits(at),
-    digits(who.length, WHO_DIGITS),
+    isMarked ? frame.subarray(marksAt, marksAt + DIGITS) : encodeDigits(0),
+    encodeDigits(at),
+    encodeDigits(who.length, WRITER_DIGITS),
     frame.subarray(own),
     who,
   ])
@@ -37,7 +37,7 @@ export function expireFrame(frame: Buffer, id: Buffer, isLive: boolean, at: numb
 /** When a value was let expire itself; 0 if it was not. */
 function expiredItself(frame: Buffer): number {
   if (frame[KIND_AT] !== MARKED_VALUE) return 0
-  return numberAt(frame, bodyAt(frame) - WHO_DIGITS - DIGITS, DIGITS)
+  return decodeDigits(frame, bodyAt(frame) - WRITER_DIGITS - DIGITS, DIGITS)
 }
 
 /** Who let a value expire, when, and with what. */
@@ -57,7 +57,7 @@ export function expiredAt(frame: Buffer, generations: readonly (Buffer | null)[]
   let eras = 0
   for (const generation of generations) if (generation) eras += eraOf(generation)
   if (frame[KIND_AT] !== MARKED_VALUE) return eras === 0 ? undefined : firstExpiry(frame, generations).at
-  const isOfThisEra = numberAt(frame, bodyAt(frame) - VALUE_MARK_BYTES, DIGITS) === eras
+  const isOfThisEra = decodeDigits(frame, bodyAt(frame) - VALUE_MARK_BYTES, DIGITS) === eras
   const own = expiredItself(frame)
   if (isOfThisEra) return own === 0 ? undefined : own
   const { at } = firstExpiry(frame, generations)

@@ -1,4 +1,4 @@
-import { DIGITS, digits, numberAt } from './digits.js'
+import { DIGITS, decodeDigits, encodeDigits } from './digits.js'
 import { isGeneration } from './generation.js'
 import {
   COUNT_AT,
@@ -14,7 +14,7 @@ import {
   MARKED_VALUE,
   MAX_FRAME_BYTES,
   VERSION,
-  WHO_DIGITS,
+  WRITER_DIGITS,
 } from './layout.js'
 import { type Provenance, parseProvenance } from './provenance.js'
 
@@ -36,13 +36,13 @@ export function composeFrame(
 export function composeValue(id: Buffer, joined: Buffer, body: Buffer): Buffer {
   const ids = joined.subarray(0, -DIGITS)
   const eras = joined.subarray(-DIGITS)
-  const isMarked = numberAt(eras, 0, DIGITS) > 0
+  const isMarked = decodeDigits(eras, 0, DIGITS) > 0
   return Buffer.concat([
     isMarked ? frameOfKind(MARKED_VALUE) : frameStart('value'),
     id,
     Buffer.of(ids.length / ID_BYTES),
     ids,
-    ...(isMarked ? [eras, digits(0), digits(0, WHO_DIGITS)] : []),
+    ...(isMarked ? [eras, encodeDigits(0), encodeDigits(0, WRITER_DIGITS)] : []),
     body,
   ])
 }

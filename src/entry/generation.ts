@@ -1,4 +1,4 @@
-import { DIGITS, digits, numberAt } from './digits.js'
+import { DIGITS, decodeDigits, encodeDigits } from './digits.js'
 import { ID_BYTES } from './layout.js'
 import { type Provenance, parseProvenance } from './provenance.js'
 
@@ -51,7 +51,7 @@ function hasMark(bytes: Buffer): boolean {
     const digit = (bytes[index] ?? 0) - 0x30
     if (!(digit >= 0 && digit <= 9)) return false
   }
-  return numberAt(bytes, ERA_AT, DIGITS) <= MAX_ERA && bytes.includes(NEWLINE, WHO_AT)
+  return decodeDigits(bytes, ERA_AT, DIGITS) <= MAX_ERA && bytes.includes(NEWLINE, WHO_AT)
 }
 
 export function composeGeneration(id: Buffer, inUse: boolean, info: Buffer = Buffer.alloc(0)): Buffer {
@@ -72,8 +72,8 @@ export function expireGeneration(bytes: Buffer, at: number, who: Buffer): Buffer
   return Buffer.concat([
     bytes.subarray(0, MARK_AT),
     Buffer.of(MARK),
-    digits(eraOf(bytes) + 1),
-    digits(at),
+    encodeDigits(eraOf(bytes) + 1),
+    encodeDigits(at),
     who,
     Buffer.of(NEWLINE),
     bytes.subarray(markEnd(bytes)),
@@ -82,12 +82,12 @@ export function expireGeneration(bytes: Buffer, at: number, who: Buffer): Buffer
 
 /** How often what lies below a generation was let expire. */
 export function eraOf(generation: Buffer): number {
-  return generation[MARK_AT] === MARK ? numberAt(generation, ERA_AT, DIGITS) : 0
+  return generation[MARK_AT] === MARK ? decodeDigits(generation, ERA_AT, DIGITS) : 0
 }
 
 /** When what lies below it was last let expire; 0 if it never was. */
 export function lastExpiredAt(generation: Buffer): number {
-  return eraOf(generation) > 0 ? numberAt(generation, EXPIRED_AT, DIGITS) : 0
+  return eraOf(generation) > 0 ? decodeDigits(generation, EXPIRED_AT, DIGITS) : 0
 }
 
 /** Who did that. */
@@ -113,8 +113,8 @@ export function joinGenerations(generations: readonly (Buffer | null)[]): Buffer
     ids.push(generation.subarray(0, ID_BYTES))
     eras += eraOf(generation)
   }
-  ids.push(eras === 0 ? NO_ERAS : digits(eras))
+  ids.push(eras === 0 ? NO_ERAS : encodeDigits(eras))
   return Buffer.concat(ids)
 }
 
-const NO_ERAS = digits(0)
+const NO_ERAS = encodeDigits(0)

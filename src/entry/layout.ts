@@ -1,4 +1,4 @@
-import { DIGITS, numberAt } from './digits.js'
+import { DIGITS, decodeDigits } from './digits.js'
 
 /**
  * What stands in an entry's place in a store, as bytes. Pure: no I/O, no clock.
@@ -36,8 +36,8 @@ export const KIND_BYTE: Record<FrameKind, number> = { value: 0x56, tombstone: 0x
 /** A value that knows of soft expiries. */
 export const MARKED_VALUE = 0x45
 
-export const WHO_DIGITS = 4
-export const VALUE_MARK_BYTES = 2 * DIGITS + WHO_DIGITS
+export const WRITER_DIGITS = 4
+export const VALUE_MARK_BYTES = 2 * DIGITS + WRITER_DIGITS
 
 /** Maximum size of a frame: a larger value was not written by this cache, and is not read. */
 export const MAX_FRAME_BYTES = 65 * 1024 * 1024
@@ -58,5 +58,5 @@ export function bodyAt(bytes: Buffer): number {
 
 export function bodyEnd(bytes: Buffer, at: number): number {
   if (bytes[KIND_AT] !== MARKED_VALUE) return bytes.length
-  return bytes.length - numberAt(bytes, at - WHO_DIGITS, WHO_DIGITS)
+  return bytes.length - decodeDigits(bytes, at - WRITER_DIGITS, WRITER_DIGITS)
 }

@@ -12,13 +12,20 @@ export interface Provenance {
 const MAX_LABEL = 200
 
 /** Whatever a hook gave as a label: a delete must not fail over its record. */
-export function label(text: unknown): string | undefined {
+export function provenanceLabel(text: unknown): string | undefined {
   const printable = typeof text === 'string' || typeof text === 'number' || typeof text === 'bigint'
   return printable ? String(text).slice(0, MAX_LABEL).toWellFormed() : undefined
 }
 
 export function encodeProvenance({ at, process, route, user }: Provenance): Buffer {
-  return Buffer.from(JSON.stringify({ at: Math.round(at), process, route: label(route), user: label(user) }))
+  return Buffer.from(
+    JSON.stringify({
+      at: Math.round(at),
+      process,
+      route: provenanceLabel(route),
+      user: provenanceLabel(user),
+    }),
+  )
 }
 
 export function parseProvenance(bytes: Buffer): Provenance | undefined {

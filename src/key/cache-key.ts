@@ -1,6 +1,6 @@
 import type { CacheKeyed, KeyPairs, KeyPart } from './key-input.js'
 import { type DecodedPart, decodeSegment } from './segment.js'
-import { firstOf, prefixesOf, SEPARATOR, textOfParts, textOfPath } from './text.js'
+import { ancestorTexts, firstPartOf, SEPARATOR, textOfParts, textOfPath } from './text.js'
 
 export type { CacheKeyed, Identified, KeyPairs, KeyPart, ValueObject } from './key-input.js'
 
@@ -35,7 +35,7 @@ export class CacheKey implements CacheKeyed {
   static from(input: KeyInput): CacheKey {
     if (typeof input === 'string') return new CacheKey(textOfPath(input))
     if (isCacheKey(input)) return input
-    const first = firstOf(input)
+    const first = firstPartOf(input)
     return new CacheKey(isCacheKey(first) ? textOfParts(input, first.text) : textOfParts(input))
   }
 
@@ -70,7 +70,7 @@ export class CacheKey implements CacheKeyed {
 
   /** The texts of all keys above this one, outermost first. */
   get ancestors(): readonly string[] {
-    if (this.#ancestors === undefined) this.#ancestors = Object.freeze(prefixesOf(this.text))
+    if (this.#ancestors === undefined) this.#ancestors = Object.freeze(ancestorTexts(this.text))
     return this.#ancestors
   }
 

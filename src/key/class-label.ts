@@ -1,6 +1,6 @@
-import { isPlain } from './plain.js'
-import { show } from './show.js'
-import { warn } from './warning.js'
+import { describeValue } from './describe-value.js'
+import { emitKeyWarning } from './key-warning.js'
+import { isPlainObject } from './object-checks.js'
 
 /** Maximum number of labels that are watched for a second class. */
 const MAX_WATCHED = 10_000
@@ -16,7 +16,7 @@ const owners = new Map<string, WeakRef<object> | 'several'>()
  * class there: of each name the first such pair is warned of.
  */
 export function classLabel(value: object): string | undefined {
-  if (isPlain(value)) return ''
+  if (isPlainObject(value)) return ''
   const prototype: object = Object.getPrototypeOf(value)
   const known = labels.get(prototype)
   if (known !== undefined) return known
@@ -62,9 +62,9 @@ function watch(label: string, prototype: object): void {
   }
   owners.set(label, 'several')
   const name = nameOf(prototype.constructor)
-  warn(
+  emitKeyWarning(
     'KEYEDCACHE_CLASS_NAME',
-    `Two classes are called ${show(name)}. In digests they are one class: their objects with the same content share a key. If they are two, give one of them another name, or a static cacheName.`,
+    `Two classes are called ${describeValue(name)}. In digests they are one class: their objects with the same content share a key. If they are two, give one of them another name, or a static cacheName.`,
   )
 }
 

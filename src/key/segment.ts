@@ -1,7 +1,7 @@
-import { bigintText, MAX_SIZE, USE_DIGEST } from './bounds.js'
+import { bigintText, DIGEST_ADVICE, MAX_PART_SIZE } from './bounds.js'
 import { escapeText, unescapeText } from './escape.js'
 import { FINGERPRINT_LENGTH, fingerprint } from './fingerprint.js'
-import { Unfit, unfitValue } from './unfit.js'
+import { KeyPartError, unusableValueError } from './key-part-error.js'
 
 /** The most UTF-8 bytes a segment has: room for any id, e-mail or ordinary path. A longer part is shortened. */
 const MAX_SEGMENT_BYTES = 120
@@ -33,14 +33,14 @@ export type DecodedPart = string | boolean | null | Date
 
 /**
  * The segment of anything but an object.
- * @throws {Unfit} for undefined, NaN, a function or a symbol
+ * @throws {KeyPartError} for undefined, NaN, a function or a symbol
  */
 export function scalarSegment(value: unknown): string {
   switch (typeof value) {
     case 'string':
       return stringSegment(value)
     case 'number':
-      if (Number.isNaN(value)) throw unfitValue(value)
+      if (Number.isNaN(value)) throw unusableValueError(value)
       return String(value) // which makes -0 "0"
     case 'bigint':
       return stringSegment(bigintText(value))
@@ -48,13 +48,13 @@ export function scalarSegment(value: unknown): string {
       return SPECIAL + value
     default:
       if (value === null) return `${SPECIAL}null`
-      throw unfitValue(value)
+      throw unusableValueError(value)
   }
 }
 
 /**
  * The segment of a string part: escaped, and shortened if that is too long.
- * @throws {Unfit} for one that would take too long to read
+ * @throws {KeyPartError} for one that would take too long to read
  */
 export function stringSegment(part: string): string {
   if (part.length > MAX_SEGMENT_BYTES) return shortened(part)
@@ -66,10 +66,10 @@ export function stringSegment(part: string): string {
 
 /**
  * The segment of a Date. Its single colons stay: they never touch a separator.
- * @throws {Unfit} for an invalid Date
+ * @throws {KeyPartError} for an invalid Date
  */
 export function dateSegment(date: Date): string {
-  if (Number.isNaN(date.getTime())) throw new Unfit('an invalid Date', 'Check what it was made from.')
+  if (Number.isNaN(date.getTime())) throw new KeyPartError('an invalid Date', 'Check what it was made from.')
   return SPECIAL + date.toISOString()
 }
 
@@ -111,8 +111,11 @@ function dateOf(segment: string): Date | undefined {
 
 /** A readable beginning, the sign, and a fingerprint of the whole part, so that no two parts meet. */
 function shortened(part: string): string {
-  if (part.length > MAX_SIZE)
-    throw new Unfit(`a text of ${part.length} characters, where ${MAX_SIZE} are the most`, USE_DIGEST)
+  if (part.length > MAX_PART_SIZE)
+    throw new KeyPartError(
+      `a text of ${part.length} characters, where ${MAX_PART_SIZE} are the most`,
+      DIGEST_ADVICE,
+    )
   const room = MAX_SEGMENT_BYTES - SHORTENED.length - FINGERPRINT_LENGTH
   let beginning = ''
   let bytes = 0

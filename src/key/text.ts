@@ -1,10 +1,10 @@
 import { InvalidKeyError } from '../errors.js'
-import { MAX_PATH, USE_DIGEST } from './bounds.js'
+import { DIGEST_ADVICE, MAX_PATH_LENGTH } from './bounds.js'
+import { describeValue } from './describe-value.js'
 import { isPairs, segmentsOfParts } from './parts.js'
-import { keepRecent, recentTextOf } from './recent-paths.js'
+import { cachedPathText, cachePathText } from './path-text-cache.js'
 import { isOrdinaryPath, normalizeSegment } from './segment.js'
-import { checkCount, MAX_COUNTED, MAX_SEGMENTS } from './segment-count.js'
-import { show } from './show.js'
+import { assertSegmentCount, COUNTING_LIMIT, MAX_SEGMENTS } from './segment-count.js'
 
 /** What separates two segments of a key. No segment holds it, or begins or ends with a colon. */
 export const SEPARATOR = '::'
@@ -15,17 +15,17 @@ const SHORT_PATH = MAX_SEGMENTS + (MAX_SEGMENTS - 1) * SEPARATOR.length
 /** The text of the key that a path means. */
 export function textOfPath(path: string): string {
   if (path.length <= SHORT_PATH && isOrdinaryPath(path)) return path
-  return recentTextOf(path) ?? keepRecent(path, normalized(path))
+  return cachedPathText(path) ?? cachePathText(path, normalized(path))
 }
 
 function normalized(path: string): string {
   if (path === '') throw emptyKey()
-  if (path.length > MAX_PATH)
+  if (path.length > MAX_PATH_LENGTH)
     throw new InvalidKeyError(
-      `The key ${show(path)} has ${path.length} characters; the most is ${MAX_PATH}. ${USE_DIGEST}`,
+      `The key ${describeValue(path)} has ${path.length} characters; the most is ${MAX_PATH_LENGTH}. ${DIGEST_ADVICE}`,
     )
-  const segments = path.split(SEPARATOR, MAX_COUNTED + 1)
-  checkCount(segments.length, path)
+  const segments = path.split(SEPARATOR, COUNTING_LIMIT + 1)
+  assertSegmentCount(segments.length, path)
   return segments.map(normalizeSegment).join(SEPARATOR)
 }
 
@@ -35,8 +35,8 @@ function normalized(path: string): string {
  */
 export function textOfParts(input: unknown, base?: string): string {
   const segments = segmentsOfParts(partsOf(input), input, base === undefined ? 0 : 1)
-  const above = base === undefined ? 0 : prefixesOf(base).length + 1
-  checkCount(above + segments.length, input)
+  const above = base === undefined ? 0 : ancestorTexts(base).length + 1
+  assertSegmentCount(above + segments.length, input)
   let text = base
   for (const segment of segments) text = text === undefined ? segment : text + SEPARATOR + segment
   if (text === undefined) throw emptyKey()
@@ -44,7 +44,7 @@ export function textOfParts(input: unknown, base?: string): string {
 }
 
 /** What an array begins with. What cannot be read here is reported by {@link textOfParts}. */
-export function firstOf(input: unknown): unknown {
+export function firstPartOf(input: unknown): unknown {
   try {
     return Array.isArray(input) ? input[0] : undefined
   } catch {
@@ -53,7 +53,7 @@ export function firstOf(input: unknown): unknown {
 }
 
 /** The texts of all keys above the key of this text, outermost first. */
-export function prefixesOf(text: string): string[] {
+export function ancestorTexts(text: string): string[] {
   const prefixes: string[] = []
   for (let end = text.indexOf(SEPARATOR); end !== -1; end = text.indexOf(SEPARATOR, end + SEPARATOR.length))
     prefixes.push(text.slice(0, end))
@@ -71,7 +71,7 @@ function partsOf(input: unknown): readonly unknown[] {
 }
 
 function notAKey(input: unknown, cause?: unknown): InvalidKeyError {
-  const message = `The key is ${show(input)}. Use a string, an array of parts, or an object of pairs.`
+  const message = `The key is ${describeValue(input)}. Use a string, an array of parts, or an object of pairs.`
   return new InvalidKeyError(message, { cause })
 }
 

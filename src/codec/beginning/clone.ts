@@ -1,7 +1,7 @@
 import { types } from 'node:util'
 import { deserialize as readLeaf } from 'node:v8'
 import { DecodeError } from '../decode-error.js'
-import { MAX_PATTERNS, patternWeight } from '../patterns.js'
+import { MAX_PATTERN_WEIGHT, patternWeight } from '../patterns.js'
 import { OLDEST_WIRE_VERSION } from '../screen.js'
 import { VIEW_TYPES, WIRE_VERSION } from '../structured-clone.js'
 import { type BeginningBuilder, EndOfBeginning, NO_LABEL } from './builder.js'
@@ -212,7 +212,7 @@ export class CloneReader {
     if (typeof source !== 'string') this.#end()
     this.#varint()
     this.#patterns += patternWeight(source)
-    if (this.#patterns > MAX_PATTERNS) throw new DecodeError('RegExps that take too long to make')
+    if (this.#patterns > MAX_PATTERN_WEIGHT) throw new DecodeError('RegExps that take too long to make')
     const token = this.#bytes.subarray(start, this.#at)
     return readLeaf(Buffer.concat([Buffer.of(VERSION_TAG, WIRE_VERSION, tagOf('R')), token])) as RegExp
   }

@@ -1,9 +1,9 @@
 /** Why one value cannot be (in) a key. Where it stands in which key is added by `parts.ts`. */
-export class Unfit extends Error {
+export class KeyPartError extends Error {
   /** What the user can do about it: a sentence. */
   readonly advice: string
   /** The name of the pair whose value it is. */
-  pair: string | undefined
+  pairName: string | undefined
 
   /**
    * @param what it is, to be read after "is": `a function`
@@ -15,30 +15,32 @@ export class Unfit extends Error {
   }
 
   /** @param message to be read after the part: `could not be read` */
-  static saying(message: string, advice: string): Unfit {
-    const unfit = new Unfit('', advice)
+  static withMessage(message: string, advice: string): KeyPartError {
+    const unfit = new KeyPartError('', advice)
     unfit.message = message
     return unfit
   }
 
   /** The error of a part that holds something, wherever in it. */
-  static holding(what: string, advice: string, path: string): Unfit {
-    return path === '' ? Unfit.saying(`holds ${what}.`, advice) : new Unfit(what, advice, path)
+  static atPath(what: string, advice: string, path: string): KeyPartError {
+    return path === ''
+      ? KeyPartError.withMessage(`holds ${what}.`, advice)
+      : new KeyPartError(what, advice, path)
   }
 
   /** Whatever was thrown while a part was read: a getter or a proxy may throw anything. */
-  static from(thrown: unknown): Unfit {
-    if (isUnfit(thrown)) return thrown
-    const unfit = Unfit.saying(`could not be read: ${reasonOf(thrown)}`, '')
+  static from(thrown: unknown): KeyPartError {
+    if (isKeyPartError(thrown)) return thrown
+    const unfit = KeyPartError.withMessage(`could not be read: ${reasonOf(thrown)}`, '')
     unfit.cause = thrown
     return unfit
   }
 }
 
 /** Even to ask a proxy for its class may throw. */
-function isUnfit(thrown: unknown): thrown is Unfit {
+function isKeyPartError(thrown: unknown): thrown is KeyPartError {
   try {
-    return thrown instanceof Unfit
+    return thrown instanceof KeyPartError
   } catch {
     return false
   }
@@ -53,13 +55,17 @@ function reasonOf(thrown: unknown): string {
 }
 
 /** A value that can be in no key, whatever it holds: undefined, NaN, a function, a symbol. */
-export function unfitValue(value: unknown, path?: string): Unfit {
+export function unusableValueError(value: unknown, path?: string): KeyPartError {
   switch (typeof value) {
     case 'undefined':
-      return new Unfit('undefined', 'Give it a value, or null.', path)
+      return new KeyPartError('undefined', 'Give it a value, or null.', path)
     case 'number':
-      return new Unfit('NaN', 'Check where the number comes from.', path)
+      return new KeyPartError('NaN', 'Check where the number comes from.', path)
     default:
-      return new Unfit(`a ${typeof value}`, 'Use something that can be written down, such as an id.', path)
+      return new KeyPartError(
+        `a ${typeof value}`,
+        'Use something that can be written down, such as an id.',
+        path,
+      )
   }
 }

@@ -1,7 +1,7 @@
 import { InvalidKeyError } from '../errors.js'
 import { CacheKey, type KeyInput } from './cache-key.js'
+import { describeValue } from './describe-value.js'
 import { isPairs } from './parts.js'
-import { show } from './show.js'
 
 /**
  * The key of a tree that is to be invalidated. An object that has lost all of its pairs, since each is `undefined`, adds
@@ -16,7 +16,7 @@ export function treeKeyOf(input: KeyInput): CacheKey {
     const values = Object.values(part)
     if (values.length === 0 || values.some((value) => value !== undefined)) continue
     throw new InvalidKeyError(
-      `Part ${index + 1} of the key ${show(input, 2)} has nothing but undefined pairs: with children, everything under "${key.text}" would go. Give it a value, or leave it out if that is meant.`,
+      `Part ${index + 1} of the key ${describeValue(input, 2)} has nothing but undefined pairs: with children, everything under "${key.text}" would go. Give it a value, or leave it out if that is meant.`,
     )
   }
   return key

@@ -1,4 +1,4 @@
-import { LEAST_MEMORY, MEMORY_PER_BYTE } from './limits.js'
+import { MEMORY_PER_BYTE, MIN_MEMORY_LIMIT } from './limits.js'
 
 // Estimates of the memory that each part of a value takes when it is read, in
 // bytes of 64-bit V8; or in time, a byte for each 5 ns, where that is more.
@@ -35,7 +35,7 @@ interface Parts {
 }
 
 /** The most memory that a value of such parts takes, without index names. */
-export function mostMemory({ objects, names, elements, bytes }: Parts): number {
+export function maxMemoryOf({ objects, names, elements, bytes }: Parts): number {
   return (
     (SLOT + VIEW) * objects + (SLOT + STRING) * names + (SLOT + STRING + COLLECTION_ENTRY) * elements + bytes
   )
@@ -43,5 +43,5 @@ export function mostMemory({ objects, names, elements, bytes }: Parts): number {
 
 /** The memory that a value may take. A small one may take more than its bytes. */
 export function memoryLimit(maxBytes: number): number {
-  return Math.max(maxBytes * MEMORY_PER_BYTE, LEAST_MEMORY)
+  return Math.max(maxBytes * MEMORY_PER_BYTE, MIN_MEMORY_LIMIT)
 }

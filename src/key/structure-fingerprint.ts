@@ -1,12 +1,25 @@
 import { types } from 'node:util'
-import { bigintText, HUGE_BIGINT, isHuge, MAX_SIZE, MAX_VALUES, USE_DIGEST } from './bounds.js'
+import {
+  bigintText,
+  DIGEST_ADVICE,
+  HUGE_BIGINT,
+  isHugeBigint,
+  MAX_PART_SIZE,
+  MAX_PART_VALUES,
+} from './bounds.js'
 import { classLabel } from './class-label.js'
+import { describeValue } from './describe-value.js'
 import { fingerprint } from './fingerprint.js'
-import { isBareDate, ownPart, type PrimaryKey, primaryKey, refuseSymbols } from './identity.js'
-import { hasMethod, isObject, isPlain } from './plain.js'
-import { show } from './show.js'
-import { Unfit, unfitValue } from './unfit.js'
-import { givenScalar, hasOwnText } from './value-object.js'
+import {
+  assertNoSymbolNames,
+  isPlainDate,
+  type PrimaryKey,
+  primaryKeyOf,
+  resolveKeyPart,
+} from './identity.js'
+import { KeyPartError, unusableValueError } from './key-part-error.js'
+import { hasMethod, isObject, isPlainObject } from './object-checks.js'
+import { declaredScalar, hasOwnText } from './value-object.js'
 
 // Deeper than any sensible argument, shallower than the call stack.
 const MAX_DEPTH = 100
@@ -27,10 +40,10 @@ const PICK = 'Pick the fields that identify it.'
 /**
  * A stable fingerprint of any structure: the same whatever the order of properties, Map entries and
  * Set items, different for whatever else differs, class and type included (`1` is not `'1'` here).
- * @throws {Unfit} naming the place of what has no knowable identity
+ * @throws {KeyPartError} naming the place of what has no knowable identity
  */
 export function structureFingerprint(value: object): string {
-  return fingerprint(new Canonical().of(value))
+  return fingerprint(new CanonicalText().of(value))
 }
 
 /**
@@ -38,14 +51,14 @@ export function structureFingerprint(value: object): string {
  * `;` or says its length first, so no value's text is the beginning of another's. Two equal values have
  * one text, whether they are one object or two.
  */
-class Canonical {
+class CanonicalText {
   /** The objects being written, outermost first, and how each is reached from the one before. */
   readonly #open: object[] = []
   readonly #path: string[] = []
   /** What has been written. Without it, an object that is held twice at each of n levels takes 2^n steps. */
   #written: Map<object, string> | undefined
-  #valuesLeft = MAX_VALUES
-  #sizeLeft = MAX_SIZE
+  #valuesLeft = MAX_PART_VALUES
+  #sizeLeft = MAX_PART_SIZE
 
   of(value: unknown): string {
     this.#countValues(1)
@@ -57,14 +70,14 @@ class Canonical {
       case 'number':
         return `d${value};` // which makes -0 "0"
       case 'bigint':
-        if (isHuge(value)) throw this.#unfit(HUGE_BIGINT, USE_DIGEST)
+        if (isHugeBigint(value)) throw this.#unfit(HUGE_BIGINT, DIGEST_ADVICE)
         return `i${value};`
       case 'string':
         return this.#text(value)
       case 'object':
         return value === null ? 'n;' : this.#object(value)
       default:
-        throw unfitValue(value, this.#where())
+        throw unusableValueError(value, this.#where())
     }
   }
 
@@ -85,10 +98,10 @@ class Canonical {
 
   #content(value: object): string {
     // Beside what it gives, its class counts: the same id of two classes is not the same.
-    if (hasMethod(value, 'cacheKeyPart')) return `K${this.#label(value)}${this.of(ownPart(value))}`
+    if (hasMethod(value, 'cacheKeyPart')) return `K${this.#label(value)}${this.of(resolveKeyPart(value))}`
     if (Array.isArray(value))
       return `A${this.#label(value)}${this.#items(value)}${this.#pairs(value, extraNames(value))}`
-    return isPlain(value) ? this.#plain(value) : this.#instance(value)
+    return isPlainObject(value) ? this.#plain(value) : this.#instance(value)
   }
 
   #plain(value: object): string {
@@ -103,7 +116,7 @@ class Canonical {
     if (ArrayBuffer.isView(value)) return this.#bytes(value, bytesOf(value))
     if (types.isAnyArrayBuffer(value)) return this.#bytes(value, new Uint8Array(value))
 
-    const key = primaryKey(value)
+    const key = primaryKeyOf(value)
     if (key !== undefined) return `I${this.#label(value)}${this.#key(key)}`
     if (hasMethod(value, 'toJSON')) return `J${this.#label(value)}${this.#json(value)}`
     if (types.isMap(value)) return `M${this.#label(value)}${this.#entries(value)}${this.#pairs(value)}`
@@ -120,7 +133,7 @@ class Canonical {
 
   #date(date: Date): string {
     const time = Date.prototype.getTime.call(date)
-    return isBareDate(date) ? `D${time};` : `X${this.#label(date)}${time};${this.#pairs(date)}`
+    return isPlainDate(date) ? `D${time};` : `X${this.#label(date)}${time};${this.#pairs(date)}`
   }
 
   #bytes(value: object, bytes: Uint8Array): string {
@@ -130,7 +143,7 @@ class Canonical {
 
   /** As in a key that is written by hand, `5` and `'5'` are the same primary key. */
   #key(key: PrimaryKey): string {
-    const scalar = isObject(key) ? givenScalar(key) : key
+    const scalar = isObject(key) ? declaredScalar(key) : key
     if (scalar === undefined) return this.of(key)
     return this.#text(typeof scalar === 'bigint' ? bigintText(scalar) : String(scalar))
   }
@@ -139,7 +152,7 @@ class Canonical {
     const given = value.toJSON()
     if (given === undefined || given === null)
       throw this.#unfit(
-        `${show(value)} whose toJSON() returned ${given}`,
+        `${describeValue(value)} whose toJSON() returned ${given}`,
         'Check what it was made from, or give the class a cacheKeyPart() method.',
       )
     return this.of(given)
@@ -148,11 +161,11 @@ class Canonical {
   /** The names that tell one object from another; a class instance that shows none is opaque. */
   #identifyingNames(value: object): string[] {
     const names = isOfClass(value) ? Object.keys(value) : inheritedNames(value)
-    if (hasMethod(value, 'then')) throw this.#unfit(show(value), 'Await it first.')
+    if (hasMethod(value, 'then')) throw this.#unfit(describeValue(value), 'Await it first.')
     const weak = types.isWeakMap(value) || types.isWeakSet(value) || value instanceof WeakRef
-    if (weak || (names.length === 0 && !isPlain(value)))
+    if (weak || (names.length === 0 && !isPlainObject(value)))
       throw this.#unfit(
-        `${show(value)} with nothing that identifies it`,
+        `${describeValue(value)} with nothing that identifies it`,
         hasOwnText(value)
           ? 'Use String(value) if that tells it from every other, or give its class a cacheKeyPart() method.'
           : 'Give the class an id or a cacheKeyPart() method.',
@@ -209,7 +222,7 @@ class Canonical {
 
   /** Properties in the order of their names. One that is undefined is as one that is not there. */
   #pairs(value: object, names = Object.keys(value)): string {
-    refuseSymbols(value, this.#where())
+    assertNoSymbolNames(value, this.#where())
     if (names.length > this.#valuesLeft) throw this.#tooMuch()
     let pairs = ''
     let count = 0
@@ -234,7 +247,7 @@ class Canonical {
   #label(value: object): string {
     const label = classLabel(value)
     if (label === undefined)
-      throw this.#unfit(show(value), 'Name the class, or write what of the object counts.')
+      throw this.#unfit(describeValue(value), 'Name the class, or write what of the object counts.')
     return `s${label.length}:${label}`
   }
 
@@ -246,11 +259,15 @@ class Canonical {
   #countSize(size: number): void {
     this.#sizeLeft -= size
     if (this.#sizeLeft < 0)
-      throw Unfit.holding(`more than ${MAX_SIZE} characters and bytes`, USE_DIGEST, this.#where())
+      throw KeyPartError.atPath(
+        `more than ${MAX_PART_SIZE} characters and bytes`,
+        DIGEST_ADVICE,
+        this.#where(),
+      )
   }
 
-  #tooMuch(): Unfit {
-    return Unfit.holding(`more than ${MAX_VALUES} values`, PICK, this.#where())
+  #tooMuch(): KeyPartError {
+    return KeyPartError.atPath(`more than ${MAX_PART_VALUES} values`, PICK, this.#where())
   }
 
   /** Keeps the path right while `write` runs. When it throws, the path stays where it was for the message. */
@@ -265,8 +282,8 @@ class Canonical {
     return this.#path.join('').replace(/^\./, '').slice(0, 100)
   }
 
-  #unfit(what: string, advice: string): Unfit {
-    return new Unfit(what, advice, this.#where())
+  #unfit(what: string, advice: string): KeyPartError {
+    return new KeyPartError(what, advice, this.#where())
   }
 }
 
@@ -312,7 +329,7 @@ function errorNames(error: Error): string[] {
 
 /** Whether the object's prototype is that of a class, or none, rather than another object with data. */
 function isOfClass(value: object): boolean {
-  return isPlain(value) || Object.hasOwn(Object.getPrototypeOf(value), 'constructor')
+  return isPlainObject(value) || Object.hasOwn(Object.getPrototypeOf(value), 'constructor')
 }
 
 function inheritedNames(value: object): string[] {
@@ -324,5 +341,5 @@ function inheritedNames(value: object): string[] {
 }
 
 function step(name: string): string {
-  return /^[\w$]{1,40}$/.test(name) ? `.${name}` : `[${show(name)}]`
+  return /^[\w$]{1,40}$/.test(name) ? `.${name}` : `[${describeValue(name)}]`
 }

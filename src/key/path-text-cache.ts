@@ -6,12 +6,12 @@ let newer = new Map<string, string>()
 let older = newer
 
 /** The text of a path that was read not long ago: to escape it again would take ten times as long. */
-export function recentTextOf(path: string): string | undefined {
+export function cachedPathText(path: string): string | undefined {
   return newer.get(path) ?? older.get(path)
 }
 
 /** The text of a path that may soon be read again. What is not asked for goes a half at a time: that costs nothing. */
-export function keepRecent(path: string, text: string): string {
+export function cachePathText(path: string, text: string): string {
   if (path.length > MAX_LENGTH) return text
   if (newer.size >= HALF) {
     older = newer

@@ -1,5 +1,5 @@
 /** An object literal, `JSON.parse` output, `req.query`: an object that belongs to no class. */
-export function isPlain(value: object): boolean {
+export function isPlainObject(value: object): boolean {
   const prototype = Object.getPrototypeOf(value)
   if (prototype === null || prototype === Object.prototype) return true
   // Object.prototype of another realm, or the bare prototype that Node's querystring gives its results.
