@@ -1,7 +1,7 @@
 import { types } from 'node:util'
 import { Serializer } from 'node:v8'
 
-/** Whether a prototype is that of a built-in by this name, of this realm or another: not of a subclass, nor replaced. */
+/** Whether a prototype is that of the built-in class of this name, of this realm or another. Those of subclasses are not. */
 export function isPrototypeOfBuiltIn(name: string, prototype: object | null): boolean {
   if (prototype === null) return false
   const ours = OURS.get(prototype)
@@ -33,7 +33,7 @@ const OURS = new Map<object, string>(
   ].flatMap((type) => (type === undefined ? [] : [[type.prototype, type.name] as const])),
 )
 
-/** The built-ins of another realm (node:vm, a test runner) are known by their constructors, which nobody can forge. */
+/** Recognises built-ins of another realm (node:vm, a test runner) by their constructors, which cannot be forged. */
 function isForeign(name: string, prototype: object): boolean {
   if (types.isProxy(prototype)) return false
   const type: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value
@@ -46,7 +46,8 @@ function isForeign(name: string, prototype: object): boolean {
 }
 
 /**
- * The built-in that an object is although its prototype is an ordinary object's; `undefined` for an ordinary object.
+ * Name of the built-in that an object is although it has the prototype of an ordinary object; `undefined` for an ordinary
+ * object.
  * A built-in has no names as a rule, or indices. One that was given names besides is only looked for outside
  * production: it is a mistake in a program, and looking takes a fifth of the time that writing a record does.
  */
@@ -64,7 +65,7 @@ const IN_PRODUCTION = process.env.NODE_ENV === 'production'
 
 const tagOf = Object.prototype.toString
 
-/** Whether it is an ordinary object, or one that V8 refuses to serialise. */
+/** Whether an object is an ordinary one, or one that V8 refuses to serialise. */
 function mayBeOrdinary(object: object): boolean {
   return (
     tagOf.call(object) === '[object Object]' &&
@@ -80,12 +81,12 @@ function isRefusedType(object: object): boolean {
   return types.isPromise(object) || types.isWeakMap(object) || types.isWeakSet(object)
 }
 
-/** Writing with one that is there costs a tenth of making one. It keeps what was written alive. */
+/** Reused: making one takes ten times as long. It keeps the objects that it has written alive, so it is replaced in time. */
 let serializer = new Serializer()
 let uses = 0
 const MAX_USES = 256
 
-/** Whether V8 refuses to serialise an object without names: then it is no ordinary one. */
+/** Whether V8 refuses to serialise an object without names. It serialises all ordinary ones. */
 function isRefused(nameless: object): boolean {
   let isTaken = false
   try {
@@ -100,12 +101,12 @@ function isRefused(nameless: object): boolean {
   return !isTaken && !types.isProxy(nameless)
 }
 
-/** The built-in that an object is by its internal slots, whatever its prototype and its properties say. */
+/** Name of the built-in that an object is by its internal slots, whatever its prototype and its properties are. */
 export function nameOfBuiltIn(object: object): string | undefined {
   return TESTS.find(([, is]) => is(object))?.[0]
 }
 
-/** The same of those that a method alone recognises, which throws for all others. Slow. */
+/** Name of a built-in that only its own methods recognise, by throwing for all other objects. Slow. */
 export function nameOfProbed(object: object): string | undefined {
   return PROBES.find(([, probe]) => takes(probe, object))?.[0]
 }
@@ -153,7 +154,7 @@ const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object
 const getter = (prototype: object, name: PropertyKey) =>
   Object.getOwnPropertyDescriptor(prototype, name)?.get as ((this: unknown) => never) | undefined
 
-// What an object itself is, whatever properties it has been given.
+// Getters of the prototypes, which ignore properties of the object itself.
 const typeOfTypedArray = getter(typedArray, Symbol.toStringTag) as (this: unknown) => string
 const typedArrayLength = getter(typedArray, 'byteLength') as (this: unknown) => number
 const dataViewLength = getter(DataView.prototype, 'byteLength') as (this: unknown) => number
@@ -162,7 +163,7 @@ const resizable = getter(ArrayBuffer.prototype, 'resizable') as ((this: unknown)
 const source = getter(RegExp.prototype, 'source') as (this: unknown) => string
 const typedArrayKeys = Uint8Array.prototype.keys
 
-/** The name of a view's constructor. */
+/** Name of a view's built-in constructor. */
 export function viewType(view: ArrayBufferView): string {
   return types.isDataView(view) ? 'DataView' : typeOfTypedArray.call(view)
 }
@@ -172,7 +173,7 @@ export function byteLengthOf(bytes: ArrayBufferView | ArrayBuffer): number {
   return (types.isDataView(bytes) ? dataViewLength : typedArrayLength).call(bytes)
 }
 
-/** Whether the memory of an ArrayBuffer, or of a view, has been taken away: transferred, or cut off. */
+/** Whether an ArrayBuffer, or that of a view, is detached, or resized to less than the view. */
 export function isDetached(bytes: ArrayBufferView | ArrayBuffer): boolean {
   try {
     if (byteLengthOf(bytes) > 0) return false

@@ -8,14 +8,14 @@ import { MAX_MEMORY_PER_BYTE, screenPayload } from './screen.js'
 import { assertStorable, errorMessageOf, type StorableSummary } from './storable.js'
 import { assertMemoryAllowed, assertSizeAllowed, type WriteLimits } from './write-limits.js'
 
-// A value as bytes, by V8's structured clone. Views (Buffer, typed arrays,
-// DataView) go through the two hooks below: V8 itself would write the whole
-// ArrayBuffer behind a view (for a Buffer, Node's shared pool), and Node's own
-// hooks hand out views into the bytes they read from.
+// V8's structured clone. Views (Buffer, typed arrays, DataView) are written and
+// read by the two hooks below: V8 itself would write the whole ArrayBuffer of a
+// view (for a Buffer, Node's shared pool), and Node's own hooks return views of
+// the bytes that they read.
 
 type ViewConstructor = new (buffer: ArrayBuffer) => NodeJS.ArrayBufferView
 
-/** A view is stored with its index here: append, never reorder. */
+/** Names of view types. A view is stored with its index here: append, never reorder. */
 export const VIEW_TYPES = [
   'Buffer',
   'DataView',
@@ -59,12 +59,13 @@ class ViewDeserializer extends DefaultDeserializer {
   }
 }
 
-/** What this Node writes. Bytes of a newer one are not readable here. */
+/** Version of the format that this Node writes. It cannot read newer ones. */
 export const WIRE_VERSION = probe(null)[1] as number
 
 /**
- * @throws UnserializableValueError naming what would not come back as it is
- * @throws ValueTooLargeError
+ * Serialises a value by structured clone.
+ * @throws {UnserializableValueError} with the path of a part that would not be restored exactly
+ * @throws {ValueTooLargeError}
  */
 export function serialize(value: unknown, allowance: WriteLimits): Buffer {
   const found = assertStorable(value, allowance)
@@ -79,13 +80,13 @@ export function serialize(value: unknown, allowance: WriteLimits): Buffer {
     }
   } catch (error) {
     assertStorable(value, allowance, true)
-    // Left over: exotic objects, and getters that answer differently the second time.
+    // What remains are exotic objects, and getters that return another value the second time.
     throw unserializable(error, allowance)
   }
   let bytes = serializer.releaseBuffer()
   if (mayHaveNames) {
     const { end, written } = readProbe(bytes)
-    // Named properties of an array, which the check has passed over; or a getter's new answer.
+    // More objects than were checked: in named properties of an array, or a getter's second value.
     if (written !== found.objects.size) assertStorable(value, allowance, true)
     bytes = bytes.subarray(0, end)
   }
@@ -96,7 +97,7 @@ export function serialize(value: unknown, allowance: WriteLimits): Buffer {
   return bytes
 }
 
-/** Throws `DecodeError` for whatever cannot be bytes that `serialize` wrote. */
+/** Restores a value. Throws `DecodeError` for bytes that `serialize` cannot have written. */
 export function deserialize(bytes: Buffer, maxMemory: number): unknown {
   if (screenPayload(bytes, WIRE_VERSION, maxMemory) > maxMemory) {
     throw new DecodeError('more memory than a value may take')
@@ -110,7 +111,7 @@ export function deserialize(bytes: Buffer, maxMemory: number): unknown {
   }
 }
 
-/** Written twice behind a value: the second time V8 writes the number of objects that came before it. */
+/** Written twice after a value: the second time, V8 writes a reference, which is the number of objects before it. */
 const PROBE = {}
 /** `o { 0`, then `^` and the number. */
 const PROBE_BYTES = 4
@@ -123,7 +124,7 @@ function readProbe(bytes: Buffer): { end: number; written: number } {
   return { end: at - PROBE_BYTES, written }
 }
 
-/** Whether reading so many bytes may take more memory than the limit at all. */
+/** Whether reading a value of this size may take more memory than the limit. */
 function mayExceed(
   bytes: number,
   { objects, names, elements, hasIndices }: StorableSummary,
@@ -133,7 +134,7 @@ function mayExceed(
   return hasIndices || maxMemoryOf({ objects: objects.size, names, elements, bytes }) > limit
 }
 
-/** What reading the bytes will take, as a reader estimates it. */
+/** Memory for reading the bytes, as a reader estimates it. */
 function memoryOf(bytes: Buffer, allowance: WriteLimits): number {
   try {
     return screenPayload(bytes, WIRE_VERSION, allowance.memory)

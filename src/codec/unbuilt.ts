@@ -6,18 +6,18 @@ import { isCompressed, isRecordPayload, isStructuredClonePayload, type Payload }
 import { inflatedSize, inflatePart } from './compression.js'
 
 /**
- * Bytes of a serialised value that are looked at for its beginning. Each of them gives a third of a character of the
- * text that is shown, or more, unless it belongs to something that is masked.
+ * Number of bytes of a serialised value that are read for its beginning. Each of them makes at least a third of a
+ * character of the text that is shown, unless it belongs to a value that is masked.
  */
 const HEAD_BYTES = 512 * 1024
 
-/** Bytes of a bigint's most significant digits that are read where it ends beyond the others. */
+/** Number of bytes of a bigint's most significant digits that are read if it ends after `HEAD_BYTES`. */
 const DIGIT_BYTES = 32 * 1024
 
-/** A stored value that was not built, since it is large. */
+/** A stored value that is too large to be built for a page. */
 export class UnbuiltValue {
   readonly #payload: Payload
-  /** The size of its payload, not compressed. */
+  /** Size of its payload before compression. */
   readonly bytes: number
 
   constructor(payload: Payload) {
@@ -40,7 +40,7 @@ export class UnbuiltValue {
       for (const _ of reader.read()) await pause()
       return builder.finish(head.bytes.length, false)
     } catch (error) {
-      // Whatever else is thrown comes of the bytes: V8 refuses a RegExp, a view does not divide them.
+      // All other errors are caused by the bytes: V8 refuses a RegExp, or a view does not fit them.
       isDamaged = !(error instanceof EndOfBeginning)
     }
     if (!isDamaged && reader.distant !== undefined) {
@@ -79,7 +79,7 @@ export class UnbuiltValue {
   }
 }
 
-/** The size of a payload once it is not compressed, as it declares it. */
+/** Size of a payload before compression, as it declares it. */
 export function payloadSize(payload: Payload): number {
   return isCompressed(payload) ? inflatedSize(payload.bytes) : payload.bytes.length
 }

@@ -2,21 +2,21 @@ import { ValueTooLargeError } from '../errors.js'
 import { MAX_VALUE_BYTES } from './limits.js'
 import { ARRAY, memoryLimit } from './memory-estimates.js'
 
-/** The limits that one value is written under. */
+/** Limits of one value that is written. */
 export interface WriteLimits {
-  /** Of the serialised value, before compression. */
+  /** Maximum size of the serialised value before compression, in bytes. */
   readonly bytes: number
-  /** Of what reading it takes. */
+  /** Maximum memory that reading it takes, in bytes. */
   readonly memory: number
-  /** The text of the key, for errors. */
+  /** Text of the key, for errors. */
   readonly key: string | undefined
 }
 
-/** What a walk over a value has seen so far. */
+/** Totals of a walk over a value. */
 export interface WalkTotals {
-  /** Each object is looked at once, however often it is shared. */
+  /** The objects met so far. A shared object is visited once. */
   readonly objects: Set<object>
-  /** Bytes that its primitives and views take at least. */
+  /** Minimum size of its primitives and views, in bytes. */
   bytes: number
   readonly allowance: WriteLimits
 }
@@ -25,17 +25,17 @@ export function writeLimitsOf(maxBytes = MAX_VALUE_BYTES, key?: string): WriteLi
   return { bytes: maxBytes, memory: memoryLimit(maxBytes), key }
 }
 
-/** @throws ValueTooLargeError */
+/** @throws {ValueTooLargeError} for a serialised value of too many bytes */
 export function assertSizeAllowed(bytes: number, { bytes: maxBytes, key }: WriteLimits): void {
   if (bytes > maxBytes) throw refusal(new ValueTooLargeError(bytes, maxBytes, 'serialised', key))
 }
 
-/** @throws ValueTooLargeError */
+/** @throws {ValueTooLargeError} for a value that would take too much memory */
 export function assertMemoryAllowed(bytes: number, { memory, key }: WriteLimits): void {
   if (bytes > memory) throw refusal(new ValueTooLargeError(bytes, memory, 'in memory', key))
 }
 
-/** Whether this is what the functions above threw. A getter may throw anything, also what throws at `instanceof`. */
+/** Whether this is an error of the functions above. Not by `instanceof`: a getter may throw a value for which that throws. */
 export function isValueTooLarge(error: unknown): boolean {
   return refusals.has(error as ValueTooLargeError)
 }
@@ -47,7 +47,7 @@ function refusal(error: ValueTooLargeError): ValueTooLargeError {
   return error
 }
 
-/** Ends a walk before the whole value is serialised. @throws ValueTooLargeError */
+/** Ends the walk over a value that is already too large. @throws {ValueTooLargeError} */
 export function assertTotalsAllowed({ objects, bytes, allowance }: WalkTotals): void {
   if (bytes > allowance.bytes) assertSizeAllowed(bytes, allowance)
   const memory = objects.size * ARRAY

@@ -5,8 +5,8 @@ const MAX_STRING = 40
 const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}]/gu
 
 /**
- * A value as an error message shows it: bounded in length, on one line, and without running code of
- * the value's own where that can be helped. Never throws.
+ * A value as text for an error message, of bounded length and on one line. Never throws, and runs code of
+ * the value only where it cannot be avoided.
  */
 export function describeValue(value: unknown, depth = 1): string {
   try {

@@ -4,18 +4,18 @@ import { KeyPartError } from './key-part-error.js'
 import { hasMethod, isObject, isPlainObject } from './object-checks.js'
 import { isValueObject } from './value-object.js'
 
-// Whoever wraps an object in an object in an object needs fewer; a method that returns itself needs more.
+/** Maximum number of nested objects with `cacheKeyPart()`. More are taken for an endless chain. */
 const MAX_HOPS = 8
 
-/** The properties that may hold a primary key. The first one that does counts. */
+/** Names of properties that may hold a primary key, in order of precedence. */
 export const PRIMARY_KEYS = ['id', 'pk', '_id'] as const
 
 /** A scalar, or a value object such as an ObjectId. */
 export type PrimaryKey = string | number | bigint | object
 
 /**
- * What the object itself gives as its key part, or else the object.
- * @throws {KeyPartError} when `cacheKeyPart()` never comes to an end, or gives what cannot be a part
+ * The key part that an object's `cacheKeyPart()` returns; the object itself if it has no such method.
+ * @throws {KeyPartError} if `cacheKeyPart()` leads back to itself, or returns what cannot be a part
  */
 export function resolveKeyPart(value: object): unknown {
   let part: unknown = value
@@ -42,7 +42,7 @@ export function resolveKeyPart(value: object): unknown {
 
 /**
  * The primary key of an instance of a class. In a plain object an `id` is a pair like any other.
- * @throws {KeyPartError} when it is NaN
+ * @throws {KeyPartError} if it is NaN
  */
 export function primaryKeyOf(value: object): PrimaryKey | undefined {
   if (Array.isArray(value) || ArrayBuffer.isView(value) || isPlainObject(value)) return undefined
@@ -61,9 +61,9 @@ function usable(key: unknown, owner: object): PrimaryKey | undefined {
 }
 
 /**
- * Refuses an instance of a class whose primary key is there and cannot be written: a digest of all its fields would
- * change with each of them.
- * @throws {KeyPartError} saying what to write
+ * Refuses an instance of a class whose primary key cannot be in a key: a digest of all its fields instead would change
+ * with each of them.
+ * @throws {KeyPartError} with a text or parts to use instead
  */
 export function assertUsablePrimaryKey(value: object): void {
   if (
@@ -83,7 +83,7 @@ export function assertUsablePrimaryKey(value: object): void {
   }
 }
 
-/** Whether it may be a primary key. */
+/** Whether a value may be a primary key. */
 export function isPrimaryKey(value: unknown): value is PrimaryKey {
   return (
     typeof value === 'string' ||
@@ -93,14 +93,15 @@ export function isPrimaryKey(value: unknown): value is PrimaryKey {
   )
 }
 
-/** Whether it is a Date and nothing more: of no class below Date, and without properties. */
+/** Whether a value is a Date of no subclass and without properties of its own. */
 export function isPlainDate(value: unknown): value is Date {
   return types.isDate(value) && value.constructor?.name === 'Date' && Object.keys(value).length === 0
 }
 
 /**
- * Refuses a property that is named by a symbol, as in Sequelize's `{ [Op.gt]: 5 }`: to leave it out
- * would make different queries one key.
+ * Refuses a property that is named by a symbol, as in Sequelize's `{ [Op.gt]: 5 }`: without it, different queries would
+ * have one key.
+ * @throws {KeyPartError}
  */
 export function assertNoSymbolNames(value: object, path?: string): void {
   for (const symbol of Object.getOwnPropertySymbols(value))

@@ -1,43 +1,43 @@
-/** Why one value cannot be (in) a key. Where it stands in which key is added by `parts.ts`. */
+/** The reason why a value cannot be in a key. `parts.ts` adds the key and the place in it. */
 export class KeyPartError extends Error {
-  /** What the user can do about it: a sentence. */
+  /** A sentence: what to do about it. */
   readonly advice: string
-  /** The name of the pair whose value it is. */
+  /** The name of the pair that has this value. */
   pairName: string | undefined
 
   /**
-   * @param what it is, to be read after "is": `a function`
-   * @param path where it stands within its part: `filter.where`
+   * @param what a description of the value, to be read after "is": `a function`
+   * @param path its path within the part: `filter.where`
    */
   constructor(what: string, advice: string, path = '') {
     super(path === '' ? `is ${what}.` : `holds ${what} at ${path}.`)
     this.advice = advice
   }
 
-  /** @param message to be read after the part: `could not be read` */
+  /** An error with a message of its own. @param message to be read after the part: `could not be read` */
   static withMessage(message: string, advice: string): KeyPartError {
-    const unfit = new KeyPartError('', advice)
-    unfit.message = message
-    return unfit
+    const error = new KeyPartError('', advice)
+    error.message = message
+    return error
   }
 
-  /** The error of a part that holds something, wherever in it. */
+  /** The error of a part that contains something at a path. */
   static atPath(what: string, advice: string, path: string): KeyPartError {
     return path === ''
       ? KeyPartError.withMessage(`holds ${what}.`, advice)
       : new KeyPartError(what, advice, path)
   }
 
-  /** Whatever was thrown while a part was read: a getter or a proxy may throw anything. */
+  /** The error for a value that was thrown while a part was read. A getter or a proxy may throw anything. */
   static from(thrown: unknown): KeyPartError {
     if (isKeyPartError(thrown)) return thrown
-    const unfit = KeyPartError.withMessage(`could not be read: ${reasonOf(thrown)}`, '')
-    unfit.cause = thrown
-    return unfit
+    const error = KeyPartError.withMessage(`could not be read: ${reasonOf(thrown)}`, '')
+    error.cause = thrown
+    return error
   }
 }
 
-/** Even to ask a proxy for its class may throw. */
+/** Like `instanceof`, which throws for some proxies. */
 function isKeyPartError(thrown: unknown): thrown is KeyPartError {
   try {
     return thrown instanceof KeyPartError
@@ -54,7 +54,7 @@ function reasonOf(thrown: unknown): string {
   }
 }
 
-/** A value that can be in no key, whatever it holds: undefined, NaN, a function, a symbol. */
+/** The error for a value that cannot be in any key: undefined, NaN, a function or a symbol. */
 export function unusableValueError(value: unknown, path?: string): KeyPartError {
   switch (typeof value) {
     case 'undefined':

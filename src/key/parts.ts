@@ -10,14 +10,14 @@ import { COUNTING_LIMIT } from './segment-count.js'
 import { structureFingerprint } from './structure-fingerprint.js'
 import { scalarOf } from './value-object.js'
 
-/** In the place of an index: what is wrong is wrong with the key as a whole. */
+/** In the place of an index: the error concerns the whole key. */
 const WHOLE = -1
 
 /**
- * The segments that a list of parts makes, from the part at `first` on. One part makes one segment,
- * but a plain object makes two for each of its pairs.
- * @param key what the user wrote, for the message
- * @throws {InvalidKeyError} saying which part cannot be in a key, and why
+ * The segments of a list of parts, from the part at `first` on: one for each part, but two for each pair
+ * of a plain object.
+ * @param key the input, for the message
+ * @throws {InvalidKeyError} if a part cannot be in a key, with the reason
  */
 export function segmentsOfParts(parts: readonly unknown[], key: unknown, first: number): string[] {
   const segments: string[] = []
@@ -47,14 +47,14 @@ export function segmentsOfParts(parts: readonly unknown[], key: unknown, first: 
   return segments
 }
 
-/** Is it a plain object whose pairs are parts? One with a `toJSON` is a value of its own. */
+/** Whether a value is a plain object whose pairs are parts. One with a `toJSON` is a value instead. */
 export function isPairs(value: unknown): value is object {
   return isObject(value) && !Array.isArray(value) && isPlainObject(value) && !hasMethod(value, 'toJSON')
 }
 
 function addObject(object: object, segments: string[], isInList: boolean): void {
   const part = resolveKeyPart(object)
-  // What a cacheKeyPart() gives is meant.
+  // The pairs that a cacheKeyPart() returns are meant, so they cause no warning.
   if (isPairs(part)) addPairs(part, segments, isInList && part === object)
   else segments.push(oneSegment(part))
 }
@@ -72,14 +72,14 @@ function addPairs(pairs: object, segments: string[], mayBeRow: boolean): void {
       if (mayBeRow && isPrimaryKeyName(name)) warnAboutRow(pairs, names, name)
       segments.push(stringSegment(name), oneSegment(isObject(value) ? resolveKeyPart(value) : value))
     } catch (thrown) {
-      const unfit = KeyPartError.from(thrown)
-      unfit.pairName = name
-      throw unfit
+      const error = KeyPartError.from(thrown)
+      error.pairName = name
+      throw error
     }
   }
 }
 
-/** The one segment of a value that keeps to its place, whatever it holds. */
+/** The segment of a value that is always one segment, whatever it holds. */
 function oneSegment(value: unknown): string {
   if (!isObject(value)) return scalarSegment(value)
   if (types.isDate(value)) return dateSegment(value)
@@ -90,10 +90,10 @@ function oneSegment(value: unknown): string {
   return digestSegment(structureFingerprint(value))
 }
 
-function invalidPart(unfit: KeyPartError, key: unknown, part: string): InvalidKeyError {
+function invalidPart(error: KeyPartError, key: unknown, part: string): InvalidKeyError {
   const place =
-    unfit.pairName === undefined ? part : `the value of ${describeValue(unfit.pairName)} in ${part}`
-  const sentence = `${place} ${describeValue(key, 2)} ${unfit.message}`
-  const message = `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)} ${unfit.advice}`.trimEnd()
-  return new InvalidKeyError(message, { cause: unfit.cause })
+    error.pairName === undefined ? part : `the value of ${describeValue(error.pairName)} in ${part}`
+  const sentence = `${place} ${describeValue(key, 2)} ${error.message}`
+  const message = `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)} ${error.advice}`.trimEnd()
+  return new InvalidKeyError(message, { cause: error.cause })
 }

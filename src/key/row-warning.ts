@@ -6,14 +6,14 @@ const MAX_NAMES = 3
 
 let isWarned = false
 
-/** Whether a row of a database has its primary key under this name. */
+/** Whether a name is that of a primary key. */
 export function isPrimaryKeyName(name: string): boolean {
   return name === 'id' || name === '_id' || name === 'pk'
 }
 
 /**
- * Warns, once in a process, of what looks like a row of a database among the parts of a key: all its columns are in the
- * key then, so that nobody who has only its id can delete what is cached. Names are shown, values never.
+ * Warns, once in a process, that a part of a key looks like a database row: all its columns are then in the key, so a
+ * caller that has only the id cannot delete it. The message shows names and never values.
  */
 export function warnAboutRow(pairs: object, names: readonly string[], key: string): void {
   if (isWarned || names.length < 2 || !isPrimaryKey(pairs[key as keyof typeof pairs])) return

@@ -1,10 +1,10 @@
 import { InvalidKeyError } from '../errors.js'
 import { describeValue } from './describe-value.js'
 
-/** The most segments a key has. A read fetches a generation for each of them, so there is an end to it. */
+/** Maximum number of segments of a key. A read fetches a generation for each of them. */
 export const MAX_SEGMENTS = 32
 
-/** Where counting ends: a list of millions is refused as quickly as one of a hundred. */
+/** Number of parts at which counting stops: a list of millions is refused as fast as one of a thousand. */
 export const COUNTING_LIMIT = 1_000
 
 /** @throws {InvalidKeyError} for more segments than a key may have */

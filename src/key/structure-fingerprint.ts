@@ -21,41 +21,41 @@ import { KeyPartError, unusableValueError } from './key-part-error.js'
 import { hasMethod, isObject, isPlainObject } from './object-checks.js'
 import { declaredScalar, hasOwnText } from './value-object.js'
 
-// Deeper than any sensible argument, shallower than the call stack.
+/** Maximum depth of nesting: deeper than any sensible argument, shallower than the call stack. */
 const MAX_DEPTH = 100
 
-/** What is written in more characters than this is written as its fingerprint wherever it stands in something else. */
+/** Maximum length of a nested value's text. A longer text is replaced by its fingerprint. */
 const MAX_INLINE = 128
 
-/** Number of places where a long array is looked at for an item. */
+/** Number of random places of a long array that are checked for an item. */
 const SAMPLES = 1_000
-/** Fewer of them prove nothing. */
+/** Minimum number of items found in these places that proves anything. */
 const MIN_FOUND = 30
 
-/** Of a plain object: it has no class. */
+/** The label of a plain object: it has no class. */
 const NO_LABEL = 's0:'
 
 const PICK = 'Pick the fields that identify it.'
 
 /**
- * A stable fingerprint of any structure: the same whatever the order of properties, Map entries and
- * Set items, different for whatever else differs, class and type included (`1` is not `'1'` here).
- * @throws {KeyPartError} naming the place of what has no knowable identity
+ * A stable fingerprint of any structure. The order of properties, Map entries and Set items does not
+ * matter; every other difference does, class and type included (`1` is not `'1'` here).
+ * @throws {KeyPartError} for a value without a recognisable identity, with its path
  */
 export function structureFingerprint(value: object): string {
   return fingerprint(new CanonicalText().of(value))
 }
 
 /**
- * Writes a value as text, injectively: everything opens with a tag of its type and either ends with
- * `;` or says its length first, so no value's text is the beginning of another's. Two equal values have
+ * Writes a value as text. Different values have different texts: each begins with a tag of its type, and
+ * ends with `;` or begins with its length, so no text is the beginning of another one. Equal values have
  * one text, whether they are one object or two.
  */
 class CanonicalText {
-  /** The objects being written, outermost first, and how each is reached from the one before. */
+  /** The objects that are being written, outermost first, and the path to the innermost one. */
   readonly #open: object[] = []
   readonly #path: string[] = []
-  /** What has been written. Without it, an object that is held twice at each of n levels takes 2^n steps. */
+  /** Texts of objects. Without it, an object that is contained twice at each of n levels takes 2^n steps. */
   #written: Map<object, string> | undefined
   #valuesLeft = MAX_PART_VALUES
   #sizeLeft = MAX_PART_SIZE
@@ -70,7 +70,7 @@ class CanonicalText {
       case 'number':
         return `d${value};` // which makes -0 "0"
       case 'bigint':
-        if (isHugeBigint(value)) throw this.#unfit(HUGE_BIGINT, DIGEST_ADVICE)
+        if (isHugeBigint(value)) throw this.#error(HUGE_BIGINT, DIGEST_ADVICE)
         return `i${value};`
       case 'string':
         return this.#text(value)
@@ -84,8 +84,8 @@ class CanonicalText {
   #object(value: object): string {
     const known = this.#written?.get(value)
     if (known !== undefined) return known
-    if (this.#open.includes(value)) throw this.#unfit('a reference to what it is in', PICK)
-    if (this.#open.length === MAX_DEPTH) throw this.#unfit(`more than ${MAX_DEPTH} levels`, PICK)
+    if (this.#open.includes(value)) throw this.#error('a reference to what it is in', PICK)
+    if (this.#open.length === MAX_DEPTH) throw this.#error(`more than ${MAX_DEPTH} levels`, PICK)
     this.#open.push(value)
     const content = this.#content(value)
     this.#open.pop()
@@ -97,7 +97,7 @@ class CanonicalText {
   }
 
   #content(value: object): string {
-    // Beside what it gives, its class counts: the same id of two classes is not the same.
+    // Its class counts as well: two classes may use the same ids.
     if (hasMethod(value, 'cacheKeyPart')) return `K${this.#label(value)}${this.of(resolveKeyPart(value))}`
     if (Array.isArray(value))
       return `A${this.#label(value)}${this.#items(value)}${this.#pairs(value, extraNames(value))}`
@@ -107,7 +107,7 @@ class CanonicalText {
   #plain(value: object): string {
     if (hasMethod(value, 'toJSON')) return `J${NO_LABEL}${this.#json(value)}`
     const names = Object.keys(value)
-    // What has lost its prototype looks plain, but holds no names: a Map, an ArrayBuffer.
+    // A Map or an ArrayBuffer without its prototype looks plain, but has no names.
     return names.length === 0 ? this.#instance(value) : `O${NO_LABEL}${this.#pairs(value, names)}`
   }
 
@@ -141,7 +141,7 @@ class CanonicalText {
     return `B${this.#label(value)}${fingerprint(bytes)};`
   }
 
-  /** As in a key that is written by hand, `5` and `'5'` are the same primary key. */
+  /** A primary key. `5` and `'5'` are the same one, as in any key. */
   #key(key: PrimaryKey): string {
     const scalar = isObject(key) ? declaredScalar(key) : key
     if (scalar === undefined) return this.of(key)
@@ -151,20 +151,20 @@ class CanonicalText {
   #json(value: { toJSON(): unknown }): string {
     const given = value.toJSON()
     if (given === undefined || given === null)
-      throw this.#unfit(
+      throw this.#error(
         `${describeValue(value)} whose toJSON() returned ${given}`,
         'Check what it was made from, or give the class a cacheKeyPart() method.',
       )
     return this.of(given)
   }
 
-  /** The names that tell one object from another; a class instance that shows none is opaque. */
+  /** Names of the properties that identify an object. An instance of a class without any is refused. */
   #identifyingNames(value: object): string[] {
     const names = isOfClass(value) ? Object.keys(value) : inheritedNames(value)
-    if (hasMethod(value, 'then')) throw this.#unfit(describeValue(value), 'Await it first.')
+    if (hasMethod(value, 'then')) throw this.#error(describeValue(value), 'Await it first.')
     const weak = types.isWeakMap(value) || types.isWeakSet(value) || value instanceof WeakRef
     if (weak || (names.length === 0 && !isPlainObject(value)))
-      throw this.#unfit(
+      throw this.#error(
         `${describeValue(value)} with nothing that identifies it`,
         hasOwnText(value)
           ? 'Use String(value) if that tells it from every other, or give its class a cacheKeyPart() method.'
@@ -173,7 +173,7 @@ class CanonicalText {
     return names
   }
 
-  /** Items in their order. A hole is undefined, as it is to whoever reads it. */
+  /** Items in their order. A hole counts as undefined. */
   #items(array: readonly unknown[]): string {
     const { length } = array
     const indices = length > this.#valuesLeft ? this.#indices(array) : undefined
@@ -193,9 +193,9 @@ class CanonicalText {
     return `${length}:${items}`
   }
 
-  /** Where an array that is too long to be walked has items. */
+  /** Indices of the items of an array that is too long to be walked. */
   #indices(array: readonly unknown[]): number[] {
-    // To list the names of millions of items would take memory that there may not be.
+    // The names of millions of items might not fit into memory.
     if (holdsMore(array, this.#valuesLeft)) throw this.#tooMuch()
     const indices = Object.keys(array).filter(isIndex).map(Number)
     if (indices.length > this.#valuesLeft) throw this.#tooMuch()
@@ -220,7 +220,7 @@ class CanonicalText {
     return `${written.length}:${written.sort().join('')}`
   }
 
-  /** Properties in the order of their names. One that is undefined is as one that is not there. */
+  /** Properties in the order of their names. One that is undefined counts as absent. */
   #pairs(value: object, names = Object.keys(value)): string {
     assertNoSymbolNames(value, this.#where())
     if (names.length > this.#valuesLeft) throw this.#tooMuch()
@@ -247,7 +247,7 @@ class CanonicalText {
   #label(value: object): string {
     const label = classLabel(value)
     if (label === undefined)
-      throw this.#unfit(describeValue(value), 'Name the class, or write what of the object counts.')
+      throw this.#error(describeValue(value), 'Name the class, or write what of the object counts.')
     return `s${label.length}:${label}`
   }
 
@@ -270,7 +270,7 @@ class CanonicalText {
     return KeyPartError.atPath(`more than ${MAX_PART_VALUES} values`, PICK, this.#where())
   }
 
-  /** Keeps the path right while `write` runs. When it throws, the path stays where it was for the message. */
+  /** Runs `write` with a step added to the path. If it throws, the path is left for the message. */
   #at(step: string, write: () => string): string {
     this.#path.push(step)
     const written = write()
@@ -282,12 +282,12 @@ class CanonicalText {
     return this.#path.join('').replace(/^\./, '').slice(0, 100)
   }
 
-  #unfit(what: string, advice: string): KeyPartError {
+  #error(what: string, advice: string): KeyPartError {
     return new KeyPartError(what, advice, this.#where())
   }
 }
 
-// A class may have an iterator of its own, which need not end.
+// A subclass may have an iterator of its own, which may be endless.
 const MAP_SIZE = getterOf<number>(Map.prototype, 'size')
 const SET_SIZE = getterOf<number>(Set.prototype, 'size')
 const MAP_ENTRIES: (this: object) => Iterable<[unknown, unknown]> = Map.prototype.entries
@@ -301,16 +301,16 @@ function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Arra
   return new Uint8Array(buffer, byteOffset, byteLength)
 }
 
-/** What an array holds beside its items, such as `groups` in a regular expression's match. */
+/** Names of an array's properties other than its items, such as `groups` in a match of a RegExp. */
 function extraNames(array: readonly unknown[]): string[] {
   const names = Object.keys(array)
   return names.slice(names.findLastIndex(isIndex) + 1)
 }
 
-/** Whether an array surely holds more items than `limit`, as far as samples can tell. */
+/** Whether an array holds more items than `limit`, judged by samples. */
 function holdsMore(array: readonly unknown[], limit: number): boolean {
   let found = 0
-  // By chance: items may stand at every second index.
+  // At random: items may be at every second index.
   for (let sample = 0; sample < SAMPLES; sample++)
     if (Math.floor(Math.random() * array.length) in array) found++
   const expected = (limit / array.length) * SAMPLES

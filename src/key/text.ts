@@ -6,13 +6,13 @@ import { cachedPathText, cachePathText } from './path-text-cache.js'
 import { isOrdinaryPath, normalizeSegment } from './segment.js'
 import { assertSegmentCount, COUNTING_LIMIT, MAX_SEGMENTS } from './segment-count.js'
 
-/** What separates two segments of a key. No segment holds it, or begins or ends with a colon. */
+/** Separator of two segments. No segment contains it, or begins or ends with a colon. */
 export const SEPARATOR = '::'
 
-// A path this short cannot have a segment too many (the shortest of 33 is longer) or one too long.
+// A path of this length has neither too many segments (33 take more characters) nor too long ones.
 const SHORT_PATH = MAX_SEGMENTS + (MAX_SEGMENTS - 1) * SEPARATOR.length
 
-/** The text of the key that a path means. */
+/** The text of the key of a path. */
 export function textOfPath(path: string): string {
   if (path.length <= SHORT_PATH && isOrdinaryPath(path)) return path
   return cachedPathText(path) ?? cachePathText(path, normalized(path))
@@ -30,8 +30,8 @@ function normalized(path: string): string {
 }
 
 /**
- * The text of the key that an array of parts, or an object of pairs, means.
- * @param base the text of the key that stands in the place of the first part, if one does
+ * The text of the key of an array of parts or an object of pairs.
+ * @param base the text of the key that is the first part, if one is
  */
 export function textOfParts(input: unknown, base?: string): string {
   const segments = segmentsOfParts(partsOf(input), input, base === undefined ? 0 : 1)
@@ -43,7 +43,7 @@ export function textOfParts(input: unknown, base?: string): string {
   return text
 }
 
-/** What an array begins with. What cannot be read here is reported by {@link textOfParts}. */
+/** The first part of an array. An array that cannot be read is reported by {@link textOfParts}. */
 export function firstPartOf(input: unknown): unknown {
   try {
     return Array.isArray(input) ? input[0] : undefined
@@ -52,7 +52,7 @@ export function firstPartOf(input: unknown): unknown {
   }
 }
 
-/** The texts of all keys above the key of this text, outermost first. */
+/** The texts of all keys above a key, outermost first. */
 export function ancestorTexts(text: string): string[] {
   const prefixes: string[] = []
   for (let end = text.indexOf(SEPARATOR); end !== -1; end = text.indexOf(SEPARATOR, end + SEPARATOR.length))

@@ -4,9 +4,9 @@ import { describeValue } from './describe-value.js'
 import { isPairs } from './parts.js'
 
 /**
- * The key of a tree that is to be invalidated. An object that has lost all of its pairs, since each is `undefined`, adds
- * nothing to a key: a read of it misses, but an invalidation would take everything beside it too.
- * @throws InvalidKeyError for such an object, and for whatever cannot be a key
+ * The key of a tree that is to be invalidated. An object whose pairs are all `undefined` adds nothing to a key: a read
+ * would miss, but an invalidation would also take everything beside it.
+ * @throws {InvalidKeyError} for such an object, and for input that cannot be a key
  */
 export function treeKeyOf(input: KeyInput): CacheKey {
   const key = CacheKey.from(input)
@@ -16,7 +16,7 @@ export function treeKeyOf(input: KeyInput): CacheKey {
     const values = Object.values(part)
     if (values.length === 0 || values.some((value) => value !== undefined)) continue
     throw new InvalidKeyError(
-      `Part ${index + 1} of the key ${describeValue(input, 2)} has nothing but undefined pairs: with children, everything under "${key.text}" would go. Give it a value, or leave it out if that is meant.`,
+      `Part ${index + 1} of the key ${describeValue(input, 2)} has nothing but undefined pairs: with children, everything under "${key.text}" would be invalidated. Give it a value, or leave it out if that is meant.`,
     )
   }
   return key

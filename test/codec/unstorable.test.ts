@@ -182,7 +182,7 @@ const REFUSED: [value: unknown, path: string, what: string][] = [
   [Object.create({ inherited: 1 }), 'value', 'an instance of Object'],
   [Object.create(Array.prototype), 'value', 'an instance of Array'],
   [new URL('http://localhost/'), 'value', 'an instance of URL'],
-  [new Error('gone'), 'value', 'an error (store what it says as plain data)'],
+  [new Error('gone'), 'value', 'an error (store its message as plain data)'],
   [new (class Gone extends TypeError {})(), 'value', 'an error'],
   [Object('boxed'), 'value', 'an instance of String'],
   [new SharedArrayBuffer(2), 'value', 'an instance of SharedArrayBuffer'],
