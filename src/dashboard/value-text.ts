@@ -21,8 +21,8 @@ const PIECE = 8_192
 const INDENT = '  '
 
 /**
- * Characters at the end of a text that is cut, and bytes of a view, that are read and not shown: what looks secret may
- * be recognised by its end alone.
+ * Number of characters at the end of a cut text, and of bytes of a cut view, that are read but not shown: a secret there
+ * might be recognised only by its end.
  */
 const MARGIN = 8_192
 
@@ -48,9 +48,8 @@ export function valueText(value: unknown, secrets: SecretNames, options?: ValueT
 }
 
 /**
- * The text of a value of which the beginning alone was read: it begins like the text of the whole, and ends where
- * something is missing. The size of a Map or a Set is left out there. Masked as well is what may be secret by a name
- * that was not read.
+ * The text of the beginning of a value: the beginning of the text of the whole value, up to the first cut. The sizes of cut
+ * Maps and Sets are left out. Values that a name after the cut might make secret are masked.
  */
 export function* beginningText(
   { value, cuts }: Pick<Beginning, 'value' | 'cuts'>,
@@ -201,7 +200,7 @@ class ValueWriter {
     else yield* this.#bytes('ArrayBuffer', new Uint8Array(value as ArrayBuffer))
   }
 
-  /** What is known of a value, up to where it was cut. */
+  /** The beginning of a cut value. */
   *#cut(value: CutText | CutBytes | CutBigInt | typeof UNREAD): Pieces {
     if (value instanceof CutText) yield* this.#string(value.text, true)
     else if (value instanceof CutBigInt) yield* this.#hexadecimal(value)
@@ -242,7 +241,7 @@ class ValueWriter {
       yield digits.slice(at, at + PIECE)
   }
 
-  /** The first elements of a view of this size, in bytes: the view itself may be cut. */
+  /** The first elements of a view. With a larger `size` in bytes, the view is the beginning of a larger one. */
   *#view(view: ArrayBufferView, size = view.byteLength): Pieces {
     if (!types.isTypedArray(view) || types.isUint8Array(view)) {
       const name = Buffer.isBuffer(view) ? 'Buffer' : view.constructor.name

@@ -2,37 +2,37 @@ import { DecodeError } from '../decode-error.js'
 import { MAX_DEPTH } from '../limits.js'
 import { type Beginning, type CutText, UNREAD } from './cut.js'
 
-/** Maximum number of values that are built; one of 200 bytes counts as one. */
+/** Maximum number of values that are built. */
 const MAX_PARTS = 25_000
-/** Bytes of an array's empty places that count as one value. */
+/** Memory of an array's empty places that counts as one value, in bytes. */
 const SLOT_BYTES_PER_PART = 200
 const SLOT = 8
 const LARGEST_INDEX = 2 ** 32 - 2
 
-/** Ends the reading of a beginning: the bytes at hand, or the parts that may be built, are used up. */
+/** Thrown to end the reading of a beginning: the available bytes or `MAX_PARTS` are used up. */
 export class EndOfBeginning extends Error {}
 
 /** A container that is being read. */
 export interface Open {
   readonly container: object
-  /** Its place among the bytes. */
+  /** Offset of its first member in the serialised value. */
   readonly start: number
-  /** The byte that ends it. */
+  /** Byte that ends it. */
   readonly end: number
-  /** Number of elements still to come before its end or its names. */
+  /** Number of elements that precede its names or its end. */
   rest: number
-  /** The name or the Map key whose value comes next. */
+  /** Name or Map key whose value comes next, or `NO_LABEL`. */
   label: unknown
-  /** The index of the next element. */
+  /** Index of the next element. */
   at: number
-  /** The capacity that its index names have made V8 allocate. */
+  /** Capacity that V8 has allocated for its index names. */
   slots: number
 }
 
-/** In the place of a label: a name, an element or an end comes next. */
+/** The label of a container in which a name, an element or the end comes next. */
 export const NO_LABEL = Symbol('no label')
 
-/** Builds the beginning of a value, part by part, in the order of the serialised value. */
+/** Builds the beginning of a value from its parts, in their serialised order. */
 export class BeginningBuilder {
   readonly open: Open[] = []
   readonly #cut = new Map<object, number>()
@@ -45,13 +45,16 @@ export class BeginningBuilder {
     return this.open.at(-1)
   }
 
-  /** Puts a value in the next place. @throws EndOfBeginning */
+  /**
+   * Adds a value at the next place.
+   * @throws {EndOfBeginning} once `MAX_PARTS` are used up
+   */
   put(value: unknown): void {
     this.#spend(1)
     this.putLast(value)
   }
 
-  /** Puts a value in the next place after the reading has ended. */
+  /** Adds one last value at the next place. */
   putLast(value: unknown): void {
     const top = this.top
     if (top === undefined) this.#value = value
@@ -70,21 +73,21 @@ export class BeginningBuilder {
     }
   }
 
-  /** Leaves the next place of an array empty. */
+  /** Leaves the next place of an array empty: a hole. */
   skip(): void {
     const top = this.top
     if (!Array.isArray(top?.container) || top.label !== NO_LABEL) throw new DecodeError('no array')
     top.at++
   }
 
-  /** Puts a container in the next place: what follows is put into it, until it is closed. */
+  /** Adds a container at the next place. Until it is closed, all values are added to it. */
   begin(container: object, start: number, end: number, rest = 0): void {
     if (this.open.length === MAX_DEPTH) throw new DecodeError('nested too deeply')
     this.put(container)
     this.open.push({ container, start, end, rest, label: NO_LABEL, at: 0, slots: 0 })
   }
 
-  /** Notes the length that an array declares. */
+  /** Records the declared length of an array. */
   declare(array: object, length: number): void {
     this.#lengths.set(array, length)
   }
@@ -93,13 +96,13 @@ export class BeginningBuilder {
     this.open.pop()
   }
 
-  /** Takes the last name, of which the beginning alone was read. */
+  /** Records the last name, which is cut. */
   putName(text: CutText): void {
     const of = this.top?.container
     if (of !== undefined) this.#name = { of, text }
   }
 
-  /** What was built of so many bytes. All that is open is cut. */
+  /** Returns the beginning that was built from this number of bytes. All open containers are cut. */
   finish(bytes: number, isDamaged: boolean): Beginning {
     for (const { container, start, label } of this.open) {
       this.#cut.set(container, bytes - start)
@@ -115,7 +118,7 @@ export class BeginningBuilder {
     const index = indexOf(name)
     if (index !== undefined && index >= Math.max(top.slots, top.at)) {
       const slots = index + (index >>> 1) + 16
-      // With a larger gap V8 makes a dictionary.
+      // With a larger gap, V8 makes a dictionary instead.
       if (index - top.slots < 1024) {
         this.#spend(((slots - top.slots) * SLOT) / SLOT_BYTES_PER_PART)
         top.slots = slots

@@ -7,12 +7,11 @@ import { VIEW_TYPES, WIRE_VERSION } from '../structured-clone.js'
 import { type BeginningBuilder, EndOfBeginning, NO_LABEL } from './builder.js'
 import { CutBytes, CutText } from './cut.js'
 
-// V8's structured clone, token by token (screen.ts describes the format), for
-// as long as there are bytes.
+// Reads V8's structured clone token by token. screen.ts describes the format.
 
-/** Number of tokens between two places to let other work have its turn. */
+/** Number of tokens between two pauses. */
 const STEP = 1_000
-/** A bigint of more bytes may be cut; a smaller one is read whole or not at all. */
+/** Size of a bigint above which its first digits alone may be read, in bytes. */
 const LARGE_BIGINT = 2_048
 const VERSION_TAG = 0xff
 
@@ -20,23 +19,23 @@ const tagOf = (character: string) => character.charCodeAt(0)
 const [END_OF_OBJECT, END_OF_MAP, END_OF_SET] = [tagOf('{'), tagOf(':'), tagOf(',')]
 const [END_OF_DENSE, END_OF_SPARSE] = [tagOf('$'), tagOf('@')]
 
-/** Where the digits of a bigint lie that ends beyond the bytes at hand. Its most significant ones come last. */
+/** The place of a bigint that ends after the available bytes. Its most significant digits come last. */
 export interface DistantBigInt {
   readonly isNegative: boolean
   readonly start: number
   readonly end: number
 }
 
-/** Reads the beginning of a structured clone. `isAll` tells that there are no further bytes. */
+/** Reads the beginning of a structured clone. With `isAll`, no further bytes exist. */
 export class CloneReader {
   readonly #bytes: Buffer
   readonly #isAll: boolean
   readonly #builder: BeginningBuilder
-  /** In the order in which they begin, as V8 numbers them. */
+  /** Objects in the order of their beginnings, in which V8 numbers them. */
   readonly #objects: unknown[] = []
   #at = 0
   #patterns = 0
-  /** The bigint at which the reading has ended; its place is next in the builder. */
+  /** The bigint at which reading has ended. Its value belongs at the next place of the builder. */
   distant: DistantBigInt | undefined
 
   constructor(bytes: Buffer, isAll: boolean, builder: BeginningBuilder) {
@@ -45,7 +44,10 @@ export class CloneReader {
     this.#builder = builder
   }
 
-  /** Each `yield` is a place to let others have their turn. @throws EndOfBeginning, or anything else for damaged bytes */
+  /**
+   * Reads the bytes. Each `yield` is a place for a pause.
+   * @throws {EndOfBeginning} at the end of the available bytes, any other error for damaged bytes
+   */
   *read(): Generator<undefined, void> {
     const isOurs = this.#byte() === VERSION_TAG
     const version = this.#byte()
@@ -119,7 +121,7 @@ export class CloneReader {
       default: {
         const value = this.#leaf(tag)
         this.#builder.put(value)
-        // Nothing is read behind what is cut.
+        // Nothing follows a value that is cut.
         if (value instanceof CutText || value instanceof CutBytes) this.#end()
       }
     }
@@ -202,7 +204,7 @@ export class CloneReader {
     return this.#at <= this.#bytes.length ? text : new CutText(text)
   }
 
-  /** V8 makes it: what its flags mean, V8 knows. */
+  /** A RegExp. V8 itself reads it, since only V8 knows its bits for flags. */
   #regexp(): RegExp {
     const start = this.#at
     let tag = this.#byte()
@@ -254,7 +256,7 @@ export class CloneReader {
   }
 }
 
-/** Digits of a bigint in hexadecimal, without leading zeros. They are stored from the last one on. */
+/** The hexadecimal digits of a bigint, without leading zeros. They are stored least significant byte first. */
 export function hexOf(digits: Buffer): string {
   return Buffer.from(digits).reverse().toString('hex').replace(/^0+/, '')
 }
@@ -266,7 +268,7 @@ function zigzag(value: number): number {
 type ViewConstructor = new (buffer: ArrayBuffer) => NodeJS.ArrayBufferView
 type TypedArray = { readonly BYTES_PER_ELEMENT?: number }
 
-/** A view on memory of its own. Of one that is cut, as many whole elements as there are. */
+/** A view with memory of its own. A cut one has as many whole elements as there are bytes for. */
 function viewOf(type: string, bytes: Buffer, isCut: boolean): NodeJS.ArrayBufferView | ArrayBuffer {
   if (type === 'Buffer') return Buffer.from(bytes)
   const View = (globalThis as unknown as Record<string, (ViewConstructor & TypedArray) | undefined>)[type]

@@ -1,4 +1,4 @@
-/** A text of which the beginning alone was read. */
+/** The beginning of a text. */
 export class CutText {
   readonly text: string
 
@@ -7,10 +7,10 @@ export class CutText {
   }
 }
 
-/** A view or an ArrayBuffer of which the beginning alone was read. */
+/** The beginning of a view or an ArrayBuffer. */
 export class CutBytes {
   readonly head: NodeJS.ArrayBufferView | ArrayBuffer
-  /** Size of the whole, in bytes. */
+  /** Size of all its bytes. */
   readonly size: number
 
   constructor(head: NodeJS.ArrayBufferView | ArrayBuffer, size: number) {
@@ -19,11 +19,11 @@ export class CutBytes {
   }
 }
 
-/** A bigint of which the most significant digits alone were read. */
+/** The most significant digits of a bigint. */
 export class CutBigInt {
   readonly isNegative: boolean
   readonly bits: number
-  /** In hexadecimal, without leading zeros. */
+  /** Hexadecimal digits, without leading zeros. */
   readonly digits: string
 
   constructor(isNegative: boolean, bits: number, digits: string) {
@@ -33,38 +33,40 @@ export class CutBigInt {
   }
 }
 
-/** Stands where a value belongs that was not read. */
+/** The type of {@link UNREAD}. */
 class UnreadValue {}
 
+/** A value that was not read. */
 export const UNREAD = new UnreadValue()
 
-/** Whether this stands for a value of which nothing, or the beginning alone, was read. */
+/** Whether a value was not read, or is the beginning of one. */
 export function isCutValue(value: unknown): value is CutText | CutBytes | CutBigInt | typeof UNREAD {
   return (
     value === UNREAD || value instanceof CutText || value instanceof CutBytes || value instanceof CutBigInt
   )
 }
 
-/** What is missing in a value of which the beginning was read. */
+/** The places where the beginning of a value is cut. */
 export interface Cuts {
   /**
-   * Containers whose further members were not read, with the number of bytes that were read of them. Each but the
-   * innermost ends with the next one.
+   * Containers with further members, and the number of bytes that were read of each. They contain one another: the last
+   * member of each is the next one.
    */
   readonly containers: ReadonlyMap<object, number>
-  /** Lengths of arrays as they were declared. The arrays themselves end where reading has ended. */
+  /** Declared lengths of arrays. A cut array itself has the elements that were read. */
   readonly lengths: ReadonlyMap<object, number>
-  /** The name, in one of the containers, of the member that follows; itself cut. */
+  /** The beginning of the last name, and the container to which it belongs. */
   readonly name: { readonly of: object; readonly text: CutText } | undefined
 }
 
+/** The cuts of a whole value. */
 export const NO_CUTS: Cuts = { containers: new Map(), lengths: new Map(), name: undefined }
 
 /** The beginning of a stored value. */
 export interface Beginning {
-  /** Built like the whole value, but for its `cuts`. Plain objects have no prototype. */
+  /** The value up to its cuts. Its plain objects have no prototype. */
   readonly value: unknown
   readonly cuts: Cuts
-  /** Whether reading ended at bytes that no writer has written. */
+  /** Whether reading ended at damaged bytes. */
   readonly isDamaged: boolean
 }

@@ -2,9 +2,9 @@ import { DecodeError } from '../decode-error.js'
 import { type BeginningBuilder, EndOfBeginning, NO_LABEL, type Open } from './builder.js'
 import { CutText } from './cut.js'
 
-// JSON in ASCII, token by token, for as long as there is text.
+// Reads JSON in ASCII token by token.
 
-/** Number of tokens between two places to let other work have its turn. */
+/** Number of tokens between two pauses. */
 const STEP = 1_000
 
 const [END_OF_OBJECT, END_OF_ARRAY] = ['}'.charCodeAt(0), ']'.charCodeAt(0)]
@@ -17,12 +17,15 @@ const WORDS = [
   ['null', null],
 ] as const
 
-/** Reads the beginning of a JSON text. `isAll` tells that there is no further text. */
+/** Reads the beginning of a JSON text. With `isAll`, no further text exists. */
 export class JsonReader {
   readonly #text: string
   readonly #isAll: boolean
   readonly #builder: BeginningBuilder
   #at = 0
+  /** Whether the next member is the first one of its container. */
+  #isFirst = true
+  /** JSON has no bigints. */
   readonly distant = undefined
 
   constructor(bytes: Buffer, isAll: boolean, builder: BeginningBuilder) {
@@ -31,7 +34,10 @@ export class JsonReader {
     this.#builder = builder
   }
 
-  /** Each `yield` is a place to let others have their turn. @throws EndOfBeginning, or anything else for damaged text */
+  /**
+   * Reads the text. Each `yield` is a place for a pause.
+   * @throws {EndOfBeginning} at the end of the available text, any other error for damaged text
+   */
   *read(): Generator<undefined, void> {
     let steps = 0
     do {
@@ -50,9 +56,9 @@ export class JsonReader {
     else if (character.charCodeAt(0) === top.end) {
       this.#at++
       this.#builder.close()
+      this.#isFirst = false
     } else {
-      // `rest` counts upwards here: how many members have come.
-      if (top.rest++ > 0) this.#sign(',')
+      if (!this.#isFirst) this.#sign(',')
       if (top.end === END_OF_ARRAY) this.#value(this.#next())
       else this.#name(top)
     }
@@ -79,10 +85,12 @@ export class JsonReader {
       const start = this.#at++
       const [container, end] = character === '{' ? [Object.create(null), END_OF_OBJECT] : [[], END_OF_ARRAY]
       this.#builder.begin(container, start, end)
+      this.#isFirst = true
       return
     }
     const value = character === '"' ? this.#string() : this.#scalar()
     this.#builder.put(value)
+    this.#isFirst = false
     if (value instanceof CutText) this.#end()
   }
 
@@ -124,7 +132,7 @@ export class JsonReader {
     throw new DecodeError('unreadable text')
   }
 
-  /** The next character that is no blank. */
+  /** The next character that is not blank. */
   #next(): string {
     this.#skipBlank()
     const character = this.#text[this.#at]

@@ -22,16 +22,16 @@ export interface Holes {
 /** Number of empty places in a row after which only the filled places are visited. */
 const MANY_HOLES = 1_000
 
-/** Bytes of a container above which it is no credential, whatever it is called. */
+/** Number of bytes above which a container is no credential, whatever its name. */
 const LARGE = 65_536
 
 /** Number of members skipped between two places to let other work have its turn. */
 const STEP = 10_000
 
 export interface MembersOptions {
-  /** Which values to yield; with it, the numbers of empty places are not exact. */
+  /** Filter of values. With it, the numbers of empty places are not exact. */
   readonly isWanted?: (value: unknown) => boolean
-  /** What is missing, where the beginning of a value alone was read. */
+  /** The cuts of the value to which the container belongs. */
   readonly cuts?: Cuts
 }
 

@@ -26,7 +26,7 @@ export function maskText(text: string, secrets: SecretNames): string {
 
 /**
  * The same in pieces; an empty one is a place to let others have their turn. Its time is linear in the text's length.
- * @param length number of the text's first characters that are wanted. What follows them is looked at all the same
+ * @param length number of characters of the text to return, masked by looking at all of it
  */
 export function* maskedText(
   text: string,

@@ -103,7 +103,7 @@ interface ShownValue {
   readonly isWhole?: boolean
   /** Whether the text ends where the stored bytes are damaged. */
   readonly isDamaged?: boolean
-  /** Number of characters shown. */
+  /** Number of characters shown, as text. */
   readonly limit?: string
   readonly download?: string
 }
