@@ -11,6 +11,16 @@ const IN_SETS = '[\u017e]'
 const secrets = new SecretNames()
 const wholeText = (value: unknown, longest?: number) =>
   [...valueText(value, secrets, longest ? { longest } : {})].join('')
+/** The beginning of the text of a whole value. */
+function wholeBeginning(value: unknown, length: number, longest?: number): string {
+  let text = ''
+  for (const piece of valueText(value, secrets, longest ? { longest } : {})) {
+    text += piece
+    if (text.length >= length) break
+  }
+  return text
+}
+
 const pause = async () => undefined
 
 async function beginningOf(payload: Payload, bytes?: number) {
@@ -178,7 +188,7 @@ describe('The text of a beginning', () => {
     ['a DataView', new DataView(new ArrayBuffer(900_000)), /^DataView\(900000\) 00 00 00/],
     ['a Set', new Set(Array.from({ length: 300_000 }, (_, at) => at)), /^Set\(…\) \{\n {2}0,\n {2}1,/],
     ['an array', Array.from({ length: 300_000 }, (_, at) => at), /^\[\n {2}0,\n {2}1,\n {2}2/],
-    ['Dates', Array.from({ length: 99_000 }, () => new Date(0)), /^\[\n {2}Date 1970-01-01T00:00:00\.000Z,/],
+    ['Dates', Array.from({ length: 60_000 }, () => new Date(0)), /^\[\n {2}Date 1970-01-01T00:00:00\.000Z,/],
     [
       'a sparse array',
       Object.assign([], { 5: 'a', 9000: 'x'.repeat(900_000) }),
@@ -191,7 +201,7 @@ describe('The text of a beginning', () => {
     ],
     [
       'records',
-      Array.from({ length: 60_000 }, (_, id) => ({ id, name: 'x' })),
+      Array.from({ length: 30_000 }, (_, id) => ({ id, name: 'x' })),
       /^\[\n {2}\{\n {4}id: 0,\n {4}name: "x"/,
     ],
   ])('shows %s as the whole is shown', async (_, whole, expected) => {
@@ -200,7 +210,8 @@ describe('The text of a beginning', () => {
       const text = await textOf(payload, undefined, 40_000)
       expect(text.length).toBeGreaterThan(20_000)
       expect(text).toMatch(expected)
-      expect(unsized(wholeText(whole, 40_000)).startsWith(unsized(text).slice(0, 20_000))).toBe(true)
+      const expectedText = unsized(wholeBeginning(whole, 21_000, 40_000))
+      expect(expectedText.startsWith(unsized(text).slice(0, 20_000))).toBe(true)
     }
   })
 
@@ -226,8 +237,8 @@ describe('A value that may be secret by what was not read', () => {
 
 describe('The beginning of damaged bytes', () => {
   test.each([
-    ['rows', Array.from({ length: 60_000 }, (_, id) => ({ id, on: new Date(0) }))],
-    ['records', Array.from({ length: 60_000 }, (_, id) => ({ id, name: 'x' }))],
+    ['rows', Array.from({ length: 40_000 }, (_, id) => ({ id, on: new Date(0) }))],
+    ['records', Array.from({ length: 40_000 }, (_, id) => ({ id, name: 'x' }))],
     ['a text', { text: 'x'.repeat(2_000_000), end: 1n }],
   ])('is intact where what is damaged comes later: %s', async (_, whole) => {
     for (const compressionThreshold of [false, 1_000] as const) {
@@ -238,7 +249,7 @@ describe('The beginning of damaged bytes', () => {
       expect(beginning.isDamaged).toBe(false)
       const text = [...beginningText(beginning, secrets)].join('')
       expect(text.length).toBeGreaterThan(40_000)
-      expect(wholeText(whole).startsWith(text)).toBe(true)
+      expect(wholeBeginning(whole, text.length).startsWith(text)).toBe(true)
     }
   })
 
