@@ -1,4 +1,4 @@
-// What counting, telling and the ledger cost a busy server: the same app with all of it and without. `npm run overhead`, about two minutes.
+// What counting, telling and the request log cost a busy server: the same app with all of it and without. `npm run overhead`, about two minutes.
 import { deepStrictEqual } from 'node:assert'
 import autocannon from 'autocannon'
 import { startOverheadApps } from './lib/overhead-apps.mjs'
@@ -27,7 +27,7 @@ const figures = (name, figure) => rounds[name].map((round) => round[figure])
 table(
   `Express 5, three hits from the store and one from request memory a request; ${CONNECTIONS} connections, ${ROUNDS} rounds of ${SECONDS} s in turns, medians`,
   [
-    'statistics and ledger',
+    'statistics and request log',
     'requests/s',
     'of those without',
     'CPU of the server, µs a request',

@@ -5,7 +5,7 @@ import { Row } from './row.js'
  * What is sold. As a cached object it has its place in the cache, `product::2`, and below that what belongs to it. It
  * finds the cache by itself, as the shop has only one.
  */
-export class Product extends CachedObject(Row, { name: 'product', ttl: '1h', ttlOfMissing: '1m' }) {
+export class Product extends CachedObject(Row, { name: 'product', ttl: '1h', negativeTtl: '1m' }) {
   static table = 'products'
   static columns = ['name', 'maker', 'category', 'picture', 'description', 'price_cents', 'weight_g', 'stock']
 

@@ -37,7 +37,7 @@ const REASONS = {
   expired: 'expired, and stale',
   failed: 'computing it failed a moment ago',
   invalid: 'not of the shape that is wanted',
-  'unsettled-delete': 'deleted here, and the store does not know yet',
+  'pending-invalidation': 'deleted here, and the store does not know yet',
   disabled: 'caching is switched off',
   bypassed: 'staff asked for the page without the cache',
   'store-down': 'the store does not answer',

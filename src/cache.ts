@@ -8,7 +8,7 @@ import {
   type DeleteOptions,
   EXPIRE_OPTIONS,
   type ExpireOptions,
-  letExpire,
+  expire,
   remove,
 } from './cache/invalidating.js'
 import { LIST_OPTIONS } from './cache/listing.js'
@@ -17,12 +17,12 @@ import { GET_OPTIONS, type GetOptions, held, isCached, read } from './cache/read
 import {
   checkLimit,
   checkResolution,
+  readEvents,
+  readHistory,
+  readRequests,
+  readStats,
   statisticsScope,
-  toldEvents,
-  toldHistory,
-  toldRequests,
-  toldStats,
-} from './cache/told.js'
+} from './cache/shared-statistics.js'
 import { SET_OPTIONS, type SetOptions, write } from './cache/writing.js'
 import { computeMany, type ManyFactory } from './compute/batch.js'
 import { CACHED_OPTIONS, type CachedFunction, type CachedOptions } from './compute/cached-functions.js'
@@ -36,7 +36,7 @@ import { aBoolean, aFunction } from './option-checks.js'
 import type { CacheStats, HistoryStep } from './stats/cache-stats.js'
 import type { ProcessStats } from './stats/counters.js'
 import type { CacheEvent, DeleteOutcome, ExpireOutcome } from './stats/events.js'
-import type { RequestRecord } from './stats/ledger.js'
+import type { RequestRecord } from './stats/request-log.js'
 import type { Logger } from './store/failsafe.js'
 import type { Resolution } from './store/statistics.js'
 import type { ListOptions, ListPage, StoreUsage } from './store/store.js'
@@ -170,7 +170,7 @@ export class KeyedCache {
    */
   async expireOutcome(key: KeyInput, options?: ExpireOptions): Promise<ExpireOutcome> {
     const { children = false } = EXPIRE_OPTIONS.take(options)
-    return await letExpire(this.core, children ? treeKeyOf(key) : CacheKey.from(key), children, this.scope)
+    return await expire(this.core, children ? treeKeyOf(key) : CacheKey.from(key), children, this.scope)
   }
 
   /** Removes everything under this cache's prefix and nothing else; resolves to whether the store surely did it. */
@@ -331,7 +331,7 @@ export class KeyedCache {
    * @throws CacheNotRespondingError, since figures without those of the others would be taken for all
    */
   async stats(): Promise<CacheStats> {
-    return await toldStats(this.core)
+    return await readStats(this.core)
   }
 
   /**
@@ -340,7 +340,7 @@ export class KeyedCache {
    * @throws CacheNotRespondingError
    */
   async history(resolution: Resolution = 'coarse'): Promise<HistoryStep[]> {
-    return await toldHistory(this.core, checkResolution(resolution))
+    return await readHistory(this.core, checkResolution(resolution))
   }
 
   /**
@@ -351,16 +351,16 @@ export class KeyedCache {
    * @throws CacheNotRespondingError
    */
   async events(limit = 100): Promise<CacheEvent[]> {
-    return await toldEvents(this.core, checkLimit(limit, 'events'))
+    return await readEvents(this.core, checkLimit(limit, 'events'))
   }
 
   /**
    * The newest requests that were taken down, of all processes, newest first, each with its calls of the cache; some
-   * 200 are kept. See the option `ledger`.
+   * 200 are kept. See the option `requestLog`.
    * @throws CacheNotRespondingError
    */
   async requests(limit = 50): Promise<RequestRecord[]> {
-    return await toldRequests(this.core, checkLimit(limit, 'requests'))
+    return await readRequests(this.core, checkLimit(limit, 'requests'))
   }
 
   /** What this process has counted since it started. */
@@ -390,7 +390,7 @@ export class KeyedCache {
   }
 
   /** How many invalidations by this process did not surely reach the store, and are repeated until they do. */
-  get unsettledInvalidations(): number {
+  get pendingInvalidations(): number {
     return this.core.pending.size
   }
 
@@ -468,8 +468,8 @@ export class KeyedCache {
   }
 
   /** Which share of the requests is taken down: 0 for none, 1 for all. */
-  get ledgerShare(): number {
-    return this.core.options.ledgerShare
+  get requestLogShare(): number {
+    return this.core.options.requestLogShare
   }
 
   /**
@@ -488,7 +488,7 @@ export class KeyedCache {
     this.scope?.log?.leaveOut()
   }
 
-  /** Puts a request into the ledger. For integrations. */
+  /** Puts a request into the request log. For integrations. */
   addRequest(request: Omit<RequestRecord, 'process'>): void {
     this.core.requests.add({ ...request, process: this.core.options.process })
   }

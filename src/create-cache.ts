@@ -10,11 +10,11 @@ import { openCaches } from './open-caches.js'
 import { type CacheOptions, type ResolvedOptions, resolveOptions } from './options.js'
 import { Counters } from './stats/counters.js'
 import { EventLog } from './stats/event-log.js'
-import type { RequestRecord } from './stats/ledger.js'
 import { MissLog } from './stats/miss-log.js'
 import { Outbox } from './stats/outbox.js'
 import { Recorder } from './stats/recorder.js'
 import { Reporter } from './stats/reporter.js'
+import type { RequestRecord } from './stats/request-log.js'
 import { TraceLog } from './stats/trace-log.js'
 import { Failsafe } from './store/failsafe.js'
 import { MemoryStatistics } from './store/memory-statistics.js'
@@ -34,7 +34,7 @@ import { ProcessMemory } from './tiers/process-memory.js'
  */
 export function createCache(given?: CacheOptions): KeyedCache {
   const options = resolveOptions(given)
-  const { store, compressAbove, maxValueBytes, process } = options
+  const { store, compressionThreshold, maxValueBytes, process } = options
   const counters: Counters = new Counters(process, () => reporter.start())
   const statistics = store.statistics ?? new MemoryStatistics()
   const events = new EventLog(process, () => reporter.start())
@@ -58,7 +58,7 @@ export function createCache(given?: CacheOptions): KeyedCache {
     failsafe,
     pending,
     memory,
-    compressAbove,
+    compressionThreshold,
     maxValueBytes,
     process,
     onInvalidate,

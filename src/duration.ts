@@ -1,30 +1,41 @@
 import { ConfigurationError } from './errors.js'
 import { show as showAny } from './key/show.js'
 
-/** The longest that anything may take or live: ten years. */
+/** Maximum TTL: ten years. */
 const LONGEST_MS = 10 * 365 * 86_400_000
 
-/** Timers reach no further: 2^31 - 1 ms, some 24 days. */
+/** Maximum delay of a timer: 2^31 - 1 ms, some 24 days. */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1
 
-/** A number of seconds, or a number with its unit: `'500ms' '10s' '5m' '1h' '30d'`. */
-export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
+type DurationText = `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
+
+/**
+ * Lifetime of an entry: a number of seconds, as in Redis, or a text with its unit.
+ * @example 300, '500ms', '10s', '5m', '1h', '30d'
+ */
+export type Ttl = number | DurationText
+
+/**
+ * Time to wait: a number of milliseconds, as in `setTimeout`, or a text with its unit.
+ * @example 250, '250ms', '10s', '5m'
+ */
+export type Timeout = number | DurationText
 
 const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
 /**
- * Whole milliseconds of a duration; `name` is what the error calls it.
- * @throws ConfigurationError when it is not a positive duration of at most ten years.
+ * Returns the whole milliseconds of a TTL that has no maximum but ten years; `name` is its name in the error.
+ * @throws ConfigurationError for anything but a positive duration of at most ten years
  */
-export function parseDuration(duration: Duration, name: string): number {
+export function parseDuration(duration: Ttl, name: string): number {
   return parse(duration, name, { unitMs: 1_000, unit: 'seconds', longestMs: LONGEST_MS })
 }
 
 /**
- * The same for a TTL.
- * @throws ConfigurationError also when it is longer than the longest.
+ * Returns the whole milliseconds of a TTL.
+ * @throws ConfigurationError for anything but a positive duration of at most `maxTtlMs`
  */
-export function parseTtl(ttl: Duration, maxTtlMs: number, name = 'ttl'): number {
+export function parseTtl(ttl: Ttl, maxTtlMs: number, name = 'ttl'): number {
   const ms = parseDuration(ttl, name)
   if (ms <= maxTtlMs) return ms
   throw new ConfigurationError(
@@ -33,8 +44,8 @@ export function parseTtl(ttl: Duration, maxTtlMs: number, name = 'ttl'): number 
 }
 
 /**
- * Milliseconds of a TTL that was computed for one value: `maxTtlMs` at most, 0 for one that is over, and `NaN` for
- * what is no duration.
+ * Returns the milliseconds of a TTL that was computed for one value: at most `maxTtlMs`, 0 for a TTL that is not
+ * positive, and `NaN` for anything but a duration.
  */
 export function readTtl(ttl: unknown, maxTtlMs: number): number {
   const ms = typeof ttl === 'number' ? ttl * 1_000 : parseText(ttl)
@@ -42,15 +53,15 @@ export function readTtl(ttl: unknown, maxTtlMs: number): number {
 }
 
 /**
- * Milliseconds of a time that is waited for: a bare number is milliseconds, as in `setTimeout`.
- * @throws ConfigurationError when it is not a positive duration of at most 24 days.
+ * Returns the milliseconds of a timeout.
+ * @throws ConfigurationError for anything but a positive duration of at most 24 days
  */
-export function parseTimeout(timeout: Duration, name: string): number {
+export function parseTimeout(timeout: Timeout, name: string): number {
   return parse(timeout, name, { unitMs: 1, unit: 'milliseconds', longestMs: LONGEST_TIMEOUT_MS })
 }
 
 function parse(
-  duration: Duration,
+  duration: Ttl | Timeout,
   name: string,
   { unitMs, unit, longestMs }: { unitMs: number; unit: string; longestMs: number },
 ): number {
@@ -73,7 +84,7 @@ function show(value: unknown): string {
   return typeof value === 'string' ? `'${value.slice(0, 40)}'` : showAny(value)
 }
 
-/** A duration for people: `850 ms`, `12 s`, `5 min`, `3 h`, `30 d`. */
+/** Formats a duration for people: `850 ms`, `12 s`, `5 min`, `3 h`, `30 d`. */
 export function formatDuration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)} ms`
   if (ms < 120_000) return `${Math.round(ms / 1_000)} s`

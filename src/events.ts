@@ -46,7 +46,7 @@ export interface OperationMessage {
 }
 
 /** An operation that the store did not surely carry out, and what was answered instead. */
-export interface TroubleMessage {
+export interface StoreFailureMessage {
   readonly operation: string
   readonly key: string | undefined
   readonly error: KeyedCacheError
@@ -55,8 +55,8 @@ export interface TroubleMessage {
 /** Names of the channels, for `diagnostics_channel.subscribe`. */
 export const CHANNELS = {
   operation: 'keyedcache:operation',
-  trouble: 'keyedcache:trouble',
+  storeFailure: 'keyedcache:store-failure',
 } as const
 
 export const operations = channel(CHANNELS.operation)
-export const troubles = channel(CHANNELS.trouble)
+export const storeFailures = channel(CHANNELS.storeFailure)

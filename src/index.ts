@@ -18,7 +18,7 @@ export type {
   RedactOption,
   SecretName,
 } from './dashboard/dashboard.js'
-export type { Duration } from './duration.js'
+export type { Timeout, Ttl } from './duration.js'
 export type { Provenance } from './entry/provenance.js'
 export {
   CacheClosedError,
@@ -33,7 +33,7 @@ export {
   UnserializableValueError,
   ValueTooLargeError,
 } from './errors.js'
-export { CHANNELS, type OperationMessage, type TroubleMessage } from './events.js'
+export { CHANNELS, type OperationMessage, type StoreFailureMessage } from './events.js'
 export { type KeyedCacheHandler, keyedCache, type MiddlewareOptions } from './express/middleware.js'
 export type { Inspection } from './inspection.js'
 export {
@@ -60,7 +60,7 @@ export type { ProcessStats } from './stats/counters.js'
 export type { CacheEvent } from './stats/events.js'
 export type { Figures, Timed } from './stats/figures.js'
 export { type Latency, quantile } from './stats/latency.js'
-export type { CallRecord, RequestRecord } from './stats/ledger.js'
+export type { CallRecord, RequestRecord } from './stats/request-log.js'
 export type { Logger } from './store/failsafe.js'
 export type { MemoryStoreOptions } from './store/memory-store.js'
 export type { RedisTarget } from './store/redis/connection.js'

@@ -8,8 +8,8 @@ import type { CacheKey } from './key/cache-key.js'
 import type { Explanation } from './stats/explain.js'
 import { judge } from './store/judge.js'
 import type { Peek } from './store/store.js'
+import type { EntryState, LiveEntry } from './tiers/entry-state.js'
 import type { MissReason } from './tiers/outcome.js'
-import type { LiveEntry, Standing } from './tiers/standing.js'
 
 /** What is known about one key, without a trace of having looked. Times in milliseconds. */
 export interface Inspection {
@@ -63,7 +63,7 @@ export interface Background {
 export function describe(
   key: CacheKey,
   peek: Peek,
-  standing: Standing,
+  standing: EntryState,
   { keyPrefix, explained, isRemembered }: Background,
 ): Inspection {
   const generations = peek.generations.map((bytes, depth) => ({
@@ -104,7 +104,7 @@ export function describeUnknown(key: CacheKey): Inspection {
 
 function live(
   key: CacheKey,
-  { state, frame, body, value, leftMs }: LiveEntry,
+  { state, frame, body, value, remainingMs }: LiveEntry,
   peek: Peek,
   isComputing: boolean,
 ) {
@@ -115,17 +115,17 @@ function live(
   const isLetExpire = expiry !== undefined && expiry.at < writtenAt + body.ttlMs
   const expired = isLetExpire
     ? `let expire${below(key, expiry.depth)} ${by(peek.now, expiry.provenance)}`
-    : `expired ${ago(-leftMs)}`
+    : `expired ${ago(-remainingMs)}`
   const left = `still served by its grace for ${formatDuration(peek.ttlMs)}`
   const isFresh = state === 'fresh'
   return {
     state: isFresh ? 'fresh' : 'stale',
     reason: isFresh ? undefined : 'expired',
     why: isFresh
-      ? `${written}; expires in ${formatDuration(leftMs)}.${refreshing}`
+      ? `${written}; expires in ${formatDuration(remainingMs)}.${refreshing}`
       : `${written}; ${expired}${isLetExpire ? '; ' : ', '}${left}.${refreshing}`,
     provenance: isLetExpire ? expiry.provenance : undefined,
-    ttlMs: isFresh ? leftMs : 0,
+    ttlMs: isFresh ? remainingMs : 0,
     bytes: peek.bytes,
     writtenAt,
     writtenBy,
@@ -143,7 +143,7 @@ function below(key: CacheKey, depth: number | undefined): string {
 interface Missing {
   readonly key: CacheKey
   readonly peek: Peek
-  readonly standing: Standing & { readonly state: 'missing' }
+  readonly standing: EntryState & { readonly state: 'missing' }
   readonly explained: Explanation
 }
 
@@ -207,7 +207,7 @@ function whyItStands({ key, peek, standing: { reason, provenance } }: Missing): 
         why: `The store has lost the generation of ${ancestor ?? 'the prefix'} (evicted, or restarted), so what stands here proves nothing.`,
         provenance,
       }
-    case 'unsettled-delete':
+    case 'pending-invalidation':
       return {
         why: 'This process has invalidated it, and the store does not know yet: that is repeated until it does.',
         provenance,

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import { COMPRESS_ABOVE, DEFAULT_VALUE_BYTES, MAX_VALUE_BYTES } from './codec/codec.js'
+import { COMPRESSION_THRESHOLD, DEFAULT_VALUE_BYTES, MAX_VALUE_BYTES } from './codec/codec.js'
 import {
   type ComputeDefaults,
   type EarlyRefreshOption,
@@ -7,7 +7,7 @@ import {
   parseGrace,
   parseStrictValues,
 } from './compute/options.js'
-import { type Duration, parseDuration, parseTimeout, parseTtl } from './duration.js'
+import { parseDuration, parseTimeout, parseTtl, type Timeout, type Ttl } from './duration.js'
 import { ConfigurationError } from './errors.js'
 import { show } from './key/show.js'
 import { aBoolean, aPositiveWholeNumber, aText, notNull } from './option-checks.js'
@@ -42,7 +42,7 @@ export interface ProcessMemoryOption {
   /** The most bytes of keys and values together, about; 64 MiB by default. */
   readonly maxBytes?: number | undefined
   /** How long a value may be served without asking Redis, beside its own TTL. Default: as long as it lives. */
-  readonly ttl?: Duration | undefined
+  readonly ttl?: Ttl | undefined
 }
 
 export interface CacheOptions {
@@ -57,16 +57,16 @@ export interface CacheOptions {
   /** Separates applications and sites in one Redis; obligatory there in production. Default: `KEYEDCACHE_PREFIX`. */
   keyPrefix?: string | undefined
   /** How long an entry lives where `set` does not say. Default: 300 seconds. */
-  ttl?: Duration | undefined
+  ttl?: Ttl | undefined
   /** No entry may live longer. Default: 30 days. */
-  maxTtl?: Duration | undefined
+  maxTtl?: Ttl | undefined
   /** Shortens each TTL by a random part of up to this share (0 to 1), so that what was set together does not expire together. Default: 0. */
   ttlJitter?: number | undefined
   /**
    * How long after its TTL a value may still be served by `getOrSet`, while a new one is computed or when computing
    * fails. Default: 0, never.
    */
-  grace?: Duration | false | undefined
+  grace?: Ttl | false | undefined
   /** Compute a value anew shortly before it expires, now and then, so that nobody waits for it. Default: false. */
   earlyRefresh?: EarlyRefreshOption | undefined
   /**
@@ -83,7 +83,7 @@ export interface CacheOptions {
    */
   memory?: false | ProcessMemoryOption | undefined
   /** Values of more bytes are compressed where it pays; `false` for never. Default: 32 KiB. */
-  compressAbove?: number | false | undefined
+  compressionThreshold?: number | false | undefined
   /**
    * Maximum size in bytes of one serialised value, before it is compressed. `set` rejects a larger one with a
    * `ValueTooLargeError`; `getOrSet` returns it without storing it. A larger one that another process has stored is a
@@ -97,21 +97,21 @@ export interface CacheOptions {
    * Which requests are taken down with their calls of the cache, for the dashboard: `true` for every one, a share of
    * them (0 to 1), or none. Staff's are in it too, unless it is `false`. Default: every one, in production 1 in 100.
    */
-  ledger?: boolean | { readonly sample: number } | undefined
+  requestLog?: boolean | { readonly sample: number } | undefined
   /** In milliseconds, or as durations. */
   timeouts?:
     | {
         /** The most that a store operation may take, connecting included. Default: 250 ms. */
-        store?: Duration | undefined
+        store?: Timeout | undefined
         /** The most that one attempt to connect may take. Default: 2 s. */
-        connect?: Duration | undefined
+        connect?: Timeout | undefined
         /** How long a process that died keeps others from computing what it computed. Default: 5 s. */
-        lease?: Duration | undefined
+        lease?: Timeout | undefined
         /**
          * The most that anyone waits for somebody else's computation, which then loses its lease. Must be longer than
          * computing takes. Default: 60 s.
          */
-        wait?: Duration | undefined
+        wait?: Timeout | undefined
       }
     | undefined
   /** Reject where the store fails, instead of answering as if nothing were cached. Default: false. */
@@ -134,12 +134,12 @@ export interface ResolvedOptions {
   readonly compute: ComputeDefaults
   readonly requestMemory: boolean
   readonly memory: ProcessMemoryOptions | undefined
-  readonly compressAbove: number | false
+  readonly compressionThreshold: number | false
   readonly maxValueBytes: number
   /** Whether anything is counted. */
   readonly stats: boolean
   /** Which share of the requests is taken down. */
-  readonly ledgerShare: number
+  readonly requestLogShare: number
   readonly throwOnStoreError: boolean
   readonly enabled: boolean
   readonly logger: Logger
@@ -166,10 +166,10 @@ export const CACHE_OPTIONS: KnownOptions<CacheOptions> = {
   strictValues: aBoolean,
   requestMemory: aBoolean,
   memory: notNull,
-  compressAbove: notNull,
+  compressionThreshold: notNull,
   maxValueBytes: aPositiveWholeNumber,
   stats: aBoolean,
-  ledger: notNull,
+  requestLog: notNull,
   timeouts: notNull,
   throwOnStoreError: aBoolean,
   enabled: aBoolean,
@@ -187,7 +187,7 @@ const LIMITS = { maxEntries: aPositiveWholeNumber, maxBytes: aPositiveWholeNumbe
 const MEMORY = new OptionsReader<ProcessMemoryOption>('option', { ...LIMITS, ttl: true }, 'memory')
 const STORE = new OptionsReader<{ readonly memory: MemoryStoreOptions }>('option', { memory: true }, 'store')
 const STORE_LIMITS = new OptionsReader<MemoryStoreOptions>('limit', LIMITS, 'the memory store')
-const LEDGER = new OptionsReader<{ readonly sample: number }>('option', { sample: true }, 'ledger')
+const REQUEST_LOG = new OptionsReader<{ readonly sample: number }>('option', { sample: true }, 'requestLog')
 
 /**
  * Decides everything once.
@@ -247,10 +247,10 @@ function resolve(given: CacheOptions | undefined, env: Environment): ResolvedOpt
     },
     requestMemory: options.requestMemory ?? true,
     memory: resolveMemory(options.memory ?? false, maxTtlMs),
-    compressAbove: resolveThreshold(options.compressAbove ?? COMPRESS_ABOVE),
+    compressionThreshold: resolveThreshold(options.compressionThreshold ?? COMPRESSION_THRESHOLD),
     maxValueBytes: resolveMaxValue(options.maxValueBytes ?? DEFAULT_VALUE_BYTES),
     stats: options.stats ?? true,
-    ledgerShare: resolveLedger(options.ledger ?? { sample: production ? 0.01 : 1 }),
+    requestLogShare: resolveRequestLog(options.requestLog ?? { sample: production ? 0.01 : 1 }),
     throwOnStoreError: options.throwOnStoreError ?? false,
     enabled: options.enabled ?? isEnabled(env.KEYEDCACHE_ENABLED),
     logger,
@@ -394,17 +394,19 @@ function resolveMaxValue(bytes: number): number {
 
 function resolveThreshold(bytes: number | false): number | false {
   if (bytes === false || (typeof bytes === 'number' && bytes >= 0)) return bytes
-  throw new ConfigurationError(`compressAbove must be a number of bytes, or false, not ${show(bytes)}.`)
+  throw new ConfigurationError(
+    `compressionThreshold must be a number of bytes, or false, not ${show(bytes)}.`,
+  )
 }
 
-function resolveLedger(ledger: boolean | { readonly sample: number }): number {
-  if (typeof ledger === 'boolean') return ledger ? 1 : 0
-  if (typeof ledger === 'object' && ledger !== null) {
-    const { sample } = LEDGER.take(ledger)
+function resolveRequestLog(requestLog: boolean | { readonly sample: number }): number {
+  if (typeof requestLog === 'boolean') return requestLog ? 1 : 0
+  if (typeof requestLog === 'object' && requestLog !== null) {
+    const { sample } = REQUEST_LOG.take(requestLog)
     if (typeof sample === 'number' && sample > 0 && sample <= 1) return sample
   }
   throw new ConfigurationError(
-    'ledger must be true for every request, false for none, or a share of them above 0 and at most 1: ledger: { sample: 0.01 }.',
+    'requestLog must be true for every request, false for none, or a share of them above 0 and at most 1: requestLog: { sample: 0.01 }.',
   )
 }
 

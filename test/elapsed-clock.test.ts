@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { ElapsedClock } from '../src/elapsed-clock.js'
 
 /** Both clocks of the machine, set by hand without being replaced: as the system steps them. */
@@ -19,7 +19,7 @@ function pass(date: number, ticks = date): void {
 }
 
 describe('The clock of what elapses', () => {
-  it('begins with the date and follows both clocks', () => {
+  test('begins with the date and follows both clocks', () => {
     const clock = new ElapsedClock()
     expect(clock.now()).toBe(START.date)
     for (let step = 0; step < 1_000; step++) {
@@ -29,7 +29,7 @@ describe('The clock of what elapses', () => {
     expect(clock.now()).toBe(START.date + 7_000)
   })
 
-  it('is not hurried by a date in whole milliseconds, however often it is asked', () => {
+  test('is not hurried by a date in whole milliseconds, however often it is asked', () => {
     const clock = new ElapsedClock()
     for (let step = 1; step <= 100_000; step++) {
       machine.ticks = START.ticks + step / 100
@@ -39,7 +39,7 @@ describe('The clock of what elapses', () => {
     expect(clock.now()).toBeCloseTo(START.date + 1_000, 3)
   })
 
-  it.each([
+  test.each([
     ['a laptop sleeps', [3_600_000, 0], 3_600_000],
     ['the date is set ahead', [86_400_000, 3], 86_400_000],
     ['the date is set back', [-86_400_000, 250], 250],
@@ -60,7 +60,7 @@ describe('The clock of what elapses', () => {
     },
   )
 
-  it('is never slower than the slower clock, nor runs back, whatever happens to the two', () => {
+  test('is never slower than the slower clock, nor runs back, whatever happens to the two', () => {
     const step = fc.tuple(fc.integer({ min: -500_000, max: 500_000 }), fc.integer({ min: 0, max: 500_000 }))
     fc.assert(
       fc.property(fc.array(step, { maxLength: 50 }), (steps) => {
@@ -80,7 +80,7 @@ describe('The clock of what elapses', () => {
     )
   })
 
-  it('also begins where the date is 0, or before', () => {
+  test('also begins where the date is 0, or before', () => {
     machine.date = 0
     expect(new ElapsedClock().now()).toBe(1)
     machine.date = -5

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { DEFAULT_VALUE_BYTES, encodeValue } from '../src/codec/codec.js'
 import { encodeBody } from '../src/entry/body.js'
 import { expireFrame } from '../src/entry/expiry.js'
@@ -13,7 +13,7 @@ import {
 import { ID_BYTES } from '../src/entry/layout.js'
 import { encodeProvenance } from '../src/entry/provenance.js'
 import { judge } from '../src/store/judge.js'
-import { standingOf } from '../src/tiers/standing.js'
+import { entryStateOf } from '../src/tiers/entry-state.js'
 
 const id = fc.uint8Array({ minLength: ID_BYTES, maxLength: ID_BYTES }).map((bytes) => Buffer.from(bytes))
 const generations = fc.array(id, { minLength: 1, maxLength: 32 })
@@ -25,7 +25,7 @@ function frameOf(value: unknown, above: Buffer[], frameId = Buffer.alloc(ID_BYTE
 }
 
 function bodyOf(value: unknown): Buffer {
-  const payload = encodeValue(value, { compressAbove: false })
+  const payload = encodeValue(value, { compressionThreshold: false })
   if (payload instanceof Promise) throw new Error('unexpectedly compressed')
   const facts = { format: payload.format, payload: payload.bytes, ttlMs: 300_000, writtenBy: 'host:1' }
   return encodeBody(facts, WRITTEN_AT)
@@ -36,12 +36,12 @@ const standing = (above: Buffer[]) => above.map((one) => composeGeneration(one, 
 /** What a reader comes to: the value, or that it is a miss. */
 async function read(frame: Buffer, above: Buffer[]): Promise<{ value: unknown } | 'miss'> {
   const reading = { frame, generations: standing(above), now: WRITTEN_AT + 1 }
-  const found = await standingOf(reading, DEFAULT_VALUE_BYTES)
+  const found = await entryStateOf(reading, DEFAULT_VALUE_BYTES)
   return found.state === 'fresh' ? { value: found.value } : 'miss'
 }
 
 describe('A frame', () => {
-  it('gives back what it was made from', async () => {
+  test('gives back what it was made from', async () => {
     await fc.assert(
       fc.asyncProperty(id, generations, fc.jsonValue(), async (own, above, value) => {
         const frame = frameOf(value, above, own)
@@ -51,7 +51,7 @@ describe('A frame', () => {
     )
   })
 
-  it('is live only while each generation above it is the one it was written under', () => {
+  test('is live only while each generation above it is the one it was written under', () => {
     fc.assert(
       fc.property(generations, fc.nat(), (above, at) => {
         const position = at % above.length
@@ -72,7 +72,7 @@ describe('A frame', () => {
     )
   })
 
-  it('tells who deleted it, and survives a damaged record of that', () => {
+  test('tells who deleted it, and survives a damaged record of that', () => {
     const provenance = { at: 1_790_000_000_000, process: 'host:1', route: 'POST /p', user: 'anna' }
     const info = encodeProvenance(provenance)
     expect(parseFrame(composeFrame('tombstone', Buffer.alloc(ID_BYTES), [], info))).toMatchObject({
@@ -100,12 +100,12 @@ describe('Damaged bytes are a miss, never a wrong value', () => {
     return result
   }
 
-  it('at every truncation', async () => {
+  test('at every truncation', async () => {
     for (let length = 0; length < frame.length; length++)
       expect(await harmless(frame.subarray(0, length))).toBe('miss')
   })
 
-  it('at every flipped bit', async () => {
+  test('at every flipped bit', async () => {
     for (let bit = 0; bit < frame.length * 8; bit++) {
       const damaged = Buffer.from(frame)
       damaged[bit >> 3] = (damaged[bit >> 3] as number) ^ (1 << (bit & 7))
@@ -115,7 +115,7 @@ describe('Damaged bytes are a miss, never a wrong value', () => {
     }
   })
 
-  it('wherever bytes are overwritten, cut out or put in', async () => {
+  test('wherever bytes are overwritten, cut out or put in', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.nat(frame.length - 1),
@@ -130,14 +130,14 @@ describe('Damaged bytes are a miss, never a wrong value', () => {
     )
   })
 
-  it('also where it knows of soft expiries, whatever its marks say', async () => {
+  test('also where it knows of soft expiries, whatever its marks say', async () => {
     const who = encodeProvenance({ at: WRITTEN_AT, process: 'host:1', user: 'anna\n~' })
     const own = expireFrame(frame, Buffer.alloc(ID_BYTES, 8), true, WRITTEN_AT + 5, who)
     const joined = joinGenerations(standing(above).map((one) => expireGeneration(one, WRITTEN_AT, who)))
     const below = composeValue(Buffer.alloc(ID_BYTES, 9), joined as Buffer, bodyOf(value))
     const stale = async (damaged: Buffer, generations = standing(above)) => {
       const reading = { frame: damaged, generations, now: WRITTEN_AT + 10 }
-      const found = await standingOf(reading, DEFAULT_VALUE_BYTES)
+      const found = await entryStateOf(reading, DEFAULT_VALUE_BYTES)
       if (found.state !== 'missing') expect(found).toMatchObject({ value, state: 'stale' })
       return found.state
     }
@@ -163,7 +163,7 @@ describe('Damaged bytes are a miss, never a wrong value', () => {
     }
   })
 
-  it('whatever stands there', async () => {
+  test('whatever stands there', async () => {
     const foreign = [
       '',
       'hello',

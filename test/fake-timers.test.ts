@@ -1,6 +1,6 @@
 import { mock } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { KeyedCache } from '../src/cache.js'
 import { createCache } from '../src/create-cache.js'
 import { startRedis } from './helpers/redis.js'
@@ -56,7 +56,7 @@ afterEach(async () => {
 
 for (const [name, fakes] of Object.entries(FAKES)) {
   describe(`With ${name}`, () => {
-    it('an entry expires when its TTL has passed, in a cache made before', async () => {
+    test('an entry expires when its TTL has passed, in a cache made before', async () => {
       const cache = open()
       fakes.begin()
       await cache.set('a', 1, { ttl: '1m' })
@@ -67,7 +67,7 @@ for (const [name, fakes] of Object.entries(FAKES)) {
       expect(await cache.get('a')).toBeUndefined()
     })
 
-    it('the same in a cache made after', async () => {
+    test('the same in a cache made after', async () => {
       fakes.begin()
       const cache = open()
       await cache.set('a', 1, { ttl: '1m' })
@@ -77,7 +77,7 @@ for (const [name, fakes] of Object.entries(FAKES)) {
       expect(await cache.get('a')).toBeUndefined()
     })
 
-    it('an entry that was set before expires too, asked for once only', async () => {
+    test('an entry that was set before expires too, asked for once only', async () => {
       const cache = open()
       await cache.set('a', 1, { ttl: '1m' })
       fakes.begin()
@@ -85,14 +85,14 @@ for (const [name, fakes] of Object.entries(FAKES)) {
       expect(await cache.get('a')).toBeUndefined()
     })
 
-    it('an entry that was set before is there at first', async () => {
+    test('an entry that was set before is there at first', async () => {
       const cache = open()
       await cache.set('a', 1, { ttl: '1m' })
       fakes.begin()
       expect(await cache.get('a')).toBe(1)
     })
 
-    it('small steps add up', async () => {
+    test('small steps add up', async () => {
       const cache = open()
       fakes.begin()
       await cache.set('a', 1, { ttl: '40s' })
@@ -105,7 +105,7 @@ for (const [name, fakes] of Object.entries(FAKES)) {
       expect(await cache.get('a')).toBeUndefined()
     })
 
-    it('what is set after time is real again lives as long as it says, and no longer', async () => {
+    test('what is set after time is real again lives as long as it says, and no longer', async () => {
       const cache = open()
       fakes.begin()
       await cache.set('a', 1, { ttl: '1h' })
@@ -117,7 +117,7 @@ for (const [name, fakes] of Object.entries(FAKES)) {
       await expect.poll(() => cache.get('b'), { timeout: 15_000, interval: 50 }).toBeUndefined()
     })
 
-    it('a value within its grace is served, and computed again', async () => {
+    test('a value within its grace is served, and computed again', async () => {
       const cache = open()
       fakes.begin()
       let count = 0
@@ -131,7 +131,7 @@ for (const [name, fakes] of Object.entries(FAKES)) {
       expect(await read()).toBe(3)
     })
 
-    it('nothing hangs: every operation, and the end', async () => {
+    test('nothing hangs: every operation, and the end', async () => {
       fakes.begin()
       const cache = open({ stats: true })
       const slow = async () => {
@@ -155,7 +155,7 @@ for (const [name, fakes] of Object.entries(FAKES)) {
 }
 
 describe('Faked time', () => {
-  it('sets off the timeouts of a computation', async () => {
+  test('sets off the timeouts of a computation', async () => {
     const cache = open()
     vi.useFakeTimers()
     const never = () => new Promise<never>(() => {})
@@ -178,7 +178,7 @@ describe('Faked time', () => {
     finish?.('new')
   })
 
-  it('that passes while a value is computed does not keep it from being stored', async () => {
+  test('that passes while a value is computed does not keep it from being stored', async () => {
     const cache = open()
     vi.useFakeTimers()
     const computing = cache.getOrSet('a', () => new Promise((resolve) => setTimeout(resolve, 30_000, 1)))
@@ -188,7 +188,7 @@ describe('Faked time', () => {
     expect(await cache.get('a')).toBe(1)
   })
 
-  it('far ahead expires what there is, and back again leaves the cache as useful as before', async () => {
+  test('far ahead expires what there is, and back again leaves the cache as useful as before', async () => {
     const cache = open()
     await cache.set('a', 1, { ttl: '30d' })
     vi.useFakeTimers()
@@ -201,7 +201,7 @@ describe('Faked time', () => {
     expect(await cache.get('b')).toBeUndefined()
   })
 
-  it('says in inspect() that an entry has expired', async () => {
+  test('says in inspect() that an entry has expired', async () => {
     const cache = open()
     vi.useFakeTimers()
     await cache.set('a', 1, { ttl: '1m' })
@@ -209,7 +209,7 @@ describe('Faked time', () => {
     expect(await cache.inspect('a')).toMatchObject({ state: 'missing', reason: 'expired' })
   })
 
-  it('leaves Redis alone, which has a clock of its own: nothing hangs, nothing fails', async () => {
+  test('leaves Redis alone, which has a clock of its own: nothing hangs, nothing fails', async () => {
     const server = await startRedis()
     try {
       vi.useFakeTimers()

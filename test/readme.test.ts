@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const FENCED = /^```ts\n(.*?)^```$/gms
@@ -42,7 +42,7 @@ const OPTIONS = `
 import { createCache, keyedCache, type CacheOptions } from 'keyedcache'
 const port = process.env.REDIS_PORT === undefined ? undefined : Number(process.env.REDIS_PORT)
 createCache({ redis: process.env.REDIS_URL, keyPrefix: process.env.KEYEDCACHE_PREFIX, ttl: undefined })
-createCache({ timeouts: { store: undefined }, memory: { maxEntries: undefined }, ledger: undefined })
+createCache({ timeouts: { store: undefined }, memory: { maxEntries: undefined }, requestLog: undefined })
 createCache({ backends: { default: process.env.REDIS_URL, other: { redis: process.env.OTHER_URL } }, alias: 'default' })
 keyedCache({ redis: process.env.REDIS_URL, dashboard: { loginUrl: process.env.LOGIN_URL, readOnly: undefined } })
 const settings: CacheOptions = { store: undefined, redis: { host: '127.0.0.1', port } as { host: string; port?: number } }
@@ -68,7 +68,7 @@ export async function reads(children?: boolean) {
 }
 `
 
-it('README’s examples compile with the strictest options, and so does what applications write', async () => {
+test('README’s examples compile with the strictest options, and so does what applications write', async () => {
   const readme = await readFile(join(ROOT, 'README.md'), 'utf8')
   const blocks = [...readme.matchAll(FENCED)].map(([, code]) => code as string)
   expect(blocks.length).toBeGreaterThanOrEqual(6)

@@ -20,7 +20,7 @@ const packr = new Packr({
 const cborOptions = { structuredClone: true, copyBuffers: true, tagUint8Array: true, pack: false }
 const cborEncoder = new CborEncoder(cborOptions)
 const cborDecoder = new CborDecoder(cborOptions)
-const raw = { compressAbove: false }
+const raw = { compressionThreshold: false }
 
 const deep = (open, levels = 200_000) => Buffer.from(open.repeat(levels))
 const times = (n, hex) => Buffer.from(hex.repeat(n), 'hex')

@@ -44,7 +44,7 @@ function compareCandidates() {
 /** Each shape by structured clone alone, by JSON alone, unchecked, and as the codec chooses. */
 function formats() {
   return Object.entries(SHAPES).map(([shape, { value, repeat }]) => {
-    const codec = encodeValue(value, { compressAbove: false })
+    const codec = encodeValue(value, { compressionThreshold: false })
     const clone = serialize(value, ALLOWANCE)
     const json = Buffer.from(JSON.stringify(value))
     const runs = [
@@ -52,7 +52,7 @@ function formats() {
       () => deserialize(clone, ALLOWANCE.memory),
       () => Buffer.from(JSON.stringify(value)),
       () => JSON.parse(json.toString()),
-      () => encodeValue(value, { compressAbove: false }),
+      () => encodeValue(value, { compressionThreshold: false }),
       () => decodeValue(codec),
     ].map((run) => ({ run, times: [] }))
     for (let round = 0; round < ROUNDS; round++) {

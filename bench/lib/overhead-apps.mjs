@@ -9,10 +9,10 @@ import { VALUE } from './value.mjs'
 const KEYS = ['product::1', 'category::2', 'user::3']
 
 const WAYS = {
-  'both off': { stats: false, ledger: false },
-  'statistics on, ledger off': { ledger: false },
+  'both off': { stats: false, requestLog: false },
+  'statistics on, request log off': { requestLog: false },
   'both on, as in production: 1 request in 100': {},
-  'both on, every request, as in development': { ledger: true },
+  'both on, every request, as in development': { requestLog: true },
 }
 
 /** Starts the processes. Gives each app's URL, and the CPU time its process has used so far, in microseconds. */

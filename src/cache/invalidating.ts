@@ -38,7 +38,7 @@ export async function remove(
   }
 }
 
-export async function letExpire(
+export async function expire(
   { chain, recorder }: Core,
   key: CacheKey,
   children: boolean,

@@ -1,5 +1,5 @@
 import { jittered, parseGrace } from '../compute/options.js'
-import { type Duration, parseTtl } from '../duration.js'
+import { parseTtl, type Ttl } from '../duration.js'
 import type { CacheKey } from '../key/cache-key.js'
 import { aBoolean } from '../option-checks.js'
 import { OptionsReader } from '../take-options.js'
@@ -10,9 +10,9 @@ import { without } from './without.js'
 
 export interface SetOptions {
   /** How long it lives. Default: the cache's `ttl`. */
-  readonly ttl?: Duration | undefined
+  readonly ttl?: Ttl | undefined
   /** How long after its TTL `getOrSet` may still serve it. Default: the cache's `grace`. */
-  readonly grace?: Duration | false | undefined
+  readonly grace?: Ttl | false | undefined
   /** Store it whatever happened since this request found the key missing: for a value that does not come from what was read then. */
   readonly overwrite?: boolean | undefined
 }

@@ -18,7 +18,7 @@ export interface Payload {
 
 export interface EncodeOptions {
   /** Payloads of more bytes than this are compressed, where it pays; `false` for never. */
-  compressAbove: number | false
+  compressionThreshold: number | false
   /** Maximum size of the serialised value, before compression. */
   maxBytes?: number | undefined
   /** The text of the key, for the error. */
@@ -26,10 +26,10 @@ export interface EncodeOptions {
 }
 
 /**
- * What to use for `compressAbove`: below 32 kB, the way through zlib's thread
+ * What to use for `compressionThreshold`: below 32 kB, the way through zlib's thread
  * pool costs a read more time than the saved bytes take on a 1 Gbit/s network.
  */
-export const COMPRESS_ABOVE = 32 * 1024
+export const COMPRESSION_THRESHOLD = 32 * 1024
 
 /** Serialised by V8's structured clone, views by our own hook: whatever can be stored. */
 const STRUCTURED_CLONE = 1
@@ -46,9 +46,9 @@ const COMPRESSED = 0x80
  */
 export function encodeValue(
   value: unknown,
-  { compressAbove, maxBytes, key }: EncodeOptions,
+  { compressionThreshold, maxBytes, key }: EncodeOptions,
 ): Payload | Promise<Payload> {
-  return compressPayload(serializeValue(value, key, maxBytes), compressAbove)
+  return compressPayload(serializeValue(value, key, maxBytes), compressionThreshold)
 }
 
 /** A value as bytes, not compressed. Throws as `encodeValue` does. */
@@ -63,8 +63,11 @@ export function serializeValue(value: unknown, key?: string, maxBytes?: number):
 }
 
 /** The payload as it is stored: compressed where it is large enough, and that pays. */
-export function compressPayload(payload: Payload, compressAbove: number | false): Payload | Promise<Payload> {
-  if (compressAbove === false || payload.bytes.length <= compressAbove) return payload
+export function compressPayload(
+  payload: Payload,
+  compressionThreshold: number | false,
+): Payload | Promise<Payload> {
+  if (compressionThreshold === false || payload.bytes.length <= compressionThreshold) return payload
   return isCompressed(payload) ? payload : compress(payload)
 }
 

@@ -3,17 +3,17 @@ import { type Copies, copiesOf } from '../codec/copies.js'
 import { frameId } from '../entry/frame.js'
 import { CacheClosedError, CacheNotRespondingError, ComputeFailedError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
-import type { OpenCall } from '../stats/ledger.js'
+import type { OpenCall } from '../stats/request-log.js'
 import type { Reading } from '../store/store.js'
 import { hitOf } from '../tiers/chain.js'
 import type { Scopes } from '../tiers/context.js'
+import { type EntryState, type LiveEntry, payloadOf } from '../tiers/entry-state.js'
 import type { Miss, ReadOutcome } from '../tiers/outcome.js'
-import type { Remembered, TrackedRead } from '../tiers/process-memory.js'
+import type { MemoryEntry, TrackedRead } from '../tiers/process-memory.js'
 import { type Slot, slotOf } from '../tiers/request-memory.js'
 import type { RequestScope } from '../tiers/request-scope.js'
-import { type LiveEntry, payloadOf, type Standing } from '../tiers/standing.js'
+import { CoalescedRead, CoalescedReads, type Followers, type StoreRead } from './coalesced-reads.js'
 import { Computation } from './computation.js'
-import { Crowd, Crowds, type Followers, type Look } from './crowd.js'
 import { shouldRefreshEarly } from './early-refresh.js'
 import { Election, type ElectionOptions, type Job } from './election.js'
 import { type Factory, runFactory } from './factory.js'
@@ -22,8 +22,8 @@ import { type Flight, type FlightResult, follow } from './flight.js'
 import { Limits } from './limits.js'
 import type { Policy } from './policy.js'
 import { DRAIN_MS, Refreshes } from './refreshes.js'
+import { RequestRead } from './request-read.js'
 import { Unstorable } from './unstorable.js'
-import { Visit } from './visit.js'
 import { within } from './within.js'
 
 /** One `getOrSet`. */
@@ -58,12 +58,12 @@ interface Obtained {
 /** A look at what stands in the store, and when it began, by the ticks of all flights. */
 interface Sight {
   readonly since: number
-  readonly look: Promise<Look>
+  readonly look: Promise<StoreRead>
 }
 
 const STORE_DOWN: ReadOutcome = { hit: false, reason: 'store-down' }
 
-const NOTHING: Look = { reading: undefined, standing: undefined }
+const NOTHING: StoreRead = { reading: undefined, standing: undefined }
 
 /**
  * Reads a value, or computes it once: for all callers in this process, and all
@@ -74,7 +74,7 @@ export class Computing {
   readonly #options: ComputingOptions
   readonly #election: Election
   readonly #refreshes = new Refreshes()
-  readonly #crowds = new Crowds<Call, Obtained | undefined>()
+  readonly #crowds = new CoalescedReads<Call, Obtained | undefined>()
   #isClosed = false
 
   constructor(options: ComputingOptions) {
@@ -165,7 +165,7 @@ export class Computing {
   }
 
   /** What the process's memory holds: early refreshes are begun from there too. */
-  async #remember(call: Call, entry: Remembered): Promise<unknown> {
+  async #remember(call: Call, entry: MemoryEntry): Promise<unknown> {
     const { key, open, scope } = call
     const outcome = hitOf(entry, 'process')
     this.#options.recorder.read(key, outcome, performance.now())
@@ -212,7 +212,7 @@ export class Computing {
     }
     // Nobody's value is given to anybody else: each look decodes its own.
     const look = this.#lookAt(key, turns.count(reading), tracked)
-    if (!crowd) this.#crowds.add(key, new Crowd(reading, look))
+    if (!crowd) this.#crowds.add(key, new CoalescedRead(reading, look))
     return kept(this.#alone(call, { since, look }, began), visitOf(call))
   }
 
@@ -268,7 +268,7 @@ export class Computing {
   /** What all who follow in a crowd get, once for all; nothing when each must see for itself. */
   async #together(
     followers: Followers<Call, Obtained | undefined>,
-    looking: Promise<Look>,
+    looking: Promise<StoreRead>,
   ): Promise<Obtained | undefined> {
     const { call, arrivals } = followers
     const { key, policy } = call
@@ -294,7 +294,7 @@ export class Computing {
     return { since, look: this.#lookAt(key, reading) }
   }
 
-  async #lookAt(key: CacheKey, coming: Promise<Reading>, tracked?: TrackedRead): Promise<Look> {
+  async #lookAt(key: CacheKey, coming: Promise<Reading>, tracked?: TrackedRead): Promise<StoreRead> {
     const { chain, failsafe } = this.#options
     let look = NOTHING
     try {
@@ -312,7 +312,7 @@ export class Computing {
   /** What stands there, for so many callers, if it will do; what is stale is refreshed behind their backs. */
   #serve(
     call: Call,
-    { reading, standing }: Look,
+    { reading, standing }: StoreRead,
     since: number,
     callers = 1,
   ): Obtained | Promise<Obtained> | undefined {
@@ -323,8 +323,8 @@ export class Computing {
     const obtained = { value: entry.value, payload: payloadOf(entry) }
     if (entry.state === 'fresh') {
       // Each of them throws the dice.
-      const { frame, body, leftMs } = entry
-      const facts = { id: frameId(frame), computingMs: body.computingMs, leftMs }
+      const { frame, body, remainingMs } = entry
+      const facts = { id: frameId(frame), computingMs: body.computingMs, remainingMs }
       for (let caller = 0; caller < callers; caller++) this.#maybeRefreshEarly(call, facts)
       return obtained
     }
@@ -382,17 +382,17 @@ export class Computing {
 
   #maybeRefreshEarly(
     call: Call,
-    { id, computingMs, leftMs }: Pick<Remembered, 'id' | 'computingMs' | 'leftMs'>,
+    { id, computingMs, remainingMs }: Pick<MemoryEntry, 'id' | 'computingMs' | 'remainingMs'>,
   ): void {
     const { beta } = call.policy
     if (beta === 0 || computingMs === 0) return
-    if (!shouldRefreshEarly(leftMs, computingMs, beta, 1 - Math.random())) return
+    if (!shouldRefreshEarly(remainingMs, computingMs, beta, 1 - Math.random())) return
     // A copy: a view would keep the whole frame alive.
     this.#refresh(call, Buffer.from(id))
   }
 
   #refresh({ key, factory, policy }: Call, replaces: Buffer | undefined): Flight | undefined {
-    return this.#refreshes.start(key, policy.retryPauseMs, () =>
+    return this.#refreshes.start(key, policy.retryDelayMs, () =>
       // With a soft timeout somebody waits for it: so it does too, where another process is at it.
       this.#election.start(key, { factory, policy, background: policy.softMs === 0, replaces }),
     )
@@ -438,8 +438,8 @@ function noteFollowing(open: OpenCall, outcome: ReadOutcome | undefined, obtaine
   else if (obtained && !outcome?.hit) open.became('waited')
 }
 
-function visitOf({ key, scope }: Call): Visit | undefined {
-  return scope && new Visit(key, scope)
+function visitOf({ key, scope }: Call): RequestRead | undefined {
+  return scope && new RequestRead(key, scope)
 }
 
 /** What a request keeps in its memory: nothing of a value that is stale, or that nobody can copy. */
@@ -448,7 +448,7 @@ function keptOf({ isStale, payload, value }: Obtained): Slot | undefined {
 }
 
 /** What is obtained for a request is kept in its memory, where that may be. */
-function kept(obtaining: Promise<Obtained>, visit: Visit | undefined): Promise<unknown> {
+function kept(obtaining: Promise<Obtained>, visit: RequestRead | undefined): Promise<unknown> {
   return obtaining.then(
     (obtained) => {
       const { value } = obtained
@@ -471,13 +471,16 @@ async function inflated(obtained: Obtained, value: Promise<unknown>): Promise<Ob
   return { ...obtained, value: await value }
 }
 
-function acceptable(standing: Standing | undefined, policy: Policy): LiveEntry | undefined {
+function acceptable(standing: EntryState | undefined, policy: Policy): LiveEntry | undefined {
   if (!standing || standing.state === 'missing' || standing.state === 'failed') return undefined
   return policy.accepts(standing.value) ? standing : undefined
 }
 
 /** A look that fails for everyone is a read that the store did not answer. */
-async function orCounted(looking: Promise<Look>, count: (outcome: ReadOutcome) => void): Promise<Look> {
+async function orCounted(
+  looking: Promise<StoreRead>,
+  count: (outcome: ReadOutcome) => void,
+): Promise<StoreRead> {
   try {
     return await looking
   } catch (error) {
@@ -487,7 +490,7 @@ async function orCounted(looking: Promise<Look>, count: (outcome: ReadOutcome) =
 }
 
 /** How the first read counts: what is served stale is a hit. */
-function outcomeOf(standing: Standing | undefined, policy: Policy): ReadOutcome {
+function outcomeOf(standing: EntryState | undefined, policy: Policy): ReadOutcome {
   if (!standing) return STORE_DOWN
   if (standing.state === 'missing') {
     return { hit: false, reason: standing.reason, provenance: standing.provenance }

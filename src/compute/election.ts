@@ -8,7 +8,7 @@ import type { Recorder } from '../stats/recorder.js'
 import type { Failsafe } from '../store/failsafe.js'
 import type { Acquisition, Reading, Store, Watch, WriteResult } from '../store/store.js'
 import type { TierChain } from '../tiers/chain.js'
-import { type LiveEntry, payloadOf, type Standing } from '../tiers/standing.js'
+import { type EntryState, type LiveEntry, payloadOf } from '../tiers/entry-state.js'
 import { Computation } from './computation.js'
 import { type Computed, type Factory, runFactory } from './factory.js'
 import { restoreFailure, serializeFailure } from './failure.js'
@@ -242,7 +242,7 @@ export class Election {
     }
   }
 
-  async #read(key: CacheKey): Promise<Standing> {
+  async #read(key: CacheKey): Promise<EntryState> {
     return this.#chain.standing(key, await this.#store.read(key))
   }
 
@@ -250,7 +250,7 @@ export class Election {
    * A fresh value that will do, if that is what stands there.
    * @throws ComputeFailedError when a failure does
    */
-  #usable(key: CacheKey, standing: Standing, policy: Policy): LiveEntry | undefined {
+  #usable(key: CacheKey, standing: EntryState, policy: Policy): LiveEntry | undefined {
     if (standing.state === 'failed') throw new ComputeFailedError(key.text, restoreFailure(standing.value))
     return standing.state === 'fresh' && policy.accepts(standing.value) ? standing : undefined
   }
@@ -438,6 +438,6 @@ interface Result {
   readonly previous: LiveEntry | undefined
 }
 
-function isPrevious(standing: Standing, policy: Policy): standing is LiveEntry {
+function isPrevious(standing: EntryState, policy: Policy): standing is LiveEntry {
   return (standing.state === 'fresh' || standing.state === 'stale') && policy.accepts(standing.value)
 }

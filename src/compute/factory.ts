@@ -1,7 +1,7 @@
-import type { Duration } from '../duration.js'
+import type { Ttl } from '../duration.js'
 import { ConfigurationError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
-import type { LiveEntry } from '../tiers/standing.js'
+import type { LiveEntry } from '../tiers/entry-state.js'
 import type { Computation } from './computation.js'
 
 /** What a factory is told and can decide. Its functions may be taken out of it. */
@@ -16,7 +16,7 @@ export interface FactoryContext<T = unknown> {
    * How long the value that will be returned is to live. Never throws: 0 or less does not store it, more than `maxTtl`
    * is `maxTtl`, `undefined` leaves it to the options, and what is no duration does not store it and logs one warning.
    */
-  setTtl(ttl: Duration | undefined): void
+  setTtl(ttl: Ttl | undefined): void
   /** The value is not to be stored: `return skip(value)`. */
   skip<V>(value: V): V
   skip(): void

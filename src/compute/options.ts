@@ -1,4 +1,4 @@
-import { type Duration, parseTtl } from '../duration.js'
+import { parseTtl, type Timeout, type Ttl } from '../duration.js'
 import { ConfigurationError } from '../errors.js'
 import { show } from '../key/show.js'
 import { type KnownOptions, OptionsReader } from '../take-options.js'
@@ -16,28 +16,28 @@ export interface GetOrSetOptions<T = unknown> {
    * not store the value, more than `maxTtl` is `maxTtl`, and `undefined` is the cache's `ttl`; anything else that is no
    * duration, and an error, does not store the value and logs one warning. Default: the cache's `ttl`.
    */
-  readonly ttl?: Duration | ((value: T) => Duration | undefined) | undefined
+  readonly ttl?: Ttl | ((value: T) => Ttl | undefined) | undefined
   /** How long `null` and `undefined` live; `false` does not store them. Default: as `ttl`. */
-  readonly ttlOfMissing?: Duration | false | undefined
+  readonly negativeTtl?: Ttl | false | undefined
   /**
    * How long after its TTL the value may still be served: at once, while a new one is computed in the background,
    * and when computing fails. Never what was deleted. Default: the cache's `grace`.
    */
-  readonly grace?: Duration | false | undefined
+  readonly grace?: Ttl | false | undefined
   /** Default: the cache's `earlyRefresh`. */
   readonly earlyRefresh?: EarlyRefreshOption | undefined
   /** Wait so long for a new value before a stale one is served, in ms or as a duration. Default: not at all. */
-  readonly softTimeout?: Duration | undefined
+  readonly softTimeout?: Timeout | undefined
   /** Reject with a `ComputeTimeoutError` after so long, in ms or as a duration; computing goes on. Default: never. */
-  readonly hardTimeout?: Duration | undefined
+  readonly hardTimeout?: Timeout | undefined
   /**
    * The most that this call waits for somebody else's computation before it computes for itself, without storing it;
    * and the most that others wait for this call's computation, which then loses its lease. In ms or as a duration.
    * Must be longer than computing takes. Default: the cache's `timeouts.wait`.
    */
-  readonly waitTimeout?: Duration | undefined
+  readonly waitTimeout?: Timeout | undefined
   /** How long a process that died keeps others from computing, in ms or as a duration. Default: `timeouts.lease`. */
-  readonly leaseTime?: Duration | undefined
+  readonly leaseTime?: Timeout | undefined
   /**
    * Reject with an `UnserializableValueError` for a computed value that cannot be stored, instead of returning it
    * without storing it. Default: the cache's `strictValues`.
@@ -48,9 +48,9 @@ export interface GetOrSetOptions<T = unknown> {
   /** Whether a stored value will do; one for which this is false, or throws, counts as not cached. */
   readonly validate?: ((value: unknown) => boolean) | undefined
   /** Keep a failure for so long: whoever asks meanwhile gets a `ComputeFailedError`. Default: not at all. */
-  readonly errorTtl?: Duration | undefined
+  readonly errorTtl?: Ttl | undefined
   /** The pause after a failed refresh of a stale value, in ms or as a duration. Default: 5 s. */
-  readonly retryPause?: Duration | undefined
+  readonly retryDelay?: Timeout | undefined
 }
 
 /** What the cache's own options say of computing. Times in milliseconds. */
@@ -68,7 +68,7 @@ export interface ComputeDefaults {
 
 export const GET_OR_SET_OPTIONS = {
   ttl: true,
-  ttlOfMissing: true,
+  negativeTtl: true,
   grace: true,
   earlyRefresh: true,
   softTimeout: true,
@@ -79,7 +79,7 @@ export const GET_OR_SET_OPTIONS = {
   signal: true,
   validate: true,
   errorTtl: true,
-  retryPause: true,
+  retryDelay: true,
 } satisfies KnownOptions<GetOrSetOptions>
 
 const EARLY_REFRESH = new OptionsReader<{ readonly beta: number }>('option', { beta: true }, 'earlyRefresh')
@@ -90,7 +90,7 @@ export function jittered(ttlMs: number, share: number): number {
 }
 
 /** @throws ConfigurationError */
-export function parseGrace(grace: Duration | false, maxTtlMs: number): number {
+export function parseGrace(grace: Ttl | false, maxTtlMs: number): number {
   if (grace === false || grace === 0) return 0
   return parseTtl(grace, maxTtlMs, 'grace')
 }

@@ -1,4 +1,4 @@
-import { type Duration, parseTimeout, parseTtl } from '../duration.js'
+import { parseTimeout, parseTtl, type Timeout } from '../duration.js'
 import { ConfigurationError } from '../errors.js'
 import { OptionsReader } from '../take-options.js'
 import type { Computed } from './factory.js'
@@ -29,7 +29,7 @@ export class Policy {
   readonly leaseMs: number
   readonly signal: AbortSignal | undefined
   readonly errorTtlMs: number | undefined
-  readonly retryPauseMs: number
+  readonly retryDelayMs: number
   /** Whether a computed value that cannot be stored is an error for its callers. */
   readonly strictValues: boolean
   readonly #defaults: ComputeDefaults
@@ -37,23 +37,23 @@ export class Policy {
   readonly #ttl: GetOrSetOptions['ttl']
   readonly #ttlMs: number
   /** The same for what is missing; `undefined` for what is not to be stored. */
-  readonly #ttlOfMissingMs: number | undefined
+  readonly #negativeTtlMs: number | undefined
   readonly #isMissingDistinct: boolean
 
   /** @throws ConfigurationError */
   constructor(given: GetOrSetOptions, defaults: ComputeDefaults) {
     const options = OPTIONS.take(given)
-    const { ttl, ttlOfMissing, grace, earlyRefresh, errorTtl } = options
+    const { ttl, negativeTtl, grace, earlyRefresh, errorTtl } = options
     const { maxTtlMs } = defaults
     this.#defaults = defaults
     this.#validate = checkValidate(options.validate)
     this.#ttl = ttl
     this.#ttlMs = typeof ttl === 'function' ? 0 : ttl === undefined ? defaults.ttlMs : parseTtl(ttl, maxTtlMs)
-    this.#isMissingDistinct = ttlOfMissing !== undefined
-    this.#ttlOfMissingMs =
-      ttlOfMissing === undefined || ttlOfMissing === false
+    this.#isMissingDistinct = negativeTtl !== undefined
+    this.#negativeTtlMs =
+      negativeTtl === undefined || negativeTtl === false
         ? undefined
-        : parseTtl(ttlOfMissing, maxTtlMs, 'ttlOfMissing')
+        : parseTtl(negativeTtl, maxTtlMs, 'negativeTtl')
     this.graceMs = grace === undefined ? defaults.graceMs : parseGrace(grace, maxTtlMs)
     this.beta = earlyRefresh === undefined ? defaults.beta : parseEarlyRefresh(earlyRefresh)
     this.softMs = timeout(options.softTimeout, 'softTimeout', 0)
@@ -64,7 +64,7 @@ export class Policy {
       options.strictValues === undefined ? defaults.strictValues : parseStrictValues(options.strictValues)
     this.signal = checkSignal(options.signal)
     this.errorTtlMs = errorTtl === undefined ? undefined : parseTtl(errorTtl, maxTtlMs, 'errorTtl')
-    this.retryPauseMs = timeout(options.retryPause, 'retryPause', RETRY_PAUSE_MS)
+    this.retryDelayMs = timeout(options.retryDelay, 'retryDelay', RETRY_PAUSE_MS)
   }
 
   /** How long a computed value is to live. Never throws, whatever its TTL function does. */
@@ -73,7 +73,7 @@ export class Policy {
     const { maxTtlMs, ttlMs } = this.#defaults
     if (setTtl !== undefined) return lifetimeGiven(setTtl, maxTtlMs)
     if (this.#isMissingDistinct && (value === undefined || value === null)) {
-      return this.#ttlOfMissingMs === undefined ? NOT_STORED : { ms: this.#ttlOfMissingMs }
+      return this.#negativeTtlMs === undefined ? NOT_STORED : { ms: this.#negativeTtlMs }
     }
     const ttl = this.#ttl
     return typeof ttl === 'function' ? lifetimeBy(() => ttl(value), maxTtlMs, ttlMs) : { ms: this.#ttlMs }
@@ -96,9 +96,9 @@ export class Policy {
     }
   }
 
-  /** Whether a value that is `leftMs` away from its expiry, below 0 past it, may be given to a caller. */
-  serves({ leftMs }: { readonly leftMs: number }): boolean {
-    return leftMs > 0 || -leftMs < this.graceMs
+  /** Whether a value that is `remainingMs` away from its expiry, below 0 past it, may be given to a caller. */
+  serves({ remainingMs }: { readonly remainingMs: number }): boolean {
+    return remainingMs > 0 || -remainingMs < this.graceMs
   }
 
   /** Whether it leaves nothing to decide for its caller alone. */
@@ -140,7 +140,7 @@ export class Policies {
   }
 }
 
-function timeout<D>(given: Duration | undefined, name: string, otherwise: D): number | D {
+function timeout<D>(given: Timeout | undefined, name: string, otherwise: D): number | D {
   return given === undefined ? otherwise : parseTimeout(given, name)
 }
 

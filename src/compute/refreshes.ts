@@ -26,7 +26,7 @@ export class Refreshes {
   #isClosed = false
 
   /** Starts one unless it is under way, too many are, or it failed a moment ago. */
-  start({ text }: CacheKey, retryPauseMs: number, take: () => Flight): Flight | undefined {
+  start({ text }: CacheKey, retryDelayMs: number, take: () => Flight): Flight | undefined {
     if (this.#isClosed || this.#running.size >= MAX_AT_ONCE) return undefined
     if (this.#running.has(text) || this.#isPaused(text)) return undefined
     const flight = outside(take)
@@ -34,7 +34,7 @@ export class Refreshes {
     flight.want()
     flight.isRefresh = true
     this.#running.set(text, flight)
-    const pause = () => this.#pausedUntil.set(text, this.#clock.now() + retryPauseMs)
+    const pause = () => this.#pausedUntil.set(text, this.#clock.now() + retryDelayMs)
     // One that nobody should wait for any longer is in nobody's way either.
     flight.joined
       .then(() => flight.isUnstored && pause(), pause)

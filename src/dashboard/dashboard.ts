@@ -7,6 +7,7 @@ import { originOf, tell } from './audit.js'
 import { formOf } from './body.js'
 import { Links, rootFrom } from './links.js'
 import { type DashboardOptions, type ResolvedDashboard, resolveDashboard } from './options.js'
+import type { Answer, Page, PageRequest, StreamedPage } from './page-request.js'
 import { Parameters, queryOf } from './parameters.js'
 import { problemJson, problemPage } from './problem.js'
 import { Refusal } from './refusal.js'
@@ -24,7 +25,6 @@ import { route } from './routes.js'
 import { requireSameOrigin } from './same-origin.js'
 import { nextTurn } from './turns.js'
 import { createRender, VIEWS } from './views.js'
-import type { Answer, Page, StreamedPage, Visit } from './visit.js'
 
 export type { AuditEvent } from './audit.js'
 export { mountPath } from './mount-path.js'
@@ -96,7 +96,7 @@ export function dashboard(cache: KeyedCache, options?: DashboardOptions): Reques
     }
   }
 
-  function visitOf(req: Request, parameters: Parameters, rest: string, links: Links): Visit {
+  function visitOf(req: Request, parameters: Parameters, rest: string, links: Links): PageRequest {
     const { readOnly, hideValues, secrets, audit, onAudit, logger } = resolved
     return {
       ...{ cache, parameters, rest, links, readOnly, hideValues, secrets },

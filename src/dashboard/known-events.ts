@@ -4,9 +4,9 @@ import { MAX_EVENTS } from '../store/statistics.js'
 import { aLook } from './look.js'
 import { maskKey, type ShownKey } from './mask-key.js'
 import { maskText } from './masking/text.js'
+import type { PageRequest } from './page-request.js'
 import type { SecretNames } from './secrets.js'
 import { shareTurn } from './turns.js'
-import type { Visit } from './visit.js'
 
 /** An event as staff may see it: what looks secret in its texts is masked. */
 export type KnownEvent = Omit<CacheEvent, 'key'> & { readonly key: ShownKey }
@@ -25,7 +25,7 @@ export interface KnownEvents {
  * @throws CacheNotRespondingError
  */
 export async function keptEvents(
-  { cache, secrets }: Visit,
+  { cache, secrets }: PageRequest,
   isWanted: (event: CacheEvent) => boolean = () => true,
 ): Promise<KnownEvents> {
   const all = await aLook(() => cache.events(MAX_EVENTS))
@@ -40,7 +40,7 @@ export async function keptEvents(
 
 /** The same; `undefined` while the store does not answer. */
 export async function knownEvents(
-  visit: Visit,
+  visit: PageRequest,
   isWanted?: (event: CacheEvent) => boolean,
 ): Promise<KnownEvents | undefined> {
   try {

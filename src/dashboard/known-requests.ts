@@ -1,12 +1,12 @@
 import { CacheNotRespondingError } from '../errors.js'
-import { isCut, type RequestRecord } from '../stats/ledger.js'
+import { isCut, type RequestRecord } from '../stats/request-log.js'
 import { MAX_REQUESTS } from '../store/statistics.js'
 import { aLook } from './look.js'
 import { maskKey, type ShownKey } from './mask-key.js'
 import { maskText } from './masking/text.js'
+import type { PageRequest } from './page-request.js'
 import type { SecretNames } from './secrets.js'
 import { shareTurn } from './turns.js'
-import type { Visit } from './visit.js'
 
 export type KnownCall = Omit<RequestRecord['calls'][number], 'key'> & { readonly key: ShownKey }
 
@@ -17,7 +17,7 @@ export type KnownRequest = Omit<RequestRecord, 'calls'> & { readonly calls: read
  * The requests that are kept, newest first.
  * @throws CacheNotRespondingError
  */
-export async function keptRequests({ cache, secrets }: Visit): Promise<KnownRequest[]> {
+export async function keptRequests({ cache, secrets }: PageRequest): Promise<KnownRequest[]> {
   const requests: KnownRequest[] = []
   // Many requests ask for the same keys.
   const shown = new Map<string, ShownKey>()
@@ -29,7 +29,7 @@ export async function keptRequests({ cache, secrets }: Visit): Promise<KnownRequ
 }
 
 /** The same; `undefined` while the store does not answer. */
-export async function knownRequests(visit: Visit): Promise<KnownRequest[] | undefined> {
+export async function knownRequests(visit: PageRequest): Promise<KnownRequest[] | undefined> {
   try {
     return await keptRequests(visit)
   } catch (error) {

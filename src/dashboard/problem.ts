@@ -1,6 +1,6 @@
 import { CacheNotRespondingError } from '../errors.js'
+import type { Json, Page } from './page-request.js'
 import { Refusal } from './refusal.js'
-import type { Json, Page } from './visit.js'
 
 const TITLES: Readonly<Record<number, string>> = {
   400: 'That cannot be done',

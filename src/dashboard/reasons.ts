@@ -12,7 +12,7 @@ export const REASONS: Readonly<Record<MissReason, string>> = {
   fenced: 'the last value was fenced',
   failed: 'computing it failed a moment ago',
   invalid: 'not of the shape that is wanted',
-  'unsettled-delete': 'deleted here, and the store does not know yet',
+  'pending-invalidation': 'deleted here, and the store does not know yet',
   disabled: 'caching was off',
   bypassed: 'staff asked for the page without the cache',
   'store-down': 'the store did not answer',

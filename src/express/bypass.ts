@@ -7,7 +7,7 @@ import { addHeaders } from './outgoing-headers.js'
 import { isOfStaff, type StaffCheck } from './staff-check.js'
 
 /** What came of a wish to do without the cache. */
-export interface Bypass {
+export interface BypassDecision {
   readonly isGranted: boolean
   /** Whether it is one of staff, where that had to be asked. */
   readonly isStaff?: boolean
@@ -32,7 +32,7 @@ export async function judgeBypass(
   req: Request,
   tokens: readonly string[],
   isStaff: StaffCheck,
-): Promise<Bypass> {
+): Promise<BypassDecision> {
   const now = Date.now()
   const likely = tokens.filter((token) => mayBeToken(token, now))
   if (likely.length === 0) return { isGranted: false }

@@ -14,9 +14,9 @@ import { CACHE_OPTIONS, type CacheOptions } from '../options.js'
 import { type KnownOptions, OptionsReader } from '../take-options.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
 import { auditOf, routeOf } from './audit.js'
-import { type Bypass, judgeBypass, takeTokens } from './bypass.js'
-import { takeDown } from './ledger.js'
+import { type BypassDecision, judgeBypass, takeTokens } from './bypass.js'
 import { addHeaders } from './outgoing-headers.js'
+import { logRequest } from './request-log.js'
 import { BYPASSED } from './staff-headers.js'
 
 declare global {
@@ -101,11 +101,11 @@ export function keyedCache(
   }
 
   /** Goes on within a scope of the request's own. */
-  function open(req: Request, res: Response, next: NextFunction, bypass?: Bypass): void {
+  function open(req: Request, res: Response, next: NextFunction, bypass?: BypassDecision): void {
     const bypasses = bypass?.isGranted ?? false
     const known = bypass?.isStaff
     const check = known === undefined ? isStaff : () => known
-    const taking = takeDown(cache, req, res, mayBeStaff(req) || bypasses ? check : undefined)
+    const taking = logRequest(cache, req, res, mayBeStaff(req) || bypasses ? check : undefined)
     if (bypasses && !taking) addHeaders(res, () => [BYPASSED])
     const scope = cache.openScope({
       fills: isSafe(req.method),

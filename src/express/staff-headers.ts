@@ -1,4 +1,4 @@
-import type { CallSummary } from '../stats/ledger.js'
+import type { CallSummary } from '../stats/request-log.js'
 import type { Header } from './outgoing-headers.js'
 
 /** What is told of a request without the cache where its calls are not taken down. */

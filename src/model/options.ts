@@ -1,13 +1,13 @@
 import type { KeyedCache } from '../cache.js'
 import { GET_OR_SET_OPTIONS, type GetOrSetOptions } from '../compute/options.js'
-import type { Duration } from '../duration.js'
+import type { Ttl } from '../duration.js'
 import { aFunction, aText, notNull } from '../option-checks.js'
 import { type KnownOptions, OptionsReader } from '../take-options.js'
 
 /** How one `findCached` goes. Default: as the class's options say. */
 export interface FindOptions<T = unknown> extends Omit<GetOrSetOptions, 'ttl' | 'validate'> {
   /** How long the object lives. The loader can say so of one object: `context.setTtl`. */
-  readonly ttl?: Duration | undefined
+  readonly ttl?: Ttl | undefined
   /** Whether a stored object will do; one for which this is false, or throws, counts as not cached. */
   readonly validate?: ((object: T) => boolean) | undefined
 }

@@ -6,7 +6,7 @@ import { type Traces, treeOf } from '../store/traces.js'
 import type { MissReason } from '../tiers/outcome.js'
 import type { Counters } from './counters.js'
 import { type Explanation, explain, isExplainable } from './explain.js'
-import type { RequestRecord } from './ledger.js'
+import type { RequestRecord } from './request-log.js'
 import type { TraceLog } from './trace-log.js'
 
 /** So many different ones are explained in one go; the rest keep the reason that was found in their place. */

@@ -19,8 +19,8 @@ export interface Recording {
 }
 
 /**
- * Counts each operation and tells whoever listens, and the ledger of the request, if its scope has one; `left` is when
- * it began, by `performance.now()`. A `getOrSet` is put into the ledger once it has ended: see `OpenCall`.
+ * Counts each operation and tells whoever listens, and the request log of the request, if its scope has one; `left` is when
+ * it began, by `performance.now()`. A `getOrSet` is put into the request log once it has ended: see `OpenCall`.
  */
 export class Recorder {
   readonly #counters: Counters | undefined

@@ -6,9 +6,9 @@ import type { ProcessMemory } from '../tiers/process-memory.js'
 import type { Counters } from './counters.js'
 import type { EventLog } from './event-log.js'
 import type { Figures } from './figures.js'
-import type { RequestRecord } from './ledger.js'
 import type { MissLog } from './miss-log.js'
 import type { Outbox } from './outbox.js'
+import type { RequestRecord } from './request-log.js'
 import type { TraceLog } from './trace-log.js'
 
 /** How often a process tells what it has counted: so that after a second all know. */

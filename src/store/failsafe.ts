@@ -1,6 +1,6 @@
 import { ElapsedClock } from '../elapsed-clock.js'
 import { CacheNotRespondingError } from '../errors.js'
-import { type TroubleMessage, troubles } from '../events.js'
+import { type StoreFailureMessage, storeFailures } from '../events.js'
 
 /** Where warnings go; `console` is one. */
 export interface Logger {
@@ -8,7 +8,7 @@ export interface Logger {
 }
 
 /** Told of each failure that is absorbed. */
-export type TroubleListener = (
+export type StoreFailureListener = (
   operation: string,
   key: string | undefined,
   error: CacheNotRespondingError,
@@ -25,22 +25,23 @@ const QUIET_MS = 10_000
 export class Failsafe {
   readonly #throwing: boolean
   readonly #logger: Logger
-  readonly #onTrouble: TroubleListener
+  readonly #onStoreFailure: StoreFailureListener
   readonly #clock = new ElapsedClock()
   #loggedAt = Number.NEGATIVE_INFINITY
   #unlogged = 0
 
-  constructor(throwing: boolean, logger: Logger, onTrouble: TroubleListener) {
+  constructor(throwing: boolean, logger: Logger, onStoreFailure: StoreFailureListener) {
     this.#throwing = throwing
     this.#logger = logger
-    this.#onTrouble = onTrouble
+    this.#onStoreFailure = onStoreFailure
   }
 
   /** Reports the failure of an operation and gives what it answers instead. */
   absorb<T>(operation: string, key: string | undefined, error: unknown, fallback: T): T {
     if (!(error instanceof CacheNotRespondingError)) throw error
-    this.#onTrouble(operation, key, error)
-    if (troubles.hasSubscribers) troubles.publish({ operation, key, error } satisfies TroubleMessage)
+    this.#onStoreFailure(operation, key, error)
+    if (storeFailures.hasSubscribers)
+      storeFailures.publish({ operation, key, error } satisfies StoreFailureMessage)
     this.#log(operation, key, error)
     if (this.#throwing) throw error
     return fallback

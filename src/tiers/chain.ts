@@ -6,12 +6,19 @@ import type { CacheKey } from '../key/cache-key.js'
 import type { Failsafe } from '../store/failsafe.js'
 import { judge } from '../store/judge.js'
 import type { Origin, Reading, Store } from '../store/store.js'
+import {
+  type EntryState,
+  entryStateOf,
+  freshnessOf,
+  isOversized,
+  type LiveEntry,
+  payloadOf,
+} from './entry-state.js'
 import type { ReadOutcome, Tier, Written } from './outcome.js'
 import type { PendingInvalidations } from './pending-invalidations.js'
-import type { ProcessMemory, Remembered, TrackedRead } from './process-memory.js'
+import type { MemoryEntry, ProcessMemory, TrackedRead } from './process-memory.js'
 import { type Slot, slotOf } from './request-memory.js'
 import type { RequestOrigin, RequestScope } from './request-scope.js'
-import { isOversized, type LiveEntry, payloadOf, type Standing, standingOf, stateOf } from './standing.js'
 
 /** Told when this process invalidates a key, with `children` everything below it too, without a key everything. */
 export type InvalidationListener = (key: CacheKey | undefined, children: boolean) => void
@@ -23,7 +30,7 @@ export interface ChainOptions {
   /** What this process keeps for all its requests, where that is wanted. */
   readonly memory: ProcessMemory | undefined
   /** Payloads of more bytes are compressed where it pays. */
-  readonly compressAbove: number | false
+  readonly compressionThreshold: number | false
   /** Maximum size of one serialised value, before compression. */
   readonly maxValueBytes: number
   /** This process, `host:pid`: who writes. */
@@ -32,7 +39,7 @@ export interface ChainOptions {
   readonly onInvalidate: InvalidationListener
 }
 
-const UNSETTLED: Standing = { state: 'missing', reason: 'unsettled-delete' }
+const UNSETTLED: EntryState = { state: 'missing', reason: 'pending-invalidation' }
 
 const FAILED: Written = { outcome: 'failed' }
 
@@ -50,20 +57,21 @@ export class TierChain {
   readonly #failsafe: Failsafe
   readonly #pending: PendingInvalidations
   readonly #memory: ProcessMemory | undefined
-  readonly #compressAbove: number | false
+  readonly #compressionThreshold: number | false
   readonly #process: string
   readonly #onInvalidate: InvalidationListener
   /** Writes whose values are still being compressed. */
   readonly #writes = new Set<{ readonly key: CacheKey; overtaken: boolean }>()
 
   constructor(options: ChainOptions) {
-    const { store, failsafe, pending, memory, compressAbove, maxValueBytes, process, onInvalidate } = options
+    const { store, failsafe, pending, memory, compressionThreshold, maxValueBytes, process, onInvalidate } =
+      options
     this.maxValueBytes = maxValueBytes
     this.#store = store
     this.#failsafe = failsafe
     this.#pending = pending
     this.#memory = memory
-    this.#compressAbove = compressAbove
+    this.#compressionThreshold = compressionThreshold
     this.#process = process
     this.#onInvalidate = onInvalidate
   }
@@ -80,7 +88,7 @@ export class TierChain {
   }
 
   /** What the process's memory holds, for a reader who may have it. */
-  remembered(key: CacheKey, scope: RequestScope | undefined): Remembered | undefined {
+  remembered(key: CacheKey, scope: RequestScope | undefined): MemoryEntry | undefined {
     return scope?.isComputingForStore ? undefined : this.#memory?.get(key)
   }
 
@@ -96,7 +104,7 @@ export class TierChain {
   }
 
   /** Its answer, or that it has failed. */
-  kept(read: TrackedRead, reading?: Reading, standing?: Standing): void {
+  kept(read: TrackedRead, reading?: Reading, standing?: EntryState): void {
     this.#memory?.endRead(read, reading, standing)
   }
 
@@ -135,11 +143,11 @@ export class TierChain {
     return outcome
   }
 
-  async #readStore(key: CacheKey, scope: RequestScope | undefined): Promise<Standing> {
+  async #readStore(key: CacheKey, scope: RequestScope | undefined): Promise<EntryState> {
     const tracked = this.track(key, scope)
     if (!tracked) return this.standing(key, await this.#store.read(key))
     let reading: Reading | undefined
-    let standing: Standing | undefined
+    let standing: EntryState | undefined
     try {
       reading = await this.#store.read(key, { tracked: true })
       standing = await this.standing(key, reading)
@@ -150,10 +158,10 @@ export class TierChain {
   }
 
   /** What a reading of a key comes to, in the light of what this process could not invalidate. */
-  standing(key: CacheKey, reading: Reading, buildUpTo?: number): Standing | Promise<Standing> {
+  standing(key: CacheKey, reading: Reading, buildUpTo?: number): EntryState | Promise<EntryState> {
     return this.#pending.covers(key) && judge(reading).live
       ? UNSETTLED
-      : standingOf(reading, this.maxValueBytes, buildUpTo)
+      : entryStateOf(reading, this.maxValueBytes, buildUpTo)
   }
 
   /** Whether a read would hit, without decoding the value. A miss is observed all the same. */
@@ -179,7 +187,7 @@ export class TierChain {
   ): Promise<Written> {
     // The value as it is now: what its owner does to it afterwards is not stored.
     const encoded = encodeValue(value, {
-      compressAbove: this.#compressAbove,
+      compressionThreshold: this.#compressionThreshold,
       maxBytes: this.maxValueBytes,
       key: key.text,
     })
@@ -216,7 +224,7 @@ export class TierChain {
     payload: Payload,
     facts: Omit<NewEntry, 'payload' | 'format' | 'writtenBy'>,
   ): Promise<NewEntry> {
-    const { bytes, format } = await compressPayload(payload, this.#compressAbove)
+    const { bytes, format } = await compressPayload(payload, this.#compressionThreshold)
     return { ...facts, format, payload: bytes, writtenBy: this.#process }
   }
 
@@ -350,7 +358,7 @@ export class TierChain {
 
 /** How a read counts that a tier has answered. */
 export function hitOf(
-  { value, computingMs }: Pick<Remembered, 'value' | 'computingMs'>,
+  { value, computingMs }: Pick<MemoryEntry, 'value' | 'computingMs'>,
   tier: Tier,
 ): ReadOutcome & { hit: true } {
   return { hit: true, value, tier, computingMs }
@@ -360,11 +368,11 @@ function isFresh(reading: Reading, maxValueBytes: number): boolean {
   const judgement = judge(reading)
   if (!judgement.live || isOversized(judgement.frame, maxValueBytes)) return false
   const body = parseBodyHead(judgement.frame)
-  return body !== undefined && stateOf(body, reading.now, judgement.expiredAt) === 'fresh'
+  return body !== undefined && freshnessOf(body, reading.now, judgement.expiredAt) === 'fresh'
 }
 
 /** What stands there for a plain read: a stale value is for those only who can compute a new one. */
-function toOutcome(standing: Standing): ReadOutcome {
+function toOutcome(standing: EntryState): ReadOutcome {
   switch (standing.state) {
     case 'fresh':
       return hitOf({ value: standing.value, computingMs: standing.body.computingMs }, 'store')

@@ -19,7 +19,7 @@ export type MissReason =
   /** What stands there is not what `validate` wants. */
   | 'invalid'
   /** This process has invalidated it, and the store does not know yet. */
-  | 'unsettled-delete'
+  | 'pending-invalidation'
   /** Caching is switched off. */
   | 'disabled'
   /** The request does without the cache: staff asked for it. */

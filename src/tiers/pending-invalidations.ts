@@ -87,11 +87,11 @@ export class PendingInvalidations {
     for (const { notBefore } of this.#pending.values()) latest = Math.max(latest, notBefore)
     const began = performance.now()
     await pause(Math.max(0, latest - began) + SLACK_MS)
-    const leftMs = Math.max(LAST_MS, this.#timeoutMs - (performance.now() - began))
+    const remainingMs = Math.max(LAST_MS, this.#timeoutMs - (performance.now() - began))
     const stopped = new AbortController()
     await Promise.race([
       this.#repeatDue().catch(ignore),
-      pause(leftMs, undefined, { signal: stopped.signal }).catch(ignore),
+      pause(remainingMs, undefined, { signal: stopped.signal }).catch(ignore),
     ])
     stopped.abort()
   }

@@ -5,7 +5,7 @@ import { frameId } from '../entry/frame.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Reading } from '../store/store.js'
 import type { Tracking, TrackingListener } from '../store/tracking.js'
-import { type LiveEntry, payloadOf, type Standing } from './standing.js'
+import { type EntryState, type LiveEntry, payloadOf } from './entry-state.js'
 
 export interface ProcessMemoryOptions {
   readonly maxEntries: number
@@ -38,7 +38,7 @@ interface Generation {
 }
 
 /** What a reader gets. */
-export interface Remembered {
+export interface MemoryEntry {
   /** A copy of the reader's own. */
   readonly value: unknown
   /** For the next readers. */
@@ -48,10 +48,10 @@ export interface Remembered {
   /** How long it took to compute; 0 for what was set. */
   readonly computingMs: number
   /** How long it is fresh still. */
-  readonly leftMs: number
+  readonly remainingMs: number
 }
 
-interface Held extends Pick<Remembered, 'id' | 'computingMs'> {
+interface Held extends Pick<MemoryEntry, 'id' | 'computingMs'> {
   readonly copies: Copies
   /** All that stood above it. */
   readonly generations: readonly Generation[]
@@ -121,7 +121,7 @@ export class ProcessMemory implements TrackingListener {
   }
 
   /** What is held of a key, if it may be served. */
-  get({ text }: CacheKey): Remembered | undefined {
+  get({ text }: CacheKey): MemoryEntry | undefined {
     const held = this.#held.get(text)
     if (held === undefined || !this.#tracking.isUpToDate()) return undefined
     const now = performance.now()
@@ -132,7 +132,7 @@ export class ProcessMemory implements TrackingListener {
     }
     if (doubt) return undefined
     const { id, computingMs, copies, freshUntil } = held
-    return { value: copies.next(), copies, id, computingMs, leftMs: freshUntil - now }
+    return { value: copies.next(), copies, id, computingMs, remainingMs: freshUntil - now }
   }
 
   /** Whether a key is held, and may be served: leaves no trace of having been asked. */
@@ -158,7 +158,7 @@ export class ProcessMemory implements TrackingListener {
   }
 
   /** Its answer has come, and is kept if it may be; without one it has failed. */
-  endRead(read: TrackedRead, reading?: Reading, standing?: Standing): void {
+  endRead(read: TrackedRead, reading?: Reading, standing?: EntryState): void {
     if (standing?.state !== 'fresh' || !reading || !this.#mayKeep(read, reading)) {
       this.#settle(read)
       return
@@ -220,7 +220,7 @@ export class ProcessMemory implements TrackingListener {
   #keep(
     { key }: TrackedRead,
     { generations }: Reading,
-    { frame, body, leftMs }: LiveEntry,
+    { frame, body, remainingMs }: LiveEntry,
     payload: Payload,
     now: number,
   ): void {
@@ -233,8 +233,8 @@ export class ProcessMemory implements TrackingListener {
       computingMs: body.computingMs,
       copies: copiesOf(payload),
       generations: above,
-      freshUntil: now + leftMs,
-      servedUntil: now + Math.min(leftMs, this.#options.ttlMs),
+      freshUntil: now + remainingMs,
+      servedUntil: now + Math.min(remainingMs, this.#options.ttlMs),
     })
     // One that is too large is not held at all.
     if (!this.#held.has(key.text)) this.#release(above)

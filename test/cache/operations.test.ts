@@ -1,9 +1,9 @@
-import { expect, it, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { NotCachedError } from '../../src/errors.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
 
 describeOnEveryBackend('A cache', (open) => {
-  it('gives back what was set, by every way of writing the key', async () => {
+  test('gives back what was set, by every way of writing the key', async () => {
     const cache = open()
     expect(await cache.get({ product: 123 })).toBeUndefined()
     expect(await cache.set(['product', 123], { name: 'Lamp' })).toBe(true)
@@ -12,7 +12,7 @@ describeOnEveryBackend('A cache', (open) => {
     }
   })
 
-  it('gives a default where nothing is cached, and tells undefined from nothing', async () => {
+  test('gives a default where nothing is cached, and tells undefined from nothing', async () => {
     const cache = open()
     expect(await cache.get('a', { default: 7 })).toBe(7)
     await cache.set('a', undefined)
@@ -23,7 +23,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect(await cache.get('n', { default: 7 })).toBeNull()
   })
 
-  it('throws where asked to', async () => {
+  test('throws where asked to', async () => {
     const cache = open()
     const failure = cache.getOrThrow(['product', 123])
     await expect(failure).rejects.toThrow(NotCachedError)
@@ -31,7 +31,7 @@ describeOnEveryBackend('A cache', (open) => {
     await expect(failure).rejects.toMatchObject({ key: 'product::123', code: 'ERR_KEYEDCACHE_NOT_CACHED' })
   })
 
-  it('gives back values as they went in', async () => {
+  test('gives back values as they went in', async () => {
     const cache = open()
     const value = {
       date: new Date('2026-01-02T03:04:05.678Z'),
@@ -50,7 +50,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect('nothing' in (read ?? {})).toBe(true)
   })
 
-  it('compresses what is large, and gives it back', async () => {
+  test('compresses what is large, and gives it back', async () => {
     const cache = open()
     const large = { rows: Array.from({ length: 5_000 }, (_, id) => ({ id, name: `product ${id % 10}` })) }
     await cache.set('large', large)
@@ -58,7 +58,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect((await cache.inspect('large')).bytes).toBeLessThan(40_000)
   })
 
-  it('lets one reader change what it got without any other seeing it', async () => {
+  test('lets one reader change what it got without any other seeing it', async () => {
     const cache = open()
     const value = { tags: ['a'] }
     await cache.set('shared', value)
@@ -68,7 +68,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect(await cache.get('shared')).toEqual({ tags: ['a'] })
   })
 
-  it('deletes one key, or it and everything below it', async () => {
+  test('deletes one key, or it and everything below it', async () => {
     const cache = open()
     await cache.setMany([
       ['product::1', 'one'],
@@ -85,7 +85,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect(await cache.getMany(['product::2', 'products'])).toEqual([undefined, 'list'])
   })
 
-  it('never deletes more than was meant where all that tells it apart is undefined', async () => {
+  test('never deletes more than was meant where all that tells it apart is undefined', async () => {
     const cache = open()
     const keys = [
       ['product', { id: 1 }],
@@ -108,7 +108,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect(await cache.getMany(keys)).toEqual([undefined, undefined])
   })
 
-  it('does many at once', async () => {
+  test('does many at once', async () => {
     const cache = open()
     const keys = Array.from({ length: 300 }, (_, id) => ['many', id])
     expect(await cache.setMany(keys.map((key, index) => [key, index] as const))).toBe(300)
@@ -118,7 +118,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect(await cache.getMany([])).toEqual([])
   })
 
-  it('tries all of many before it reports the one that cannot be', async () => {
+  test('tries all of many before it reports the one that cannot be', async () => {
     const cache = open()
     const setting = cache.setMany([
       ['good::1', 1],
@@ -129,7 +129,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect(await cache.getMany(['good::1', 'good::2'])).toEqual([1, 2])
   })
 
-  it('clears everything under its prefix', async () => {
+  test('clears everything under its prefix', async () => {
     const cache = open()
     await cache.set('a', 1)
     await cache.set('b::c', 2)
@@ -137,7 +137,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect(await cache.getMany(['a', 'b::c'])).toEqual([undefined, undefined])
   })
 
-  it('lists live keys, all or below one', async () => {
+  test('lists live keys, all or below one', async () => {
     const cache = open()
     await cache.setMany(Array.from({ length: 40 }, (_, id) => [['list', id % 2, id], id] as const))
     await cache.set('other', 1)
@@ -149,7 +149,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect(await texts('other')).toEqual(['other'])
   })
 
-  it('keeps an entry as long as its ttl says', async () => {
+  test('keeps an entry as long as its ttl says', async () => {
     const cache = open({ ttl: '10m', maxTtl: '1h' })
     await cache.set('default', 1)
     await cache.set('short', 1, { ttl: '50ms' })
@@ -164,7 +164,7 @@ describeOnEveryBackend('A cache', (open) => {
     })
   })
 
-  it('refuses a bad ttl at the call', async () => {
+  test('refuses a bad ttl at the call', async () => {
     const cache = open({ maxTtl: '1h' })
     const attempts = {
       ttl: ['soon', '5 minutes', 0, -1, Number.NaN, Number.POSITIVE_INFINITY, '0s', {}, null],
@@ -180,7 +180,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect(await cache.has('a')).toBe(false)
   })
 
-  it('spreads expiries where asked to', async () => {
+  test('spreads expiries where asked to', async () => {
     const cache = open({ ttl: 1_000, ttlJitter: 0.5 })
     await cache.setMany(Array.from({ length: 30 }, (_, id) => [['spread', id], id] as const))
     const ttls = await Promise.all(
@@ -191,7 +191,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect(Math.max(...ttls) - Math.min(...ttls)).toBeGreaterThan(100_000)
   })
 
-  it('refuses bad keys and values with an error that says where, and stores nothing', async () => {
+  test('refuses bad keys and values with an error that says where, and stores nothing', async () => {
     const cache = open()
     await expect(cache.get(['product', undefined as never])).rejects.toThrow(
       /Part 2 of the key \["product", undefined\] is undefined/,
@@ -204,7 +204,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect(await cache.has('value')).toBe(false)
   })
 
-  it('switched off reads miss and set does nothing, but deletes go through', async () => {
+  test('switched off reads miss and set does nothing, but deletes go through', async () => {
     const [cache, other] = [open(), open()]
     await cache.set('a', 1)
     await cache.set('b', 1)
@@ -221,7 +221,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect(await open({ enabled: false }).get('a')).toBeUndefined()
   })
 
-  it('counts what this process did, and nothing by looking', async () => {
+  test('counts what this process did, and nothing by looking', async () => {
     const cache = open()
     await cache.set('product::1', 1)
     await cache.get('product::1')
@@ -266,7 +266,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect(cache.processStats()).toEqual(before)
   })
 
-  it('counts families beyond the hundredth together', async () => {
+  test('counts families beyond the hundredth together', async () => {
     const cache = open()
     await cache.getMany(Array.from({ length: 250 }, (_, id) => [`family ${id}`]))
     const { families, totals } = cache.processStats()
@@ -275,7 +275,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect(totals.misses).toBe(250)
   })
 
-  it('says why a key is not cached', async () => {
+  test('says why a key is not cached', async () => {
     const cache = open()
     const why = async (key: string) => (await cache.inspect(key)).why
     expect(await why('product::1')).toMatch(
@@ -312,7 +312,7 @@ describeOnEveryBackend('A cache', (open) => {
     )
   })
 
-  it('proves that its store answers', async () => {
+  test('proves that its store answers', async () => {
     await expect(open().check()).resolves.toBeUndefined()
   })
 })

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { keyedCache } from '../../src/express/middleware.js'
@@ -112,8 +112,8 @@ const TAKERS: Record<string, Taker> = {
     right: { maxBytes: 500 },
     misspelt: ['maxByte', 'maxBytes'],
   },
-  ledger: {
-    take: (o) => open({ store: 'memory', ledger: o }),
+  requestLog: {
+    take: (o) => open({ store: 'memory', requestLog: o }),
     right: { sample: 0.5 },
     misspelt: ['samples', 'sample'],
   },
@@ -199,7 +199,7 @@ const revoked = () => {
 
 for (const [name, { take, right, misspelt }] of Object.entries(TAKERS)) {
   describe(`The options of ${name}`, () => {
-    it('are taken, also as an instance of a class, frozen, without a prototype, or with undefined', async () => {
+    test('are taken, also as an instance of a class, frozen, without a prototype, or with undefined', async () => {
       const inherited = Object.create(right, { unrelated: { value: 1, enumerable: false } })
       const bare = Object.assign(Object.create(null), right)
       for (const options of [right, Object.freeze({ ...right }), bare, inherited]) {
@@ -208,7 +208,7 @@ for (const [name, { take, right, misspelt }] of Object.entries(TAKERS)) {
       // CsrfHook needs both of its functions.
       if (
         name !== 'csrf' &&
-        name !== 'ledger' &&
+        name !== 'requestLog' &&
         name !== 'earlyRefresh' &&
         name !== 'backend' &&
         name !== 'store'
@@ -219,7 +219,7 @@ for (const [name, { take, right, misspelt }] of Object.entries(TAKERS)) {
       }
     })
 
-    it('refuse a name that is not known, with the nearest one that is', async () => {
+    test('refuse a name that is not known, with the nearest one that is', async () => {
       const [wrong, meant] = misspelt
       if (meant === '') return
       const error = await failure(() => take({ ...right, [wrong]: undefined }))
@@ -228,7 +228,7 @@ for (const [name, { take, right, misspelt }] of Object.entries(TAKERS)) {
       expect(far).toEqual(refused(/"somethingElseAltogether"\. Known are /))
     })
 
-    it('must be an object that can be read', async () => {
+    test('must be an object that can be read', async () => {
       const throwing = Object.defineProperty({ ...right }, Object.keys(right)[0] as string, {
         enumerable: true,
         get: () => {
@@ -265,7 +265,7 @@ describe('What is true or false', () => {
     'enable(state)': (state) => cache.enable(state as never),
   }
   for (const [name, give] of Object.entries(boolean)) {
-    it(`is nothing else: ${name}`, async () => {
+    test(`is nothing else: ${name}`, async () => {
       for (const value of ['no', 'false', '', 0, 1, null, {}, []]) {
         expect(await failure(() => give(value)), String(value)).toEqual(
           refused(/must be true or false, not /),
@@ -274,7 +274,7 @@ describe('What is true or false', () => {
     })
   }
 
-  it('a text that says no does not delete a tree', async () => {
+  test('a text that says no does not delete a tree', async () => {
     await cache.set(['tree', 'leaf'], 1)
     await expect(cache.delete('tree', { children: 'no' } as never)).rejects.toThrow(
       'children of delete must be true or false, not "no".',
@@ -356,7 +356,7 @@ describe('What is not an object of options', () => {
     ['null for a store', () => open({ store: null }), /^store must not be null/],
   ]
   for (const [name, call, message] of wrong) {
-    it(`is refused: ${name}`, async () => {
+    test(`is refused: ${name}`, async () => {
       expect(await failure(call)).toEqual(refused(message))
     })
   }

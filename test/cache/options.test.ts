@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createCache } from '../../src/create-cache.js'
 import { resolveOptions } from '../../src/options.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
@@ -7,7 +7,7 @@ import { type RedisServer, startRedis } from '../helpers/redis.js'
 const quiet = { warn: () => {} }
 
 describe('Options', () => {
-  it('are all optional: without a Redis entries live in memory', () => {
+  test('are all optional: without a Redis entries live in memory', () => {
     const options = resolveOptions({}, {})
     expect(options).toMatchObject({
       ttlMs: 300_000,
@@ -18,7 +18,7 @@ describe('Options', () => {
     expect(options.store.description).toBe('embedded memory')
   })
 
-  it('come from the environment', async () => {
+  test('come from the environment', async () => {
     const options = resolveOptions(
       {},
       { REDIS_URL: 'redis://127.0.0.1:6399/2', KEYEDCACHE_PREFIX: 'shop:eu', KEYEDCACHE_ENABLED: 'false' },
@@ -28,7 +28,7 @@ describe('Options', () => {
     await options.store.close()
   })
 
-  it('win over the environment', () => {
+  test('win over the environment', () => {
     const options = resolveOptions(
       { store: 'memory', keyPrefix: 'mine', enabled: true },
       { REDIS_URL: 'redis://127.0.0.1:1', KEYEDCACHE_PREFIX: 'theirs', KEYEDCACHE_ENABLED: '0' },
@@ -37,7 +37,7 @@ describe('Options', () => {
     expect(options.store.description).toBe('embedded memory')
   })
 
-  it('warn once in production when there is no Redis and nobody chose memory', () => {
+  test('warn once in production when there is no Redis and nobody chose memory', () => {
     const warn = vi.fn()
     resolveOptions({ logger: { warn } }, { NODE_ENV: 'production' })
     expect(warn).toHaveBeenCalledTimes(1)
@@ -110,7 +110,7 @@ describe('Options', () => {
     ],
   ]
   for (const [name, options, env, message] of mistakes) {
-    it(`refuse ${name} and say what to write`, () => {
+    test(`refuse ${name} and say what to write`, () => {
       expect(() => resolveOptions(options, env)).toThrow(
         expect.objectContaining({
           name: 'ConfigurationError',
@@ -126,7 +126,7 @@ describe('Backends', () => {
   let server: RedisServer | undefined
   afterEach(() => server?.stop())
 
-  it('are chosen by alias, or by the environment', async () => {
+  test('are chosen by alias, or by the environment', async () => {
     server = await startRedis()
     const backends = { default: { store: 'memory' }, catalog: server.url } as const
     const inMemory = createCache({ backends })
@@ -141,7 +141,7 @@ describe('Backends', () => {
 })
 
 describe('A store of one’s own', () => {
-  it('is used as it is, with a deadline on each operation', async () => {
+  test('is used as it is, with a deadline on each operation', async () => {
     const inner = new MemoryStore()
     const store = Object.assign(Object.create(inner) as MemoryStore, {
       read: () => new Promise<never>(() => {}),

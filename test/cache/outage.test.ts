@@ -1,10 +1,10 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { CacheNotRespondingError } from '../../src/errors.js'
-import { CHANNELS, type TroubleMessage } from '../../src/events.js'
-import { RequestLedger } from '../../src/stats/ledger.js'
+import { CHANNELS, type StoreFailureMessage } from '../../src/events.js'
+import { RequestLog } from '../../src/stats/request-log.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
 
 /** What each public operation answers while the store does not. */
@@ -65,25 +65,25 @@ for (const [trouble, cause] of Object.entries(TROUBLES)) {
     })
 
     for (const [name, [operation, answer]] of Object.entries(ANSWERS)) {
-      it(`${name} answers as documented, in time`, async () => {
+      test(`${name} answers as documented, in time`, async () => {
         const left = performance.now()
         expect(await operation(cache)).toEqual(answer)
         expect(performance.now() - left).toBeLessThan(1_000)
       })
     }
 
-    it('getOrThrow says that it is not cached', async () => {
+    test('getOrThrow says that it is not cached', async () => {
       await expect(cache.getOrThrow('a')).rejects.toMatchObject({ code: 'ERR_KEYEDCACHE_NOT_CACHED' })
     })
 
     for (const [name, operation] of Object.entries(THROWING)) {
-      it(`${name} throws: a wrong answer would be worse`, async () => {
+      test(`${name} throws: a wrong answer would be worse`, async () => {
         await expect(operation(cache)).rejects.toThrow(CacheNotRespondingError)
         await expect(operation(cache)).rejects.toThrow(/^Redis is not responding: /)
       })
     }
 
-    it('throwOnStoreError throws everywhere', async () => {
+    test('throwOnStoreError throws everywhere', async () => {
       const strict = createCache({ redis: server.url, keyPrefix: 'outage', throwOnStoreError: true, logger })
       for (const [name, [operation]] of Object.entries(ANSWERS)) {
         await expect(operation(strict), name).rejects.toMatchObject({ code: 'ERR_KEYEDCACHE_NOT_RESPONDING' })
@@ -91,9 +91,9 @@ for (const [trouble, cause] of Object.entries(TROUBLES)) {
       await strict.close()
     })
 
-    it('is counted and taken down also where it is thrown', async () => {
+    test('is counted and taken down also where it is thrown', async () => {
       const strict = createCache({ redis: server.url, keyPrefix: 'outage', throwOnStoreError: true, logger })
-      const log = new RequestLedger()
+      const log = new RequestLog()
       const scope = strict.openScope({ fills: false, log })
       const own = strict.bindTo(scope)
       const down = { code: 'ERR_KEYEDCACHE_NOT_RESPONDING' }
@@ -114,12 +114,12 @@ for (const [trouble, cause] of Object.entries(TROUBLES)) {
       await strict.close()
     })
 
-    it('is said once in a while, not each time, and published each time', async () => {
-      const published: TroubleMessage[] = []
-      const listener = (message: unknown) => void published.push(message as TroubleMessage)
-      subscribe(CHANNELS.trouble, listener)
+    test('is said once in a while, not each time, and published each time', async () => {
+      const published: StoreFailureMessage[] = []
+      const listener = (message: unknown) => void published.push(message as StoreFailureMessage)
+      subscribe(CHANNELS.storeFailure, listener)
       for (let time = 0; time < 5; time++) await cache.get(['a', time])
-      unsubscribe(CHANNELS.trouble, listener)
+      unsubscribe(CHANNELS.storeFailure, listener)
       expect(warnings).toHaveLength(1)
       expect(warnings[0]).toMatch(/^keyedcache: get of "a::0" failed\. Redis is not responding: /)
       expect(published.map(({ operation, key }) => `${operation} ${key}`)).toEqual(
@@ -129,21 +129,21 @@ for (const [trouble, cause] of Object.entries(TROUBLES)) {
       expect(cache.processStats().totals.missesBy).toEqual({ 'store-down': 5 })
     })
 
-    it('a request’s memory goes on serving what it holds', async () => {
+    test('a request’s memory goes on serving what it holds', async () => {
       await cache.withRequestMemory(async () => {
         await cache.set('b', 2)
         expect(await cache.get('b')).toBe(2)
       })
     })
 
-    it('ten thousand reads at once all miss, in time', async () => {
+    test('ten thousand reads at once all miss, in time', async () => {
       const left = performance.now()
       const values = await Promise.all(Array.from({ length: 10_000 }, (_, id) => cache.get(['many', id])))
       expect(values.every((value) => value === undefined)).toBe(true)
       expect(performance.now() - left).toBeLessThan(10_000)
     })
 
-    it('serves again when it is back', async () => {
+    test('serves again when it is back', async () => {
       await cache.get('a')
       if (trouble === 'frozen') server.thaw()
       else await server.restart()
@@ -159,7 +159,7 @@ for (const [trouble, cause] of Object.entries(TROUBLES)) {
   })
 }
 
-it.each<[string, () => unknown]>([
+test.each<[string, () => unknown]>([
   [
     'throws',
     () => {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { CacheNotRespondingError } from '../../src/errors.js'
@@ -44,7 +44,7 @@ describe('An invalidation that fails while Redis is frozen', () => {
     clear: [(cache) => cache.clear(), ['a', 'a::b', 'a::c', 'z'], []],
     set: [(cache) => cache.set('a::b', 'new'), ['a::b'], ['a', 'a::c', 'z']],
   }
-  it.each(Object.entries(WAYS))(
+  test.each(Object.entries(WAYS))(
     '%s: counts here at once, and everywhere once Redis is back',
     async (_, [way, gone, left]) => {
       server.freeze()
@@ -70,7 +70,7 @@ describe('An invalidation that fails while Redis is frozen', () => {
     },
   )
 
-  it('is repeated when the cache is closed before that', async () => {
+  test('is repeated when the cache is closed before that', async () => {
     server.freeze()
     await cache.delete('a', { children: true })
     server.thaw()
@@ -114,7 +114,7 @@ function unreliable() {
 }
 
 describe('The repetition of a failed invalidation', () => {
-  it('comes only after its own deadline, not with that of an earlier one', async () => {
+  test('comes only after its own deadline, not with that of an earlier one', async () => {
     const { store, state } = unreliable()
     const cache = createCache({ store, logger, timeouts: { store: '300ms' } })
     const failedAt = async (key: string) => {
@@ -132,7 +132,7 @@ describe('The repetition of a failed invalidation', () => {
     await cache.close()
   })
 
-  it('waits for no other: one that can never be done stops none', async () => {
+  test('waits for no other: one that can never be done stops none', async () => {
     const { store, state } = unreliable()
     const cache = createCache({ store, logger, timeouts: { store: '20ms' } })
     state.isDown = true
@@ -148,15 +148,15 @@ describe('The repetition of a failed invalidation', () => {
 })
 
 describe('Invalidations that fail', () => {
-  it('are treated as done in this process: reads miss, listings leave out, what is computed is new', async () => {
+  test('are treated as done in this process: reads miss, listings leave out, what is computed is new', async () => {
     const { store, state } = unreliable()
     const cache = createCache({ store, logger })
     await cache.set('a::b', 'old')
     state.isDown = true
     expect(await cache.delete('a', { children: true })).toBe(false)
     expect(await cache.get('a::b')).toBeUndefined()
-    expect(cache.processStats().totals.missesBy).toMatchObject({ 'unsettled-delete': 1 })
-    expect(await cache.inspect('a::b')).toMatchObject({ state: 'missing', reason: 'unsettled-delete' })
+    expect(cache.processStats().totals.missesBy).toMatchObject({ 'pending-invalidation': 1 })
+    expect(await cache.inspect('a::b')).toMatchObject({ state: 'missing', reason: 'pending-invalidation' })
     const keys: string[] = []
     for await (const key of cache.keys()) keys.push(key.text)
     expect(keys).toEqual([])
@@ -172,7 +172,7 @@ describe('Invalidations that fail', () => {
     await cache.close()
   })
 
-  it.each([
+  test.each([
     ['a delete', (cache: KeyedCache) => cache.delete('a::b')],
     ['an expire', (cache: KeyedCache) => cache.expire('a::b')],
     ['an expire with children', (cache: KeyedCache) => cache.expire('a', { children: true })],
@@ -199,7 +199,7 @@ describe('Invalidations that fail', () => {
     expect(await cache.get('a::b')).toBeUndefined()
   })
 
-  it('are not told to the user who wants errors instead, and remembered all the same', async () => {
+  test('are not told to the user who wants errors instead, and remembered all the same', async () => {
     const { store, state } = unreliable()
     const cache = createCache({ store, logger, throwOnStoreError: true })
     await cache.set('a', 'old')
@@ -210,7 +210,7 @@ describe('Invalidations that fail', () => {
     await cache.close()
   })
 
-  it('are bounded: many become whole families, and very many everything', async () => {
+  test('are bounded: many become whole families, and very many everything', async () => {
     const { store, state } = unreliable()
     const cache = createCache({ store, logger })
     await cache.set('kept', 1)

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import type { CacheOptions } from '../../src/options.js'
@@ -65,7 +65,7 @@ async function until(isSo: () => boolean | Promise<boolean>, limitMs = 10_000): 
 }
 
 describe('A process memory', () => {
-  it('answers what was read before, without Redis, to requests and outside of them', async () => {
+  test('answers what was read before, without Redis, to requests and outside of them', async () => {
     const cache = open({ memory: {} })
     await cache.set('product::1', { name: 'lamp', seen: new Date(0) })
     await remembered(cache, 'product::1')
@@ -90,7 +90,7 @@ describe('A process memory', () => {
     expect(totals.misses).toBe(0)
   })
 
-  it('gives each reader a copy', async () => {
+  test('gives each reader a copy', async () => {
     const cache = open({ memory: {} })
     await cache.set('list', { items: [1, 2, 3] })
     await remembered(cache, 'list')
@@ -111,7 +111,7 @@ describe('A process memory', () => {
     expect(cache.processStats().totals.requestHits).toBe(2)
   })
 
-  it('holds large values as they are, not compressed', async () => {
+  test('holds large values as they are, not compressed', async () => {
     const cache = open({ memory: {} })
     const text = 'keyed cache '.repeat(20_000)
     await cache.set('page', { text })
@@ -120,7 +120,7 @@ describe('A process memory', () => {
     expect(await cache.get('page')).toEqual({ text })
   })
 
-  it('is bounded, in entries and in bytes', async () => {
+  test('is bounded, in entries and in bytes', async () => {
     const cache = open({ memory: { maxEntries: 50, maxBytes: 100_000 } })
     const keys = Array.from({ length: 200 }, (_, n) => `k::${n}`)
     await cache.setMany(keys.map((key) => [key, 'x'.repeat(100)]))
@@ -141,7 +141,7 @@ describe('A process memory', () => {
     expect(cache.memoryUsage?.entries).toBeGreaterThan(1)
   })
 
-  it('serves nothing beyond its TTL, nor beyond that of memory', async () => {
+  test('serves nothing beyond its TTL, nor beyond that of memory', async () => {
     const cache = open({ memory: { ttl: '300ms' } })
     await cache.set('short', 1, { ttl: '200ms' })
     await cache.set('long', 1)
@@ -156,7 +156,7 @@ describe('A process memory', () => {
     expect(await cache.get('long')).toBe(1)
   })
 
-  it('does not serve what is stale, nor what a reader does not accept', async () => {
+  test('does not serve what is stale, nor what a reader does not accept', async () => {
     const cache = open({ memory: {} })
     await cache.set('k', 'old', { ttl: '100ms', grace: '1h' })
     await until(async () => (await cache.get('k')) === undefined)
@@ -167,7 +167,7 @@ describe('A process memory', () => {
     expect(await cache.get('k')).toBe('newer')
   })
 
-  it('refreshes early what it serves', async () => {
+  test('refreshes early what it serves', async () => {
     const cache = open({ memory: {} })
     let computed = 0
     const slow = async () => {
@@ -183,7 +183,7 @@ describe('A process memory', () => {
     await until(async () => (await cache.get('k')) === 2)
   })
 
-  it('is not asked while caching is off', async () => {
+  test('is not asked while caching is off', async () => {
     const cache = open({ memory: {} })
     await cache.set('k', 1)
     await remembered(cache, 'k')
@@ -213,7 +213,7 @@ const CHANGES: Record<string, (other: KeyedCache) => Promise<unknown>> = {
 }
 
 describe('What a process remembers', () => {
-  it.each(Object.entries(CHANGES))('is gone within milliseconds of %s', async (_, change) => {
+  test.each(Object.entries(CHANGES))('is gone within milliseconds of %s', async (_, change) => {
     const cache = open({ memory: {} })
     const other = open()
     await other.set('a::b::k', 'own')
@@ -225,7 +225,7 @@ describe('What a process remembers', () => {
     expect(await cache.get('a::b::k')).not.toBe('own')
   })
 
-  it.each(Object.entries(CHANGES).slice(0, 8))('is gone at once after %s by itself', async (_, change) => {
+  test.each(Object.entries(CHANGES).slice(0, 8))('is gone at once after %s by itself', async (_, change) => {
     const cache = open({ memory: {} })
     for (let round = 0; round < 20; round++) {
       await cache.set('a::b::k', 'own', { ttl: '1h' })
@@ -235,7 +235,7 @@ describe('What a process remembers', () => {
     }
   })
 
-  it('survives a write beside it that makes generations live longer', async () => {
+  test('survives a write beside it that makes generations live longer', async () => {
     const cache = open({ memory: {} })
     const other = open()
     const keys = Array.from({ length: 20 }, (_, n) => `a::${n}`)
@@ -265,7 +265,7 @@ describe('When the stream of changes', () => {
   afterEach(() => proxy.stop())
 
   // The connection that reads is opened first.
-  it.each([
+  test.each([
     ['itself', 1],
     ['or the connection that reads', 0],
   ])(
@@ -308,7 +308,7 @@ describe('When the stream of changes', () => {
       killWhere((client) => client.includes('tracking') || / flags=\S*t/.test(client)),
     'loses all connections': () => killWhere(() => true),
   }
-  it.each(Object.entries(LOSSES))('%s, nothing is kept, and all is well soon after', async (_, lose) => {
+  test.each(Object.entries(LOSSES))('%s, nothing is kept, and all is well soon after', async (_, lose) => {
     const cache = open({ memory: {}, redis: proxy.url })
     const other = open()
     await other.set('k', 0)
@@ -323,7 +323,7 @@ describe('When the stream of changes', () => {
     await remembered(cache, 'k')
   })
 
-  it('comes from a server that is started anew, nothing of before is served', async () => {
+  test('comes from a server that is started anew, nothing of before is served', async () => {
     const mortal = await startRedis()
     try {
       const cache = open({ memory: {}, redis: mortal.url })
@@ -339,7 +339,7 @@ describe('When the stream of changes', () => {
     }
   })
 
-  it('comes from another server than what is read, nothing is served until it comes from the same', async () => {
+  test('comes from another server than what is read, nothing is served until it comes from the same', async () => {
     const next = await startRedis()
     const clients: Redis[] = []
     try {
@@ -372,7 +372,7 @@ describe('When the stream of changes', () => {
     }
   })
 
-  it('is forbidden, all is read from Redis, and a warning says so once', async () => {
+  test('is forbidden, all is read from Redis, and a warning says so once', async () => {
     await admin.acl('SETUSER', 'plain', 'on', '>secret', '~*', '&*', '+@all', '-client|tracking')
     const cache = open({ memory: {}, redis: server.url.replace('//', '//plain:secret@') })
     await cache.set('k', 1)
@@ -407,7 +407,7 @@ describe('When the stream of changes', () => {
 })
 
 describe('The option memory', () => {
-  it('does no harm where the store is in this process already', async () => {
+  test('does no harm where the store is in this process already', async () => {
     const cache = createCache({ store: 'memory', memory: {}, logger })
     await cache.set('k', 1)
     expect(await cache.get('k')).toBe(1)
@@ -416,7 +416,7 @@ describe('The option memory', () => {
     await cache.close()
   })
 
-  it('warns where a store does not tell of changes', async () => {
+  test('warns where a store does not tell of changes', async () => {
     const inner = new MemoryStore()
     const methods = [
       'read',

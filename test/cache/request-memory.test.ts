@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import type { CacheOptions } from '../../src/options.js'
@@ -8,7 +8,7 @@ import type { Store } from '../../src/store/store.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
 
 describeOnEveryBackend('Within one request', (open) => {
-  it('a repeated read is answered from memory, also deep in a service', async () => {
+  test('a repeated read is answered from memory, also deep in a service', async () => {
     const [cache, other] = [open(), open()]
     await cache.set('a', { n: 1 })
     const service = () => cache.get('a')
@@ -21,7 +21,7 @@ describeOnEveryBackend('Within one request', (open) => {
     expect(await cache.get('a')).toEqual({ n: 2 })
   })
 
-  it('own writes are seen at once, as they were when written', async () => {
+  test('own writes are seen at once, as they were when written', async () => {
     const cache = open()
     await cache.withRequestMemory(async () => {
       const value = { n: 1 }
@@ -33,8 +33,8 @@ describeOnEveryBackend('Within one request', (open) => {
     })
   })
 
-  it('own writes of large values too, which take their time to be compressed', async () => {
-    const cache = open({ compressAbove: 1_000 })
+  test('own writes of large values too, which take their time to be compressed', async () => {
+    const cache = open({ compressionThreshold: 1_000 })
     await cache.set('a', 'old')
     await cache.withRequestMemory(async () => {
       expect(await cache.get('a')).toBe('old')
@@ -67,8 +67,8 @@ describeOnEveryBackend('Within one request', (open) => {
   }
   for (const [sample, make] of Object.entries(samples)) {
     for (const [way, fill] of Object.entries(fills)) {
-      it(`each reader gets a copy: ${sample}, filled by ${way}`, async () => {
-        const cache = open({ compressAbove: 10_000 })
+      test(`each reader gets a copy: ${sample}, filled by ${way}`, async () => {
+        const cache = open({ compressionThreshold: 10_000 })
         await cache.set('a', make())
         await cache.withRequestMemory(async () => {
           const readers = [
@@ -93,7 +93,7 @@ describeOnEveryBackend('Within one request', (open) => {
     }
   }
 
-  it('a value at once in many hands of one request is a copy for each', async () => {
+  test('a value at once in many hands of one request is a copy for each', async () => {
     const cache = open()
     await cache.set('a', { n: 0 })
     await cache.withRequestMemory(async () => {
@@ -103,7 +103,7 @@ describeOnEveryBackend('Within one request', (open) => {
     })
   })
 
-  it('a job within it shares its memory', async () => {
+  test('a job within it shares its memory', async () => {
     const cache = open()
     await cache.set('a', 1)
     await cache.withRequestMemory(async () => {
@@ -117,7 +117,7 @@ describeOnEveryBackend('Within one request', (open) => {
     expect(cache.processStats().totals).toMatchObject({ requestHits: 1 })
   })
 
-  it('own deletes are seen at once, with children', async () => {
+  test('own deletes are seen at once, with children', async () => {
     const cache = open()
     await cache.setMany([
       ['a', 1],
@@ -133,7 +133,7 @@ describeOnEveryBackend('Within one request', (open) => {
     })
   })
 
-  it('a miss is not remembered: what another process sets meanwhile is seen', async () => {
+  test('a miss is not remembered: what another process sets meanwhile is seen', async () => {
     const [cache, other] = [open(), open()]
     await cache.withRequestMemory(async () => {
       expect(await cache.get('a')).toBeUndefined()
@@ -142,7 +142,7 @@ describeOnEveryBackend('Within one request', (open) => {
     })
   })
 
-  it('two requests under way at once never see each other’s memory', async () => {
+  test('two requests under way at once never see each other’s memory', async () => {
     const [cache, other] = [open(), open()]
     await other.set('shared', { n: 0 })
     await cache.withRequestMemory(async (first) => {
@@ -161,7 +161,7 @@ describeOnEveryBackend('Within one request', (open) => {
     expect(await cache.get('shared')).toEqual({ n: 1 })
   })
 
-  it('work that goes on after the end falls through, and its fills stay fills', async () => {
+  test('work that goes on after the end falls through, and its fills stay fills', async () => {
     const [cache, other] = [open(), open()]
     await cache.set('a', 1)
     let later: Promise<unknown> = Promise.resolve()
@@ -185,7 +185,7 @@ describeOnEveryBackend('Within one request', (open) => {
     expect(await cache.has('missed')).toBe(false)
   })
 
-  it('can be switched off: reads fall through, fills stay fills', async () => {
+  test('can be switched off: reads fall through, fills stay fills', async () => {
     const cache = open({ requestMemory: false })
     const other = open()
     await cache.set('a', 1)
@@ -223,7 +223,7 @@ describeOnEveryBackend('A set after a miss', (open) => {
   }
   for (const [missed, miss] of Object.entries(misses)) {
     for (const [changed, invalidate] of Object.entries(invalidations)) {
-      it(`found by ${missed} is refused after a ${changed} elsewhere`, async () => {
+      test(`found by ${missed} is refused after a ${changed} elsewhere`, async () => {
         const [cache, other] = [open(), open()]
         await cache.withRequestMemory(async () => {
           await miss(cache)
@@ -236,7 +236,7 @@ describeOnEveryBackend('A set after a miss', (open) => {
     }
   }
 
-  it('is stored when nothing happened, and so is the next one', async () => {
+  test('is stored when nothing happened, and so is the next one', async () => {
     const cache = open()
     await cache.withRequestMemory(async () => {
       await cache.get('p::1')
@@ -246,7 +246,7 @@ describeOnEveryBackend('A set after a miss', (open) => {
     expect(await cache.get('p::1')).toBe('second')
   })
 
-  it('is refused when the first of two is overtaken', async () => {
+  test('is refused when the first of two is overtaken', async () => {
     const [cache, other] = [open(), open()]
     await cache.withRequestMemory(async () => {
       await cache.get('p::1')
@@ -256,7 +256,7 @@ describeOnEveryBackend('A set after a miss', (open) => {
     })
   })
 
-  it('is refused after an own delete: what was read before it may be out of date', async () => {
+  test('is refused after an own delete: what was read before it may be out of date', async () => {
     const cache = open()
     await cache.withRequestMemory(async () => {
       await cache.get('p::1')
@@ -267,7 +267,7 @@ describeOnEveryBackend('A set after a miss', (open) => {
     expect(await cache.has('p::1')).toBe(false)
   })
 
-  it('is a plain write with overwrite, without a miss before it, outside a request and in a POST', async () => {
+  test('is a plain write with overwrite, without a miss before it, outside a request and in a POST', async () => {
     const [cache, other] = [open(), open()]
     await cache.withRequestMemory(async () => {
       await cache.get('p::1')
@@ -289,7 +289,7 @@ describeOnEveryBackend('A set after a miss', (open) => {
     })
   })
 
-  it('is refused in a job within the request that missed, and in one that goes on after it', async () => {
+  test('is refused in a job within the request that missed, and in one that goes on after it', async () => {
     const [cache, other] = [open(), open()]
     await cache.withRequestMemory(async () => {
       await cache.get('p::1')
@@ -312,7 +312,7 @@ describeOnEveryBackend('A set after a miss', (open) => {
     expect(await other.getMany(['p::1', 'p::2'])).toEqual([undefined, undefined])
   })
 
-  it('in a timer that was born in a request fills again and again', async () => {
+  test('in a timer that was born in a request fills again and again', async () => {
     const cache = open()
     const rounds: boolean[] = []
     let timer: Promise<void> = Promise.resolve()
@@ -332,7 +332,7 @@ describeOnEveryBackend('A set after a miss', (open) => {
     expect(rounds.slice(1).every(Boolean)).toBe(true)
   })
 
-  it('in a timer that was born in a request is refused all the same when it is overtaken', async () => {
+  test('in a timer that was born in a request is refused all the same when it is overtaken', async () => {
     const [cache, other] = [open(), open()]
     let timer: Promise<boolean> = Promise.resolve(true)
     await cache.withRequestMemory(async () => {
@@ -349,7 +349,7 @@ describeOnEveryBackend('A set after a miss', (open) => {
     expect(await timer).toBe(false)
   })
 
-  it('after the end, is not made provable by another branch that misses again', async () => {
+  test('after the end, is not made provable by another branch that misses again', async () => {
     const [cache, other] = [open(), open()]
     let later: Promise<boolean[]> = Promise.resolve([])
     await cache.withRequestMemory(async () => {
@@ -365,7 +365,7 @@ describeOnEveryBackend('A set after a miss', (open) => {
     expect(await other.has('p::1')).toBe(false)
   })
 
-  it('sees a value that came between the miss and its observation', async () => {
+  test('sees a value that came between the miss and its observation', async () => {
     const [cache, other] = [open(), open()]
     await other.set('p::1', 'there')
     await cache.withRequestMemory(async () => {
@@ -373,7 +373,7 @@ describeOnEveryBackend('A set after a miss', (open) => {
     })
   })
 
-  it('is refused when caching was off at the miss and on again at the set', async () => {
+  test('is refused when caching was off at the miss and on again at the set', async () => {
     const cache = open()
     await cache.withRequestMemory(async () => {
       cache.enable(false)
@@ -385,7 +385,7 @@ describeOnEveryBackend('A set after a miss', (open) => {
 })
 
 describe('Request memory, interleaving by interleaving', () => {
-  it('a read under way while the same request deletes the key does not come back', async () => {
+  test('a read under way while the same request deletes the key does not come back', async () => {
     const { cache, gate } = gated()
     await cache.set('a', 'old')
     await cache.withRequestMemory(async () => {
@@ -398,7 +398,7 @@ describe('Request memory, interleaving by interleaving', () => {
     })
   })
 
-  it('a read that begins and ends while the delete is under way does not come back', async () => {
+  test('a read that begins and ends while the delete is under way does not come back', async () => {
     const { cache, gate } = gated()
     await cache.set('a::b', 'old')
     await cache.withRequestMemory(async () => {
@@ -411,7 +411,7 @@ describe('Request memory, interleaving by interleaving', () => {
     })
   })
 
-  it('a read under way while the same request sets the key does not hide what was set', async () => {
+  test('a read under way while the same request sets the key does not hide what was set', async () => {
     const { cache, gate } = gated()
     await cache.set('a', 'old')
     await cache.withRequestMemory(async () => {
@@ -424,7 +424,7 @@ describe('Request memory, interleaving by interleaving', () => {
     })
   })
 
-  it('a read under way while everything is cleared does not come back', async () => {
+  test('a read under way while everything is cleared does not come back', async () => {
     const { cache, gate } = gated()
     await cache.set('a', 'old')
     await cache.withRequestMemory(async () => {
@@ -437,7 +437,7 @@ describe('Request memory, interleaving by interleaving', () => {
     })
   })
 
-  it('a second miss of a key waits until the first has been observed', async () => {
+  test('a second miss of a key waits until the first has been observed', async () => {
     const { cache, gate, store } = gated()
     await cache.withRequestMemory(async () => {
       const release = gate('observe')
@@ -456,7 +456,7 @@ describe('Request memory, interleaving by interleaving', () => {
     })
   })
 
-  it('a miss while the store was down is never followed by a plain write', async () => {
+  test('a miss while the store was down is never followed by a plain write', async () => {
     const { cache, store, failing } = gated()
     await cache.withRequestMemory(async () => {
       failing.add('read')
@@ -511,8 +511,8 @@ function gated(options: CacheOptions = {}) {
 describeOnEveryBackend('Writes and deletes of one process', (open) => {
   const large = 'large '.repeat(100_000)
 
-  it('take effect in the order of their calls, however long a value takes to be compressed', async () => {
-    const cache = open({ compressAbove: 1_000 })
+  test('take effect in the order of their calls, however long a value takes to be compressed', async () => {
+    const cache = open({ compressionThreshold: 1_000 })
     const orders: [string, () => Promise<unknown>[], unknown][] = [
       ['small, then delete', () => [cache.set('k', 'small'), cache.delete('k')], undefined],
       ['large, then delete', () => [cache.set('k', large), cache.delete('k')], undefined],
@@ -539,7 +539,7 @@ describeOnEveryBackend('Writes and deletes of one process', (open) => {
 })
 
 describeOnEveryBackend('A factory that loses its async context', (open) => {
-  it('reads the store all the same, not what the request remembers', async () => {
+  test('reads the store all the same, not what the request remembers', async () => {
     const [cache, other] = [open(), open()]
     // Its handlers run in no context of any request.
     const bus = new EventEmitter()

@@ -1,4 +1,4 @@
-import { expectTypeOf, it } from 'vitest'
+import { expectTypeOf, test } from 'vitest'
 import type { DeleteOptions, ExpireOptions, GetOptions, KeyedCache, SetOptions } from '../../src/cache.js'
 import type { CachedOptions } from '../../src/compute/cached-functions.js'
 import type { GetOrSetOptions } from '../../src/compute/options.js'
@@ -16,7 +16,7 @@ interface Quote {
   readonly price: number
 }
 
-it(
+test(
   'What get returns has the type that is named, else that of the default, else none',
   compiles(async (cache) => {
     expectTypeOf(await cache.get('a')).toEqualTypeOf<unknown>()
@@ -36,7 +36,7 @@ it(
   }),
 )
 
-it(
+test(
   'getMany and getOrThrow do the same',
   compiles(async (cache) => {
     expectTypeOf(await cache.getMany(['a'])).toEqualTypeOf<unknown[]>()
@@ -57,7 +57,7 @@ type Strict<T> = {
     : never
 }[keyof T]
 
-it(
+test(
   'Every option may be undefined, which is as if it were left out',
   compiles(() => {
     expectTypeOf<Strict<{ a?: string; b?: string | undefined; c: string }>>().toEqualTypeOf<'a'>()

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { DEFAULT_VALUE_BYTES, MAX_VALUE_BYTES } from '../../src/codec/codec.js'
 import { createCache } from '../../src/create-cache.js'
 import { MAX_FRAME_BYTES } from '../../src/entry/layout.js'
@@ -16,7 +16,7 @@ describeOnEveryBackend('A value beyond maxValueBytes', (open) => {
     'a Map of large strings': () => new Map([[1, 'é'.repeat(LIMIT)]]),
   }
   for (const [what, make] of Object.entries(large)) {
-    it(`is refused by set before it is sent, and what stood there stays: ${what}`, async () => {
+    test(`is refused by set before it is sent, and what stood there stays: ${what}`, async () => {
       const cache = open({ maxValueBytes: LIMIT })
       await cache.set('a', 'old')
       const setting = cache.set('a', make())
@@ -29,7 +29,7 @@ describeOnEveryBackend('A value beyond maxValueBytes', (open) => {
       expect(await cache.get('a')).toBe('old')
     })
 
-    it(`is returned by getOrSet, and not stored: ${what}`, async () => {
+    test(`is returned by getOrSet, and not stored: ${what}`, async () => {
       const logger = { warn: vi.fn<(message: string) => void>() }
       const cache = open({ maxValueBytes: LIMIT, logger })
       const value = make()
@@ -44,18 +44,18 @@ describeOnEveryBackend('A value beyond maxValueBytes', (open) => {
     })
   }
 
-  it('is stored up to the limit, compressed or not', async () => {
-    for (const compressAbove of [false, 1_000] as const) {
-      const cache = open({ maxValueBytes: LIMIT, compressAbove })
+  test('is stored up to the limit, compressed or not', async () => {
+    for (const compressionThreshold of [false, 1_000] as const) {
+      const cache = open({ maxValueBytes: LIMIT, compressionThreshold })
       const value = 'x'.repeat(LIMIT - 100)
       expect(await cache.set('a', value)).toBe(true)
       expect(await cache.get('a')).toBe(value)
     }
   })
 
-  it('that a process with a higher limit has stored is a miss, also where it is compressed', async () => {
-    for (const compressAbove of [false, 1_000] as const) {
-      const [small, great] = [open({ maxValueBytes: LIMIT }), open({ compressAbove })]
+  test('that a process with a higher limit has stored is a miss, also where it is compressed', async () => {
+    for (const compressionThreshold of [false, 1_000] as const) {
+      const [small, great] = [open({ maxValueBytes: LIMIT }), open({ compressionThreshold })]
       await great.set('a', 'x'.repeat(2 * LIMIT))
       expect(await small.get('a')).toBeUndefined()
       expect(await small.inspect('a')).toMatchObject({ state: 'missing', reason: 'undecodable' })
@@ -66,7 +66,7 @@ describeOnEveryBackend('A value beyond maxValueBytes', (open) => {
 })
 
 describe('The option maxValueBytes', () => {
-  it('is a whole number of bytes, 64 MiB at most', () => {
+  test('is a whole number of bytes, 64 MiB at most', () => {
     for (const maxValueBytes of [
       0,
       -1,
@@ -82,7 +82,7 @@ describe('The option maxValueBytes', () => {
       )
   })
 
-  it('leaves room for the frame around the largest value', () => {
+  test('leaves room for the frame around the largest value', () => {
     // 33 generations, and what a body says of itself.
     expect(MAX_FRAME_BYTES - MAX_VALUE_BYTES).toBeGreaterThan(64 * 1024)
     expect(DEFAULT_VALUE_BYTES).toBeLessThanOrEqual(MAX_VALUE_BYTES)

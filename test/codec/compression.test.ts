@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { brotliCompressSync, deflateRawSync, gzipSync } from 'node:zlib'
-import { describe, expect, it } from 'vitest'
-import { COMPRESS_ABOVE, DecodeError, decodeValue, encodeValue, type Payload } from '../../src/codec/codec.js'
+import { describe, expect, test } from 'vitest'
+import {
+  COMPRESSION_THRESHOLD,
+  DecodeError,
+  decodeValue,
+  encodeValue,
+  type Payload,
+} from '../../src/codec/codec.js'
 
 const rows = Array.from({ length: 2000 }, (_, id) => ({
   id,
@@ -9,7 +15,7 @@ const rows = Array.from({ length: 2000 }, (_, id) => ({
   at: new Date(id),
   price: id / 7,
 }))
-const RAW = (encodeValue(null, { compressAbove: false }) as Payload).format
+const RAW = (encodeValue(null, { compressionThreshold: false }) as Payload).format
 const COMPRESSED = RAW | 0x80
 
 /** What a compressed payload looks like: the inflated size, then deflate's bytes. */
@@ -20,9 +26,9 @@ function compressed(size: number, deflated: Buffer): Payload {
 }
 
 describe('large values are compressed', () => {
-  it('above the threshold, and come back', async () => {
-    const raw = encodeValue(rows, { compressAbove: false }) as Payload
-    const pending = encodeValue(rows, { compressAbove: COMPRESS_ABOVE })
+  test('above the threshold, and come back', async () => {
+    const raw = encodeValue(rows, { compressionThreshold: false }) as Payload
+    const pending = encodeValue(rows, { compressionThreshold: COMPRESSION_THRESHOLD })
     expect(pending).toBeInstanceOf(Promise)
     const payload = await pending
     expect(payload.format).toBe(COMPRESSED)
@@ -30,30 +36,32 @@ describe('large values are compressed', () => {
     expect(await decodeValue(payload)).toStrictEqual(rows)
   })
 
-  it('not below it, and at once', () => {
-    expect((encodeValue(rows.slice(0, 10), { compressAbove: COMPRESS_ABOVE }) as Payload).format).toBe(RAW)
-    const { bytes } = encodeValue(rows, { compressAbove: false }) as Payload
-    expect(encodeValue(rows, { compressAbove: bytes.length })).not.toBeInstanceOf(Promise)
-    expect(encodeValue(rows, { compressAbove: bytes.length - 1 })).toBeInstanceOf(Promise)
+  test('not below it, and at once', () => {
+    expect(
+      (encodeValue(rows.slice(0, 10), { compressionThreshold: COMPRESSION_THRESHOLD }) as Payload).format,
+    ).toBe(RAW)
+    const { bytes } = encodeValue(rows, { compressionThreshold: false }) as Payload
+    expect(encodeValue(rows, { compressionThreshold: bytes.length })).not.toBeInstanceOf(Promise)
+    expect(encodeValue(rows, { compressionThreshold: bytes.length - 1 })).toBeInstanceOf(Promise)
   })
 
-  it.each([2_000, 60_000, 1_000_000])('not where it does not pay: %i random bytes', async (size) => {
+  test.each([2_000, 60_000, 1_000_000])('not where it does not pay: %i random bytes', async (size) => {
     const value = randomBytes(size)
-    const payload = await encodeValue(value, { compressAbove: 100 })
+    const payload = await encodeValue(value, { compressionThreshold: 100 })
     expect(payload.format).toBe(RAW)
     expect(value.equals(decodeValue(payload) as Buffer)).toBe(true)
   })
 
-  it('also where only a part of it is worth it', async () => {
+  test('also where only a part of it is worth it', async () => {
     const value = { photo: randomBytes(100_000), text: 'The same again. '.repeat(20_000) }
-    const payload = await encodeValue(value, { compressAbove: 100 })
+    const payload = await encodeValue(value, { compressionThreshold: 100 })
     expect(payload.format).toBe(COMPRESSED)
     expect(await decodeValue(payload)).toStrictEqual(value)
   })
 
-  it('as they were when they were stored', async () => {
+  test('as they were when they were stored', async () => {
     const value = { list: Array.from({ length: 5000 }, (_, i) => i) }
-    const pending = encodeValue(value, { compressAbove: 100 })
+    const pending = encodeValue(value, { compressionThreshold: 100 })
     value.list.length = 0
     expect(await decodeValue(await pending)).toStrictEqual({
       list: Array.from({ length: 5000 }, (_, i) => i),
@@ -62,10 +70,10 @@ describe('large values are compressed', () => {
 })
 
 describe('a compressed payload that is not one is refused', () => {
-  const plain = (encodeValue(rows, { compressAbove: false }) as Payload).bytes
+  const plain = (encodeValue(rows, { compressionThreshold: false }) as Payload).bytes
   const zeros = deflateRawSync(Buffer.alloc(50_000_000))
 
-  it.each<[string, Payload]>([
+  test.each<[string, Payload]>([
     ['empty', { bytes: Buffer.alloc(0), format: COMPRESSED }],
     ['a size and nothing else', compressed(10, Buffer.alloc(0))],
     ['not deflated', { bytes: plain, format: COMPRESSED }],
@@ -86,22 +94,22 @@ describe('a compressed payload that is not one is refused', () => {
     await expect(decodeValue(payload)).rejects.toBeInstanceOf(DecodeError)
   })
 
-  it('a bomb is stopped at the size it names', async () => {
+  test('a bomb is stopped at the size it names', async () => {
     const before = process.memoryUsage().arrayBuffers
     await expect(decodeValue(compressed(1000, zeros))).rejects.toBeInstanceOf(DecodeError)
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(5_000_000)
   })
 
-  it('every truncation', async () => {
-    const { bytes } = await encodeValue(rows.slice(0, 20), { compressAbove: 10 })
+  test('every truncation', async () => {
+    const { bytes } = await encodeValue(rows.slice(0, 20), { compressionThreshold: 10 })
     for (let length = 0; length < bytes.length; length++) {
       const attempt = decodeValue({ bytes: bytes.subarray(0, length), format: COMPRESSED })
       await expect(attempt).rejects.toBeInstanceOf(DecodeError)
     }
   })
 
-  it('every flipped bit gives a value or a DecodeError', async () => {
-    const { bytes } = await encodeValue(rows.slice(0, 3), { compressAbove: 10 })
+  test('every flipped bit gives a value or a DecodeError', async () => {
+    const { bytes } = await encodeValue(rows.slice(0, 3), { compressionThreshold: 10 })
     for (let bit = 0; bit < bytes.length * 8; bit++) {
       const damaged = Buffer.from(bytes)
       damaged[bit >> 3] = (damaged[bit >> 3] as number) ^ (1 << (bit & 7))

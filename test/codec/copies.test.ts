@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { type Payload, serializeValue } from '../../src/codec/codec.js'
 import { copiesOf } from '../../src/codec/copies.js'
 import { same } from './same.js'
@@ -40,7 +40,7 @@ const nested = (levels: number) => {
 }
 
 describe('Copies of a value', () => {
-  it('are the value, and share nothing with each other', () => {
+  test('are the value, and share nothing with each other', () => {
     const values = fc.oneof(
       fc.jsonValue(),
       fc.anything({
@@ -64,7 +64,7 @@ describe('Copies of a value', () => {
     )
   })
 
-  it.each([
+  test.each([
     ['an own __proto__', JSON.parse('{"__proto__": {"polluted": {"deep": true}}, "constructor": {"a": 1}}')],
     ['the deepest', nested(990)],
     ['index names', { 2: 'b', 1: 'a', x: { 7: [] } }],
@@ -76,7 +76,7 @@ describe('Copies of a value', () => {
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined()
   })
 
-  it('take nothing from what the host has hung on Object.prototype', () => {
+  test('take nothing from what the host has hung on Object.prototype', () => {
     const copies = copiesOf(serializeValue({ own: { a: 1 } }))
     Object.defineProperty(Object.prototype, 'foreign', {
       value: { b: 2 },
@@ -88,7 +88,7 @@ describe('Copies of a value', () => {
     expect(names).toEqual(['own'])
   })
 
-  it('are made anew of what is nested too deeply to be copied', () => {
+  test('are made anew of what is nested too deeply to be copied', () => {
     const text = `${'['.repeat(3_000)}${']'.repeat(3_000)}`
     const payload: Payload = { ...serializeValue([{}]), bytes: Buffer.from(text) }
     const copies = copiesOf(payload)
@@ -96,7 +96,7 @@ describe('Copies of a value', () => {
     expect(sharedBy(copies.next(), copies.next())).toBeUndefined()
   })
 
-  it('do not hold the bytes that they were read from, nor depend on them', () => {
+  test('do not hold the bytes that they were read from, nor depend on them', () => {
     for (const value of [{ a: [1] }, { at: new Date(5) }]) {
       const { bytes, format } = serializeValue(value)
       const reply = Buffer.concat([Buffer.alloc(1_000_000), bytes])
@@ -108,7 +108,7 @@ describe('Copies of a value', () => {
     }
   })
 
-  it('are measured by what they take in memory, about', () => {
+  test('are measured by what they take in memory, about', () => {
     const measured = (value: unknown) => copiesOf(serializeValue(value)).bytes
     // Little text, much memory.
     expect(measured(Array.from({ length: 100 }, () => ({})))).toBeGreaterThan(6_000)

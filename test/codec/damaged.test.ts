@@ -1,11 +1,11 @@
 import { deserialize, serialize } from 'node:v8'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { DecodeError, decodeValue, encodeValue, type Payload } from '../../src/codec/codec.js'
 import { same } from './same.js'
 
-const encode = (value: unknown) => encodeValue(value, { compressAbove: false }) as Payload
+const encode = (value: unknown) => encodeValue(value, { compressionThreshold: false }) as Payload
 const { format } = encode(null)
 const { format: JSON_FORMAT } = encode({})
 
@@ -56,11 +56,11 @@ afterEach(() => {
 })
 
 describe('damaged bytes', () => {
-  it('of both formats', () => {
+  test('of both formats', () => {
     expect(new Set(PAYLOADS.map((payload) => payload.format))).toEqual(new Set([format, JSON_FORMAT]))
   })
 
-  it('every truncation is refused', () => {
+  test('every truncation is refused', () => {
     for (const { bytes, format } of PAYLOADS) {
       for (let length = 0; length < bytes.length; length++) {
         expect(attempt(bytes.subarray(0, length), format)).toBe('refused')
@@ -68,7 +68,7 @@ describe('damaged bytes', () => {
     }
   })
 
-  it('what follows a value is refused', () => {
+  test('what follows a value is refused', () => {
     for (const { bytes, format } of PAYLOADS) {
       for (const more of [bytes.subarray(2), Buffer.from('0'), Buffer.from(']')]) {
         expect(attempt(Buffer.concat([bytes, more]), format)).toBe('refused')
@@ -76,7 +76,7 @@ describe('damaged bytes', () => {
     }
   })
 
-  it('every single flipped bit gives a value or a DecodeError', () => {
+  test('every single flipped bit gives a value or a DecodeError', () => {
     for (const { bytes, format } of PAYLOADS) {
       for (let bit = 0; bit < bytes.length * 8; bit++) {
         const damaged = Buffer.from(bytes)
@@ -86,7 +86,7 @@ describe('damaged bytes', () => {
     }
   })
 
-  it('so do random changes', () => {
+  test('so do random changes', () => {
     const change = fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 }))
     fc.assert(
       fc.property(
@@ -102,7 +102,7 @@ describe('damaged bytes', () => {
     )
   })
 
-  it('so do random tags', () => {
+  test('so do random tags', () => {
     const tag = fc.constantFrom(...Buffer.from('_0TFIUNDZ"cBR\\o;\'Aa{:,$@^-V~ur?psw'))
     const byte = fc.oneof(tag, fc.integer({ min: 0, max: 4 }), fc.integer({ min: 0, max: 255 }))
     fc.assert(
@@ -113,7 +113,7 @@ describe('damaged bytes', () => {
     )
   })
 
-  it('so do pieces of JSON in any order', () => {
+  test('so do pieces of JSON in any order', () => {
     const piece = fc.constantFrom(
       ...'{}[]:,"\\ -.0',
       '1',
@@ -237,7 +237,7 @@ describe('payloads whose structure was changed', () => {
       ])
   }
 
-  it('are a value no longer than its bytes allow, or a DecodeError', () => {
+  test('are a value no longer than its bytes allow, or a DecodeError', () => {
     const seen = { value: 0, refused: 0 }
     fc.assert(
       fc.property(value, (body) => {
@@ -272,7 +272,7 @@ describe('payloads whose structure was changed', () => {
 })
 
 describe('foreign bytes are refused', () => {
-  it.each<[string, Buffer]>([
+  test.each<[string, Buffer]>([
     ['nothing', Buffer.alloc(0)],
     ['JSON', Buffer.from('{"a":[1,2,3]}')],
     ['gzip', gzipSync('hello')],
@@ -287,13 +287,13 @@ describe('foreign bytes are refused', () => {
     if (name !== 'JSON') expect(attempt(bytes, JSON_FORMAT)).toBe('refused')
   })
 
-  it('random bytes', () => {
+  test('random bytes', () => {
     const random = fc.uint8Array({ minLength: 3 }).map((bytes) => Buffer.from(bytes))
     fc.assert(fc.property(random, (bytes) => attempt(bytes) === 'refused'))
     fc.assert(fc.property(random, (bytes) => attempt(bytes, JSON_FORMAT) === 'refused'))
   })
 
-  it('every other format number, and a newer wire version', () => {
+  test('every other format number, and a newer wire version', () => {
     for (let other = 0; other < 256; other++) {
       const known = [format, JSON_FORMAT].includes(other & 0x7f)
       if (!known) expect(attempt(SMALL, other)).toBe('refused')
@@ -305,7 +305,7 @@ describe('foreign bytes are refused', () => {
     }
   })
 
-  it("what V8 reads but this package never writes: errors, boxed values, other hosts' objects", () => {
+  test("what V8 reads but this package never writes: errors, boxed values, other hosts' objects", () => {
     for (const value of [new Error('x'), Object(1), Object('s'), new ArrayBuffer(1)]) {
       if (!(value instanceof ArrayBuffer)) expect(attempt(serialize(value))).toBe('refused')
     }
@@ -321,7 +321,7 @@ describe('forged bytes', () => {
   const forged = (...body: (string | number[])[]) =>
     Buffer.concat([Buffer.from([0xff, 15]), ...body.map((part) => Buffer.from(part as string))])
 
-  it.each(['a', 'A', '"', 'c', 'B', 'Z', '\\', '~'])('a huge length after %s', (tag) => {
+  test.each(['a', 'A', '"', 'c', 'B', 'Z', '\\', '~'])('a huge length after %s', (tag) => {
     for (const length of [2 ** 20, 2 ** 25 - 1, 2 ** 28, 2 ** 31, 2 ** 32 - 1]) {
       expect(attempt(forged(tag, varint(length), varint(length)))).toBe('refused')
       expect(attempt(forged('A', varint(2), tag, varint(length), [0, 0, 0]))).toBe('refused')
@@ -331,7 +331,7 @@ describe('forged bytes', () => {
     }
   })
 
-  it('many arrays that each claim as much as one might', () => {
+  test('many arrays that each claim as much as one might', () => {
     const nested = (open: string, close: string, length: number, times: number) =>
       forged(
         ...Array.from({ length: times }, () => [...Buffer.from(open), ...varint(length)]),
@@ -341,7 +341,7 @@ describe('forged bytes', () => {
     expect(attempt(nested('A', '$', 5000, 900))).toBe('refused')
   })
 
-  it('endless nesting', () => {
+  test('endless nesting', () => {
     const levels = 100_000
     const open = (tag: string | number[]) =>
       Buffer.concat(Array.from({ length: levels }, () => Buffer.from(tag as string)))
@@ -352,7 +352,7 @@ describe('forged bytes', () => {
     expect(attempt(whole)).toBe('refused')
   })
 
-  it('a length that never ends', () => {
+  test('a length that never ends', () => {
     expect(
       attempt(
         forged(
@@ -363,7 +363,7 @@ describe('forged bytes', () => {
     ).toBe('refused')
   })
 
-  it('an index at or beyond the declared length of an array', () => {
+  test('an index at or beyond the declared length of an array', () => {
     const uint32 = varint(2 ** 32 - 2)
     for (const bytes of [
       Buffer.from('ff0f610055feffffff0f490e400100', 'hex'),
@@ -398,7 +398,7 @@ describe('forged bytes', () => {
     }
   })
 
-  it('a count or a length that is not the true one', () => {
+  test('a count or a length that is not the true one', () => {
     for (const bytes of [
       forged('A', [1], '_$', [0, 2]),
       forged('A', [1], '_$', [1, 1]),
@@ -435,12 +435,12 @@ describe('forged bytes', () => {
     }
   })
 
-  it('a view of a kind nobody knows, or of half an element', () => {
+  test('a view of a kind nobody knows, or of half an element', () => {
     expect(attempt(forged('\\', [99, 1, 0]))).toBe('refused')
     expect(attempt(forged('\\', [10, 3, 0, 0, 0]))).toBe('refused')
   })
 
-  it.each(['__proto__', 'constructor', 'prototype'])('%s is a name like any other', (name) => {
+  test.each(['__proto__', 'constructor', 'prototype'])('%s is a name like any other', (name) => {
     const inner = { polluted: true, prototype: { polluted: true } }
     const value = Object.defineProperty({}, name, { value: inner, enumerable: true })
     for (const payload of [encode(value), { bytes: serialize(value), format }]) {
@@ -455,7 +455,7 @@ describe('forged bytes', () => {
     attempt(Buffer.from(`{"${name}":{"polluted":1},"${name}":{"prototype":{"polluted":1}}}`), JSON_FORMAT)
   })
 
-  it('V8 alone would have believed the length: the reason for the screen', () => {
+  test('V8 alone would have believed the length: the reason for the screen', () => {
     const before = memory()
     const bytes = Buffer.from([0xff, 15, ...Buffer.from('a'), ...varint(4_000_000)])
     expect(() => deserialize(bytes)).toThrow()
@@ -467,7 +467,7 @@ describe('forged JSON', () => {
   const read = (text: string | Buffer) =>
     decodeValue({ bytes: Buffer.from(text as string), format: JSON_FORMAT })
 
-  it.each<[string, string | Buffer]>([
+  test.each<[string, string | Buffer]>([
     ['nothing', ''],
     ['a primitive at the top', '4711'],
     ['a string at the top', '"text"'],
@@ -486,7 +486,7 @@ describe('forged JSON', () => {
     expect(attempt(Buffer.from(text as string), JSON_FORMAT)).toBe('refused')
   })
 
-  it('what JSON.parse makes of odd but valid text is a value, and nothing more', () => {
+  test('what JSON.parse makes of odd but valid text is a value, and nothing more', () => {
     expect(read('[1e400,-1e400,1e-400]')).toStrictEqual([
       Number.POSITIVE_INFINITY,
       Number.NEGATIVE_INFINITY,
@@ -496,7 +496,7 @@ describe('forged JSON', () => {
     expect(read('["\\ud800"]')).toStrictEqual(['\ud800'])
   })
 
-  it('endless nesting is a value or a DecodeError', () => {
+  test('endless nesting is a value or a DecodeError', () => {
     for (const [open, close] of [
       ['[', ']'],
       ['{"a":', '}'],
@@ -507,7 +507,7 @@ describe('forged JSON', () => {
     }
   })
 
-  it('an index takes no more memory than its text lets expect', () => {
+  test('an index takes no more memory than its text lets expect', () => {
     expect(attempt(Buffer.from('{"4294967294":0,"99999999":0}'), JSON_FORMAT)).toBe('value')
     for (const index of [499, 1023, 99_999_999]) {
       const text = `[${Array.from({ length: 10_000 }, () => `{"${index}":0}`)}]`

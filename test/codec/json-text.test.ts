@@ -1,12 +1,12 @@
 import { runInNewContext } from 'node:vm'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { decodeValue, encodeValue, type Payload } from '../../src/codec/codec.js'
 import { same } from './same.js'
 
 const CLONE = 1
 const JSON_TEXT = 2
 
-const encode = (value: unknown) => encodeValue(value, { compressAbove: false }) as Payload
+const encode = (value: unknown) => encodeValue(value, { compressionThreshold: false }) as Payload
 
 const product = (id: number) => ({
   id,
@@ -38,7 +38,7 @@ const cycle: Record<string, unknown> = {}
 cycle.self = cycle
 
 describe('records are stored as JSON', () => {
-  it.each<[string, unknown]>([
+  test.each<[string, unknown]>([
     ['a product', product(1)],
     ['a list of products', Array.from({ length: 500 }, (_, id) => product(id))],
     ['nothing in it', {}],
@@ -63,20 +63,20 @@ describe('records are stored as JSON', () => {
     expect(same(value, decodeValue(payload))).toBe(true)
   })
 
-  it('also without a prototype, which is not kept', () => {
+  test('also without a prototype, which is not kept', () => {
     const payload = encode(Object.assign(Object.create(null), { a: 1 }))
     expect(payload.format).toBe(JSON_TEXT)
     expect(decodeValue(payload)).toStrictEqual({ a: 1 })
   })
 
-  it('compressed where it pays', async () => {
+  test('compressed where it pays', async () => {
     const rows = Array.from({ length: 500 }, (_, id) => product(id))
-    const payload = await encodeValue(rows, { compressAbove: 1000 })
+    const payload = await encodeValue(rows, { compressionThreshold: 1000 })
     expect(payload.format).toBe(JSON_TEXT | 0x80)
     expect(await decodeValue(payload)).toStrictEqual(rows)
   })
 
-  it('as they were when they were stored', () => {
+  test('as they were when they were stored', () => {
     const value = product(1)
     const payload = encode(value)
     value.tags.length = 0
@@ -118,7 +118,7 @@ const EXOTIC: [string, unknown][] = [
 ]
 
 describe('what JSON would not give back is not', () => {
-  it.each(EXOTIC)('%s', (name, exotic) => {
+  test.each(EXOTIC)('%s', (name, exotic) => {
     for (const value of [exotic, { row: product(1), exotic }, [[exotic], [product(1)]]]) {
       const payload = encode(value)
       expect(payload.format).toBe(CLONE)
@@ -128,7 +128,7 @@ describe('what JSON would not give back is not', () => {
     }
   })
 
-  it.each<[string, unknown]>([
+  test.each<[string, unknown]>([
     ['a string', 'text'],
     ['a number: cut short it would be another one', 4711],
     ['a boolean', true],
@@ -141,7 +141,7 @@ describe('what JSON would not give back is not', () => {
 })
 
 describe('JSON.stringify gets to see nothing but data', () => {
-  it('a getter is asked once: it cannot answer differently when it is written', () => {
+  test('a getter is asked once: it cannot answer differently when it is written', () => {
     for (const second of [() => 1, undefined, Symbol('s'), Number.NaN, -0, new Date(5), cycle, 1n]) {
       const record = getter({ id: 1 }, 'x', answering('first', second, second))
       expect(decodeValue(encode(record))).toStrictEqual({ id: 1, x: 'first' })
@@ -150,7 +150,7 @@ describe('JSON.stringify gets to see nothing but data', () => {
     }
   })
 
-  it('what a getter changes meanwhile is stored as it was read', () => {
+  test('what a getter changes meanwhile is stored as it was read', () => {
     const before: Record<string, unknown> = { a: 1 }
     const changing = getter({}, 'x', () => {
       before.a = Number.NaN
@@ -161,7 +161,7 @@ describe('JSON.stringify gets to see nothing but data', () => {
     expect(decodeValue(payload)).toStrictEqual({ before: { a: 1 }, list: [{ x: 2 }] })
   })
 
-  it('toJSON that for-in does not find', () => {
+  test('toJSON that for-in does not find', () => {
     const lie = () => 'a lie'
     const values = [
       hidden(product(1), 'toJSON', lie),
@@ -172,7 +172,7 @@ describe('JSON.stringify gets to see nothing but data', () => {
     for (const value of values) expect(same(value, decodeValue(encode(value)))).toBe(true)
   })
 
-  it.each([Object, Array, String, Number, Boolean])('toJSON on the prototype of %o', ({ prototype }) => {
+  test.each([Object, Array, String, Number, Boolean])('toJSON on the prototype of %o', ({ prototype }) => {
     Object.defineProperty(prototype, 'toJSON', { value: () => 'a lie', configurable: true })
     try {
       expect(same(product(1), decodeValue(encode(product(1))))).toBe(true)
@@ -182,7 +182,7 @@ describe('JSON.stringify gets to see nothing but data', () => {
     }
   })
 
-  it('what the host has hung on Object.prototype is not stored', () => {
+  test('what the host has hung on Object.prototype is not stored', () => {
     const prototype = Object.prototype as { inherited?: unknown }
     for (const inherited of [1, { a: 1 }, () => 1]) {
       prototype.inherited = inherited
@@ -196,7 +196,7 @@ describe('JSON.stringify gets to see nothing but data', () => {
     expect(decodeValue(alone)).toStrictEqual({ id: 1 })
   })
 
-  it('nor is what it has hung on Array.prototype, where a hole is', () => {
+  test('nor is what it has hung on Array.prototype, where a hole is', () => {
     const value = Object.assign(new Array(2), { 0: 'a', total: 1 })
     Object.defineProperty(Array.prototype, 1, { value: 'inherited', writable: true, configurable: true })
     const payload = encode(value)
@@ -205,7 +205,7 @@ describe('JSON.stringify gets to see nothing but data', () => {
   })
 })
 
-it('what was stored before there was JSON is still read', () => {
+test('what was stored before there was JSON is still read', () => {
   // { id: 4711, name: 'Židle', tags: ['a', null] }
   const hex = 'ff0f6f2202696449ce4922046e616d65630a7d01690064006c0065002204746167734102220161302400027b03'
   expect(decodeValue({ bytes: Buffer.from(hex, 'hex'), format: CLONE })).toStrictEqual({

@@ -1,5 +1,5 @@
 import { deflateRawSync } from 'node:zlib'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   DecodeError,
   decodeValue,
@@ -16,7 +16,7 @@ const COMPRESSED = 0x80
 const LIMIT = 32 * 1024 * 1024
 
 const encode = (value: unknown, maxBytes = LIMIT) =>
-  encodeValue(value, { compressAbove: false, maxBytes, key: 'product::1' }) as Payload
+  encodeValue(value, { compressionThreshold: false, maxBytes, key: 'product::1' }) as Payload
 const refusal = (value: unknown, maxBytes?: number) => {
   try {
     encode(value, maxBytes)
@@ -50,7 +50,7 @@ const refused = async (payload: Payload, maxBytes = LIMIT) => {
 }
 
 describe('The writer refuses what is larger than maxBytes', () => {
-  it.each<[string, unknown]>([
+  test.each<[string, unknown]>([
     ['a Buffer', Buffer.alloc(1_001)],
     ['a string', 'x'.repeat(1_001)],
     ['a wide string', '\u{1f40e}'.repeat(300)],
@@ -79,7 +79,7 @@ describe('The writer refuses what is larger than maxBytes', () => {
     expect(encode(value, 100_000).bytes.length).toBeGreaterThan(1_000)
   })
 
-  it('exactly: a value of maxBytes is stored, and read', async () => {
+  test('exactly: a value of maxBytes is stored, and read', async () => {
     for (const value of ['text', { id: 1, name: 'chair' }, [1.5, 2.5], Buffer.alloc(100)]) {
       const { bytes, format } = encode(value)
       expect(encode(value, bytes.length).bytes.length).toBe(bytes.length)
@@ -89,7 +89,7 @@ describe('The writer refuses what is larger than maxBytes', () => {
     }
   })
 
-  it('before it is serialised', () => {
+  test('before it is serialised', () => {
     // 8 GB if it were: the same megabyte, eight thousand times.
     const text = 'x'.repeat(1_000_000)
     const arrayBuffers = process.memoryUsage().arrayBuffers
@@ -104,7 +104,7 @@ describe('The writer refuses what is larger than maxBytes', () => {
     expect(process.memoryUsage().arrayBuffers - arrayBuffers).toBeLessThan(60_000_000)
   })
 
-  it('or would take too much memory when it is read', () => {
+  test('or would take too much memory when it is read', () => {
     for (const value of [
       Array.from({ length: 700_000 }, () => new Map()),
       Array.from({ length: 2_600_000 }, () => []),
@@ -127,7 +127,7 @@ describe('What is ordinary is stored and read within 32 MiB', () => {
     return list
   }
 
-  it.each<[string, () => unknown]>([
+  test.each<[string, () => unknown]>([
     [
       'a table of 200,000 rows and 10 columns',
       () =>
@@ -187,14 +187,14 @@ describe('What is ordinary is stored and read within 32 MiB', () => {
 })
 
 describe('The reader refuses', () => {
-  it('what inflates to more than maxBytes, before it inflates', async () => {
+  test('what inflates to more than maxBytes, before it inflates', async () => {
     const payload = bomb(Buffer.from(`[${'[],'.repeat(20_000_000 - 1)}[]]`), JSON_TEXT)
     expect(payload.bytes.length).toBeLessThan(100_000)
     expect(await refused(payload)).toBeLessThan(1_000_000)
   })
 
   const MANY = 8_000_000
-  it.each<[string, Payload]>([
+  test.each<[string, Payload]>([
     ['small arrays of JSON', bomb(Buffer.from(`[${'[],'.repeat(MANY)}[]]`), JSON_TEXT)],
     ['small objects of JSON', bomb(Buffer.from(`[${'{},'.repeat(MANY)}{}]`), JSON_TEXT)],
     ['nested arrays of JSON', bomb(Buffer.from('['.repeat(MANY) + ']'.repeat(MANY)), JSON_TEXT)],
@@ -226,7 +226,7 @@ describe('The reader refuses', () => {
     expect(await refused(payload)).toBeLessThan(100_000_000)
   })
 
-  it('one that is not compressed', async () => {
+  test('one that is not compressed', async () => {
     const [maps, indices] = [
       repeated([0x3b, 0x3a, 0], 700_000),
       repeated([0x6f, 0x49, ...varint(2_000), 0x5f, 0x7b, 1], 20_000),
@@ -235,7 +235,7 @@ describe('The reader refuses', () => {
     expect(await refused({ bytes: indices, format: CLONE })).toBeLessThan(10_000_000)
   })
 
-  it('RegExps that take long to make', async () => {
+  test('RegExps that take long to make', async () => {
     const pattern = (source: string) => [0x52, 0x22, ...varint(source.length), ...Buffer.from(source), 0]
     const forged = (source: string, times: number) => ({
       bytes: repeated(pattern(source), times),
@@ -248,7 +248,7 @@ describe('The reader refuses', () => {
     expect(await decodeValue(forged('\\p{L}+', 100), LIMIT)).toHaveLength(100)
   })
 
-  it('what a process with a larger limit has written', async () => {
+  test('what a process with a larger limit has written', async () => {
     const { bytes, format } = encode({ text: 'x'.repeat(10_000) }, MAX_VALUE_BYTES)
     expect(await decodeValue({ bytes, format })).toEqual({ text: 'x'.repeat(10_000) })
     await refused({ bytes, format }, 10_000)

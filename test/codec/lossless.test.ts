@@ -1,7 +1,7 @@
 import { inspect, types } from 'node:util'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { decodeValue, encodeValue, type Payload } from '../../src/codec/codec.js'
 import { UnserializableValueError } from '../../src/errors.js'
 
@@ -214,14 +214,14 @@ const anything = fc.letrec<{ value: Recipe }>((tie) => {
   }
 }).value
 
-it('Whatever was done to a value, it comes back as it went in, or is refused with its path', () => {
+test('Whatever was done to a value, it comes back as it went in, or is refused with its path', () => {
   const seen = { stored: 0, refused: 0 }
   fc.assert(
     fc.property(anything, (recipe) => {
       const value = recipe()
       let payload: Payload
       try {
-        payload = encodeValue(value, { compressAbove: false }) as Payload
+        payload = encodeValue(value, { compressionThreshold: false }) as Payload
       } catch (error) {
         expect(error).toBeInstanceOf(UnserializableValueError)
         expect((error as UnserializableValueError).path).toMatch(/^value/)

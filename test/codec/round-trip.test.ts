@@ -1,10 +1,10 @@
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { decodeValue, encodeValue, type Payload } from '../../src/codec/codec.js'
 import { same } from './same.js'
 
-const encode = (value: unknown) => encodeValue(value, { compressAbove: false }) as Payload
+const encode = (value: unknown) => encodeValue(value, { compressionThreshold: false }) as Payload
 const roundTrip = (value: unknown) => decodeValue(encode(value))
 
 const shared = { name: 'shared' }
@@ -79,17 +79,17 @@ function nest(levels: number): unknown {
 }
 
 describe('values come back as they went in', () => {
-  it.each(Object.entries(VALUES))('%s', (_name, value) => {
+  test.each(Object.entries(VALUES))('%s', (_name, value) => {
     expect(same(value, roundTrip(value))).toBe(true)
     expect(same({ in: [value] }, roundTrip({ in: [value] }))).toBe(true)
   })
 
-  it('an object without prototype comes back as a plain object', () => {
+  test('an object without prototype comes back as a plain object', () => {
     const value = Object.assign(Object.create(null), { a: 1 })
     expect(roundTrip(value)).toStrictEqual({ a: 1 })
   })
 
-  it('values of another realm are as plain as ours', () => {
+  test('values of another realm are as plain as ours', () => {
     expect(
       roundTrip(runInNewContext('({ a: [1, new Map([[1, new Date(5)]])], b: new Uint8Array(2) })')),
     ).toStrictEqual({
@@ -98,25 +98,25 @@ describe('values come back as they went in', () => {
     })
   })
 
-  it('an accessor comes back as the value it gave', () => {
+  test('an accessor comes back as the value it gave', () => {
     const value = Object.defineProperty({}, 'total', { get: () => 42, enumerable: true })
     expect(roundTrip(value)).toStrictEqual({ total: 42 })
   })
 
-  it('what is shared many times over is looked at once', () => {
+  test('what is shared many times over is looked at once', () => {
     let value: unknown = ['leaf']
     for (let i = 0; i < 60; i++) value = [value, value]
     expect(same(value, roundTrip(value))).toBe(true)
   })
 
-  it.runIf('Float16Array' in globalThis)('Float16Array', () => {
+  test.runIf('Float16Array' in globalThis)('Float16Array', () => {
     const Float16 = (globalThis as unknown as { Float16Array: Float32ArrayConstructor }).Float16Array
     expect(same(Float16.of(1.5, -0), roundTrip(Float16.of(1.5, -0)))).toBe(true)
   })
 })
 
 describe('memory', () => {
-  it('a decoded value shares none with the payload', () => {
+  test('a decoded value shares none with the payload', () => {
     const value = {
       buffer: Buffer.from('abc'),
       floats: Float64Array.of(1),
@@ -129,13 +129,13 @@ describe('memory', () => {
     expect(same(value, decoded)).toBe(true)
   })
 
-  it('a stored view takes only its own bytes along', () => {
+  test('a stored view takes only its own bytes along', () => {
     const secret = Buffer.from('secret-session-of-somebody-else')
     const { bytes } = encode(secret.subarray(0, 3))
     expect(bytes.length).toBeLessThan(12)
   })
 
-  it('a payload at an odd offset of a larger buffer reads alike', () => {
+  test('a payload at an odd offset of a larger buffer reads alike', () => {
     const value = { floats: Float64Array.of(1, 2), text: 'širší', big: 2n ** 70n }
     const { bytes, format } = encode(value)
     for (const shift of [1, 2, 3, 5]) {
@@ -195,7 +195,7 @@ const anyValue = fc.letrec<{ value: unknown }>((tie) => {
   }
 }).value
 
-it('any nested value comes back as it went in, whichever format was chosen', () => {
+test('any nested value comes back as it went in, whichever format was chosen', () => {
   const record = fc.jsonValue({ maxDepth: 4 }).map((value) => ({ id: 1, value }))
   const chosen: Record<number, number> = {}
   fc.assert(
@@ -210,7 +210,7 @@ it('any nested value comes back as it went in, whichever format was chosen', () 
   expect(Object.keys(chosen)).toEqual(['1', '2'])
 })
 
-it('the comparison of these tests tells apart what must not be mixed up', () => {
+test('the comparison of these tests tells apart what must not be mixed up', () => {
   const pairs: [unknown, unknown][] = [
     [0, -0],
     [undefined, null],

@@ -2,7 +2,7 @@ import { createSecretKey } from 'node:crypto'
 import { types } from 'node:util'
 import { runInNewContext } from 'node:vm'
 import { Temporal } from 'temporal-polyfill'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { encodeValue } from '../../src/codec/codec.js'
 import { UnserializableValueError } from '../../src/errors.js'
 
@@ -247,7 +247,7 @@ const REFUSED: [value: unknown, path: string, what: string][] = [
 ]
 
 describe('what cannot be stored is refused with its path', () => {
-  it.each(REFUSED.map(([value, path, what]) => ({ path, what, value: () => value })))(
+  test.each(REFUSED.map(([value, path, what]) => ({ path, what, value: () => value })))(
     '$path is $what',
     ({ value, path, what }) => {
       const error = refusal(value())
@@ -258,13 +258,13 @@ describe('what cannot be stored is refused with its path', () => {
     },
   )
 
-  it('also the built-ins that look like ordinary objects', () => {
+  test('also the built-ins that look like ordinary objects', () => {
     for (const it of hiddenBuiltIns()) {
       expect(refusal([it]).message).toMatch(/^value\[0\] is .* with another prototype than its own/)
     }
   })
 
-  it('own properties of a built-in of another realm, too', () => {
+  test('own properties of a built-in of another realm, too', () => {
     const foreign = runInNewContext(
       '[new Map(), /x/, new Date(5), new Uint8Array(2), Object.create([]), new Uint8Array(99)]',
     )
@@ -279,14 +279,14 @@ describe('what cannot be stored is refused with its path', () => {
     for (const value of fails) expect(() => refusal(value)).not.toThrow()
   })
 
-  it('a getter that answers differently the second time', () => {
+  test('a getter that answers differently the second time', () => {
     const answering = (...answers: unknown[]) =>
       Object.defineProperty({ price: 1n }, 'x', { get: () => answers.shift(), enumerable: true })
     expect(refusal(answering(1, 1, nothing, nothing)).path).toBe('value.x')
     expect(refusal(answering(1, 1, nothing, 1)).path).toBe('value')
   })
 
-  it.each<[string, unknown, string]>([
+  test.each<[string, unknown, string]>([
     ['alone', new Proxy({ id: 1 }, {}), 'value'],
     ['of an array', new Proxy([1, 2], {}), 'value'],
     ['inside a record', { id: 1, row: new Proxy({ id: 1 }, {}) }, 'value.row'],
@@ -301,28 +301,28 @@ describe('what cannot be stored is refused with its path', () => {
     expect(refusal(value).path.startsWith(path)).toBe(true)
   })
 
-  it('a module, although it looks like a record', async () => {
+  test('a module, although it looks like a record', async () => {
     const url: string = 'data:text/javascript,export const a = 1'
     const data = await import(/* @vite-ignore */ url)
     expect(types.isModuleNamespaceObject(data)).toBe(true)
     expect(refusal({ data }).path).toBe('value')
   })
 
-  it('the key is named where it is known', () => {
-    const store = () => encodeValue(nothing, { compressAbove: false, key: 'product::1' })
+  test('the key is named where it is known', () => {
+    const store = () => encodeValue(nothing, { compressionThreshold: false, key: 'product::1' })
     expect(store).toThrow('value is a function, which cannot be stored under "product::1".')
   })
 
-  it('what is inherited or not enumerable does not count', () => {
+  test('what is inherited or not enumerable does not count', () => {
     const value = Object.defineProperty({ a: 1 }, 'hidden', { value: nothing })
     Object.defineProperty(value, symbol, { value: 1 })
-    expect(() => encodeValue(value, { compressAbove: false })).not.toThrow()
+    expect(() => encodeValue(value, { compressionThreshold: false })).not.toThrow()
   })
 })
 
 function refusal(value: unknown): UnserializableValueError {
   try {
-    void encodeValue(value, { compressAbove: false })
+    void encodeValue(value, { compressionThreshold: false })
   } catch (error) {
     if (error instanceof UnserializableValueError) return error
     throw error

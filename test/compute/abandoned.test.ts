@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { Computation } from '../../src/compute/computation.js'
 import { Flight, Flights } from '../../src/compute/flight.js'
@@ -109,7 +109,7 @@ const WAYS: Record<string, (cache: KeyedCache, signal: AbortSignal) => Promise<v
 
 describeOnEveryBackend('A factory that never ends', (open) => {
   for (const [way, run] of Object.entries(WAYS)) {
-    it(`leaves nothing behind once nobody waits for it: ${way}`, { timeout: 60_000 }, async () => {
+    test(`leaves nothing behind once nobody waits for it: ${way}`, { timeout: 60_000 }, async () => {
       made.set('around', [])
       const cache = openQuietly(open)
       const { signal } = new AbortController()
@@ -130,7 +130,7 @@ describeOnEveryBackend('A factory that never ends', (open) => {
     })
   }
 
-  it('keeps no flight where what it has left behind goes on', async () => {
+  test('keeps no flight where what it has left behind goes on', async () => {
     const cache = openQuietly(open)
     const timers: NodeJS.Timeout[] = []
     for (let index = 0; index < 50; index++) {
@@ -159,7 +159,7 @@ describeOnEveryBackend('A factory that never ends', (open) => {
     for (const timer of timers) clearInterval(timer)
   })
 
-  it('in the background leaves room for other refreshes', async () => {
+  test('in the background leaves room for other refreshes', async () => {
     const cache = openQuietly(open)
     const options = { ...BRIEF, ttl: '20ms', grace: '1h' } as const
     const keys = Array.from({ length: 100 }, (_, index) => `bg::${index}`)
@@ -173,7 +173,7 @@ describeOnEveryBackend('A factory that never ends', (open) => {
     })
   })
 
-  it('is told by its signal, with an error that says why', async () => {
+  test('is told by its signal, with an error that says why', async () => {
     const cache = openQuietly(open)
     let seen: AbortSignal | undefined
     void cache.getOrSet(
@@ -189,7 +189,7 @@ describeOnEveryBackend('A factory that never ends', (open) => {
     expect(seen?.reason).toMatchObject({ key: 'told', code: 'ERR_KEYEDCACHE_COMPUTE_TIMEOUT' })
   })
 
-  it('and ends after all still reaches its caller, and is not stored, with one warning', async () => {
+  test('and ends after all still reaches its caller, and is not stored, with one warning', async () => {
     const warnings: string[] = []
     const cache = open({ logger: { warn: (message) => void warnings.push(message) } })
     const late = (key: string) => {
@@ -218,7 +218,7 @@ function openQuietly(open: OpenCache): KeyedCache {
 }
 
 describe('What runs around a factory that never ends', () => {
-  it('is what the test needs to be right: an async context is collected with what runs in it', async () => {
+  test('is what the test needs to be right: an async context is collected with what runs in it', async () => {
     const storage = new AsyncLocalStorage<object>()
     const refs: WeakRef<object>[] = []
     for (let index = 0; index < 100; index++) {

@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { shouldRefreshEarly } from '../../src/compute/early-refresh.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
 import { random } from '../processes/random.mjs'
@@ -48,7 +48,7 @@ describe('Early refresh, in the paper’s setting', () => {
   const pick = random('XFetch')
   const uniform = () => (pick(2 ** 31) + 1) / 2 ** 31
 
-  it.each([1, 3, 10, 30])(
+  test.each([1, 3, 10, 30])(
     'with %i readers in the time of a computation, β = 1 does what the formula says',
     (readers) => {
       const felt = shareFelt({ readers, beta: 1 }, uniform)
@@ -66,13 +66,13 @@ describe('Early refresh, in the paper’s setting', () => {
     },
   )
 
-  it('is earlier with a greater β, and rarer with a smaller one', () => {
+  test('is earlier with a greater β, and rarer with a smaller one', () => {
     const [half, one, two] = [0.5, 1, 2].map((beta) => shareFelt({ readers: 5, beta }, uniform))
     expect(half).toBeGreaterThan(one!)
     expect(one).toBeGreaterThan(two!)
   })
 
-  it('is certain once a value has expired, and does not happen long before', () => {
+  test('is certain once a value has expired, and does not happen long before', () => {
     for (let sample = 0; sample < 1_000; sample++) {
       expect(shouldRefreshEarly(0, 100, 1, uniform())).toBe(true)
       expect(shouldRefreshEarly(100_000, 100, 1, uniform())).toBe(false)
@@ -84,7 +84,7 @@ describeOnEveryBackend('Early refresh', (open) => {
   /** So early that every reader would refresh. */
   const ALWAYS = { ttl: '1h', earlyRefresh: { beta: 1e9 } } as const
 
-  it('computes in the background, once, while everyone gets what is still fresh', async () => {
+  test('computes in the background, once, while everyone gets what is still fresh', async () => {
     const [cache, other] = [open(), open()]
     let version = 0
     const factory = vi.fn(async ({ previous }: { previous: unknown }) => {
@@ -102,7 +102,7 @@ describeOnEveryBackend('Early refresh', (open) => {
     expect(refreshes.toSorted()).toEqual([0, 1])
   })
 
-  it('leaves what is fresh where it fails, and where it is switched off', async () => {
+  test('leaves what is fresh where it fails, and where it is switched off', async () => {
     const cache = open({ earlyRefresh: { beta: 1e9 } })
     await cache.getOrSet('y', () => new Promise((resolve) => setTimeout(resolve, 5, 'first')))
     const failing = vi.fn(() => Promise.reject(new Error('down')))
@@ -113,7 +113,7 @@ describeOnEveryBackend('Early refresh', (open) => {
     expect(failing).toHaveBeenCalledOnce()
   })
 
-  it('leaves what is fresh where a failure would be kept', async () => {
+  test('leaves what is fresh where a failure would be kept', async () => {
     const cache = open({ earlyRefresh: { beta: 1e9 } })
     await cache.getOrSet('y', () => new Promise((resolve) => setTimeout(resolve, 5, 'first')))
     expect(await cache.getOrSet('y', () => Promise.reject(new Error('down')), { errorTtl: '1h' })).toBe(
@@ -123,7 +123,7 @@ describeOnEveryBackend('Early refresh', (open) => {
     expect(await cache.get('y')).toBe('first')
   })
 
-  it('is for what was computed: what was set tells nothing of how long computing takes', async () => {
+  test('is for what was computed: what was set tells nothing of how long computing takes', async () => {
     const cache = open()
     await cache.set('z', 'set')
     const factory = vi.fn(() => 'computed')

@@ -1,4 +1,4 @@
-import { expect, expectTypeOf, it, vi } from 'vitest'
+import { expect, expectTypeOf, test, vi } from 'vitest'
 import {
   ComputeFailedError,
   ConfigurationError,
@@ -9,7 +9,7 @@ import { describeOnEveryBackend } from '../helpers/backends.js'
 import { Gate } from './gate.js'
 
 describeOnEveryBackend('getOrSet', (open) => {
-  it('computes what is not cached, once, and gives back what it computed', async () => {
+  test('computes what is not cached, once, and gives back what it computed', async () => {
     const cache = open()
     const factory = vi.fn(() => ({ at: new Date(0), tags: new Set(['a']) }))
     expect(await cache.getOrSet(['product', 1], factory)).toEqual({ at: new Date(0), tags: new Set(['a']) })
@@ -18,7 +18,7 @@ describeOnEveryBackend('getOrSet', (open) => {
     expect(await cache.get('product::1')).toEqual({ at: new Date(0), tags: new Set(['a']) })
   })
 
-  it('computes once for all who ask at once, of one process and of another', async () => {
+  test('computes once for all who ask at once, of one process and of another', async () => {
     const caches = [open(), open()]
     const factory = vi.fn(async () => {
       await new Promise((resolve) => setTimeout(resolve, 30))
@@ -34,7 +34,7 @@ describeOnEveryBackend('getOrSet', (open) => {
     expect(totals.reduce((sum, { avoided }) => sum + avoided, 0)).toBe(99)
   })
 
-  it('gives each caller a value of their own', async () => {
+  test('gives each caller a value of their own', async () => {
     const cache = open()
     const shared = { list: [1] }
     const [one, other] = await Promise.all([
@@ -47,7 +47,7 @@ describeOnEveryBackend('getOrSet', (open) => {
     expect(await cache.get('own')).toEqual({ list: [1] })
   })
 
-  it('takes undefined and null for values', async () => {
+  test('takes undefined and null for values', async () => {
     const cache = open()
     for (const [key, value] of [
       ['u', undefined],
@@ -61,7 +61,7 @@ describeOnEveryBackend('getOrSet', (open) => {
     }
   })
 
-  it('is typed by its factory', async () => {
+  test('is typed by its factory', async () => {
     const cache = open()
     expectTypeOf(await cache.getOrSet('n', () => 1)).toEqualTypeOf<number>()
     expectTypeOf(await cache.getOrSet('s', async () => 'text')).toEqualTypeOf<string>()
@@ -75,7 +75,7 @@ describeOnEveryBackend('getOrSet', (open) => {
     })
   })
 
-  it('keeps a value in the memory of the request, and takes it from there', async () => {
+  test('keeps a value in the memory of the request, and takes it from there', async () => {
     const cache = open()
     await cache.withRequestMemory(async (own) => {
       const first = await own.getOrSet('r', () => ({ n: 1 }))
@@ -89,7 +89,7 @@ describeOnEveryBackend('getOrSet', (open) => {
     })
   })
 
-  it('stores what has blocked its process for longer than the lease, where nobody took over', async () => {
+  test('stores what has blocked its process for longer than the lease, where nobody took over', async () => {
     const cache = open()
     const blocking = () => {
       const began = performance.now()
@@ -101,7 +101,7 @@ describeOnEveryBackend('getOrSet', (open) => {
     expect(await cache.get('blocking')).toBe('slow')
   })
 
-  it('counts a hit, a miss with its reason, and computing time', async () => {
+  test('counts a hit, a miss with its reason, and computing time', async () => {
     const cache = open()
     await cache.getOrSet('product::1', async () => {
       await new Promise((resolve) => setTimeout(resolve, 20))
@@ -115,7 +115,7 @@ describeOnEveryBackend('getOrSet', (open) => {
     expect(computingMs).toBeGreaterThan(15)
   })
 
-  it('calls through while caching is off', async () => {
+  test('calls through while caching is off', async () => {
     const cache = open({ enabled: false })
     const factory = vi.fn(() => 1)
     expect(await cache.getOrSet('off', factory)).toBe(1)
@@ -125,7 +125,7 @@ describeOnEveryBackend('getOrSet', (open) => {
     expect(await cache.has('off')).toBe(false)
   })
 
-  it('runs its factory apart from what the request remembers', async () => {
+  test('runs its factory apart from what the request remembers', async () => {
     const [cache, other] = [open(), open()]
     await cache.set('part', 'old')
     await cache.withRequestMemory(async (own) => {
@@ -144,7 +144,7 @@ describeOnEveryBackend('getOrSet', (open) => {
 type Open = Parameters<Parameters<typeof describeOnEveryBackend>[1]>[0]
 
 function describeErrors(open: Open): void {
-  it('gives the factory’s own error to all who wait, and stores nothing', async () => {
+  test('gives the factory’s own error to all who wait, and stores nothing', async () => {
     const cache = open()
     const thrown = new Error('out of stock', { cause: 'the warehouse' })
     const settled = await Promise.allSettled(
@@ -156,7 +156,7 @@ function describeErrors(open: Open): void {
     expect(cache.processStats().totals).toMatchObject({ computations: 2, failedComputations: 1 })
   })
 
-  it('lets a waiting process try at once when the computation of another has failed', async () => {
+  test('lets a waiting process try at once when the computation of another has failed', async () => {
     const [cache, other] = [open(), open()]
     const gate = new Gate()
     const failing = cache.getOrSet('handed on', async () => {
@@ -174,7 +174,7 @@ function describeErrors(open: Open): void {
     expect(performance.now() - began).toBeLessThan(4_000)
   })
 
-  it('keeps a failure for errorTtl, for other processes too', async () => {
+  test('keeps a failure for errorTtl, for other processes too', async () => {
     const [cache, other] = [open(), open()]
     const thrown = Object.assign(new TypeError('no carrier'), { code: 'E_CARRIER' })
     const options = { errorTtl: '200ms' } as const
@@ -199,7 +199,7 @@ function describeErrors(open: Open): void {
     })
   })
 
-  it('keeps no failure but the factory’s own: not a ring, nor a value that cannot be stored', async () => {
+  test('keeps no failure but the factory’s own: not a ring, nor a value that cannot be stored', async () => {
     const cache = open()
     const options = { errorTtl: '1h' } as const
     await expect(cache.getOrSet('a', () => cache.getOrSet('a', () => 1), options)).rejects.toThrow(
@@ -211,7 +211,7 @@ function describeErrors(open: Open): void {
     expect(await cache.getOrSet('u', () => 1 as unknown, options)).toBe(1)
   })
 
-  it('keeps what may throw when it is looked at, too', async () => {
+  test('keeps what may throw when it is looked at, too', async () => {
     const cache = open()
     const hostile = Object.defineProperty(new Error('x'), 'message', {
       get() {
@@ -226,21 +226,21 @@ function describeErrors(open: Open): void {
     expect(cache.processStats().totals.failedComputations).toBe(3)
   })
 
-  it('forgets a kept failure with a delete', async () => {
+  test('forgets a kept failure with a delete', async () => {
     const cache = open()
     await cache.getOrSet('f', () => Promise.reject(new Error('x')), { errorTtl: '1h' }).catch(() => {})
     await cache.delete('f')
     expect(await cache.getOrSet('f', () => 1)).toBe(1)
   })
 
-  it('refuses what cannot be stored, saying where it is, where that is wanted', async () => {
+  test('refuses what cannot be stored, saying where it is, where that is wanted', async () => {
     const cache = open({ strictValues: true })
     await expect(cache.getOrSet('u', () => ({ a: [() => 1] }))).rejects.toThrow(UnserializableValueError)
     await expect(cache.getOrSet('u', () => ({ a: [() => 1] }))).rejects.toMatchObject({ path: 'value.a[0]' })
     expect(await cache.getOrSet('u', () => 1)).toBe(1)
   })
 
-  it('refuses bad options at the call', async () => {
+  test('refuses bad options at the call', async () => {
     const cache = open()
     const call = (options: object) => cache.getOrSet('o', () => 1, options)
     for (const options of [
@@ -254,7 +254,7 @@ function describeErrors(open: Open): void {
       { waitTimeout: '1y' },
       { leaseTime: -5 },
       { errorTtl: '0s' },
-      { ttlOfMissing: '400d' },
+      { negativeTtl: '400d' },
       { signal: {} },
     ]) {
       await expect(call(options), JSON.stringify(options)).rejects.toThrow(ConfigurationError)
@@ -270,7 +270,7 @@ function describeTtl(open: Open): void {
   const ttlOf = async (cache: ReturnType<Open>, key: string) =>
     Math.round((await cache.inspect(key)).ttlMs! / 1_000)
 
-  it('lets a value live as long as the option, a function of the value, or the factory says', async () => {
+  test('lets a value live as long as the option, a function of the value, or the factory says', async () => {
     const cache = open({ ttl: '10m' })
     await cache.getOrSet('default', () => 1)
     await cache.getOrSet('option', () => 1, { ttl: '20s' })
@@ -282,17 +282,17 @@ function describeTtl(open: Open): void {
     expect(await ttlOf(cache, 'factory')).toBe(40)
   })
 
-  it('lets missing things live for a time of their own, or not at all', async () => {
+  test('lets missing things live for a time of their own, or not at all', async () => {
     const cache = open()
-    await cache.getOrSet('short', () => null, { ttl: '1h', ttlOfMissing: '5s' })
-    await cache.getOrSet('there', () => 0, { ttl: '1h', ttlOfMissing: '5s' })
-    await cache.getOrSet('never', () => undefined, { ttlOfMissing: false })
+    await cache.getOrSet('short', () => null, { ttl: '1h', negativeTtl: '5s' })
+    await cache.getOrSet('there', () => 0, { ttl: '1h', negativeTtl: '5s' })
+    await cache.getOrSet('never', () => undefined, { negativeTtl: false })
     expect(await ttlOf(cache, 'short')).toBe(5)
     expect(await ttlOf(cache, 'there')).toBe(3_600)
     expect(await cache.has('never')).toBe(false)
   })
 
-  it('does not store what the factory skips', async () => {
+  test('does not store what the factory skips', async () => {
     const cache = open()
     expect(await cache.getOrSet('s', ({ skip }) => skip('not to be kept'))).toBe('not to be kept')
     const skipping = cache.getOrSet('s', ({ skip }) => {
@@ -304,7 +304,7 @@ function describeTtl(open: Open): void {
     expect(await cache.getOrSet('s', () => 'this')).toBe('this')
   })
 
-  it('computes anew what does not validate: a new deploy meets old shapes', async () => {
+  test('computes anew what does not validate: a new deploy meets old shapes', async () => {
     const cache = open()
     await cache.set('v', { name: 'Lamp' })
     const validate = (value: unknown) => typeof (value as { title: unknown }).title === 'string'

@@ -1,4 +1,4 @@
-import { expect, it, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { ConfigurationError } from '../../src/errors.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
 import { becomesStale } from '../helpers/stale.js'
@@ -7,7 +7,7 @@ import { Gate } from './gate.js'
 const BRIEF = { ttl: '30ms', grace: '1h' } as const
 
 describeOnEveryBackend('Grace', (open) => {
-  it('serves what has expired at once, and computes the new value in the background', async () => {
+  test('serves what has expired at once, and computes the new value in the background', async () => {
     const cache = open()
     await cache.getOrSet('g', () => 'old', BRIEF)
     await becomesStale(cache, 'g')
@@ -24,7 +24,7 @@ describeOnEveryBackend('Grace', (open) => {
     expect(cache.processStats().totals.staleServed).toBeGreaterThanOrEqual(2)
   })
 
-  it('is for those who can compute: for get, an expired value is not cached', async () => {
+  test('is for those who can compute: for get, an expired value is not cached', async () => {
     const cache = open()
     await cache.set('g', 'old', { ttl: '20ms', grace: '1h' })
     await becomesStale(cache, 'g')
@@ -38,14 +38,14 @@ describeOnEveryBackend('Grace', (open) => {
     expect(await cache.getOrSet('g', () => 'new', { grace: '1h' })).toBe('old')
   })
 
-  it('does not serve what is older than the caller’s own grace', async () => {
+  test('does not serve what is older than the caller’s own grace', async () => {
     const cache = open()
     await cache.getOrSet('g', () => 'old', BRIEF)
     await becomesStale(cache, 'g')
     expect(await cache.getOrSet('g', () => 'new', { ttl: '1h', grace: false })).toBe('new')
   })
 
-  it('never serves what was deleted, or lies below what was', async () => {
+  test('never serves what was deleted, or lies below what was', async () => {
     const cache = open()
     for (const invalidate of [
       () => cache.delete('a::b'),
@@ -60,19 +60,19 @@ describeOnEveryBackend('Grace', (open) => {
     }
   })
 
-  it('serves what has expired while computing fails, with a pause before the next attempt', async () => {
+  test('serves what has expired while computing fails, with a pause before the next attempt', async () => {
     const cache = open()
     await cache.getOrSet('g', () => 'old', BRIEF)
     await becomesStale(cache, 'g')
     const factory = vi.fn(() => Promise.reject(new Error('down')))
-    const options = { ...BRIEF, retryPause: '1h', errorTtl: '1h' } as const
+    const options = { ...BRIEF, retryDelay: '1h', errorTtl: '1h' } as const
     expect(await cache.getOrSet('g', factory, options)).toBe('old')
     await vi.waitFor(() => expect(cache.processStats().totals.failedComputations).toBe(1))
     for (let read = 0; read < 5; read++) expect(await cache.getOrSet('g', factory, options)).toBe('old')
     expect(factory).toHaveBeenCalledOnce()
   })
 
-  it('tries again after the pause', async () => {
+  test('tries again after the pause', async () => {
     const cache = open()
     await cache.getOrSet('g', () => 'old', BRIEF)
     await becomesStale(cache, 'g')
@@ -80,12 +80,12 @@ describeOnEveryBackend('Grace', (open) => {
       .fn<() => Promise<string>>()
       .mockRejectedValueOnce(new Error('down'))
       .mockResolvedValue('new')
-    const options = { ...BRIEF, ttl: '1h', retryPause: 20 } as const
+    const options = { ...BRIEF, ttl: '1h', retryDelay: 20 } as const
     await vi.waitFor(async () => expect(await cache.getOrSet('g', factory, options)).toBe('new'))
     expect(factory).toHaveBeenCalledTimes(2)
   })
 
-  it('waits for the new value as long as the soft timeout says', async () => {
+  test('waits for the new value as long as the soft timeout says', async () => {
     const cache = open()
     const options = { ...BRIEF, ttl: '30ms', softTimeout: '10s' } as const
     await cache.getOrSet('g', () => 'old', options)
@@ -103,7 +103,7 @@ describeOnEveryBackend('Grace', (open) => {
     await vi.waitFor(async () => expect(await cache.getOrSet('g', () => 'x', { grace: '1h' })).toBe('late'))
   })
 
-  it('gives the factory the previous value, which it may keep without storing it again', async () => {
+  test('gives the factory the previous value, which it may keep without storing it again', async () => {
     const cache = open()
     const value = { big: 'x'.repeat(50_000), at: new Date(1) }
     await cache.getOrSet('n', () => value, BRIEF)
@@ -132,8 +132,8 @@ describeOnEveryBackend('Grace', (open) => {
     expect(await cache.get('n')).toEqual(value)
   })
 
-  it('keeps a previous value that is stored compressed as it is', async () => {
-    const cache = open({ compressAbove: 1_000 })
+  test('keeps a previous value that is stored compressed as it is', async () => {
+    const cache = open({ compressionThreshold: 1_000 })
     // So large that even compressed it is above the threshold.
     const value = Array.from({ length: 5_000 }, (_, n) => `${n * 7_919}`).join()
     await cache.getOrSet('big', () => value, BRIEF)
@@ -145,7 +145,7 @@ describeOnEveryBackend('Grace', (open) => {
     expect((await cache.inspect('big')).bytes).toBeLessThan(value.length)
   })
 
-  it('does not keep a previous value that was deleted while the factory asked whether it still holds', async () => {
+  test('does not keep a previous value that was deleted while the factory asked whether it still holds', async () => {
     const [cache, other] = [open(), open()]
     await cache.getOrSet('n', () => 'old', BRIEF)
     await becomesStale(cache, 'n')
@@ -166,7 +166,7 @@ describeOnEveryBackend('Grace', (open) => {
     expect(await other.getOrSet('n', () => 'new', BRIEF)).toBe('new')
   })
 
-  it('says so when there is no previous value to keep', async () => {
+  test('says so when there is no previous value to keep', async () => {
     const cache = open()
     const factory = vi.fn(({ previous, hasPrevious, notModified }) => {
       expect([previous, hasPrevious]).toEqual([undefined, false])
@@ -176,7 +176,7 @@ describeOnEveryBackend('Grace', (open) => {
     await expect(cache.getOrSet('none', factory)).rejects.toThrow('has no previous value to keep')
   })
 
-  it('refreshes few at once, and drops none that it has begun when it is closed', async () => {
+  test('refreshes few at once, and drops none that it has begun when it is closed', async () => {
     const cache = open()
     const keys = Array.from({ length: 60 }, (_, index) => `many::${index}`)
     await Promise.all(keys.map((key) => cache.getOrSet(key, () => 'old', BRIEF)))

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { CacheKey } from '../../src/key/cache-key.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
@@ -31,7 +31,7 @@ describe('No order of events breaks the rule:', () => {
   }
   const howOf = (name: string) => (name.includes('expire') ? 'soft' : 'hard')
 
-  it.each(Object.entries(DOOMS))('joining a computation doomed by %s', (name, doom) =>
+  test.each(Object.entries(DOOMS))('joining a computation doomed by %s', (name, doom) =>
     holds(async ({ s, database, caches: [one, two] }) => {
       const read = (cache: KeyedCache, load = database.load) =>
         database.check('a::k', () => cache.getOrSet('a::k', () => load('a::k')))
@@ -50,7 +50,7 @@ describe('No order of events breaks the rule:', () => {
     }),
   )
 
-  it('computing from memory', () =>
+  test('computing from memory', () =>
     holds(async ({ database, caches: [one, two] }) => {
       const whole = (request: KeyedCache) => request.getOrSet('whole', () => part(request))
       const part = (request: KeyedCache) => request.getOrSet('part', () => database.load('part'))
@@ -67,7 +67,7 @@ describe('No order of events breaks the rule:', () => {
       await database.check('whole', () => two.get('whole'))
     }))
 
-  it('request memory and own writes', () =>
+  test('request memory and own writes', () =>
     holds(async ({ database, caches: [one] }) => {
       await one.set('k', 0)
       await one.withRequestMemory(async (bound) => {
@@ -83,7 +83,7 @@ describe('No order of events breaks the rule:', () => {
       })
     }))
 
-  it.each(Object.entries(DOOMS))('an own invalidation that fails, %s', (name, doom) => {
+  test.each(Object.entries(DOOMS))('an own invalidation that fails, %s', (name, doom) => {
     let isDown = false
     return holds(
       async ({ s, database, caches: [one] }) => {
@@ -121,7 +121,7 @@ describe('No order of events breaks the rule:', () => {
     'delete with children': (cache) => cache.delete('a', { children: true }),
     set: (cache, version) => cache.set('a::k', version, STALE),
   }
-  it.each(Object.entries(CHANGES))('stale by grace, and a %s', (_, change) =>
+  test.each(Object.entries(CHANGES))('stale by grace, and a %s', (_, change) =>
     holds(async ({ s, database, caches: [one, two] }) => {
       const compute = (cache: KeyedCache, soft: boolean, load = database.load) =>
         database.check('a::k', () =>
@@ -146,7 +146,7 @@ describe('No order of events breaks the rule:', () => {
     }),
   )
 
-  it.each(Object.entries(DOOMS))('stale by grace: %s, and readers with and without it', (name, doom) =>
+  test.each(Object.entries(DOOMS))('stale by grace: %s, and readers with and without it', (name, doom) =>
     holds(async ({ s, database, caches: [one, two] }) => {
       const served = (cache: KeyedCache, load = database.load) =>
         database.check('a::k', () => cache.getOrSet('a::k', () => load('a::k'), { grace: '1h' }), {
@@ -172,7 +172,7 @@ describe('No order of events breaks the rule:', () => {
     }),
   )
 
-  it('a deadlock of batches', () =>
+  test('a deadlock of batches', () =>
     holds(async ({ database, caches: [one, two] }) => {
       const factory = (keys: readonly string[]) => Promise.all(keys.map(database.load))
       const [a, b, c] = ['m::a', 'm::b', 'm::c'] as const
@@ -186,7 +186,7 @@ describe('No order of events breaks the rule:', () => {
       await database.check(b, () => one.get(b))
     }))
 
-  it.each(Object.entries(DOOMS))('evictions from the embedded store after %s', (name, doom) => {
+  test.each(Object.entries(DOOMS))('evictions from the embedded store after %s', (name, doom) => {
     // So small that whatever is written may push out the generations and markers of others.
     const options = () => ({ store: new MemoryStore({ maxEntries: 6 }) })
     return holds(async ({ s, database, store, caches: [one, two] }) => {
@@ -244,7 +244,7 @@ describe('No order of events breaks the rule:', () => {
     clear: ({ database }, cache) => database.change(KEYS, () => cache.clear()),
   }
 
-  it('any small program of two processes', () =>
+  test('any small program of two processes', () =>
     fc.assert(
       fc.asyncProperty(
         fc.scheduler(),

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createCache } from '../../src/create-cache.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import { RedisStore } from '../../src/store/redis/redis-store.js'
@@ -150,7 +150,7 @@ describe.each([
     for (const moment of MOMENTS) {
       for (const how of Object.keys(invalidations)) {
         for (const by of ['the same', 'another'] as const) {
-          it(`${way}: ${how} in ${by} process ${moment}`, async () => {
+          test(`${way}: ${how} in ${by} process ${moment}`, async () => {
             // Where nobody asks meanwhile, the late commit is all that could bring it back.
             for (const asked of ['by nobody', 'meanwhile'] as const) {
               await holds({ way, moment, how, by, asked })

@@ -1,4 +1,4 @@
-import { expect, it, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { ConfigurationError } from '../../src/errors.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
@@ -58,7 +58,7 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
     return { cache, warnings, ways: Object.entries(ways) }
   }
 
-  it('and is over does not store the value, which reaches its caller, without a warning', async () => {
+  test('and is over does not store the value, which reaches its caller, without a warning', async () => {
     const { cache, warnings, ways } = start()
     for (const [, compute] of ways) {
       for (const ttl of OVER) {
@@ -70,7 +70,7 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
     expect(cache.processStats().totals).toMatchObject({ unstorable: 0, failedComputations: 0 })
   })
 
-  it('and is too long is the longest', async () => {
+  test('and is too long is the longest', async () => {
     const { cache, warnings, ways } = start()
     for (const [, compute] of ways) {
       for (const ttl of LONG) {
@@ -83,7 +83,7 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
   })
 
   for (const [ttl, called] of WRONG) {
-    it(`and is ${called} does not store the value, which reaches its caller, with one warning`, async () => {
+    test(`and is ${called} does not store the value, which reaches its caller, with one warning`, async () => {
       const { cache, warnings, ways } = start()
       for (const [way, compute] of ways) {
         warnings.length = 0
@@ -100,7 +100,7 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
     })
   }
 
-  it('by a function that throws does not store the value, which reaches its caller', async () => {
+  test('by a function that throws does not store the value, which reaches its caller', async () => {
     const { cache, warnings } = start()
     expect(await cache.getOrSet('token', () => 1, { ttl: thrown })).toBe(1)
     expect(await cache.has('token')).toBe(false)
@@ -117,7 +117,7 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
     }
   })
 
-  it('by a function that returns a promise does not store the value, and ends no process', async () => {
+  test('by a function that returns a promise does not store the value, and ends no process', async () => {
     const { cache, warnings } = start()
     const rejections: unknown[] = []
     const listen = (reason: unknown) => rejections.push(reason)
@@ -137,7 +137,7 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
     expect(warnings).toEqual([expect.stringContaining('returned a promise (a TTL must be known at once)')])
   })
 
-  it('and is undefined is as if it had been left out', async () => {
+  test('and is undefined is as if it had been left out', async () => {
     const { cache, warnings } = start()
     await cache.getOrSet('function', () => 1, { ttl: () => undefined })
     await cache.getOrSet('factory', ({ setTtl }) => setTtl(undefined), { ttl: '20s' })
@@ -146,7 +146,7 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
     expect(warnings).toEqual([])
   })
 
-  it('counts as it was given last', async () => {
+  test('counts as it was given last', async () => {
     const { cache, warnings } = start()
     await cache.getOrSet('k', ({ setTtl }) => {
       setTtl(Number.NaN)
@@ -156,7 +156,7 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
     expect(warnings).toEqual([])
   })
 
-  it('of one value of a batch does not touch the others', async () => {
+  test('of one value of a batch does not touch the others', async () => {
     const { cache, warnings } = start()
     const keys = ['t::1', 't::2', 't::3', 't::4', 't::5']
     const seconds = [60, 0, Number.NaN, 1e12, 90]
@@ -174,7 +174,7 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
     expect(warnings).toHaveLength(1)
   })
 
-  it('by a function that changes the value changes nothing for its caller, nor what is stored', async () => {
+  test('by a function that changes the value changes nothing for its caller, nor what is stored', async () => {
     const { cache } = start()
     const ttl = (token: { scopes: string[] }) => {
       token.scopes.length = 0
@@ -184,7 +184,7 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
     expect(await cache.get('m')).toEqual({ scopes: ['a'] })
   })
 
-  it('is not asked for where nothing is stored', async () => {
+  test('is not asked for where nothing is stored', async () => {
     const { cache } = start()
     const ttl = vi.fn(() => 60)
     expect(await cache.getOrSet('skipped', ({ skip }) => skip(1), { ttl })).toBe(1)
@@ -193,7 +193,7 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
     expect(ttl).not.toHaveBeenCalled()
   })
 
-  it('with a grace lives no longer than both allow', async () => {
+  test('with a grace lives no longer than both allow', async () => {
     const { cache } = start()
     await cache.getOrSet('g', () => 1, { ttl: () => Number.POSITIVE_INFINITY, grace: '30d' })
     expect(await cache.get('g')).toBe(1)
@@ -203,7 +203,7 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
     expect(await longest.get('l')).toBe(1)
   })
 
-  it('of what is stale, and is over, leaves it served, and is not computed again at every read', async () => {
+  test('of what is stale, and is over, leaves it served, and is not computed again at every read', async () => {
     const { cache } = start()
     const options = { grace: '1h' } as const
     await cache.getOrSet('s', () => 'old', { ...options, ttl: '20ms' })
@@ -217,7 +217,7 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
     expect(factory).toHaveBeenCalledOnce()
   })
 
-  it('of a value that still holds is its new one, or leaves it as it is', async () => {
+  test('of a value that still holds is its new one, or leaves it as it is', async () => {
     const { cache } = start()
     const options = { grace: '1h', softTimeout: '10s' } as const
     const keep = (ttl: unknown) =>
@@ -227,7 +227,7 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
           setTtl(ttl as number)
           return notModified()
         },
-        { ...options, retryPause: 1 },
+        { ...options, retryDelay: 1 },
       )
     await cache.getOrSet('n', () => 'old', { ...options, ttl: '20ms' })
     await becomesStale(cache, 'n')
@@ -242,7 +242,7 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
     })
   })
 
-  it('is shortened by chance, as any other', async () => {
+  test('is shortened by chance, as any other', async () => {
     const cache = open({ ttlJitter: 0.5, maxTtl: '1h' })
     await cache.getOrSet('j', () => 1, { ttl: () => Number.POSITIVE_INFINITY })
     const seconds = await ttlOf(cache, 'j')
@@ -250,7 +250,7 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
     expect(seconds).toBeLessThanOrEqual(3_600)
   })
 
-  it('that is a constant is an error before the factory runs', async () => {
+  test('that is a constant is an error before the factory runs', async () => {
     const { cache } = start()
     const factory = vi.fn(() => 1)
     for (const options of [
@@ -258,8 +258,8 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
       { ttl: Number.NaN },
       { ttl: '5 minutes' as never },
       { ttl: '60d' as const },
-      { ttlOfMissing: (() => 1) as never },
-      { ttlOfMissing: -1 },
+      { negativeTtl: (() => 1) as never },
+      { negativeTtl: -1 },
       { errorTtl: Number.POSITIVE_INFINITY },
       { grace: -1 },
     ]) {

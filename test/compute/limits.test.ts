@@ -1,4 +1,4 @@
-import { expect, it, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { createCache } from '../../src/create-cache.js'
 import { ComputeCycleError } from '../../src/errors.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
@@ -6,7 +6,7 @@ import { becomesStale } from '../helpers/stale.js'
 import { Gate } from './gate.js'
 
 describeOnEveryBackend('A computation that takes too long', (open) => {
-  it('is a ComputeTimeoutError for who set a hard timeout, and may be stored all the same', async () => {
+  test('is a ComputeTimeoutError for who set a hard timeout, and may be stored all the same', async () => {
     const cache = open()
     const gate = new Gate()
     const slow = async () => {
@@ -26,7 +26,7 @@ describeOnEveryBackend('A computation that takes too long', (open) => {
     expect(await cache.get('slow')).toBe('at last')
   })
 
-  it('does not hold its key for ever: who waits helps himself', async () => {
+  test('does not hold its key for ever: who waits helps himself', async () => {
     const [cache, other] = [open(), open()]
     const options = { waitTimeout: '150ms', leaseTime: '100ms' } as const
     const signals: AbortSignal[] = []
@@ -53,7 +53,7 @@ describeOnEveryBackend('A computation that takes too long', (open) => {
     expect(state).toBe('still hung')
   })
 
-  it('in the background leaves the key free to be refreshed again', async () => {
+  test('in the background leaves the key free to be refreshed again', async () => {
     const cache = open()
     const options = { ttl: '20ms', grace: '1h', waitTimeout: '50ms', leaseTime: '50ms' } as const
     await cache.getOrSet('bg', () => 'old', options)
@@ -66,7 +66,7 @@ describeOnEveryBackend('A computation that takes too long', (open) => {
     expect(hanging).toHaveBeenCalledOnce()
   })
 
-  it('is aborted when everyone who waited for it has gone', async () => {
+  test('is aborted when everyone who waited for it has gone', async () => {
     const cache = open()
     const [mine, yours] = [new AbortController(), new AbortController()]
     let seen: AbortSignal | undefined
@@ -103,7 +103,7 @@ describeOnEveryBackend('Whoever leaves', (open) => {
   }
   const leave = new Error('left')
 
-  it('takes nobody along who comes later', async () => {
+  test('takes nobody along who comes later', async () => {
     const cache = open()
     const controller = new AbortController()
     const factory = vi.fn(untilAborted)
@@ -114,7 +114,7 @@ describeOnEveryBackend('Whoever leaves', (open) => {
     expect(await cache.getOrSet('k', fine)).toBe('value')
   })
 
-  it('while another process computes takes nobody along, and computes no more', async () => {
+  test('while another process computes takes nobody along, and computes no more', async () => {
     const [cache, other] = [open(), open()]
     const gate = new Gate()
     const failing = other.getOrSet('k', async () => {
@@ -135,7 +135,7 @@ describeOnEveryBackend('Whoever leaves', (open) => {
     expect(mine).not.toHaveBeenCalled()
   })
 
-  it('while it is still being read whether anything is cached, has left', async () => {
+  test('while it is still being read whether anything is cached, has left', async () => {
     const cache = open()
     const controller = new AbortController()
     const factory = vi.fn(() => 'value')
@@ -146,7 +146,7 @@ describeOnEveryBackend('Whoever leaves', (open) => {
     expect(factory).not.toHaveBeenCalled()
   })
 
-  it('leaves no failure behind that would be kept', async () => {
+  test('leaves no failure behind that would be kept', async () => {
     const cache = open()
     const controller = new AbortController()
     const factory = vi.fn(untilAborted)
@@ -157,7 +157,7 @@ describeOnEveryBackend('Whoever leaves', (open) => {
     expect(await cache.getOrSet('k', () => 'fine', { errorTtl: '1h' })).toBe('fine')
   })
 
-  it('may leave many calls by one signal, without a warning', async () => {
+  test('may leave many calls by one signal, without a warning', async () => {
     const cache = open()
     const warnings: Error[] = []
     const listen = (warning: Error) => warnings.push(warning)
@@ -173,7 +173,7 @@ describeOnEveryBackend('Whoever leaves', (open) => {
     expect(warnings).toEqual([])
   })
 
-  it('leaves while caching is off too', async () => {
+  test('leaves while caching is off too', async () => {
     const cache = open({ enabled: false })
     const controller = new AbortController()
     const leaving = cache.getOrSet('k', untilAborted, { signal: controller.signal })
@@ -187,7 +187,7 @@ describeOnEveryBackend('Whoever leaves', (open) => {
 })
 
 describeOnEveryBackend('Waiting', (open) => {
-  it('ends at the caller’s own wait timeout, also within one process', async () => {
+  test('ends at the caller’s own wait timeout, also within one process', async () => {
     const [cache, other] = [open(), open()]
     const gate = new Gate()
     const slow = cache.getOrSet('k', async () => {
@@ -203,7 +203,7 @@ describeOnEveryBackend('Waiting', (open) => {
     expect(await other.get('k')).toBe('slow')
   })
 
-  it('with a soft timeout is for another process’s refresh too', async () => {
+  test('with a soft timeout is for another process’s refresh too', async () => {
     const [cache, other] = [open(), open()]
     const options = { ttl: '20ms', grace: '1h', softTimeout: '10s' } as const
     await cache.getOrSet('k', () => 'old', options)
@@ -220,7 +220,7 @@ describeOnEveryBackend('Waiting', (open) => {
     expect(await Promise.all([refreshing, waiting])).toEqual(['new', 'new'])
   })
 
-  it('ends when the cache is closed: factories are told that nobody wants them any more', async () => {
+  test('ends when the cache is closed: factories are told that nobody wants them any more', async () => {
     const cache = open()
     let seen: AbortSignal | undefined
     const computing = cache.getOrSet('k', ({ signal }) => {
@@ -239,7 +239,7 @@ describeOnEveryBackend('Waiting', (open) => {
 })
 
 describeOnEveryBackend('A computation that needs itself', (open) => {
-  it('is an error that names the chain, not a deadlock', async () => {
+  test('is an error that names the chain, not a deadlock', async () => {
     const cache = open()
     await expect(cache.getOrSet('a', () => cache.getOrSet('a', () => 1))).rejects.toMatchObject({
       chain: ['a', 'a'],
@@ -258,7 +258,7 @@ describeOnEveryBackend('A computation that needs itself', (open) => {
     expect(await cache.getOrSet('a', () => 1)).toBe(1)
   })
 
-  it('also when the chain goes through several requests', async () => {
+  test('also when the chain goes through several requests', async () => {
     const cache = open()
     const gates = [new Gate(), new Gate(), new Gate()]
     const request = (own: number) =>
@@ -280,19 +280,19 @@ describeOnEveryBackend('A computation that needs itself', (open) => {
     expect(await cache.getOrSet('ring::0', () => 'free')).toBe('free')
   })
 
-  it('while caching is off too', async () => {
+  test('while caching is off too', async () => {
     const cache = open({ enabled: false })
     const needsItself = cache.getOrSet('a', () => cache.getOrSet('b', () => cache.getOrSet('a', () => 1)))
     await expect(needsItself).rejects.toThrow(ComputeCycleError)
   })
 
-  it('and in a batch', async () => {
+  test('and in a batch', async () => {
     const cache = open()
     const batch = cache.getOrSetMany(['a', 'b'], async () => [await cache.getOrSet('b', () => 1), 2])
     await expect(batch).rejects.toThrow(ComputeCycleError)
   })
 
-  it('unless it is other work that merely began there', async () => {
+  test('unless it is other work that merely began there', async () => {
     const cache = open()
     let later: Promise<number> | undefined
     const gate = new Gate()
@@ -305,7 +305,7 @@ describeOnEveryBackend('A computation that needs itself', (open) => {
     expect(await later).toBe(2)
   })
 
-  it('and work left over by one that it needs is part of the ring', async () => {
+  test('and work left over by one that it needs is part of the ring', async () => {
     const cache = open()
     const needsItself = (): Promise<number> =>
       cache.getOrSet('a', async () => {
@@ -320,7 +320,7 @@ describeOnEveryBackend('A computation that needs itself', (open) => {
     await expect(needsItself()).rejects.toThrow(ComputeCycleError)
   })
 
-  it('but not when another cache has a key of that name', async () => {
+  test('but not when another cache has a key of that name', async () => {
     const [near, far] = [open(), createCache({ store: 'memory' })]
     expect(await near.getOrSet('config', () => far.getOrSet('config', () => 'value'))).toBe('value')
     const load = async (id: number) => `row ${id}`
@@ -328,7 +328,7 @@ describeOnEveryBackend('A computation that needs itself', (open) => {
     await far.close()
   })
 
-  it('lets two that need a third share it', async () => {
+  test('lets two that need a third share it', async () => {
     const cache = open()
     const shared = vi.fn(async () => 1)
     const needing = (key: string) =>

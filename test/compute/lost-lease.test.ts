@@ -1,4 +1,4 @@
-import { expect, it, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { describeOnEveryBackend } from '../helpers/backends.js'
 import { Gate } from './gate.js'
 
@@ -13,7 +13,7 @@ describeOnEveryBackend('A value whose lease was lost', (open) => {
     return { warnings, logger: { warn: (message: string) => void warnings.push(message) } }
   }
 
-  it('because the process was blocked is stored, or there is one warning that names the lease time', async () => {
+  test('because the process was blocked is stored, or there is one warning that names the lease time', async () => {
     const { warnings, logger } = start()
     const cache = open({ logger, timeouts: { lease: 60, store: '5s' } })
     for (const id of [1, 2]) {
@@ -31,7 +31,7 @@ describeOnEveryBackend('A value whose lease was lost', (open) => {
     expect(cache.processStats().totals.fencedCommits).toBe(2)
   })
 
-  it('because it was invalidated, or set, is no reason for a warning', async () => {
+  test('because it was invalidated, or set, is no reason for a warning', async () => {
     const { warnings, logger } = start()
     const [cache, other] = [open({ logger }), open({ logger })]
     const ways: ((key: string) => Promise<unknown>)[] = [

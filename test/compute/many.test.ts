@@ -1,11 +1,11 @@
-import { expect, expectTypeOf, it, vi } from 'vitest'
+import { expect, expectTypeOf, test, vi } from 'vitest'
 import { ConfigurationError } from '../../src/errors.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
 import { becomesStale } from '../helpers/stale.js'
 import { Gate } from './gate.js'
 
 describeOnEveryBackend('getOrSetMany', (open) => {
-  it('computes all that is missing at once, and answers in the order of the keys', async () => {
+  test('computes all that is missing at once, and answers in the order of the keys', async () => {
     const cache = open()
     await cache.set(['product', 2], 'two')
     const factory = vi.fn(async (missing: readonly (readonly [string, number])[]) =>
@@ -25,7 +25,7 @@ describeOnEveryBackend('getOrSetMany', (open) => {
     expect(await cache.getOrSetMany([], factory)).toEqual([])
   })
 
-  it('gives each place a value of its own, also where a key stands twice', async () => {
+  test('gives each place a value of its own, also where a key stands twice', async () => {
     const cache = open()
     const make = () => ({ list: [1], at: new Date(0) })
     for (let round = 0; round < 2; round++) {
@@ -40,7 +40,7 @@ describeOnEveryBackend('getOrSetMany', (open) => {
     expect([one, other]).toEqual([unstorable, unstorable])
   })
 
-  it('computes what it holds before it waits: two batches that overlap never wait for each other', async () => {
+  test('computes what it holds before it waits: two batches that overlap never wait for each other', async () => {
     const [cache, other] = [open(), open()]
     const gates = { a: new Gate(), b: new Gate() }
     // Each holds one key before the two ask for each other's.
@@ -74,7 +74,7 @@ describeOnEveryBackend('getOrSetMany', (open) => {
     await Promise.all([one, two])
   })
 
-  it('never deadlocks two processes that ask for the same keys in different orders', async () => {
+  test('never deadlocks two processes that ask for the same keys in different orders', async () => {
     const [cache, other] = [open(), open()]
     const factory = vi.fn(async (keys: readonly string[]) => {
       await new Promise((resolve) => setTimeout(resolve, 10))
@@ -93,7 +93,7 @@ describeOnEveryBackend('getOrSetMany', (open) => {
     expect(computed.toSorted()).toEqual(keys.toSorted())
   })
 
-  it('lets the factory decide for each key', async () => {
+  test('lets the factory decide for each key', async () => {
     const cache = open()
     await cache.getOrSetMany(['k::1', 'k::2'], (keys, contexts) => {
       contexts[0]?.skip()
@@ -104,7 +104,7 @@ describeOnEveryBackend('getOrSetMany', (open) => {
     expect((await cache.inspect('k::2')).ttlMs).toBeGreaterThan(3_500_000)
   })
 
-  it('fails as a whole where its factory does, once everything has been tried', async () => {
+  test('fails as a whole where its factory does, once everything has been tried', async () => {
     const cache = open()
     const failing = cache.getOrSetMany(['f::1', 'f::2'], () => Promise.reject(new Error('no database')))
     await expect(failing).rejects.toThrow('no database')
@@ -118,14 +118,14 @@ describeOnEveryBackend('getOrSetMany', (open) => {
     ])
   })
 
-  it('calls through while caching is off', async () => {
+  test('calls through while caching is off', async () => {
     const cache = open({ enabled: false })
     const factory = vi.fn((keys: readonly string[]) => keys.map(() => 1))
     expect(await cache.getOrSetMany(['a', 'b'], factory)).toEqual([1, 1])
     expect(factory).toHaveBeenCalledOnce()
   })
 
-  it('serves stale values at once, and refreshes them together', async () => {
+  test('serves stale values at once, and refreshes them together', async () => {
     const cache = open()
     const options = { ttl: '30ms', grace: '1h' } as const
     await cache.getOrSetMany(['s::1', 's::2'], (keys) => keys.map(() => 'old'), options)

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { holds, RUNS, type World, worldOf } from './schedules.js'
 
@@ -30,7 +30,7 @@ describe('No order of events breaks the rule, with a process memory:', () => {
     }
   }
 
-  it.each(Object.entries(CHANGES))(
+  test.each(Object.entries(CHANGES))(
     'filling memory with an answer that is already old, by %s elsewhere',
     (name, change) =>
       holds(async (world) => {
@@ -54,7 +54,7 @@ describe('No order of events breaks the rule, with a process memory:', () => {
       }, ONE_REMEMBERS),
   )
 
-  it.each(Object.entries(CHANGES))(
+  test.each(Object.entries(CHANGES))(
     'filling memory with an answer that is already old, by %s of this process',
     (name, change) =>
       holds(async (world) => {
@@ -81,7 +81,7 @@ describe('No order of events breaks the rule, with a process memory:', () => {
       }, ONE_REMEMBERS),
   )
 
-  it.each(Object.entries(CHANGES))(
+  test.each(Object.entries(CHANGES))(
     'a stream that breaks off, and %s that it does not tell of',
     (name, change) =>
       holds(async (world) => {
@@ -102,7 +102,7 @@ describe('No order of events breaks the rule, with a process memory:', () => {
       }, ONE_REMEMBERS),
   )
 
-  it.each(Object.entries(CHANGES).filter(([name]) => name.includes('children') || name.includes('clear')))(
+  test.each(Object.entries(CHANGES).filter(([name]) => name.includes('children') || name.includes('clear')))(
     '%s elsewhere, and siblings that are read before and after',
     (name, change) =>
       holds(async ({ database, caches: [one, two], streams: [told] }) => {
@@ -124,7 +124,7 @@ describe('No order of events breaks the rule, with a process memory:', () => {
       }, ONE_REMEMBERS),
   )
 
-  it('computing from memory', () =>
+  test('computing from memory', () =>
     holds(async ({ database, caches: [one, two], streams: [told] }) => {
       const part = (cache: KeyedCache) => cache.getOrSet('part', () => database.load('part'))
       await part(one)
@@ -145,7 +145,7 @@ describe('No order of events breaks the rule, with a process memory:', () => {
       await database.check('whole', () => two.get('whole'))
     }, ONE_REMEMBERS))
 
-  it('setting what was made from memory after a miss', () =>
+  test('setting what was made from memory after a miss', () =>
     holds(async ({ database, caches: [one, two], streams: [told] }) => {
       const part = (cache: KeyedCache) => cache.getOrSet('part', () => database.load('part'))
       await part(one)
@@ -167,7 +167,7 @@ describe('No order of events breaks the rule, with a process memory:', () => {
       await database.check('whole', () => two.get('whole'))
     }, ONE_REMEMBERS))
 
-  it.each(Object.entries(CHANGES))('%s that fails', (name, change) => {
+  test.each(Object.entries(CHANGES))('%s that fails', (name, change) => {
     let isDown = false
     return holds(
       async (world) => {
@@ -242,7 +242,7 @@ describe('No order of events breaks the rule, with a process memory:', () => {
     'break off': ({ streams }, which) => streams[which]!.breakOff(),
   }
 
-  it('any small program of two processes', () =>
+  test('any small program of two processes', () =>
     fc.assert(
       fc.asyncProperty(
         fc.scheduler(),

@@ -2,7 +2,7 @@ import fc, { type Scheduler } from 'fast-check'
 import { expect } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
-import type { Duration } from '../../src/duration.js'
+import type { Ttl } from '../../src/duration.js'
 import { CacheNotRespondingError } from '../../src/errors.js'
 import { CacheKey } from '../../src/key/cache-key.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
@@ -209,7 +209,7 @@ export interface World {
 export interface WorldOptions {
   readonly store?: MemoryStore
   readonly fails?: (operation: string) => boolean
-  readonly lease?: Duration
+  readonly lease?: Ttl
   /** How many of the processes keep what they read. */
   readonly memories?: 0 | 1 | 2
 }

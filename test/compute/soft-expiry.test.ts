@@ -1,5 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { expect, it, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { CHANNELS, type OperationMessage } from '../../src/events.js'
 import type { LoggedCall } from '../../src/tiers/call-log.js'
@@ -18,7 +18,7 @@ const WAYS: Record<string, (cache: KeyedCache) => Promise<boolean>> = {
 }
 
 describeOnEveryBackend('What was let expire', (open) => {
-  it.each(Object.entries(WAYS))(
+  test.each(Object.entries(WAYS))(
     '%s is served by a grace while one process computes it anew',
     async (_, expire) => {
       const [cache, other] = [open(), open()]
@@ -40,7 +40,7 @@ describeOnEveryBackend('What was let expire', (open) => {
     },
   )
 
-  it.each(Object.entries(WAYS))('%s is computed at once by who has no grace', async (_, expire) => {
+  test.each(Object.entries(WAYS))('%s is computed at once by who has no grace', async (_, expire) => {
     const [cache, other] = [open(), open()]
     // Written without a grace either: it has life left all the same.
     await cache.getOrSet('a::b', () => 'old', NO_GRACE)
@@ -55,7 +55,7 @@ describeOnEveryBackend('What was let expire', (open) => {
     expect(await other.get('a::b')).toBe('new')
   })
 
-  it.each(Object.entries(WAYS))(
+  test.each(Object.entries(WAYS))(
     '%s is not cached for all other reads, which are told why',
     async (_, expire) => {
       const [cache, other] = [open(), open()]
@@ -71,7 +71,7 @@ describeOnEveryBackend('What was let expire', (open) => {
     },
   )
 
-  it.each(Object.entries(WAYS))('%s is over with the next set, fill or computation', async (_, expire) => {
+  test.each(Object.entries(WAYS))('%s is over with the next set, fill or computation', async (_, expire) => {
     const [cache, other] = [open(), open()]
     const ways = {
       set: () => cache.set('a::b', 'new'),
@@ -91,7 +91,7 @@ describeOnEveryBackend('What was let expire', (open) => {
     }
   })
 
-  it.each(Object.entries(WAYS))(
+  test.each(Object.entries(WAYS))(
     '%s stays so, whatever was being computed or filled before',
     async (_, expire) => {
       const [cache, other] = [open(), open()]
@@ -118,12 +118,12 @@ describeOnEveryBackend('What was let expire', (open) => {
     },
   )
 
-  it.each(Object.entries(WAYS))('%s counts its grace from that moment', async (_, expire) => {
+  test.each(Object.entries(WAYS))('%s counts its grace from that moment', async (_, expire) => {
     const cache = open()
     await cache.set('a::b', 'old', { ttl: '1h', grace: '1h' })
     await expire(cache)
     const refuse = () => Promise.reject(new Error('not now'))
-    const options = { grace: '1h', retryPause: '1h' } as const
+    const options = { grace: '1h', retryDelay: '1h' } as const
     expect(await cache.getOrSet('a::b', refuse, options)).toBe('old')
     // Longer than this grace ago.
     const before = performance.now()
@@ -132,7 +132,7 @@ describeOnEveryBackend('What was let expire', (open) => {
     expect(await cache.getOrSet('a::b', () => 'new', { grace: 0.01 })).toBe('new')
   })
 
-  it('may be a failure: the next read tries again', async () => {
+  test('may be a failure: the next read tries again', async () => {
     const cache = open()
     const options = { errorTtl: '1h' } as const
     const fail = () => Promise.reject(new Error('down'))
@@ -146,7 +146,7 @@ describeOnEveryBackend('What was let expire', (open) => {
     expect(await cache.getOrSet('a::b', () => 'new', options)).toBe('new')
   })
 
-  it('may be kept as it is by whoever finds that it still holds', async () => {
+  test('may be kept as it is by whoever finds that it still holds', async () => {
     const [cache, other] = [open(), open()]
     for (const expire of Object.values(WAYS)) {
       await cache.set('a::b', { big: 'x'.repeat(10_000) })
@@ -157,7 +157,7 @@ describeOnEveryBackend('What was let expire', (open) => {
     }
   })
 
-  it('is gone for the request that let it expire, and nothing beside it', async () => {
+  test('is gone for the request that let it expire, and nothing beside it', async () => {
     const cache = open()
     await cache.set('a::b', 'old')
     await cache.set('a::c', 'other')
@@ -172,7 +172,7 @@ describeOnEveryBackend('What was let expire', (open) => {
     })
   })
 
-  it('is so while caching is switched off, too', async () => {
+  test('is so while caching is switched off, too', async () => {
     const [cache, other] = [open(), open()]
     await other.set('a::b', 'old')
     cache.enable(false)
@@ -180,7 +180,7 @@ describeOnEveryBackend('What was let expire', (open) => {
     expect(await other.get('a::b')).toBeUndefined()
   })
 
-  it('says whether anything was there', async () => {
+  test('says whether anything was there', async () => {
     const cache = open()
     expect(await cache.expire('a::b')).toBe(false)
     expect(await cache.expireOutcome('a', { children: true })).toBe('absent')
@@ -192,7 +192,7 @@ describeOnEveryBackend('What was let expire', (open) => {
     expect((await cache.inspect('a::b')).reason).toBe('ancestor-deleted')
   })
 
-  it('tells when, by whom and what with', async () => {
+  test('tells when, by whom and what with', async () => {
     const cache = open()
     const scope = cache.openScope({ fills: false, origin: () => ({ route: 'POST /prices', user: 'anna' }) })
     await cache.set('a::b', 'old')
@@ -213,7 +213,7 @@ describeOnEveryBackend('What was let expire', (open) => {
     scope.end()
   })
 
-  it('is counted, taken down with the calls of its request, and told to whoever listens', async () => {
+  test('is counted, taken down with the calls of its request, and told to whoever listens', async () => {
     const cache = open()
     await cache.set('a::b', 1)
     const published: OperationMessage[] = []
@@ -239,7 +239,7 @@ describeOnEveryBackend('What was let expire', (open) => {
     ])
   })
 
-  it('and has expired by itself before is said to have expired by itself', async () => {
+  test('and has expired by itself before is said to have expired by itself', async () => {
     const cache = open()
     await cache.set('a::b', 'old', { ttl: '10ms', grace: '1h' })
     await becomesStale(cache, 'a::b')

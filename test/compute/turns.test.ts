@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { Turns } from '../../src/compute/turns.js'
 import { createCache } from '../../src/create-cache.js'
 import { CacheNotRespondingError } from '../../src/errors.js'
@@ -37,7 +37,7 @@ function openOn(store: MemoryStore) {
 }
 
 describe('Very many keys that are asked for at once', () => {
-  it('ask the store few at a time, and each is computed once and stored', async () => {
+  test('ask the store few at a time, and each is computed once and stored', async () => {
     const { store, counts } = slowStore()
     const cache = openOn(store)
     const runs = new Map<number, number>()
@@ -57,7 +57,7 @@ describe('Very many keys that are asked for at once', () => {
     await cache.close()
   })
 
-  it('may need others, which nobody keeps waiting for good', async () => {
+  test('may need others, which nobody keeps waiting for good', async () => {
     const { store, counts } = slowStore()
     const cache = openOn(store)
     const inner = vi.fn((id: number) => id)
@@ -73,7 +73,7 @@ describe('Very many keys that are asked for at once', () => {
     await cache.close()
   })
 
-  it('may be one batch', async () => {
+  test('may be one batch', async () => {
     const { store, counts } = slowStore()
     const cache = openOn(store)
     const keys = Array.from({ length: 4_000 }, (_, id) => `many::${id}`)
@@ -84,7 +84,7 @@ describe('Very many keys that are asked for at once', () => {
     await cache.close()
   })
 
-  it('while their factories are slow do not keep each other waiting', async () => {
+  test('while their factories are slow do not keep each other waiting', async () => {
     const { store } = slowStore()
     const cache = openOn(store)
     let running = 0
@@ -105,7 +105,7 @@ describe('Very many keys that are asked for at once', () => {
     await cache.close()
   })
 
-  it('wait no longer than their own limits', async () => {
+  test('wait no longer than their own limits', async () => {
     const { store } = slowStore()
     const cache = openOn(store)
     const read = store.read
@@ -145,7 +145,7 @@ describe('Very many keys that are asked for at once, on Redis', () => {
   })
   afterAll(() => server.stop())
 
-  it('are each computed once and stored', { timeout: 120_000 }, async () => {
+  test('are each computed once and stored', { timeout: 120_000 }, async () => {
     const cache = createCache({ redis: server.url, keyPrefix: 'many', timeouts: { store: '5s' } })
     const keys = Array.from({ length: 10_000 }, (_, id) => ['many', id] as const)
     let runs = 0
@@ -166,7 +166,7 @@ describe('Very many keys that are asked for at once, on Redis', () => {
     await cache.close()
   })
 
-  it('are all computed within a moment where it does not answer', async () => {
+  test('are all computed within a moment where it does not answer', async () => {
     const own = await startRedis()
     const cache = createCache({ redis: own.url, keyPrefix: 'frozen', logger: quiet })
     await vi.waitFor(() => cache.check(), { timeout: 10_000 })
@@ -201,7 +201,7 @@ describe('Turns', () => {
       return settle
     })
 
-  it('come in the order of the calls, those of what has begun first', async () => {
+  test('come in the order of the calls, those of what has begun first', async () => {
     const turns = new Turns()
     const asked = fill(turns)
     const order: string[] = []
@@ -214,7 +214,7 @@ describe('Turns', () => {
     expect(order).toEqual(['!c', '!e', 'a', 'b', 'd'])
   })
 
-  it('are not given up for a few failures, but where nothing is answered any more', async () => {
+  test('are not given up for a few failures, but where nothing is answered any more', async () => {
     const turns = new Turns()
     const asked = fill(turns)
     const later = Array.from({ length: 1_000 }, (_, index) =>
@@ -243,7 +243,7 @@ describe('Turns', () => {
     expect(turns.areFree).toBe(true)
   })
 
-  it('are over once the cache is closed: what waits is rejected with its key, what comes later goes at once', async () => {
+  test('are over once the cache is closed: what waits is rejected with its key, what comes later goes at once', async () => {
     const turns = new Turns()
     fill(turns)
     const question = vi.fn(async () => {})

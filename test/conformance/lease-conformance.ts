@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { parseBody } from '../../src/entry/body.js'
 import { parseFrame } from '../../src/entry/frame.js'
 import { joinGenerations } from '../../src/entry/generation.js'
@@ -48,7 +48,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
       (await at.commit(key(input), token, entry(text))).written
 
     describe('who computes', () => {
-      it('is one of two, and the other is told who it is and how long that holds', async () => {
+      test('is one of two, and the other is told who it is and how long that holds', async () => {
         expect(await store.acquire(key('a::b'), mine, LONG)).toMatchObject({ won: true, tookOver: false })
         const refused = await other.acquire(key('a::b'), theirs, LONG)
         expect(refused).toMatchObject({ won: false, holder: mine })
@@ -57,7 +57,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(lapsesInMs).toBeLessThanOrEqual(60_000)
       })
 
-      it('is one of many who ask at once', async () => {
+      test('is one of many who ask at once', async () => {
         const asked = await Promise.all(
           Array.from({ length: 40 }, (_, index) =>
             (index % 2 ? store : other).acquire(key('a::b'), newId(), LONG),
@@ -66,14 +66,14 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(asked.filter(({ won }) => won)).toHaveLength(1)
       })
 
-      it('may ask again with the same token', async () => {
+      test('may ask again with the same token', async () => {
         await store.acquire(key('a::b'), mine, LONG)
         expect(await store.acquire(key('a::b'), mine, LONG)).toMatchObject({ won: true, tookOver: false })
         expect(await other.acquire(key('a::b'), theirs, LONG)).toMatchObject({ won: false, holder: mine })
         expect(await committed(store, 'a::b', mine)).toBe(true)
       })
 
-      it('is another for each key, those above and below too', async () => {
+      test('is another for each key, those above and below too', async () => {
         for (const path of ['a', 'a::b', 'a::b::c', 'ab']) {
           expect(await store.acquire(key(path), newId(), LONG)).toMatchObject({ won: true })
         }
@@ -88,7 +88,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         for (const one of keys) expect(await payload(one)).toBe(one.text)
       })
 
-      it('is told what stands there, with all generations, the missing ones made', async () => {
+      test('is told what stands there, with all generations, the missing ones made', async () => {
         const read = async (input: KeyInput) => {
           const acquired = await store.acquire(key(input), newId(), LONG)
           return acquired.won ? acquired.reading : expect.fail('refused')
@@ -115,7 +115,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(frame && parseFrame(frame)).toMatchObject({ kind: 'marker', id: standing })
       })
 
-      it('leaves no entry and is in no listing', async () => {
+      test('leaves no entry and is in no listing', async () => {
         await store.acquire(key('a::b'), mine, LONG)
         expect(judge(await other.read(key('a::b')))).toMatchObject({ live: false, reason: 'absent' })
         expect((await other.list({ scan: 1_000 })).entries).toEqual([])
@@ -124,7 +124,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
     })
 
     describe('a lease is read', () => {
-      it('along with the entry where that is asked for, and by who looks', async () => {
+      test('along with the entry where that is asked for, and by who looks', async () => {
         expect((await other.read(key('a::b'), { lease: true })).lease).toBeNull()
         await store.acquire(key('a::b'), mine, LONG)
         const { lease: bytes, generations, now } = await other.read(key('a::b'), { lease: true })
@@ -136,7 +136,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect((await other.peek(key('a::b'))).lease).toEqual(bytes)
       })
 
-      it('with whether somebody waits, whoever holds it from then on', async () => {
+      test('with whether somebody waits, whoever holds it from then on', async () => {
         await store.acquire(key('a::b'), mine, LONG)
         await other.acquire(key('a::b'), theirs, LONG)
         expect(await lease('a::b')).toMatchObject({ token: mine, awaited: false })
@@ -150,7 +150,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(await lease('a::b')).toMatchObject({ token: theirs, awaited: true })
       })
 
-      it('no more once it has ended', async () => {
+      test('no more once it has ended', async () => {
         const ends: Record<string, () => Promise<unknown>> = {
           commit: () => committed(store, 'a::b', mine),
           release: () => store.release(key('a::b'), mine),
@@ -196,7 +196,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
     }
 
     describe('a commit', () => {
-      it('writes what was computed, with everything there is to know about it, and ends the lease', async () => {
+      test('writes what was computed, with everything there is to know about it, and ends the lease', async () => {
         await store.acquire(key('a::b'), mine, LONG)
         const facts = { graceMs: 5_000, computingMs: 12.5, isFailure: true }
         const result = await store.commit(key('a::b'), mine, { ...entry('computed', 30_000), ...facts })
@@ -213,14 +213,14 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(await other.acquire(key('a::b'), theirs, LONG)).toMatchObject({ won: true, tookOver: false })
       })
 
-      it('stands below the generations above it, as a write does', async () => {
+      test('stands below the generations above it, as a write does', async () => {
         await store.acquire(key('a::b::c'), mine, LONG)
         expect(await committed(store, 'a::b::c', mine)).toBe(true)
         expect(await other.remove(key('a'), { children: true, origin: ORIGIN })).toBe(true)
         expect(await payload('a::b::c')).toBeUndefined()
       })
 
-      it('comes through but once, and under no other token', async () => {
+      test('comes through but once, and under no other token', async () => {
         await store.acquire(key('a::b'), mine, LONG)
         expect(await committed(other, 'a::b', theirs, 'a stranger’s')).toBe(false)
         expect(await committed(store, 'a::b', mine)).toBe(true)
@@ -229,7 +229,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(await committed(store, 'never::asked', mine)).toBe(false)
       })
 
-      it('fences a fill of what was observed before it', async () => {
+      test('fences a fill of what was observed before it', async () => {
         const basis = await other.observe(key('a::b'))
         await store.acquire(key('a::b'), mine, LONG)
         expect(await committed(store, 'a::b', mine)).toBe(true)
@@ -237,7 +237,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(await payload('a::b')).toBe('computed')
       })
 
-      it('is not disturbed by what happens beside it, or only looks', async () => {
+      test('is not disturbed by what happens beside it, or only looks', async () => {
         await store.acquire(key('a::b'), mine, LONG)
         await other.remove(key('a'), { children: false, origin: ORIGIN })
         await other.remove(key('a::c'), { children: true, origin: ORIGIN })
@@ -257,7 +257,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
       for (const [what, fence] of Object.entries(fences)) {
         for (const where of ['the same', 'another'] as const) {
           for (const before of ['nothing', 'an older value'] as const) {
-            it(`is refused after ${what} by ${where} process, where ${before} stood; so is renewing`, async () => {
+            test(`is refused after ${what} by ${where} process, where ${before} stood; so is renewing`, async () => {
               if (before === 'an older value') await store.write(key('a::b'), entry('older'))
               await store.acquire(key('a::b'), mine, LONG)
               await fence(where === 'the same' ? store : other)
@@ -281,7 +281,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         'an expire of the parent with children',
         'a clear',
       ]) {
-        it(`under a lease that ${what} has made worthless is not waited for`, async () => {
+        test(`under a lease that ${what} has made worthless is not waited for`, async () => {
           await store.acquire(key('a::b'), mine, LONG)
           await fences[what]?.(other)
           expect(await other.acquire(key('a::b'), theirs, LONG)).toMatchObject({ won: true, tookOver: false })
@@ -311,7 +311,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
       for (const [text, [what, happened]] of ['unchanged', ''].flatMap((text) =>
         Object.entries(BEFORE).map((before) => [text, before] as const),
       )) {
-        it(`begins its time anew and keeps its payload, '${text}', which ${what}`, async () => {
+        test(`begins its time anew and keeps its payload, '${text}', which ${what}`, async () => {
           await other.write(key('a::b'), entry(text, 1_000))
           await happened()
           const unchanged = await standing('a::b')
@@ -327,7 +327,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         })
       }
 
-      it('is refused where another frame stands, and gives the lease up', async () => {
+      test('is refused where another frame stands, and gives the lease up', async () => {
         await other.write(key('a::b'), entry('stands'))
         await standing('a::b')
         const unchanged = newId()
@@ -338,7 +338,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(await lease('a::b')).toBeUndefined()
       })
 
-      it('is refused where it has expired meanwhile: there is nothing to keep', async () => {
+      test('is refused where it has expired meanwhile: there is nothing to keep', async () => {
         await other.write(key('a::b'), entry('short', 50))
         const unchanged = await standing('a::b')
         await vi.waitFor(async () => expect((await other.peek(key('a::b'))).frame).toBeNull(), {
@@ -354,7 +354,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
 
     describe('a lease that has lapsed', () => {
       for (const before of ['nothing', 'an older value'] as const) {
-        it(`commits while no other token has taken it over, where ${before} stood`, async () => {
+        test(`commits while no other token has taken it over, where ${before} stood`, async () => {
           if (before === 'an older value') await store.write(key('a::b'), entry('older'))
           await store.acquire(key('a::b'), mine, SHORT)
           await lapsed('a::b')
@@ -364,7 +364,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         })
       }
 
-      it('is renewed while no other token has taken it over', async () => {
+      test('is renewed while no other token has taken it over', async () => {
         await store.acquire(key('a::b'), mine, SHORT)
         await lapsed('a::b')
         expect(await store.renew(key('a::b'), mine, 60_000)).toBe(true)
@@ -374,7 +374,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
 
       // Its lapse must not weaken what ends a lease in time.
       for (const [what, fence] of Object.entries(fences)) {
-        it(`is ended by ${what}`, async () => {
+        test(`is ended by ${what}`, async () => {
           await store.acquire(key('a::b'), mine, SHORT)
           await lapsed('a::b')
           await fence(other)
@@ -387,7 +387,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
     })
 
     describe('a lease that nobody renews', () => {
-      it('is taken over, which its new holder is told', async () => {
+      test('is taken over, which its new holder is told', async () => {
         await store.acquire(key('a::b'), mine, SHORT)
         await lapsed('a::b')
         expect(await other.acquire(key('a::b'), theirs, LONG)).toMatchObject({ won: true, tookOver: true })
@@ -399,7 +399,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(await payload('a::b')).toBe('computed')
       })
 
-      it('is nobody’s once it was given up, lapsed or not', async () => {
+      test('is nobody’s once it was given up, lapsed or not', async () => {
         await store.acquire(key('a::b'), mine, LONG)
         await store.release(key('a::b'), mine)
         expect(await other.acquire(key('a::b'), theirs, SHORT)).toMatchObject({ won: true, tookOver: false })
@@ -408,7 +408,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(await store.acquire(key('a::b'), newId(), LONG)).toMatchObject({ won: true, tookOver: false })
       })
 
-      it('stands for longer when it is renewed', async () => {
+      test('stands for longer when it is renewed', async () => {
         await store.acquire(key('a::b'), mine, { leaseMs: 2_000, awaiting: false })
         expect(await store.renew(key('a::b'), theirs, 60_000)).toBe(false)
         expect(await store.renew(key('a::b'), mine, 60_000)).toBe(true)
@@ -456,7 +456,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         },
       }
       for (const [what, happens] of Object.entries(news)) {
-        it(`is woken by ${what}, as often as it happens`, async () => {
+        test(`is woken by ${what}, as often as it happens`, async () => {
           const { wake, watch } = await watching('a::b')
           await awaited('a::b')
           expect(wake).not.toHaveBeenCalled()
@@ -470,7 +470,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         })
       }
 
-      it('is woken by who has taken over from a holder that was waited for', async () => {
+      test('is woken by who has taken over from a holder that was waited for', async () => {
         const { wake, watch } = await watching('a::b')
         await store.acquire(key('a::b'), mine, LONG)
         await other.acquire(key('a::b'), newId(), AWAITING)
@@ -482,7 +482,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         watch.stop()
       })
 
-      it('is woken although another watch of the same key has stopped, which is not', async () => {
+      test('is woken although another watch of the same key has stopped, which is not', async () => {
         const stopped = await watching('a::b')
         const { wake, watch } = await watching('a::b')
         stopped.watch.stop()
@@ -493,7 +493,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(stopped.wake).not.toHaveBeenCalled()
       })
 
-      it('may be many, each for a key that means something elsewhere', async () => {
+      test('may be many, each for a key that means something elsewhere', async () => {
         const keys = HOSTILE_PARTS.map((part) => CacheKey.from(['hostile', part]))
         const watches = await Promise.all(keys.map((one) => watching(one)))
         for (const [index, one] of keys.entries()) {

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { SECRET_BYTES, type Store } from '../../src/store/store.js'
 import { entry, key, ORIGIN } from './samples.js'
 
@@ -10,13 +10,13 @@ export function describeSecret(opened: () => { readonly store: Store; readonly o
     return Promise.all([store, other, store, other].map((one) => secretOf(one, one)))
   }
 
-  it('keeps a secret that all who ask at once are told alike, and later too', async () => {
+  test('keeps a secret that all who ask at once are told alike, and later too', async () => {
     const told = new Set([...(await secrets()), ...(await secrets())])
     expect(told.size).toBe(1)
     expect([...told][0]).toHaveLength(SECRET_BYTES * 2)
   })
 
-  it('keeps it when everything is cleared, and lists it nowhere', async () => {
+  test('keeps it when everything is cleared, and lists it nowhere', async () => {
     const { store } = opened()
     const before = await secrets()
     await store.write(key('a'), entry('a'))

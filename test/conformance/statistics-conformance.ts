@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   MAX_EVENTS,
   MAX_FIGURES,
@@ -29,7 +29,7 @@ const hits = (family: string, count: number) => new Map([[family, new Map([['hit
 /** What every place where processes tell their figures promises. */
 export function describeStatistics(name: string, open: OpenStatistics): void {
   describe(`${name} as a place for figures`, () => {
-    it('has nothing to begin with', async () => {
+    test('has nothing to begin with', async () => {
       const statistics = await open()
       expect(await statistics.gathered()).toMatchObject({ families: new Map(), processes: [] })
       expect(await statistics.history('fine')).toEqual([])
@@ -37,7 +37,7 @@ export function describeStatistics(name: string, open: OpenStatistics): void {
       expect(await statistics.requests(10)).toEqual([])
     })
 
-    it('adds up what all processes tell, by family and by process', async () => {
+    test('adds up what all processes tell, by family and by process', async () => {
       const statistics = await open()
       await statistics.report(report({ families: hits('product', 3) }))
       await statistics.report(report({ sequence: 2, families: hits('product', 4) }))
@@ -59,7 +59,7 @@ export function describeStatistics(name: string, open: OpenStatistics): void {
       for (const { seenAt } of processes) expect(now - seenAt).toBeLessThan(5_000)
     })
 
-    it('takes a report once, however often it comes, and a late one never', async () => {
+    test('takes a report once, however often it comes, and a late one never', async () => {
       const statistics = await open()
       const first = report({
         families: hits('f', 1),
@@ -85,7 +85,7 @@ export function describeStatistics(name: string, open: OpenStatistics): void {
       }
     })
 
-    it('keeps history in steps of ten seconds and of a minute', async () => {
+    test('keeps history in steps of ten seconds and of a minute', async () => {
       const statistics = await open()
       const before = Date.now()
       await statistics.report(report({ history: new Map([['misses', 2]]) }))
@@ -97,7 +97,7 @@ export function describeStatistics(name: string, open: OpenStatistics): void {
       expect(fine?.figures).toEqual(new Map([['misses', 2]]))
     })
 
-    it('takes names as they come', async () => {
+    test('takes names as they come', async () => {
       const statistics = await open()
       const names = ['constructor', '__proto__', 'a b', '日本', '"]}', "');--", '*?[', '{x}']
       const families = new Map(names.map((name) => [name, new Map([['hits', 1]])]))
@@ -107,7 +107,7 @@ export function describeStatistics(name: string, open: OpenStatistics): void {
       expect(gathered.processes[0]?.about).toEqual({ host: '"}\0<', pid: 3 })
     })
 
-    it('keeps the newest events and requests, and no more than so many', async () => {
+    test('keeps the newest events and requests, and no more than so many', async () => {
       const statistics = await open()
       for (let sequence = 1; sequence <= 6; sequence++) {
         const items = Array.from({ length: 200 }, (_, index) => `${sequence}-${index}`)
@@ -118,7 +118,7 @@ export function describeStatistics(name: string, open: OpenStatistics): void {
       expect(await statistics.requests(5_000)).toHaveLength(MAX_REQUESTS)
     })
 
-    it('remembers what became of keys: the last, and what was before it', async () => {
+    test('remembers what became of keys: the last, and what was before it', async () => {
       const statistics = await open()
       const now = performance.now()
       const tell = (sequence: number, traces: [string, Trace][]) =>
@@ -159,7 +159,7 @@ export function describeStatistics(name: string, open: OpenStatistics): void {
       expect(await kinds()).toEqual(['fenced', 'written'])
     })
 
-    it('remembers many at once', async () => {
+    test('remembers many at once', async () => {
       const statistics = await open()
       const at = performance.now() - 1_000
       const names = Array.from({ length: 1_000 }, (_, index) => `many::${index}`)
@@ -170,7 +170,7 @@ export function describeStatistics(name: string, open: OpenStatistics): void {
       expect(found.length).toBeGreaterThan(950)
     })
 
-    it('counts families beyond what it can hold together', async () => {
+    test('counts families beyond what it can hold together', async () => {
       const statistics = await open()
       let sequence = 0
       for (let from = 0; from < MAX_FIGURES + 4_000; from += 4_000) {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { parseBody } from '../../src/entry/body.js'
 import { expiryOf } from '../../src/entry/expiry.js'
 import { parseFrame } from '../../src/entry/frame.js'
@@ -43,21 +43,21 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
     }
 
     describe('entries', () => {
-      it('gives back what was written, here and elsewhere', async () => {
+      test('gives back what was written, here and elsewhere', async () => {
         expect(await payload(store, 'a::b')).toBeUndefined()
         expect((await store.write(key('a::b'), entry('one'))).written).toBe(true)
         expect(await payload(store, 'a::b')).toBe('one')
         expect(await payload(other, 'a::b')).toBe('one')
       })
 
-      it('overwrites, each time under a new id', async () => {
+      test('overwrites, each time under a new id', async () => {
         const first = await store.write(key('a'), entry('one'))
         const second = await other.write(key('a'), entry('two'))
         expect(await payload(store, 'a')).toBe('two')
         expect(first).not.toEqual(second)
       })
 
-      it('keeps bytes of every kind, and a parent beside its children', async () => {
+      test('keeps bytes of every kind, and a parent beside its children', async () => {
         const bytes = Buffer.from(Array.from({ length: 512 }, (_, index) => index % 256)).toString('latin1')
         await store.write(key('p'), { ...entry(''), payload: Buffer.from(bytes, 'latin1') })
         await store.write(key('p::c'), entry('child'))
@@ -66,7 +66,7 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         expect(await payload(store, 'p::c')).toBe('child')
       })
 
-      it('lets an entry go when its time is over', async () => {
+      test('lets an entry go when its time is over', async () => {
         await store.write(key('short'), entry('gone soon', 40))
         await store.write(key('long'), entry('stays'))
         await vi.waitFor(async () => expect(await payload(store, 'short')).toBeUndefined(), {
@@ -76,14 +76,14 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         expect(await payload(store, 'long')).toBe('stays')
       })
 
-      it('answers many reads and writes of one tick, each with its own', async () => {
+      test('answers many reads and writes of one tick, each with its own', async () => {
         const many = Array.from({ length: 1_500 }, (_, index) => key(['many', index]))
         await Promise.all(many.map((one, index) => store.write(one, entry(`value ${index}`))))
         const read = await Promise.all(many.map((one) => payload(other, one)))
         expect(read).toEqual(many.map((_, index) => `value ${index}`))
       })
 
-      it('reads in one tick what the same tick has written before', async () => {
+      test('reads in one tick what the same tick has written before', async () => {
         await store.write(key('tick'), entry('old'))
         const writing = store.write(key('tick'), entry('new'))
         expect(await payload(store, 'tick')).toBe('new')
@@ -96,7 +96,7 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         for (const path of ['a', 'a::b', 'a::b::c', 'ab', 'z']) await store.write(key(path), entry(path))
       })
 
-      it('removes one key and says whether anything was there', async () => {
+      test('removes one key and says whether anything was there', async () => {
         expect(await store.remove(key('a'), { children: false, origin: ORIGIN })).toBe(true)
         expect(await payload(other, 'a')).toBeUndefined()
         expect(await payload(other, 'a::b')).toBe('a::b')
@@ -104,14 +104,14 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         expect(await store.remove(key('never'), { children: false, origin: ORIGIN })).toBe(false)
       })
 
-      it('with children removes everything below too, and nothing beside', async () => {
+      test('with children removes everything below too, and nothing beside', async () => {
         expect(await store.remove(key('a'), { children: true, origin: ORIGIN })).toBe(true)
         for (const path of ['a', 'a::b', 'a::b::c']) expect(await payload(other, path)).toBeUndefined()
         for (const path of ['ab', 'z']) expect(await payload(other, path)).toBe(path)
         expect(await store.remove(key('a'), { children: true, origin: ORIGIN })).toBe(false)
       })
 
-      it('says that something was there when only children were', async () => {
+      test('says that something was there when only children were', async () => {
         await store.write(key('family::child'), entry('x'))
         expect(await store.remove(key('family'), { children: true, origin: ORIGIN })).toBe(true)
         expect(await store.remove(key('family'), { children: true, origin: ORIGIN })).toBe(false)
@@ -119,19 +119,19 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         expect(await store.remove(key('family'), { children: true, origin: ORIGIN })).toBe(true)
       })
 
-      it('says that nothing was there when what stood there was below a removed key', async () => {
+      test('says that nothing was there when what stood there was below a removed key', async () => {
         await store.remove(key('a'), { children: true, origin: ORIGIN })
         expect(await store.remove(key('a::b'), { children: false, origin: ORIGIN })).toBe(false)
       })
 
-      it('lets new entries live below a removed key', async () => {
+      test('lets new entries live below a removed key', async () => {
         await store.remove(key('a'), { children: true, origin: ORIGIN })
         await store.write(key('a::b'), entry('again'))
         expect(await payload(store, 'a::b')).toBe('again')
         expect(await payload(store, 'a::b::c')).toBeUndefined()
       })
 
-      it('tells who removed it', async () => {
+      test('tells who removed it', async () => {
         await store.remove(key('a::b'), { children: true, origin: ORIGIN })
         const one = judge(await store.read(key('a::b')))
         expect(one).toMatchObject({ live: false, reason: 'deleted', provenance: ORIGIN })
@@ -139,7 +139,7 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         expect(below).toMatchObject({ live: false, reason: 'ancestor-deleted', provenance: ORIGIN, depth: 2 })
       })
 
-      it('clears everything', async () => {
+      test('clears everything', async () => {
         await store.clear(ORIGIN)
         for (const path of ['a', 'a::b', 'ab', 'z']) expect(await payload(other, path)).toBeUndefined()
         await store.write(key('z'), entry('again'))
@@ -167,7 +167,7 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         return frame ? expiryOf(frame, generations) : undefined
       }
 
-      it('makes one key stale where it stands, and says whether anything was there', async () => {
+      test('makes one key stale where it stands, and says whether anything was there', async () => {
         const before = await store.peek(key('a::b'))
         expect(await store.expire(key('a::b'), ALONE)).toBe(true)
         expect(await states()).toEqual(['fresh', 'stale', 'fresh', 'fresh', 'fresh'])
@@ -179,7 +179,7 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         expect(await state('never')).toBe('absent')
       })
 
-      it('with children makes everything below stale too, and nothing beside', async () => {
+      test('with children makes everything below stale too, and nothing beside', async () => {
         expect(await store.expire(key('a'), WITH_CHILDREN)).toBe(true)
         expect(await states()).toEqual(['stale', 'stale', 'stale', 'fresh', 'fresh'])
         for (const path of EVERY_PATH) expect(await payload(other, path)).toBe(path)
@@ -188,13 +188,13 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         expect(await store.expire(key('never'), WITH_CHILDREN)).toBe(false)
       })
 
-      it('says that something was there when only children were', async () => {
+      test('says that something was there when only children were', async () => {
         await store.write(key('family::child'), entry('x'))
         expect(await store.expire(key('family'), WITH_CHILDREN)).toBe(true)
         expect(await state('family::child')).toBe('stale')
       })
 
-      it('is over with what is written afterwards, at once and however often that was', async () => {
+      test('is over with what is written afterwards, at once and however often that was', async () => {
         for (let time = 0; time < 3; time++) {
           await store.expire(key('a'), WITH_CHILDREN)
           await store.expire(key('a::b'), WITH_CHILDREN)
@@ -212,7 +212,7 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         }
       })
 
-      it('leaves alone what is written below in between: only what is older is stale', async () => {
+      test('leaves alone what is written below in between: only what is older is stale', async () => {
         await store.expire(key('a'), WITH_CHILDREN)
         await store.write(key('a::b::c'), entry('newer'))
         await store.write(key('a::new'), entry('new'))
@@ -223,7 +223,7 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         expect(await state('a::new')).toBe('fresh')
       })
 
-      it('tells who let it expire, and what with', async () => {
+      test('tells who let it expire, and what with', async () => {
         const began = (await store.read(key('a'))).now - 1
         await store.expire(key('a::b'), WITH_CHILDREN)
         const ended = (await other.read(key('a'))).now + 1
@@ -239,7 +239,7 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         expect(await expiry('a')).toBeUndefined()
       })
 
-      it('begins its grace with the first time, not again with each', async () => {
+      test('begins its grace with the first time, not again with each', async () => {
         await store.expire(key('a::b'), ALONE)
         const first = await expiry('a::b')
         await vi.waitFor(async () =>
@@ -252,7 +252,7 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         expect(await expiry('a::b')).toEqual(first)
       })
 
-      it('keeps what a delete has left: the reason, and whom it refuses', async () => {
+      test('keeps what a delete has left: the reason, and whom it refuses', async () => {
         await store.remove(key('a::b'), WITH_CHILDREN)
         await store.expire(key('a::b'), { children: true, origin: { process: 'other:1' } })
         expect(judge(await other.read(key('a::b')))).toMatchObject({ reason: 'deleted', provenance: ORIGIN })
@@ -267,13 +267,13 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         expect(await store.expire(key('a::b::c'), ALONE)).toBe(false)
       })
 
-      it('is undone by a delete', async () => {
+      test('is undone by a delete', async () => {
         await store.expire(key('a'), WITH_CHILDREN)
         expect(await store.remove(key('a'), WITH_CHILDREN)).toBe(true)
         expect(await states()).toEqual(['deleted', 'ancestor-deleted', 'ancestor-deleted', 'fresh', 'fresh'])
       })
 
-      it('refuses a fill of what was observed while it still stood', async () => {
+      test('refuses a fill of what was observed while it still stood', async () => {
         for (const [path, options] of [
           ['a::b', ALONE],
           ['a::b', WITH_CHILDREN],
@@ -286,7 +286,7 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         }
       })
 
-      it('stands in listings as having no time left', async () => {
+      test('stands in listings as having no time left', async () => {
         await store.expire(key('a'), WITH_CHILDREN)
         await store.expire(key('z'), ALONE)
         const { entries } = await other.list({ scan: 10_000 })
@@ -294,7 +294,7 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         expect(left).toEqual({ a: false, 'a::b': false, 'a::b::c': false, ab: true, z: false })
       })
 
-      it('keeps a value of many bytes, and the name of whoever let it expire, apart', async () => {
+      test('keeps a value of many bytes, and the name of whoever let it expire, apart', async () => {
         const bytes = Buffer.from(Array.from({ length: 70_000 }, (_, index) => index % 251))
         const origin = { process: 'test:1', route: '\0'.repeat(200), user: 'ÿ☃'.repeat(100) }
         await store.write(key('a::big'), { ...entry(''), payload: bytes })
@@ -310,20 +310,20 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
       const fill = async (input: KeyInput, text: string, basis: Awaited<ReturnType<Store['observe']>>) =>
         (await store.write(key(input), entry(text), { basis })).written
 
-      it('stores a fill while nothing has happened since its observation', async () => {
+      test('stores a fill while nothing has happened since its observation', async () => {
         const basis = await store.observe(key('f::1'))
         expect(await reason('f::1')).toBe('absent')
         expect(await fill('f::1', 'filled', basis)).toBe(true)
         expect(await payload(other, 'f::1')).toBe('filled')
       })
 
-      it('does not change what stands by observing it', async () => {
+      test('does not change what stands by observing it', async () => {
         await store.write(key('f::1'), entry('stands'))
         await store.observe(key('f::1'))
         expect(await payload(other, 'f::1')).toBe('stands')
       })
 
-      it('puts a marker in the place of a value that is dead, so that nobody reclaims what the fill relies on', async () => {
+      test('puts a marker in the place of a value that is dead, so that nobody reclaims what the fill relies on', async () => {
         await store.write(key('f::1'), entry('dead'))
         await store.remove(key('f'), { children: true, origin: ORIGIN })
         const basis = await store.observe(key('f::1'))
@@ -333,7 +333,7 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         expect(await payload(other, 'f::1')).toBe('filled')
       })
 
-      it('stores only the first of two fills from one observation', async () => {
+      test('stores only the first of two fills from one observation', async () => {
         const [mine, theirs] = [await store.observe(key('f')), await other.observe(key('f'))]
         expect(mine.standing).toEqual(theirs.standing)
         expect(await fill('f', 'first', mine)).toBe(true)
@@ -356,7 +356,7 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
       for (const [what, invalidate] of Object.entries(invalidations)) {
         for (const where of ['the same', 'another'] as const) {
           for (const before of ['nothing', 'a removed entry', 'an entry below a removed one'] as const) {
-            it(`refuses a fill after ${what} by ${where} process, where ${before} stood`, async () => {
+            test(`refuses a fill after ${what} by ${where} process, where ${before} stood`, async () => {
               if (before !== 'nothing') await store.write(key('f::1'), entry('oldest'))
               if (before === 'a removed entry')
                 await store.remove(key('f::1'), { children: false, origin: ORIGIN })
@@ -371,7 +371,7 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         }
       }
 
-      it('is not disturbed by what happens beside it', async () => {
+      test('is not disturbed by what happens beside it', async () => {
         const basis = await store.observe(key('f::1'))
         await other.remove(key('f::2'), { children: true, origin: ORIGIN })
         await other.remove(key('f'), { children: false, origin: ORIGIN })
@@ -386,7 +386,7 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
     describe('a secret', () => describeSecret(() => opened))
 
     describe('looking', () => {
-      it('tells what stands there and leaves no trace', async () => {
+      test('tells what stands there and leaves no trace', async () => {
         await store.write(key('l'), entry('seen', 30_000))
         const before = await store.read(key('l'))
         const peek = await other.peek(key('l'))
@@ -419,7 +419,7 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         return found.sort()
       }
 
-      it('lists live keys page by page, all or below one', async () => {
+      test('lists live keys page by page, all or below one', async () => {
         const texts = Array.from({ length: 230 }, (_, index) => key(['list', index % 7, index]).text).sort()
         await Promise.all([...texts, 'lis', 'list2::x'].map((text) => store.write(key(text), entry(text))))
         expect(await listAll()).toEqual([...texts, 'lis', 'list2::x'].sort())
@@ -428,7 +428,7 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         expect(await listAll('nobody')).toEqual([])
       })
 
-      it('lists only keys that match, and asks that of no others than those below', async () => {
+      test('lists only keys that match, and asks that of no others than those below', async () => {
         await Promise.all(
           ['list::a', 'list::b', 'list2::a'].map((text) => store.write(key(text), entry(text))),
         )
@@ -442,7 +442,7 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         expect(asked.sort()).toEqual(['list::a', 'list::b'])
       })
 
-      it('goes on at a cursor that names no key, and at none of its own making', async () => {
+      test('goes on at a cursor that names no key, and at none of its own making', async () => {
         const texts = Array.from({ length: 600 }, (_, index) => key(['list', `name-${index}`]).text)
         await Promise.all(texts.map((text) => store.write(key(text), entry(text))))
         const { cursor } = await other.list({ scan: 50 })
@@ -450,7 +450,7 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         await expect(other.list({ cursor: 'nonsense', scan: 50 })).rejects.toThrow(CacheNotRespondingError)
       })
 
-      it('lists nothing that is removed, dead, only observed or expired', async () => {
+      test('lists nothing that is removed, dead, only observed or expired', async () => {
         for (const path of ['live', 'removed', 'dead::child', 'expiring']) {
           await store.write(key(path), entry(path, path === 'expiring' ? 30 : 60_000))
         }
@@ -463,7 +463,7 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         })
       })
 
-      it('tells of each listed entry its size, times and writer', async () => {
+      test('tells of each listed entry its size, times and writer', async () => {
         await store.write(key('one'), entry('payload', 30_000))
         const [one] = (await other.list({ scan: 10_000 })).entries
         expect(one).toMatchObject({ writtenBy: 'test:1' })
@@ -472,7 +472,7 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         expect(Math.abs((one?.writtenAt ?? 0) - Date.now())).toBeLessThan(5_000)
       })
 
-      it('keeps hostile keys apart and lists them as they are', async () => {
+      test('keeps hostile keys apart and lists them as they are', async () => {
         const keys = HOSTILE_PARTS.map((part) => CacheKey.from(['hostile', part]))
         await Promise.all(keys.map((one) => store.write(one, entry(one.text))))
         for (const one of keys) expect(await payload(other, one)).toBe(one.text)
@@ -483,7 +483,7 @@ export function describeStoreConformance(name: string, open: () => Promise<Store
         expect(await listAll('hostile')).toHaveLength(HOSTILE_PARTS.length - 1)
       })
 
-      it('proves that it works', async () => {
+      test('proves that it works', async () => {
         await expect(store.check()).resolves.toBeUndefined()
         expect(await listAll()).toEqual([])
       })

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { Names } from '../../src/store/redis/names.js'
 import { RESOLUTIONS } from '../../src/store/statistics.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
@@ -90,7 +90,7 @@ const NO_COUNTS = [
 ]
 
 describe('Text in the place of a count', () => {
-  it.each(NO_COUNTS.map((text) => [text.slice(0, 30), text]))(
+  test.each(NO_COUNTS.map((text) => [text.slice(0, 30), text]))(
     '%s is left out, and the rest stands',
     async (_, text) => {
       const site = await open()
@@ -118,7 +118,7 @@ describe('Text in the place of a count', () => {
     },
   )
 
-  it('is replaced by what comes next', async () => {
+  test('is replaced by what comes next', async () => {
     const site = await open()
     await admin.hset(names.figures(), 'product\0deletes', 'abc')
     await admin.hset(names.figures(), 'product\0writes', '9223372036854775807')
@@ -128,7 +128,7 @@ describe('Text in the place of a count', () => {
   })
 })
 
-it('names that every object has are names like others, and foreign fields are left out', async () => {
+test('names that every object has are names like others, and foreign fields are left out', async () => {
   const site = await open()
   for (const name of ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf']) {
     await admin.hset(
@@ -179,7 +179,7 @@ const ABOUTS = [
 ]
 
 describe('A row of a process', () => {
-  it.each(ABOUTS.map((about) => [about.slice(0, 50), about]))(
+  test.each(ABOUTS.map((about) => [about.slice(0, 50), about]))(
     'that says %s of itself is left out',
     async (_, about) => {
       const site = await open()
@@ -189,7 +189,7 @@ describe('A row of a process', () => {
     },
   )
 
-  it.each([9e15, 8.64e15, '+inf', '-inf', -5, Date.now() + 86_400_000])(
+  test.each([9e15, 8.64e15, '+inf', '-inf', -5, Date.now() + 86_400_000])(
     'with the score %s is left out, and removed by the next report',
     async (score) => {
       const site = await open()
@@ -200,7 +200,7 @@ describe('A row of a process', () => {
     },
   )
 
-  it('of a foreign type, or named as every object names things, is left out', async () => {
+  test('of a foreign type, or named as every object names things, is left out', async () => {
     const site = await open()
     for (const name of ['__proto__', 'toString', '', 'x'.repeat(100_000)]) {
       await admin.zadd(names.processes(), Date.now(), name)
@@ -209,7 +209,7 @@ describe('A row of a process', () => {
     await expectIntact(site)
   })
 
-  it('that is wrong in optional fields stands without them', async () => {
+  test('that is wrong in optional fields stands without them', async () => {
     const site = await open()
     await admin.zadd(names.processes(), Date.now(), 'other')
     const about = '{"host":"h","pid":1,"startedAt":1,"rss":"x","memoryEntries":"x","memoryBytes":{}}'
@@ -267,7 +267,7 @@ const ITEMS: readonly unknown[] = [
 ]
 
 describe('An item of the lists', () => {
-  it.each(ITEMS.map((item) => [JSON.stringify(item).slice(0, 80), item]))(
+  test.each(ITEMS.map((item) => [JSON.stringify(item).slice(0, 80), item]))(
     '%s is left out',
     async (_, item) => {
       const site = await open()
@@ -280,7 +280,7 @@ describe('An item of the lists', () => {
     },
   )
 
-  it('that is ours shows what is known of it, and nothing else', async () => {
+  test('that is ours shows what is known of it, and nothing else', async () => {
     const site = await open()
     const calls = [
       { ...CALL, tier: 'constructor', reason: 'toString', children: 'x', stored: {}, secret: 'x' },
@@ -294,7 +294,7 @@ describe('An item of the lists', () => {
     expect(request?.calls[0]).toEqual({ ...CALL, tier: 'constructor', reason: 'toString' })
   })
 
-  it('that is larger than any of ours is emptied, and costs no second look', async () => {
+  test('that is larger than any of ours is emptied, and costs no second look', async () => {
     const site = await open()
     await admin.lpush(names.events(), JSON.stringify({ ...EVENT, message: 'x'.repeat(20_000_000) }))
     await expectIntact(site)

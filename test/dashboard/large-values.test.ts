@@ -18,9 +18,9 @@ const records = () => ({
 describe.each([
   ['as they are', false],
   ['compressed', 1_000],
-] as const)('The page of a large value, %s', (_, compressAbove) => {
+] as const)('The page of a large value, %s', (_, compressionThreshold) => {
   test('shows the beginning of a record, masked, without building it', async () => {
-    const { ask, cache } = await openSite({ cache: { compressAbove } })
+    const { ask, cache } = await openSite({ cache: { compressionThreshold } })
     await cache.set('large', records())
     const parse = vi.spyOn(JSON, 'parse')
     const { text } = await ask('/cache/keys/large')
@@ -37,7 +37,7 @@ describe.each([
   })
 
   test('shows the beginning of a text, and says of other values how large they are', async () => {
-    const { ask, cache } = await openSite({ cache: { compressAbove } })
+    const { ask, cache } = await openSite({ cache: { compressionThreshold } })
     await cache.set('latin', `begins here, password=hunter2 ${'x'.repeat(LARGE)}`)
     await cache.set('wide', `žačíná tady, password=hunter2 ${'ž'.repeat(LARGE)}`)
     await cache.set('map', new Map(Array.from({ length: 300_000 }, (_, at) => [at, `v${at}`])))
@@ -56,15 +56,15 @@ describe.each([
 
 test('The beginning of a value is that of what it was made from', async () => {
   for (const text of ['a', 'žluť', '\u{1f40e}', 'x'.repeat(200), 'ž'.repeat(70_000)]) {
-    const payload = await encodeValue(text, { compressAbove: 1_000 })
+    const payload = await encodeValue(text, { compressionThreshold: 1_000 })
     const unbuilt = new UnbuiltValue(payload)
     expect(await unbuilt.beginning(50)).toBe(text.slice(0, 50))
     expect(unbuilt.bytes).toBeGreaterThanOrEqual(text.length)
   }
   for (const value of [new Map(), [1n], Buffer.from('x'), 5n, null]) {
-    const payload = await encodeValue(value, { compressAbove: false })
+    const payload = await encodeValue(value, { compressionThreshold: false })
     expect(await new UnbuiltValue(payload).beginning(50)).toBeUndefined()
   }
   // The guard of this test's own premise: a text is written by V8 as it is read here.
-  expect(deserialize((await encodeValue('premise', { compressAbove: false })).bytes)).toBe('premise')
+  expect(deserialize((await encodeValue('premise', { compressionThreshold: false })).bytes)).toBe('premise')
 })

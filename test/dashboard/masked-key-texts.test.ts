@@ -66,7 +66,7 @@ const pagesOf = (family: string) => [
 
 async function openUsed(parts: (string | number)[]): Promise<{ site: Site; family: string }> {
   const site = await openSite({
-    cache: { ledger: true, logger: QUIET },
+    cache: { requestLog: true, logger: QUIET },
     before: (app) => {
       app.use((req, res, next) => handler(req, res, next))
       app.get('/token/:id', async (req, res) => {

@@ -5,7 +5,7 @@ import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { keyedCache } from '../../src/express/middleware.js'
 import type { CacheOptions } from '../../src/options.js'
-import type { RequestRecord } from '../../src/stats/ledger.js'
+import type { RequestRecord } from '../../src/stats/request-log.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import { startRedis } from '../helpers/redis.js'
 import {
@@ -22,11 +22,11 @@ import {
 /** A site whose application asks the cache what `answer` does, at any path but the dashboard's. */
 async function shop(
   answer: (cache: KeyedCache) => unknown,
-  { ledger, ...options }: SiteOptions & { readonly ledger?: CacheOptions['ledger'] } = {},
+  { requestLog, ...options }: SiteOptions & { readonly requestLog?: CacheOptions['requestLog'] } = {},
 ): Promise<Site> {
   const cache = createCache({
     ...{ store: 'memory', keyPrefix: 'shop', logger: QUIET },
-    ...(ledger !== undefined && { ledger }),
+    ...(requestLog !== undefined && { requestLog }),
   })
   const before = (app: Express) => {
     app.use(keyedCache(cache, { dashboard: false }))
@@ -123,11 +123,11 @@ describe('without any', () => {
     expect(words((await ask('/cache/requests')).text)).toContain('No requests yet')
   })
 
-  test('the ledger is off', async () => {
-    const { ask } = await shop((own) => own.get('a'), { ledger: false })
+  test('the request log is off', async () => {
+    const { ask } = await shop((own) => own.get('a'), { requestLog: false })
     await ask('/shop')
     const said = words((await ask('/cache/requests')).text)
-    expect(said).toContain('The ledger is off')
+    expect(said).toContain('The request log is off')
     expect(said).toContain('This process takes none down')
   })
 
@@ -135,8 +135,8 @@ describe('without any', () => {
     [{ sample: 0.01 }, 'about 1 in 100 of those'],
     [{ sample: 1 / 3 }, 'about 1 in 3 of those'],
     [{ sample: 0.7 }, 'about 70.0 % of those'],
-  ])('says how requests are sampled: %j', async (ledger, said) => {
-    const { ask } = await shop(() => {}, { ledger })
+  ])('says how requests are sampled: %j', async (requestLog, said) => {
+    const { ask } = await shop(() => {}, { requestLog })
     expect(words((await ask('/cache/requests')).text)).toContain(said)
   })
 

@@ -18,9 +18,9 @@ describeOnEveryBackend('A request of staff who ask for it', (open) => {
     expect(await cache.inspect('price')).toMatchObject({ value: before.value, writtenAt: before.writtenAt })
   })
 
-  test('is told of in the ledger, and counted by its reason', async () => {
+  test('is told of in the request log, and counted by its reason', async () => {
     const { app, get, cookieFor, cache } = await shop({
-      cache: open({ ledger: { sample: Number.MIN_VALUE } }),
+      cache: open({ requestLog: { sample: Number.MIN_VALUE } }),
     })
     app.get('/page', async (req, res) => {
       await req.cache.get('a')
@@ -211,9 +211,9 @@ describe('Without the cache,', () => {
 
   test('says so where nothing is taken down, and where staff get no headers else', async () => {
     const options: ShopOptions[] = [
-      { cache: quiet({ ledger: false }) },
+      { cache: quiet({ requestLog: false }) },
       { staffHeaders: false },
-      { cache: quiet({ ledger: false }), staffHeaders: false },
+      { cache: quiet({ requestLog: false }), staffHeaders: false },
     ]
     for (const one of options) {
       const { bypassed, get } = await changedShop(one)

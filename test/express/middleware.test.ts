@@ -3,7 +3,7 @@ import { request } from 'node:http'
 import { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import express, { type NextFunction, type Request, type Response } from 'express'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { ConfigurationError } from '../../src/errors.js'
@@ -33,7 +33,7 @@ async function shop(cache: KeyedCache = createCache({ store: 'memory' })) {
 }
 
 describe('app.use(keyedCache())', () => {
-  it('is all it takes', async () => {
+  test('is all it takes', async () => {
     vi.stubEnv('REDIS_URL', '')
     const app = express()
     const handler = keyedCache()
@@ -51,7 +51,7 @@ describe('app.use(keyedCache())', () => {
     vi.unstubAllEnvs()
   })
 
-  it('gives a repeated read from the request’s memory, with req.cache and without', async () => {
+  test('gives a repeated read from the request’s memory, with req.cache and without', async () => {
     const { app, cache } = await shop()
     const service = () => cache.get('a')
     app.get('/', async (req, res) => {
@@ -62,7 +62,7 @@ describe('app.use(keyedCache())', () => {
     expect(cache.processStats().totals).toMatchObject({ hits: 3, requestHits: 2 })
   })
 
-  it('opens the dashboard where it is told to, or nowhere', async () => {
+  test('opens the dashboard where it is told to, or nowhere', async () => {
     const app = express()
     app.use(keyedCache({ store: 'memory', dashboard: { path: '/staff/Cache' } }))
     app.use('/elsewhere', keyedCache({ store: 'memory', dashboard: false }).dashboard())
@@ -74,7 +74,7 @@ describe('app.use(keyedCache())', () => {
     expect((await server.ask('/cache/')).status).toBe(404)
   })
 
-  it('refuses options it does not know', () => {
+  test('refuses options it does not know', () => {
     expect(() => keyedCache({ dashbord: false } as never)).toThrow(ConfigurationError)
     expect(() => keyedCache({ dashboard: { readonly: true } } as never)).toThrow(/did you mean "readOnly"/)
     expect(() => keyedCache(createCache({ store: 'memory' }), { ttl: 5 } as never)).toThrow(
@@ -82,7 +82,7 @@ describe('app.use(keyedCache())', () => {
     )
   })
 
-  it('records who deleted what', async () => {
+  test('records who deleted what', async () => {
     const { app, cache } = await shop()
     app.use((req, _res, next) => {
       Object.assign(req, { user: { username: 'anna', id: 5 } })
@@ -99,7 +99,7 @@ describe('app.use(keyedCache())', () => {
     expect(why).toMatch(/^Deleted \d+ ms ago by process .+, POST \/products\/123, user anna\.$/)
   })
 
-  it('deletes also when the audit hook fails', async () => {
+  test('deletes also when the audit hook fails', async () => {
     const store = new MemoryStore()
     const cache = createCache({ store })
     const app = express()
@@ -139,7 +139,7 @@ describe('app.use(keyedCache())', () => {
 })
 
 describe('Mounted twice', () => {
-  it('it is one scope: what was missed before the second is a fill after it', async () => {
+  test('it is one scope: what was missed before the second is a fill after it', async () => {
     const { app, cache } = await shop()
     app.use(async (req, _res, next) => {
       await req.cache.get('a')
@@ -155,7 +155,7 @@ describe('Mounted twice', () => {
     expect((await (await start(app)).ask('/')).body).toBe('[false,1]')
   })
 
-  it('with another cache it gives that one, each with its own scope', async () => {
+  test('with another cache it gives that one, each with its own scope', async () => {
     const { app } = await shop()
     const second = createCache({ store: 'memory' })
     app.use('/second', keyedCache(second, { dashboard: false }))
@@ -179,7 +179,7 @@ describe('A set after a miss', () => {
   }
   const outside = (cache: KeyedCache) => cache.bindTo(cache.openScope({ fills: false })).delete('p')
 
-  it('in a GET or HEAD is a fill, in a POST a plain write', async () => {
+  test('in a GET or HEAD is a fill, in a POST a plain write', async () => {
     const server = await app(outside)
     expect((await server.ask('/')).body).toBe('false')
     for (const method of ['POST', 'PUT', 'DELETE', 'PATCH']) {
@@ -241,7 +241,7 @@ describe('The request scope', () => {
     },
   }
   for (const [way, build] of Object.entries(ways)) {
-    it(`survives ${way}`, async () => {
+    test(`survives ${way}`, async () => {
       const { app, cache } = await shop()
       build(app, probe(cache))
       const server = await start(app)
@@ -253,7 +253,7 @@ describe('The request scope', () => {
     })
   }
 
-  it('is on req.cache even where the async context was lost', async () => {
+  test('is on req.cache even where the async context was lost', async () => {
     const { app, cache } = await shop()
     const bus = new EventEmitter()
     app.get('/', (req, res) => {
@@ -272,7 +272,7 @@ describe('The request scope', () => {
     expect((await asking).body).toBe('[1,false]')
   })
 
-  it('is never shared by two requests, on one connection or at once', async () => {
+  test('is never shared by two requests, on one connection or at once', async () => {
     const { app, cache } = await shop()
     app.get('/:n', async (req, res) => {
       const first = await cache.get<{ n: number }>('a')
@@ -292,7 +292,7 @@ describe('The request scope', () => {
     for (let n = 101; n < 106; n++) expect((await server.ask(`/${n}`)).body).toBe(`[${n - 1},${n - 1}]`)
   })
 
-  it('does not keep the request alive that happened to open the connection', async () => {
+  test('does not keep the request alive that happened to open the connection', async () => {
     const redis = await startRedis()
     const cache = createCache({ redis: redis.url, keyPrefix: 'kept' })
     const app = express()
@@ -324,7 +324,7 @@ describe('The request scope', () => {
     await redis.stop()
   })
 
-  it('ends with the response, also of a request that was aborted', async () => {
+  test('ends with the response, also of a request that was aborted', async () => {
     const { app, cache } = await shop()
     const after: Promise<boolean>[] = []
     app.get('/', async (_req, res) => {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { InvalidKeyError } from '../../src/errors.js'
 import { CacheKey, type KeyInput } from '../../src/key/cache-key.js'
 
@@ -33,7 +33,7 @@ const thrower = (thrown: unknown) =>
   })
 
 describe('a digest', () => {
-  it('takes time by what is there, not by how often it is reached', () => {
+  test('takes time by what is there, not by how often it is reached', () => {
     const objects = (levels: number) => {
       let value: object = { a: 1 }
       for (let level = 0; level < levels; level++)
@@ -45,7 +45,7 @@ describe('a digest', () => {
     expect(digest(objects(90))).toBe(digest(objects(90)))
   })
 
-  it('is the same whether equal objects are one object or several', () => {
+  test('is the same whether equal objects are one object or several', () => {
     const one = {
       name: 'a name that is long enough to be written as a fingerprint',
       tags: [1, 2, 3, undefined, 5],
@@ -57,14 +57,14 @@ describe('a digest', () => {
     expect(digest(shared(10))).toBe(digest(structuredClone(JSON.parse(JSON.stringify(shared(10))))))
   })
 
-  it('finds a cycle also beyond what it has seen', () => {
+  test('finds a cycle also beyond what it has seen', () => {
     const seen: unknown[] = [1]
     const cycle: unknown[] = [seen, seen]
     cycle.push({ seen, cycle })
     expect(() => digest(cycle)).toThrow(/holds a reference to what it is in at \[0\]\[2\]\.cycle\./)
   })
 
-  it('walks of an array what is there', () => {
+  test('walks of an array what is there', () => {
     expect(digest(new Array(4e9))).toBe(digest(new Array(4e9)))
     expect(digest(new Array(4e9))).not.toBe(digest(new Array(4e9 + 1)))
     const sparse = (at: number) => Object.assign(new Array(4e9), { [at]: 'x', extra: 1 })
@@ -80,7 +80,7 @@ describe('a digest', () => {
     expect(digest([, 1, ,])).toBe(digest([undefined, 1, undefined])) // biome-ignore format: holes
   })
 
-  it.each<[string, () => unknown]>([
+  test.each<[string, () => unknown]>([
     ['a long array', () => new Array(1e6).fill(0)],
     ['a long array of undefined', () => new Array(1e6).fill(undefined)],
     ['a sparse array of many items', () => Object.assign(new Array(4e9), new Array(200_000).fill(1))],
@@ -101,7 +101,7 @@ describe('a digest', () => {
     )
   })
 
-  it('takes an own iterator of a class for nothing', () => {
+  test('takes an own iterator of a class for nothing', () => {
     class Endless extends Map<unknown, unknown> {
       override *[Symbol.iterator](): MapIterator<[unknown, unknown]> {
         while (true) yield [1, 1]
@@ -129,7 +129,7 @@ function endless() {
 }
 
 describe('what is large', () => {
-  it.each<[string, () => unknown, string]>([
+  test.each<[string, () => unknown, string]>([
     ['a text', () => 'x'.repeat(2 ** 26 + 1), 'a text of 67108865 characters, where 67108864 are the most'],
     ['a bigint', () => 1n << 40_000n, 'a bigint of more than 32768 bits'],
     ['a negative bigint', () => -(1n << 10_000_000n), 'a bigint of more than 32768 bits'],
@@ -154,7 +154,7 @@ describe('what is large', () => {
     expect(build).toThrow(what)
   })
 
-  it('is a part up to some megabytes', () => {
+  test('is a part up to some megabytes', () => {
     const megabytes = 'é'.repeat(5e6)
     expect(CacheKey.of('a', megabytes).text).not.toBe(CacheKey.of('a', `${megabytes}x`).text)
     expect(digest(megabytes)).not.toBe(digest(`${megabytes}x`))
@@ -162,7 +162,7 @@ describe('what is large', () => {
     expect(digest([`${megabytes}\ud800`])).not.toBe(digest([`${megabytes}\ud801`]))
   })
 
-  it.each<[string, () => unknown, string]>(
+  test.each<[string, () => unknown, string]>(
     [
     ['a path', () => 'x'.repeat(2 ** 22 + 1), 'has 4194305 characters; the most is 4194304.'],
     ['a path of separators', () => '::'.repeat(2e6), 'has more than 1000 segments; the most is 32.'],
@@ -206,7 +206,7 @@ describe('what throws when it is read is an InvalidKeyError', () => {
     ['a toJSON() that gives a function', { toJSON: () => () => 1 }],
     ['a boxed symbol', Object(Symbol('x'))],
   ]
-  it.each(values)('%s', (_, value) => {
+  test.each(values)('%s', (_, value) => {
     for (const key of [
       ['a', value],
       ['a', [value]],

@@ -1,10 +1,10 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { CacheKey, type KeyInput, type KeyPart } from '../../src/key/cache-key.js'
 
 const text = (...parts: KeyPart[]) => CacheKey.of(...parts).text
 
 describe('the examples of the origin', () => {
-  it.each<[KeyPart[], string]>([
+  test.each<[KeyPart[], string]>([
     [['test'], 'test'],
     [['test', 2], 'test::2'],
     [['test', { more: 'yes' }], 'test::more::yes'],
@@ -20,7 +20,7 @@ describe('the examples of the origin', () => {
 })
 
 describe('one key in four forms', () => {
-  it.each<KeyInput>(['product::123', ['product', 123], { product: 123 }, CacheKey.of('product', '123')])(
+  test.each<KeyInput>(['product::123', ['product', 123], { product: 123 }, CacheKey.of('product', '123')])(
     '%s',
     (input) => {
       expect(CacheKey.from(input).text).toBe('product::123')
@@ -28,7 +28,7 @@ describe('one key in four forms', () => {
     },
   )
 
-  it('gives the same object for a key', () => {
+  test('gives the same object for a key', () => {
     const key = CacheKey.of('product', 1)
     expect(CacheKey.from(key)).toBe(key)
     expect(CacheKey.of(key)).toBe(key)
@@ -36,13 +36,13 @@ describe('one key in four forms', () => {
 })
 
 describe('parts', () => {
-  it('takes a number, a bigint and their text for the same part', () => {
+  test('takes a number, a bigint and their text for the same part', () => {
     expect(text('a', 123n)).toBe('a::123')
     expect(text('a', -0)).toBe('a::0')
     expect(text('a', Number.POSITIVE_INFINITY)).toBe('a::Infinity')
   })
 
-  it('tells null, booleans, dates and the empty string from every string', () => {
+  test('tells null, booleans, dates and the empty string from every string', () => {
     expect(text('a', null)).toBe('a::%.null')
     expect(text('a', true, false)).toBe('a::%.true::%.false')
     expect(text('a', '')).toBe('a::%.')
@@ -50,7 +50,7 @@ describe('parts', () => {
     expect(text('a', 'null', '%.null')).toBe('a::null::%25.null')
   })
 
-  it('orders pairs by code unit and takes any name as it is', () => {
+  test('orders pairs by code unit and takes any name as it is', () => {
     expect(text('a', { b: 1, a: 2, Z: 3, ä: 4 })).toBe('a::Z::3::a::2::b::1::ä::4')
     expect(text('a', JSON.parse('{"__proto__":1,"constructor":2,"hasOwnProperty":3,"toString":4}'))).toBe(
       'a::__proto__::1::constructor::2::hasOwnProperty::3::toString::4',
@@ -60,7 +60,7 @@ describe('parts', () => {
     expect(text('a', {})).toBe('a')
   })
 
-  it('asks an object that knows its part', () => {
+  test('asks an object that knows its part', () => {
     const shop = { cacheKeyPart: () => 'shop:1' }
     expect(text('a', shop, 'b')).toBe('a::shop%3A1::b')
     expect(text('a', { cacheKeyPart: () => shop })).toBe('a::shop%3A1')
@@ -68,7 +68,7 @@ describe('parts', () => {
     expect(text({ of: shop }, 'b')).toBe('of::shop%3A1::b')
   })
 
-  it('takes the primary key of an instance', () => {
+  test('takes the primary key of an instance', () => {
     class Base {
       constructor(readonly n: number) {}
       get id(): string {
@@ -84,14 +84,14 @@ describe('parts', () => {
     expect(text({ row: new Row() }, 1)).toBe('row::7::1')
   })
 
-  it('takes the results of a query parser for plain objects', () => {
+  test('takes the results of a query parser for plain objects', () => {
     const query = Object.assign(Object.create(Object.create(null)), { b: '2', a: '1' })
     expect(text('list', query)).toBe('list::a::1::b::2')
   })
 })
 
 describe('paths', () => {
-  it.each([
+  test.each([
     ['a::b c', 'a::b%20c'],
     ['a::b%20c', 'a::b%20c'],
     ['a::%2a::%41::100%', 'a::%252a::%2541::100%25'],
@@ -109,7 +109,7 @@ describe('paths', () => {
     expect(CacheKey.from(path).text).toBe(expected)
   })
 
-  it('escapes a part where a path would be split', () => {
+  test('escapes a part where a path would be split', () => {
     expect(CacheKey.from(['a::b']).text).toBe('a%3A%3Ab')
     expect(text('a::b', 'c')).toBe('a%3A%3Ab::c')
   })
@@ -118,7 +118,7 @@ describe('paths', () => {
 describe('the tree', () => {
   const key = CacheKey.of('shop', 'CZ', 'a b')
 
-  it('knows its place', () => {
+  test('knows its place', () => {
     expect(key.family).toBe('shop')
     expect(key.segments).toEqual(['shop', 'CZ', 'a%20b'])
     expect(key.parts).toEqual(['shop', 'CZ', 'a b'])
@@ -129,7 +129,7 @@ describe('the tree', () => {
     expect(CacheKey.of('shop').ancestors).toEqual([])
   })
 
-  it('extends a key', () => {
+  test('extends a key', () => {
     const shop = CacheKey.of('shop', 'CZ')
     expect(shop.child('a b').text).toBe(key.text)
     expect(CacheKey.of(shop, 'a b').text).toBe(key.text)
@@ -139,28 +139,28 @@ describe('the tree', () => {
     expect(text('copy', shop)).toBe('copy::shop%3A%3ACZ')
   })
 
-  it('is within itself and what is above it, not within what merely begins alike', () => {
+  test('is within itself and what is above it, not within what merely begins alike', () => {
     expect(key.isWithin(key)).toBe(true)
     expect(key.isWithin(CacheKey.of('shop'))).toBe(true)
     expect(CacheKey.of('shop').isWithin(key)).toBe(false)
     expect(CacheKey.of('shops', 'CZ').isWithin(CacheKey.of('shop'))).toBe(false)
   })
 
-  it('prints as its text', () => {
+  test('prints as its text', () => {
     expect(`${key}`).toBe('shop::CZ::a%20b')
     expect(JSON.stringify({ key })).toBe('{"key":"shop::CZ::a%20b"}')
     expect(key).toEqual(CacheKey.of('shop', 'CZ', 'a b'))
     expect(key).not.toEqual(CacheKey.of('shop', 'CZ', 'a c'))
   })
 
-  it('cannot be altered', () => {
+  test('cannot be altered', () => {
     expect(() => Object.assign(key, { text: 'other' })).toThrow(TypeError)
     expect(() => Object.assign(key, { more: 1 })).toThrow(TypeError)
     expect(() => (key.segments as string[]).push('x')).toThrow(TypeError)
     expect(() => (key.ancestors as string[]).push('x')).toThrow(TypeError)
   })
 
-  it('gives back what its parts were', () => {
+  test('gives back what its parts were', () => {
     const parts = ['a', '', null, true, false, new Date(0), 'x::y%.\ud800']
     expect(CacheKey.from(parts).parts).toEqual(parts)
     const digest = CacheKey.of('a', [1])
@@ -169,7 +169,7 @@ describe('the tree', () => {
 })
 
 describe('long parts', () => {
-  it('keeps a readable beginning, the place in the tree, and never two parts in one', () => {
+  test('keeps a readable beginning, the place in the tree, and never two parts in one', () => {
     const long = 'é'.repeat(500)
     const key = CacheKey.of('a', long, 'b')
     expect(key.segments[1]).toMatch(/^é{48}%~[\w-]{22}$/)
@@ -180,18 +180,18 @@ describe('long parts', () => {
     expect(CacheKey.of('a', key.segments[1] as string, 'b').text).not.toBe(key.text)
   })
 
-  it('tells lone surrogates apart in what it does not print', () => {
+  test('tells lone surrogates apart in what it does not print', () => {
     const long = 'x'.repeat(200)
     expect(text('a', `${long}\ud800`)).not.toBe(text('a', `${long}\ud801`))
   })
 
-  it('has a limit that a part may just reach', () => {
+  test('has a limit that a part may just reach', () => {
     expect(text('a', 'x'.repeat(120))).toBe(`a::${'x'.repeat(120)}`)
     expect(text('a', 'x'.repeat(121))).toMatch(/^a::x{96}%~[\w-]{22}$/)
     expect(text('a', ' '.repeat(41))).toMatch(/^a::(%20){32}%~[\w-]{22}$/)
   })
 
-  it.each(['x', '\0', '😀', '%41'])('takes 1 MB of %j in no time', (character) => {
+  test.each(['x', '\0', '😀', '%41'])('takes 1 MB of %j in no time', (character) => {
     const part = character.repeat(1_000_000 / character.length)
     const start = performance.now()
     const key = CacheKey.of('a', part, 'b')

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { InvalidKeyError } from '../../src/errors.js'
 import { CacheKey } from '../../src/key/cache-key.js'
 
@@ -22,7 +22,7 @@ const ASK_CLASS = 'Give the class an id or a cacheKeyPart() method.'
 const USE = 'Use a string, an array of parts, or an object of pairs.'
 
 describe('what cannot be a key says why', () => {
-  it.each<[unknown, string]>([
+  test.each<[unknown, string]>([
     [
       ['product', undefined],
       'Part 2 of the key ["product", undefined] is undefined. Give it a value, or null.',
@@ -110,26 +110,26 @@ describe('what cannot be a key says why', () => {
     expect(() => CacheKey.from(input as string)).toThrow(expect.objectContaining({ message }))
   })
 
-  it('takes 32 segments and counts those above', () => {
+  test('takes 32 segments and counts those above', () => {
     const full = CacheKey.from(Array(32).fill('a'))
     expect(CacheKey.from(full.text).segments).toHaveLength(32)
     expect(() => full.child('b')).toThrow('has 33 segments; the most is 32')
     expect(() => CacheKey.from('a::'.repeat(32))).toThrow('has 33 segments')
   })
 
-  it('shows the key that a child was wanted of', () => {
+  test('shows the key that a child was wanted of', () => {
     expect(() => CacheKey.of('shop', 1).child(undefined as unknown as string)).toThrow(
       'Part 2 of the key ["shop::1", undefined] is undefined.',
     )
   })
 
-  it('refuses what is nested beyond reason', () => {
+  test('refuses what is nested beyond reason', () => {
     expect(() => CacheKey.of('a', deep)).toThrow(
       /^Part 2 of the key \["a", \[\[…\]\]\] holds more than 100 levels/,
     )
   })
 
-  it('keeps what a getter, a method or a proxy threw', () => {
+  test('keeps what a getter, a method or a proxy threw', () => {
     const boom = new Error('boom')
     const thrower = () => {
       throw boom
@@ -160,7 +160,7 @@ describe('what cannot be a key says why', () => {
     expect((caught(() => CacheKey.from(trap)) as Error).cause).toBe(boom)
   })
 
-  it('prints little of much, on one line', () => {
+  test('prints little of much, on one line', () => {
     const much = ['x'.repeat(1e6), { ['n'.repeat(1e6)]: 'v\n\u0085\u202e' }, 10n ** 1000n, undefined]
     const { message } = caught(() => CacheKey.from(much as string[])) as Error
     expect(message.length).toBeLessThan(400)

@@ -1,13 +1,13 @@
 import { ObjectId, UUID } from 'bson'
 import { Decimal } from 'decimal.js'
 import { Temporal } from 'temporal-polyfill'
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { InvalidKeyError } from '../../src/errors.js'
 import { CacheKey } from '../../src/key/cache-key.js'
 
 // The compiler is the other half of this test: `npm run types`.
 
-it('accepts what a key can be made of', () => {
+test('accepts what a key can be made of', () => {
   interface Filter {
     country?: string
     tags: string[]
@@ -35,7 +35,7 @@ it('accepts what a key can be made of', () => {
   expect(structures.segments).toHaveLength(7)
 })
 
-it('accepts value objects, and optional pairs that are undefined', () => {
+test('accepts value objects, and optional pairs that are undefined', () => {
   const query: { q: string; page?: number; sort: string | undefined } = { q: 'x', sort: undefined }
   const { text } = CacheKey.of('s', query)
   expect(text).toBe('s::q::x')
@@ -48,7 +48,7 @@ it('accepts value objects, and optional pairs that are undefined', () => {
   expect(CacheKey.from(['a', date, { of: date }] as const).text).toBe('a::2026-01-02::of::2026-01-02')
 })
 
-it('refuses at compile time what it refuses at run time', () => {
+test('refuses at compile time what it refuses at run time', () => {
   const refused = [
     // @ts-expect-error
     () => CacheKey.of('a', undefined),

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { CacheKey } from '../../src/key/cache-key.js'
 
 // What no segment holds as it is, and the one exception.
@@ -42,7 +42,7 @@ const scalar = fc.oneof(
 const parts = fc.array(scalar, { minLength: 1, maxLength: 5 })
 
 describe('laws of keys', () => {
-  it('never makes one key of two different lists of parts', () => {
+  test('never makes one key of two different lists of parts', () => {
     // Near misses are what matters: the second list is the first with one part changed, joined or split.
     const pair = fc.oneof(
       fc.tuple(parts, parts),
@@ -60,7 +60,7 @@ describe('laws of keys', () => {
     )
   })
 
-  it('reads back every text that a key prints', () => {
+  test('reads back every text that a key prints', () => {
     fc.assert(
       fc.property(parts, (list) => {
         const { text, segments } = CacheKey.from(list)
@@ -71,7 +71,7 @@ describe('laws of keys', () => {
     )
   })
 
-  it('takes any string for a path and prints it in one way', () => {
+  test('takes any string for a path and prints it in one way', () => {
     const path = fc.array(string, { minLength: 1, maxLength: 4 }).map((pieces) => pieces.join('::'))
     fc.assert(
       fc.property(path, (written) => {
@@ -84,7 +84,7 @@ describe('laws of keys', () => {
     )
   })
 
-  it('gives parts from which the same key can be built', () => {
+  test('gives parts from which the same key can be built', () => {
     fc.assert(
       fc.property(parts, (list) => {
         const key = CacheKey.from(list)
@@ -94,7 +94,7 @@ describe('laws of keys', () => {
     )
   })
 
-  it('has exactly its prefixes for ancestors', () => {
+  test('has exactly its prefixes for ancestors', () => {
     fc.assert(
       fc.property(parts, scalar, (list, part) => {
         const key = CacheKey.from(list)
@@ -111,7 +111,7 @@ describe('laws of keys', () => {
     )
   })
 
-  it('lets no part leave its place', () => {
+  test('lets no part leave its place', () => {
     fc.assert(
       fc.property(parts, scalar, parts, (before, part, after) => {
         const key = CacheKey.from([...before, part, ...after])
@@ -124,7 +124,7 @@ describe('laws of keys', () => {
     )
   })
 
-  it('keeps a pair of hostile name and value in its two places', () => {
+  test('keeps a pair of hostile name and value in its two places', () => {
     fc.assert(
       fc.property(string, scalar, (name, value) => {
         const pairs = Object.defineProperty({}, name, { value, enumerable: true })
@@ -149,7 +149,7 @@ describe('laws of what is in a part', () => {
   }))
   const digest = (part: unknown) => CacheKey.from(['a', [part]]).text
 
-  it('two structures are one segment exactly if they are equal, properties that are undefined aside', () => {
+  test('two structures are one segment exactly if they are equal, properties that are undefined aside', () => {
     fc.assert(
       fc.property(value, value, (one, other) => {
         const [first, second] = [bare(one), bare(other)]
@@ -160,7 +160,7 @@ describe('laws of what is in a part', () => {
     )
   })
 
-  it('one object twice is as two that are equal', () => {
+  test('one object twice is as two that are equal', () => {
     fc.assert(
       fc.property(value, value, (one, other) => {
         const twice = digest([one, other, { one, other }, [[one]]])
@@ -169,7 +169,7 @@ describe('laws of what is in a part', () => {
     )
   })
 
-  it('pairs that are undefined are no pairs', () => {
+  test('pairs that are undefined are no pairs', () => {
     fc.assert(
       fc.property(fc.dictionary(string, fc.option(scalar, { nil: undefined })), (pairs) => {
         expect(CacheKey.from(['a', pairs]).text).toBe(CacheKey.from(['a', bare(pairs) as object]).text)
@@ -177,7 +177,7 @@ describe('laws of what is in a part', () => {
     )
   })
 
-  it('a value object is the part that its scalar is', () => {
+  test('a value object is the part that its scalar is', () => {
     fc.assert(
       fc.property(scalar, scalar, (one, other) => {
         fc.pre(one !== null && !(one instanceof Date) && one !== '-0')

@@ -1,5 +1,5 @@
 import { ObjectId } from 'bson'
-import { beforeEach, expect, it, type MockInstance, vi } from 'vitest'
+import { beforeEach, expect, type MockInstance, test, vi } from 'vitest'
 
 /** Keys of a process that has not been warned yet. */
 let CacheKey: typeof import('../../src/key/cache-key.js').CacheKey
@@ -14,7 +14,7 @@ beforeEach(async () => {
 
 const row = { id: 5, name: 'Lamp', password: 's3cr3t' }
 
-it('a row among the parts of a key is its pairs, with one warning that says what to write', () => {
+test('a row among the parts of a key is its pairs, with one warning that says what to write', () => {
   expect(CacheKey.from(['product', row]).text).toBe('product::id::5::name::Lamp::password::s3cr3t')
   CacheKey.from(['product', row])
   CacheKey.of('other', { _id: new ObjectId(), name: 'x' })
@@ -26,7 +26,7 @@ it('a row among the parts of a key is its pairs, with one warning that says what
   ])
 })
 
-it.each<[string, () => unknown]>([
+test.each<[string, () => unknown]>([
   ['of()', () => CacheKey.of('product', row)],
   ['child()', () => CacheKey.of('product').child(row)],
   ['a row with a value object', () => CacheKey.of('product', { _id: new ObjectId(), name: 'x' })],
@@ -37,7 +37,7 @@ it.each<[string, () => unknown]>([
   expect(emitWarning).toHaveBeenCalledOnce()
 })
 
-it.each<[string, () => unknown]>([
+test.each<[string, () => unknown]>([
   ['pairs alone', () => CacheKey.from(row)],
   ['an id alone', () => CacheKey.of('product', { id: 5 })],
   ['an id beside what is absent', () => CacheKey.of('product', { id: 5, name: undefined })],

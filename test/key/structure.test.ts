@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { CacheKey } from '../../src/key/cache-key.js'
 
 const digest = (structure: unknown) => CacheKey.from(['a', [structure]]).segments[1]
 
 describe('a structure in a key', () => {
-  it('is one segment, wherever it stands', () => {
+  test('is one segment, wherever it stands', () => {
     for (const structure of [[1, 2], new Map(), new Set(), Buffer.from('x'), /x/g]) {
       expect(CacheKey.of('a', structure as object, 'b').text).toMatch(/^a::%\.~[\w-]{22}::b$/)
       expect(CacheKey.of('a', { where: structure }).text).toMatch(/^a::where::%\.~[\w-]{22}$/)
@@ -14,20 +14,20 @@ describe('a structure in a key', () => {
     expect(CacheKey.of('a', { where: { price: 1 } }).segments).toHaveLength(3)
   })
 
-  it('is the same whatever the order of names, entries and items', () => {
+  test('is the same whatever the order of names, entries and items', () => {
     expect(digest({ a: 1, b: [{ c: 1, d: 2 }] })).toBe(digest({ b: [{ d: 2, c: 1 }], a: 1 }))
     expect(digest(new Set([1, 2]))).toBe(digest(new Set([2, 1])))
     expect(digest(new Map([['a', 1], ['b', 2]]))).toBe(digest(new Map([['b', 2], ['a', 1]]))) // biome-ignore format: pairs
     expect(digest(Object.assign(Object.create(null), { a: 1 }))).toBe(digest({ a: 1 }))
   })
 
-  it('keeps its digest from one version to the next', () => {
+  test('keeps its digest from one version to the next', () => {
     expect(CacheKey.of('a', [1, '1', { b: null }]).text).toMatchInlineSnapshot(
       `"a::%.~dlmTLeSrBEqwb1SfFHe5ts"`,
     )
   })
 
-  it('tells all of these apart', () => {
+  test('tells all of these apart', () => {
     class Money {
       constructor(readonly amount = 1) {}
     }
@@ -76,7 +76,7 @@ describe('a structure in a key', () => {
     expect(new Set(digests).size).toBe(different.length)
   })
 
-  it('has one digest for equal data and another for different data', () => {
+  test('has one digest for equal data and another for different data', () => {
     const data = fc.object({ withBigInt: true, withDate: true, withMap: true, withSet: true })
     fc.assert(
       fc.property(data, (value) => {

@@ -3,7 +3,7 @@ import { Decimal } from 'decimal.js'
 // @ts-expect-error: it brings no types
 import { DateTime, Duration, Interval } from 'luxon'
 import { Temporal } from 'temporal-polyfill'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { InvalidKeyError } from '../../src/errors.js'
 import { CacheKey, type KeyPart } from '../../src/key/cache-key.js'
 
@@ -18,7 +18,7 @@ class Money {
 }
 
 describe('a value object', () => {
-  it.each<[string, object]>([
+  test.each<[string, object]>([
     ['ObjectId', new ObjectId(HEX)],
     ['UUID', new UUID('358a507e-1929-48e3-bb91-e98f79e3e541')],
     ['Int32', new Int32(5)],
@@ -44,13 +44,13 @@ describe('a value object', () => {
     expect(text('product', { cacheKeyPart: () => value })).toBe(text('product', own))
   })
 
-  it('reads as a route parameter does', () => {
+  test('reads as a route parameter does', () => {
     expect(text('product', new ObjectId(HEX))).toBe(`product::${HEX}`)
     expect(text('day', Temporal.PlainDate.from('2026-01-02'))).toBe('day::2026-01-02')
     expect(text('price', new Decimal('1.50'))).toBe('price::1.5')
   })
 
-  it('is the part that its scalar is', () => {
+  test('is the part that its scalar is', () => {
     expect(text('a', new Money('5'))).toBe('a::5')
     expect(text('a', new Money(5))).toBe('a::5')
     expect(text('a', new Money(5n))).toBe('a::5')
@@ -60,7 +60,7 @@ describe('a value object', () => {
     expect(() => text('a', new Money(Number.NaN))).toThrow(/is NaN/)
   })
 
-  it.each<[string, object, RegExp]>([
+  test.each<[string, object, RegExp]>([
     ['Decimal128', Decimal128.fromString('1.50'), /Use String\(value\) if that tells it from every other/],
     ['Long', Long.fromString('5'), /Use String\(value\)/],
     ['Timestamp', new Timestamp({ t: 1, i: 2 }), /Use String\(value\)/],
@@ -84,7 +84,7 @@ describe('a value object', () => {
     }
   })
 
-  it('is refused whose two texts are not one: either could be meant', () => {
+  test('is refused whose two texts are not one: either could be meant', () => {
     class Moment extends Money {
       override toString() {
         return 'Fri Jan 02 2026'
@@ -95,7 +95,7 @@ describe('a value object', () => {
     )
   })
 
-  it('does not take a pattern for the text of it', () => {
+  test('does not take a pattern for the text of it', () => {
     expect(text('search', /x/g)).not.toBe(text('search', '/x/g'))
   })
 })
@@ -113,7 +113,7 @@ describe('an object of a class', () => {
     }
   }
 
-  it('is its id, pk or _id, a value object too', () => {
+  test('is its id, pk or _id, a value object too', () => {
     const _id = new ObjectId(HEX)
     const expected = `product::${HEX}`
     expect(text('product', new Document({ id: HEX, _id }))).toBe(expected)
@@ -124,7 +124,7 @@ describe('an object of a class', () => {
     expect(text('product', new Document({ id: 1, _id }))).toBe('product::1')
   })
 
-  it('is its id also where its class writes all of its objects alike', () => {
+  test('is its id also where its class writes all of its objects alike', () => {
     class Hidden {
       constructor(readonly id: number) {}
       toJSON() {
@@ -135,7 +135,7 @@ describe('an object of a class', () => {
     expect(CacheKey.from(['a', [new Hidden(1)]]).text).not.toBe(CacheKey.from(['a', [new Hidden(2)]]).text)
   })
 
-  it('is found where an ObjectId has an _id that is itself, as Mongoose gives it', () => {
+  test('is found where an ObjectId has an _id that is itself, as Mongoose gives it', () => {
     class MongooseId extends ObjectId {
       get _id() {
         return this
@@ -145,7 +145,7 @@ describe('an object of a class', () => {
     expect(text('product', [new MongooseId(HEX)])).toBe(text('product', [new MongooseId(HEX)]))
   })
 
-  it.each<[string, unknown]>([
+  test.each<[string, unknown]>([
     ['a Buffer', Buffer.from('abc')],
     ['a Uint8Array', new Uint8Array(3)],
     ['a boolean', true],
@@ -164,7 +164,7 @@ describe('an object of a class', () => {
     }
   })
 
-  it('is a digest while it has no primary key yet', () => {
+  test('is a digest while it has no primary key yet', () => {
     class Row {
       id = undefined
       name = 'lamp'
@@ -172,7 +172,7 @@ describe('an object of a class', () => {
     expect(CacheKey.of('product', new Row()).text).toMatch(/^product::%\.~/)
   })
 
-  it('says whose primary key it is that cannot be read', () => {
+  test('says whose primary key it is that cannot be read', () => {
     expect(() => text('product', new Document({ _id: Long.fromString('5') }))).toThrow(
       'is an instance of Document whose primary key is an instance of Long, with a toString() of its own and no toJSON() that gives it.',
     )
@@ -182,7 +182,7 @@ describe('an object of a class', () => {
 describe('in a structure', () => {
   const digest = (value: unknown) => CacheKey.from(['a', [value]]).text
 
-  it('a value object has a stable digest, which is not that of its text', () => {
+  test('a value object has a stable digest, which is not that of its text', () => {
     const makers: (() => object)[] = [
       () => new ObjectId(HEX),
       () => Decimal128.fromString('1.50'),
@@ -201,7 +201,7 @@ describe('in a structure', () => {
     expect(new Set(makers.map((make) => digest(make()))).size).toBe(makers.length)
   })
 
-  it('is refused what gives nothing in JSON', () => {
+  test('is refused what gives nothing in JSON', () => {
     for (const nothing of [null, undefined])
       expect(() => digest(new Money(nothing))).toThrow(
         `holds an instance of Money whose toJSON() returned ${nothing} at [0].`,

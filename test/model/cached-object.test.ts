@@ -1,5 +1,5 @@
 import { Decimal128, ObjectId } from 'bson'
-import { expect, it, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { CachedObject } from '../../src/model/cached-object.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
@@ -30,7 +30,7 @@ function productsIn(cache: KeyedCache) {
 }
 
 describeOnEveryBackend('A cached object', (open) => {
-  it('comes back as it was stored: of its class, with its methods, a new one each time', async () => {
+  test('comes back as it was stored: of its class, with its methods, a new one each time', async () => {
     const cache = open()
     const Product = productsIn(cache)
     const lamp = new Product(123, 'Lamp', 2_495)
@@ -58,7 +58,7 @@ describeOnEveryBackend('A cached object', (open) => {
     })
   })
 
-  it('has a place for what belongs to it, which goes when it goes', async () => {
+  test('has a place for what belongs to it, which goes when it goes', async () => {
     const cache = open()
     const lamp = new (productsIn(cache))(123, 'Lamp')
     const fill = async () => {
@@ -86,9 +86,9 @@ describeOnEveryBackend('A cached object', (open) => {
     expect(await lamp.isCached('reviews')).toBe(false)
   })
 
-  it('lives as long as its class says, unless the call says otherwise', async () => {
+  test('lives as long as its class says, unless the call says otherwise', async () => {
     const cache = open()
-    class Product extends CachedObject(Row, { cache, ttl: '1h', ttlOfMissing: '1m' }) {}
+    class Product extends CachedObject(Row, { cache, ttl: '1h', negativeTtl: '1m' }) {}
     const lamp = new Product(1, 'Lamp')
     const ttlMs = async (id = 1) => (await cache.inspect(Product.cacheKey(id))).ttlMs ?? 0
     const around = (ms: number) => (found: number) => Math.abs(found - ms) < 10_000
@@ -112,7 +112,7 @@ describeOnEveryBackend('A cached object', (open) => {
     expect(await ttlMs(5)).toSatisfy(around(600_000))
   })
 
-  it('is stored in a job too, whatever the job has missed and deleted before', async () => {
+  test('is stored in a job too, whatever the job has missed and deleted before', async () => {
     const cache = open()
     const Product = productsIn(cache)
     await cache.withRequestMemory(async () => {
@@ -125,7 +125,7 @@ describeOnEveryBackend('A cached object', (open) => {
     expect(await new Product(1, '').isCached()).toBe(true)
   })
 
-  it('keeps private state where the class says how', async () => {
+  test('keeps private state where the class says how', async () => {
     class Account extends CachedObject({ cache: open() }) {
       readonly id: string
       #pin: string
@@ -156,7 +156,7 @@ describeOnEveryBackend('A cached object', (open) => {
     expect((await found?.cacheGet())?.opens('1234')).toBe(true)
   })
 
-  it('holds other objects where the class says how, and is refused with the place where it does not', async () => {
+  test('holds other objects where the class says how, and is refused with the place where it does not', async () => {
     class Maker {
       constructor(readonly town: string) {}
     }
@@ -187,7 +187,7 @@ describeOnEveryBackend('A cached object', (open) => {
     expect(careful?.onSale()).toBe(false)
   })
 
-  it('is known by what it gives as its key part, else by its id, else by its pk', async () => {
+  test('is known by what it gives as its key part, else by its id, else by its pk', async () => {
     const cache = open()
     const keyOf = (properties: object) => {
       class Thing extends CachedObject({ cache }) {}
@@ -216,7 +216,7 @@ describeOnEveryBackend('A cached object', (open) => {
     expect(await stock.isCached()).toBe(true)
   })
 
-  it('is known by an ObjectId as by its text', async () => {
+  test('is known by an ObjectId as by its text', async () => {
     class Doc extends CachedObject({ cache: open() }) {
       constructor(readonly _id: ObjectId) {
         super()
@@ -240,7 +240,7 @@ describeOnEveryBackend('A cached object', (open) => {
     expect(() => Doc.cacheKey(Decimal128.fromString('1.5'))).toThrow(/Use String\(value\)/)
   })
 
-  it('is not cached before it has a primary key, and says so', async () => {
+  test('is not cached before it has a primary key, and says so', async () => {
     const cache = open()
     class Product extends CachedObject({ cache }) {
       id: number | null = null
@@ -270,7 +270,7 @@ describeOnEveryBackend('A cached object', (open) => {
     expect((await cache.keys().next()).done).toBe(true)
   })
 
-  it('keeps hostile ids in their places, and hostile properties as data', async () => {
+  test('keeps hostile ids in their places, and hostile properties as data', async () => {
     const cache = open()
     class Page extends CachedObject({ cache }) {
       constructor(properties: object) {
@@ -294,7 +294,7 @@ describeOnEveryBackend('A cached object', (open) => {
     expect(await page?.cacheDelete()).toBe(true)
   })
 
-  it('is not taken for one of another class: a class below has a name of its own', async () => {
+  test('is not taken for one of another class: a class below has a name of its own', async () => {
     const cache = open()
     const Product = productsIn(cache)
     class Book extends Product {
@@ -312,7 +312,7 @@ describeOnEveryBackend('A cached object', (open) => {
     expect(await new Product(1, '').cacheGet()).toStrictEqual(new Product(1, 'Lamp'))
   })
 
-  it('shares the name of a class above where it says so, and what that makes of its data', async () => {
+  test('shares the name of a class above where it says so, and what that makes of its data', async () => {
     class Product extends CachedObject(Row, { cache: open() }) {
       static readonly cacheName: string = 'product'
       override toCache(): object {
@@ -342,7 +342,7 @@ describeOnEveryBackend('A cached object', (open) => {
 })
 
 describeOnEveryBackend('findCached', (open) => {
-  it('loads an object once for all who ask, and gives each one of their own', async () => {
+  test('loads an object once for all who ask, and gives each one of their own', async () => {
     // Two caches see what two processes see, each with its own class.
     const classes = [productsIn(open()), productsIn(open())]
     let loads = 0
@@ -364,7 +364,7 @@ describeOnEveryBackend('findCached', (open) => {
     })
   })
 
-  it('makes one object of each hit, although it looks at it first', async () => {
+  test('makes one object of each hit, although it looks at it first', async () => {
     const fromCache = vi.fn((row: Row) => new Product(row.id, row.name))
     class Product extends CachedObject(Row, { cache: open() }) {
       static override fromCache(row: Row): Product {
@@ -377,7 +377,7 @@ describeOnEveryBackend('findCached', (open) => {
     expect(fromCache).toHaveBeenCalledTimes(1)
   })
 
-  it('gives an object of its own also where the request has read it before', async () => {
+  test('gives an object of its own also where the request has read it before', async () => {
     const cache = open()
     const Product = productsIn(cache)
     await new Product(1, 'Lamp').cacheSet()
@@ -392,17 +392,17 @@ describeOnEveryBackend('findCached', (open) => {
     expect(cache.processStats().totals).toMatchObject({ hits: 2, requestHits: 1 })
   })
 
-  it('remembers that there is none, as long as it is told to', async () => {
+  test('remembers that there is none, as long as it is told to', async () => {
     const Product = productsIn(open())
     const load = vi.fn((_id: number) => undefined)
     const loadNull = vi.fn((_id: number) => null)
     expect(await Product.findCached(1, load)).toBeUndefined()
     expect(await Product.findCached(1, load)).toBeUndefined()
     expect(load).toHaveBeenCalledTimes(1)
-    expect(await Product.findCached(2, loadNull, { ttlOfMissing: '1m' })).toBeNull()
-    expect(await Product.findCached(2, loadNull, { ttlOfMissing: '1m' })).toBeNull()
+    expect(await Product.findCached(2, loadNull, { negativeTtl: '1m' })).toBeNull()
+    expect(await Product.findCached(2, loadNull, { negativeTtl: '1m' })).toBeNull()
     expect(loadNull).toHaveBeenCalledTimes(1)
-    for (let time = 0; time < 2; time++) await Product.findCached(3, load, { ttlOfMissing: false })
+    for (let time = 0; time < 2; time++) await Product.findCached(3, load, { negativeTtl: false })
     expect(load).toHaveBeenCalledTimes(3)
     expect(await new Product(1, '').cacheGet()).toBeUndefined()
     // Once it is there, it is to be deleted like any other that has changed.
@@ -410,7 +410,7 @@ describeOnEveryBackend('findCached', (open) => {
     expect((await Product.findCached(1, (id) => new Product(id, 'Lamp'))).name).toBe('Lamp')
   })
 
-  it('does not store what was loaded before the object was deleted; who waited for it gets it', async () => {
+  test('does not store what was loaded before the object was deleted; who waited for it gets it', async () => {
     const Product = productsIn(open())
     let table = new Product(1, 'Lamp')
     let finish = () => {}
@@ -434,7 +434,7 @@ describeOnEveryBackend('findCached', (open) => {
     expect((await table.cacheGet())?.name).toBe('Torch')
   })
 
-  it('shows the loader the object that was there, which may say that it still holds', async () => {
+  test('shows the loader the object that was there, which may say that it still holds', async () => {
     const cache = open()
     class Product extends CachedObject(Row, { cache, ttl: '50ms', grace: '1h', softTimeout: '5s' }) {}
     const lamp = await Product.findCached(1, (id) => new Product(id, 'Lamp'))
@@ -452,7 +452,7 @@ describeOnEveryBackend('findCached', (open) => {
     expect(changed?.name).toBe('Torch')
   })
 
-  it('loads again what will not do', async () => {
+  test('loads again what will not do', async () => {
     const cache = open()
     const Product = productsIn(cache)
     const find = (validate: (product: Row) => boolean) =>
@@ -467,7 +467,7 @@ describeOnEveryBackend('findCached', (open) => {
     ).toBeNull()
   })
 
-  it('loads again what an older version of the class has stored, if it makes nothing of it', async () => {
+  test('loads again what an older version of the class has stored, if it makes nothing of it', async () => {
     const cache = open()
     class Product extends CachedObject(Row, { cache }) {
       static override fromCache({ name, ...more }: Row) {
@@ -486,7 +486,7 @@ describeOnEveryBackend('findCached', (open) => {
     expect(await new Careless(2, '').cacheGet()).toBeUndefined()
   })
 
-  it('refuses what could not come back', async () => {
+  test('refuses what could not come back', async () => {
     const cache = open()
     const Product = productsIn(cache)
     const failing = (load: (id: number) => unknown) => expect(Product.findCached(1, load as never)).rejects
@@ -508,7 +508,7 @@ describeOnEveryBackend('findCached', (open) => {
     expect(await new Product(1, '').isCached()).toBe(false)
   })
 
-  it('does not cache what is found by something else than its primary key: deleting it would leave that', async () => {
+  test('does not cache what is found by something else than its primary key: deleting it would leave that', async () => {
     const warnings: string[] = []
     const cache = open({ logger: { warn: (message) => void warnings.push(message) } })
     const Product = productsIn(cache)
@@ -524,7 +524,7 @@ describeOnEveryBackend('findCached', (open) => {
     ])
   })
 
-  it('says which of toCache and fromCache does not do its part', async () => {
+  test('says which of toCache and fromCache does not do its part', async () => {
     const cache = open()
     const failing = (one: object) => expect((one as { cacheSet(): Promise<boolean> }).cacheSet()).rejects
     class Nothing extends CachedObject(Row, { cache }) {
@@ -551,7 +551,7 @@ describeOnEveryBackend('findCached', (open) => {
     )
   })
 
-  it('loads for each who asks while caching is off', async () => {
+  test('loads for each who asks while caching is off', async () => {
     const cache = open()
     const Product = productsIn(cache)
     await new Product(1, 'Lamp').cacheSet()

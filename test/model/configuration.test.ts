@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { keyedCache } from '../../src/express/middleware.js'
@@ -24,7 +24,7 @@ class Row {
 const CONFIGURATION = 'ERR_KEYEDCACHE_CONFIGURATION'
 
 describe('The cache of a class', () => {
-  it('is what its options say, or else its static cache, which classes below it inherit', async () => {
+  test('is what its options say, or else its static cache, which classes below it inherit', async () => {
     const [first, second] = [openCache(), openCache()]
     class Optional extends CachedObject(Row, { cache: first }) {
       static readonly cache = second
@@ -44,7 +44,7 @@ describe('The cache of a class', () => {
     ])
   })
 
-  it('is the only open one where nothing is said', async () => {
+  test('is the only open one where nothing is said', async () => {
     class Product extends CachedObject(Row) {}
     const none = /^No cache is open: make one first, with createCache\(/
     await expect(new Product(1).cacheSet()).rejects.toThrow(none)
@@ -67,7 +67,7 @@ describe('The cache of a class', () => {
     await expect(new Product(1).isCached()).rejects.toThrow(none)
   })
 
-  it('is not to be something else', async () => {
+  test('is not to be something else', async () => {
     class Product extends CachedObject(Row) {
       static readonly cache = new Map()
     }
@@ -79,7 +79,7 @@ describe('The cache of a class', () => {
 })
 
 describe('A module that is evaluated again, outside production,', () => {
-  it('opens a cache that is the only one from now on, with one warning', async () => {
+  test('opens a cache that is the only one from now on, with one warning', async () => {
     const warn = vi.fn()
     const logger = { warn }
     class Product extends CachedObject(Row) {}
@@ -97,7 +97,7 @@ describe('A module that is evaluated again, outside production,', () => {
     expect(await new Product(1).isCached()).toBe(true)
   })
 
-  it('defines a class that has the name from now on, with one warning', async () => {
+  test('defines a class that has the name from now on, with one warning', async () => {
     const warn = vi.fn()
     const cache = openCache({ logger: { warn } })
     const evaluate = (version: number) =>
@@ -118,7 +118,7 @@ describe('A module that is evaluated again, outside production,', () => {
     expect(warn.mock.calls[0]?.[0]).toMatch(/^keyedcache: "Product" is defined a second time/)
   })
 
-  it('may be this package itself: a cache of another copy is refused by name', async () => {
+  test('may be this package itself: a cache of another copy is refused by name', async () => {
     vi.resetModules()
     const copy = await import('../../src/create-cache.js')
     const cache = copy.createCache({ store: 'memory' })
@@ -131,7 +131,7 @@ describe('A module that is evaluated again, outside production,', () => {
 })
 
 describe('The name of a class', () => {
-  it('is its static cacheName, or what the options say, or else its own', () => {
+  test('is its static cacheName, or what the options say, or else its own', () => {
     const options = { name: 'optional' }
     class Own extends CachedObject(Row) {}
     class Optional extends CachedObject(Row, options) {}
@@ -144,7 +144,7 @@ describe('The name of a class', () => {
     expect(keys).toEqual(['Own::1', 'optional::1', 'Below::1', 'static%3A%3Aname::1', 'optional::1'])
   })
 
-  it('is needed', () => {
+  test('is needed', () => {
     const unnamed = [CachedObject(Row), (() => class extends CachedObject(Row) {})()]
     for (const type of unnamed) {
       expect(() => type.cacheKey(1)).toThrow(
@@ -157,7 +157,7 @@ describe('The name of a class', () => {
     expect(() => Numbered.cacheKey(1)).toThrow(expect.objectContaining({ code: CONFIGURATION }))
   })
 
-  it('belongs to one class in a cache, and to another in another', async () => {
+  test('belongs to one class in a cache, and to another in another', async () => {
     const [first, second] = [openCache(), openCache()]
     const productOf = (cache: KeyedCache) => class Product extends CachedObject(Row, { cache }) {}
     const [here, there, again] = [productOf(first), productOf(second), productOf(first)]
@@ -176,7 +176,7 @@ describe('The name of a class', () => {
 })
 
 describe('CachedObject', () => {
-  it('refuses options that it does not know', () => {
+  test('refuses options that it does not know', () => {
     const attempt = (options: object) => () => CachedObject(Row, options as CachedObjectOptions)
     expect(attempt({ tll: '1h' })).toThrow('Unknown CachedObject option "tll": did you mean "ttl"?')
     expect(attempt({ validate: () => true })).toThrow(/^Unknown CachedObject option "validate"/)
@@ -184,7 +184,7 @@ describe('CachedObject', () => {
     expect(() => CachedObject(null as never)).toThrow('The CachedObject options must be an object, not null.')
   })
 
-  it('leaves a class as it is: what it takes, what it is, what it can do', () => {
+  test('leaves a class as it is: what it takes, what it is, what it can do', () => {
     abstract class Shape {
       static readonly corners: number = 0
       constructor(

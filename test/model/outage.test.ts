@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { CachedObject } from '../../src/model/cached-object.js'
@@ -31,7 +31,7 @@ for (const [trouble, cause] of Object.entries(TROUBLES)) {
       await server.stop()
     })
 
-    it('each method answers in time, and objects are found', async () => {
+    test('each method answers in time, and objects are found', async () => {
       class Product extends CachedObject(Row, { cache }) {}
       const lamp = new Product(1, 'Lamp')
       await lamp.cacheSet()
@@ -52,7 +52,7 @@ for (const [trouble, cause] of Object.entries(TROUBLES)) {
       }
     })
 
-    it('an object is loaded once for all who ask at the time, and each gets one of their own', async () => {
+    test('an object is loaded once for all who ask at the time, and each gets one of their own', async () => {
       class Product extends CachedObject(Row, { cache }) {}
       await new Product(1, 'Lamp').cacheSet()
       await cause(server)

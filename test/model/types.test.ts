@@ -1,4 +1,4 @@
-import { expectTypeOf, it } from 'vitest'
+import { expectTypeOf, test } from 'vitest'
 import { CachedObject } from '../../src/model/cached-object.js'
 
 /** A test for the compiler: it does not run. */
@@ -57,7 +57,7 @@ class Parcel extends CachedObject(Box<string>) {}
 
 const { any } = JSON.parse('{}')
 
-it(
+test(
   'findCached gives what the loader may return',
   compiles(async (mayBe: (id: number) => Promise<Square | undefined>) => {
     expectTypeOf(await Square.findCached(1, (id) => new Square(id, 2))).toEqualTypeOf<Square>()
@@ -82,7 +82,7 @@ it(
   }),
 )
 
-it(
+test(
   'the loader and validate get objects of the class',
   compiles(async () => {
     await Square.findCached(1, (id, { previous, notModified, skip }) => {
@@ -97,7 +97,7 @@ it(
   }),
 )
 
-it(
+test(
   'objects are of their class',
   compiles(async (square: Square, tile: Tile, parcel: Parcel) => {
     expectTypeOf(await square.cacheGet()).toEqualTypeOf<Square | undefined>()
@@ -108,7 +108,7 @@ it(
   }),
 )
 
-it(
+test(
   'a class stays what it is',
   compiles(() => {
     expectTypeOf(Square.kinds).toEqualTypeOf<number>()

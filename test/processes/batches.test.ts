@@ -2,7 +2,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
 
 const CHILD = fileURLToPath(new URL('batches-child.mjs', import.meta.url))
@@ -40,7 +40,7 @@ async function run(operation: string, count: number, url = server.url): Promise<
 }
 
 // In this order: what is set is read, then deleted.
-it.each([
+test.each([
   ['setMany', 150_000],
   ['getMany', 150_000],
   ['deleteMany', 150_000],
@@ -56,13 +56,13 @@ it.each([
   120_000,
 )
 
-it('what was computed for each of many keys is stored', async () => {
+test('what was computed for each of many keys is stored', async () => {
   const client = new Redis(server.url)
   expect(await client.exists('batches:many::0', 'batches:many::50000', 'batches:many::99999')).toBe(3)
   client.disconnect()
 })
 
-it('a server that takes no writes gets no listener for each of its refusals, and is still read', async () => {
+test('a server that takes no writes gets no listener for each of its refusals, and is still read', async () => {
   const replica = await startRedis()
   try {
     const client = new Redis(replica.url)

@@ -1,7 +1,7 @@
 // A script that uses a cache in every way and never closes it: it must end by itself.
 import { createCache } from 'keyedcache'
 
-const cache = createCache({ store: 'memory', grace: '1h', earlyRefresh: true, ledger: true })
+const cache = createCache({ store: 'memory', grace: '1h', earlyRefresh: true, requestLog: true })
 const load = cache.cached(async (id) => ({ id }), { name: 'load', ttl: '1h' })
 const cases = {
   async plain() {

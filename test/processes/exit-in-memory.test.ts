@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 
 const CHILD = fileURLToPath(new URL('exit-in-memory-child.mjs', import.meta.url))
 
-it.each([
+test.each([
   ['plain', 'reads, writes and deletes'],
   ['computed', 'computes'],
   ['refreshed', 'has refreshed what was stale'],

@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { CacheOptions } from '../../src/options.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
 
@@ -64,7 +64,7 @@ const JOBS = ['set', 'get', 'deleteTree', 'getOrSet']
 const SOON_MS = 1_800
 
 describe('A script that has nothing more to do ends', () => {
-  it.each<[string, Omit<Script, 'end'>]>([
+  test.each<[string, Omit<Script, 'end'>]>([
     ['after a set', { jobs: ['set'] }],
     ['after everything', { jobs: JOBS }],
     ['after everything, with process memory', { jobs: JOBS, options: { memory: {} } }],
@@ -76,14 +76,14 @@ describe('A script that has nothing more to do ends', () => {
     expect(lingeredMs).toBeLessThan(SOON_MS)
   })
 
-  it('where there is no server', async () => {
+  test('where there is no server', async () => {
     await server.stop()
     const { code, done, lingeredMs } = await run({ jobs: JOBS, options: { memory: {} }, end: 'nothing' })
     expect({ code, done }).toEqual({ code: 0, done: [false, null, false, 2] })
     expect(lingeredMs).toBeLessThan(SOON_MS)
   })
 
-  it.each<[string, (own: RedisServer) => Promise<void> | void]>([
+  test.each<[string, (own: RedisServer) => Promise<void> | void]>([
     ['is frozen', (own) => own.freeze()],
     ['is gone', (own) => own.kill()],
   ])('after its server %s', async (_, happens) => {
@@ -98,19 +98,19 @@ describe('A script that has nothing more to do ends', () => {
 describe('close() is quick', () => {
   const options: CacheOptions = { memory: {}, timeouts: { store: '250ms' } }
 
-  it('where the server is there', async () => {
+  test('where the server is there', async () => {
     const { code, closedAfterMs, lingeredMs } = await run({ jobs: [...JOBS, 'wait'], end: 'close' })
     expect(code).toBe(0)
     expect(closedAfterMs).toBeLessThan(SOON_MS)
     expect(lingeredMs).toBeLessThan(SOON_MS)
   })
 
-  it('and comes to its end, also while dead entries are being reclaimed', async () => {
+  test('and comes to its end, also while dead entries are being reclaimed', async () => {
     const exit = await run({ jobs: ['set', 'deleteTree', 'reclaim'], options, end: 'close' })
     expect(exit).toMatchObject({ code: 0, complaints: '', done: [true, true, null] })
   })
 
-  it('where there is none', async () => {
+  test('where there is none', async () => {
     await server.stop()
     const { code, closedAfterMs, lingeredMs } = await run({ jobs: JOBS, options, end: 'close' })
     expect(code).toBe(0)
@@ -118,7 +118,7 @@ describe('close() is quick', () => {
     expect(lingeredMs).toBeLessThan(SOON_MS)
   })
 
-  it.each<[string, (own: RedisServer) => Promise<void> | void]>([
+  test.each<[string, (own: RedisServer) => Promise<void> | void]>([
     ['is frozen', (own) => own.freeze()],
     ['is gone', (own) => own.kill()],
   ])('after the server %s', async (_, happens) => {

@@ -13,7 +13,7 @@ const cache = createCache({
   redis: cacheUrl,
   keyPrefix: 'history',
   memory: remembers && { maxEntries: 15 },
-  compressAbove: 1_000,
+  compressionThreshold: 1_000,
   // Shorter than a process is stopped for, now and then.
   timeouts: { lease: '300ms' },
   throwOnStoreError: true,

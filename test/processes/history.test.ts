@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
-import { afterEach, expect, it } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
 import { random } from './random.mjs'
 
@@ -36,7 +36,7 @@ afterEach(async () => {
  * version older than the one at that invalidation; in the one process that
  * keeps what it reads, after one that has returned a second ago.
  */
-it(
+test(
   `a history of ${SECONDS} s: no read yields what was invalidated before it began`,
   async () => {
     const seed = process.env.SEED ?? randomBytes(4).toString('hex')

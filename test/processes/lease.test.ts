@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type Lease, parseLease } from '../../src/entry/lease.js'
 import { CacheKey } from '../../src/key/cache-key.js'
 import type { Figures } from '../../src/stats/figures.js'
@@ -69,7 +69,7 @@ describe('A process that is killed in the middle of its factory', () => {
     [1_000, { leaseTime: '1s' }],
     [5_000, {}],
   ] as const) {
-    it(`is replaced by one of those who wait, within its lease time of ${leaseMs} ms and 1 s more`, async () => {
+    test(`is replaced by one of those who wait, within its lease time of ${leaseMs} ms and 1 s more`, async () => {
       const [holder, ...others] = (await start(3)) as [Member, Member, Member]
       const lost = holder.tell('ask', { key: 'a::b', plan: { isHeld: true }, options })
       await holder.computing('a::b')
@@ -103,7 +103,7 @@ describe('A process that is held up for longer than its lease', () => {
     return { holder, other, own, options }
   }
 
-  it('cannot commit over what another has computed meanwhile; its own caller still gets its value', async () => {
+  test('cannot commit over what another has computed meanwhile; its own caller still gets its value', async () => {
     const { holder, other, own, options } = await paused()
     const { outcomes } = await other.tell('ask', { key: 'a::b', plan: { value: 'new' }, options })
     expect(outcomes).toMatchObject([{ value: 'new' }])
@@ -117,7 +117,7 @@ describe('A process that is held up for longer than its lease', () => {
     for (const member of [holder, other]) expect(await member.tell('get', { path: 'a::b' })).toBe('new')
   })
 
-  it('cannot commit while another computes', async () => {
+  test('cannot commit while another computes', async () => {
     const { holder, other, own, options } = await paused()
     const asking = other.tell('ask', { key: 'a::b', plan: { value: 'new', isHeld: true }, options })
     await other.computing('a::b')
@@ -133,7 +133,7 @@ describe('A process that is held up for longer than its lease', () => {
     for (const member of [holder, other]) expect(await member.tell('get', { path: 'a::b' })).toBe('new')
   })
 
-  it('commits where no other process has taken over', async () => {
+  test('commits where no other process has taken over', async () => {
     const { holder, other, own } = await paused()
     await vi.waitFor(async () => expect((await lease('a::b'))?.isLapsed).toBe(true), soon)
     holder.resume()
@@ -143,7 +143,7 @@ describe('A process that is held up for longer than its lease', () => {
     for (const member of [holder, other]) expect(await member.tell('get', { path: 'a::b' })).toBe('old')
   })
 
-  it('cannot commit where another has invalidated the key meanwhile', async () => {
+  test('cannot commit where another has invalidated the key meanwhile', async () => {
     const { holder, other, own } = await paused()
     await vi.waitFor(async () => expect((await lease('a::b'))?.isLapsed).toBe(true), soon)
     await other.tell('invalidate', { how: 'a delete', path: ['a', 'b'], value: undefined })
@@ -156,7 +156,7 @@ describe('A process that is held up for longer than its lease', () => {
 })
 
 describe('A factory', () => {
-  it('that takes three times the lease time is not run twice while its process lives', async () => {
+  test('that takes three times the lease time is not run twice while its process lives', async () => {
     const members = await start(3)
     const options = { leaseTime: '1s' } as const
     const asked = await Promise.all(
@@ -173,7 +173,7 @@ describe('A factory', () => {
     expect(await members[0]?.tell('get', { path: 'a::b' })).toBe('once')
   })
 
-  it('that never ends is left to itself after the wait timeout, and one of those who wait computes', async () => {
+  test('that never ends is left to itself after the wait timeout, and one of those who wait computes', async () => {
     const [holder, ...others] = (await start(4)) as [Member, ...Member[]]
     const options = { waitTimeout: '1s' } as const
     const [asked, about] = [clock(), { key: 'a::b', options }]
@@ -193,7 +193,7 @@ describe('A factory', () => {
     expect(await others[0]?.tell('get', { path: 'a::b' })).toBe('helped')
   })
 
-  it('that throws gives all who wait in its process that very error, and wakes the others at once', async () => {
+  test('that throws gives all who wait in its process that very error, and wakes the others at once', async () => {
     const [holder, ...others] = (await start(3)) as [Member, Member, Member]
     const failing = holder.tell('ask', {
       key: 'a::b',
@@ -241,7 +241,7 @@ describe('Who waits for another process', () => {
     return took
   }
 
-  it('is woken within milliseconds of the commit', async () => {
+  test('is woken within milliseconds of the commit', async () => {
     const took = await wakings(await start(2), 20)
     console.log(
       `Woken after ${median(took).toFixed(1)} ms (median), ${Math.max(...took).toFixed(1)} ms at most`,
@@ -255,7 +255,7 @@ describe('Who waits for another process', () => {
     'who computes may not': { holderIs: MUTE, othersAre: undefined },
     'who waits may not': { holderIs: undefined, othersAre: MUTE },
   })) {
-    it(`looks by itself where ${mute} use the channel`, async () => {
+    test(`looks by itself where ${mute} use the channel`, async () => {
       await allowMute()
       const [holder] = (await start(1, holderIs)) as [Member]
       const others = await start(2, othersAre)

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { STALENESS_BOUND_MS } from '../../src/store/tracking.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
 import { killMembersAfterEach, type Member, startMembers } from './crew.js'
@@ -18,7 +18,7 @@ async function remembers(member: Member, path: string): Promise<void> {
 }
 
 describe('Processes that remember', () => {
-  it('serve nothing old after they were stopped for longer than the bound', async () => {
+  test('serve nothing old after they were stopped for longer than the bound', async () => {
     const options = { redis: server.url, keyPrefix: 'stopped' }
     const [stopped] = (await startMembers(1, { ...options, memory: {} })) as [Member]
     const [other] = (await startMembers(1, options)) as [Member]
@@ -41,7 +41,7 @@ describe('Processes that remember', () => {
     }
   })
 
-  it('learn of what others delete within milliseconds, however many they are', async () => {
+  test('learn of what others delete within milliseconds, however many they are', async () => {
     const options = { redis: server.url, keyPrefix: 'many', memory: {} }
     const members = await startMembers(4, options)
     const path = 'products::tools::1'

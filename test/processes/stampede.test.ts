@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Figures } from '../../src/stats/figures.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
 import { killMembersAfterEach, startMembers } from './crew.js'
@@ -25,11 +25,11 @@ beforeAll(async () => {
 afterAll(() => server.stop())
 killMembersAfterEach()
 
-it('8 processes in which 50 callers ask for each of 20 keys at once compute each key once', async () => {
+test('8 processes in which 50 callers ask for each of 20 keys at once compute each key once', async () => {
   await stampede('at once', () => 0)
 }, 60_000)
 
-it('so do 8 processes that begin to ask at any time while it is computed', async () => {
+test('so do 8 processes that begin to ask at any time while it is computed', async () => {
   const seed = process.env.SEED ?? randomBytes(4).toString('hex')
   console.log(`SEED=${seed}`)
   const pick = random(seed)

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createCache } from '../../src/create-cache.js'
 import { openSite, words } from '../dashboard/site.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
@@ -32,7 +32,7 @@ const expected = (count: number, processes = 1) => ({
   staleServed: 0,
 })
 
-it('every figure of four processes is on the overview a second after the last request, and stays when one is killed', async () => {
+test('every figure of four processes is on the overview a second after the last request, and stays when one is killed', async () => {
   const options = { redis: server.url, keyPrefix: 'figures', timeouts: { store: '2s' } } as const
   const members = await startMembers(COUNTS.length, options)
   const cache = createCache(options)
@@ -99,7 +99,7 @@ it('every figure of four processes is on the overview a second after the last re
   expect((await json('stats')).totals).toMatchObject(expected(ALL, COUNTS.length))
 }, 90_000)
 
-it('a process that starts again goes on where the totals were', async () => {
+test('a process that starts again goes on where the totals were', async () => {
   const options = { redis: server.url, keyPrefix: 'again', timeouts: { store: '2s' } } as const
   const cache = createCache(options)
   for (let life = 1; life <= 3; life++) {

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createCache } from '../../src/create-cache.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
 
@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-it(`after ${KEYS} keys were set, deleted with children and left to expire, Redis holds what is alive and little more`, async () => {
+test(`after ${KEYS} keys were set, deleted with children and left to expire, Redis holds what is alive and little more`, async () => {
   const cache = createCache({ redis: server.url, keyPrefix: 'soak', timeouts: { store: '10s' } })
   const redis = new Redis(server.url)
   const families = 100

@@ -1,5 +1,5 @@
 import express from 'express'
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { createCache } from '../../src/create-cache.js'
 import { keyedCache } from '../../src/express/middleware.js'
 import { serve } from '../helpers/http.js'
@@ -7,7 +7,7 @@ import { usedHeap } from '../helpers/memory.js'
 
 const REQUESTS = process.env.SOAK ? 500_000 : 20_000
 
-it(`leaves nothing behind: memory stays flat over ${REQUESTS} requests`, async () => {
+test(`leaves nothing behind: memory stays flat over ${REQUESTS} requests`, async () => {
   const handler = keyedCache({ store: 'memory', dashboard: false })
   const { cache } = handler
   const app = express()
@@ -37,7 +37,7 @@ it(`leaves nothing behind: memory stays flat over ${REQUESTS} requests`, async (
 
 const ROUNDS = process.env.SOAK ? 20_000 : 3_000
 
-it(`a factory that starts its own next run keeps nothing of those before: ${ROUNDS} runs`, async () => {
+test(`a factory that starts its own next run keeps nothing of those before: ${ROUNDS} runs`, async () => {
   const cache = createCache({ store: 'memory' })
   let run = 0
   const runs = (last: number) =>

@@ -8,7 +8,7 @@ import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { CacheNotRespondingError } from '../../src/errors.js'
 import { CHANNELS, type OperationMessage } from '../../src/events.js'
-import { RequestLedger } from '../../src/stats/ledger.js'
+import { RequestLog } from '../../src/stats/request-log.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
 import { startRedis } from '../helpers/redis.js'
@@ -109,11 +109,11 @@ describeOnEveryBackend('Why it missed', (open) => {
     for (const key of ['a', 'b', 'c']) expect((await one.inspect(key)).reason).toBe('expired')
   })
 
-  test('is corrected in the ledger too', async () => {
+  test('is corrected in the request log too', async () => {
     const cache = open()
     await cache.set('a', 1, { ttl: '50ms' })
     await gone(cache, 'a')
-    const log = new RequestLedger()
+    const log = new RequestLog()
     const scope = cache.openScope({ fills: false, log })
     await cache.bindTo(scope).get('a')
     await cache.bindTo(scope).get('never')

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { ServerClock } from '../../src/store/redis/clock.js'
 
 /** A round trip: the server reads its clock `out` ms after the command left; the reply takes `back` ms. */
@@ -10,7 +10,7 @@ const trip = fc.record({
 })
 
 describe('The estimate of a server’s clock', () => {
-  it('is never ahead of it, and never further behind than the quickest of the last answers took to come', () => {
+  test('is never ahead of it, and never further behind than the quickest of the last answers took to come', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: -1e9, max: 1e12 }),
@@ -33,7 +33,7 @@ describe('The estimate of a server’s clock', () => {
     )
   })
 
-  it('follows a clock that is set back, at the first answer that tells', () => {
+  test('follows a clock that is set back, at the first answer that tells', () => {
     const clock = new ServerClock()
     clock.sample(1_000_000, 0, 2)
     clock.sample(1_000_100, 100, 102)
@@ -41,7 +41,7 @@ describe('The estimate of a server’s clock', () => {
     expect(clock.at(240)).toBeLessThanOrEqual(900_040)
   })
 
-  it('follows one that is set forward', () => {
+  test('follows one that is set forward', () => {
     const clock = new ServerClock()
     clock.sample(1_000_000, 0, 2)
     clock.sample(2_000_000, 200, 240)

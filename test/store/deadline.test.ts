@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { CacheNotRespondingError } from '../../src/errors.js'
 import { before } from '../../src/store/deadline.js'
 
@@ -9,7 +9,7 @@ function hold(ms: number): void {
   while (performance.now() < until);
 }
 
-it('a deadline is put off once for a process that was held up, however often that happens', async () => {
+test('a deadline is put off once for a process that was held up, however often that happens', async () => {
   const began = performance.now()
   const failing = expect(before(began + 50, never, 'Redis')).rejects.toThrow(CacheNotRespondingError)
   let holds = 0
@@ -27,7 +27,7 @@ it('a deadline is put off once for a process that was held up, however often tha
   expect(holds).toBeLessThanOrEqual(6)
 })
 
-it('an answer that came while the process was held up counts', async () => {
+test('an answer that came while the process was held up counts', async () => {
   const began = performance.now()
   const answer = new Promise((resolve) => setTimeout(resolve, 10, 'answer'))
   const reading = before(began + 20, answer, 'Redis')

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { CacheKey } from '../../src/key/cache-key.js'
@@ -95,13 +95,13 @@ beforeEach(async () => {
 })
 afterEach(() => cache.close())
 
-it('the table of names has all of them', () => {
+test('the table of names has all of them', () => {
   const known = Object.getOwnPropertyNames(Names.prototype).filter((name) => !OTHERS.includes(name))
   expect(Object.keys(NAMES).sort()).toEqual(known.sort())
 })
 
 describe.each(Object.keys(NAMES))('Foreign data in the place of %s', (what) => {
-  it.each(Object.keys(FOREIGN))('%s: every operation succeeds, and reads what is right', async (kind) => {
+  test.each(Object.keys(FOREIGN))('%s: every operation succeeds, and reads what is right', async (kind) => {
     const put = async () => {
       await cache.stats()
       const [process] = (await cache.stats()).processes
@@ -187,12 +187,12 @@ describe.each(Object.keys(NAMES))('Foreign data in the place of %s', (what) => {
         throw new Error(`${name} failed`, { cause: error })
       }
     }
-    expect(cache.unsettledInvalidations).toBe(0)
+    expect(cache.pendingInvalidations).toBe(0)
     expect(warnings).toEqual([])
   })
 })
 
-it('foreign data in the place of the locks of reclaiming does not keep it from its work', async () => {
+test('foreign data in the place of the locks of reclaiming does not keep it from its work', async () => {
   for (const name of [names.sweepLock(), names.swept()]) await admin.hset(name, 'a', 'x')
   await cache.set(KEY, 'old')
   await cache.delete('product', { children: true })
@@ -200,7 +200,7 @@ it('foreign data in the place of the locks of reclaiming does not keep it from i
 })
 
 describe('Where nothing can be replaced', () => {
-  it('since the server is full, a write is refused, and a delete is done all the same', async () => {
+  test('since the server is full, a write is refused, and a delete is done all the same', async () => {
     for (const path of ['product', 'product::1']) await admin.hset(names.generation(path), 'a', 'x')
     await admin.set(names.entry('product::1'), 'a text')
     const lenient = createCache({ redis: server.url, keyPrefix: PREFIX, logger: { warn() {} } })
@@ -211,17 +211,17 @@ describe('Where nothing can be replaced', () => {
       expect(await lenient.getOrSet(KEY, () => 2)).toBe(2)
       expect(await lenient.delete('product::1')).toBe(false)
       expect(await admin.exists(names.entry('product::1'))).toBe(0)
-      expect(lenient.unsettledInvalidations).toBe(1)
+      expect(lenient.pendingInvalidations).toBe(1)
     } finally {
       await admin.config('SET', 'maxmemory', '0')
     }
-    await vi.waitFor(() => expect(lenient.unsettledInvalidations).toBe(0), { timeout: 10_000 })
+    await vi.waitFor(() => expect(lenient.pendingInvalidations).toBe(0), { timeout: 10_000 })
     expect(await lenient.set(KEY, 1)).toBe(true)
     expect(await lenient.get(KEY)).toBe(1)
     await lenient.close()
   })
 
-  it('since its user may only read, reads go on, and a write is refused', async () => {
+  test('since its user may only read, reads go on, and a write is refused', async () => {
     await cache.set(KEY, 'stored')
     await admin.hset(names.generation('other'), 'a', 'x')
     await admin.hset(names.figures(), 'a', 'x')

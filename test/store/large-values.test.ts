@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { RedisStore } from '../../src/store/redis/redis-store.js'
@@ -53,7 +53,7 @@ describe.each([
   ['a text', putHuge],
   ['what begins like a value of ours', putFrame],
 ])('A value of 200 MB that is %s', (_, put) => {
-  it.each(['250ms', '5s'] as const)(
+  test.each(['250ms', '5s'] as const)(
     'is fetched once, then read as something foreign, while others are read as ever: within %s',
     async (time) => {
       const hurried = open(time)
@@ -77,7 +77,7 @@ describe.each([
     },
   )
 
-  it('gives way to a value, at once, without being copied about', async () => {
+  test('gives way to a value, at once, without being copied about', async () => {
     const ways: Readonly<Record<string, () => Promise<unknown>>> = {
       set: () => cache.set('hot', 'new'),
       observe: () => store.observe(cache.key('hot')),
@@ -107,7 +107,7 @@ describe.each([
     }
   })
 
-  it.each(['large:gen:{large:tree}', 'large:lease:{large:tree::1}'])(
+  test.each(['large:gen:{large:tree}', 'large:lease:{large:tree::1}'])(
     'in the place of %s is replaced, and does not keep its family from being read',
     async (name) => {
       await cache.set('tree::1', 1)
@@ -125,7 +125,7 @@ describe.each([
   )
 })
 
-it('reads that are lost behind a reply that is too large are sent again within their deadline', async () => {
+test('reads that are lost behind a reply that is too large are sent again within their deadline', async () => {
   const slow = open('5s')
   await slow.get('other')
   await putHuge('large:hot')
@@ -136,7 +136,7 @@ it('reads that are lost behind a reply that is too large are sent again within t
   await slow.close()
 })
 
-it('reads that are lost with their connection are sent again within their deadline', async () => {
+test('reads that are lost with their connection are sent again within their deadline', async () => {
   const proxy = await startProxy(server.port)
   const slow = open('5s', proxy.url)
   try {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { CacheKey } from '../../src/key/cache-key.js'
 import { judge } from '../../src/store/judge.js'
 import { MemoryStatistics } from '../../src/store/memory-statistics.js'
@@ -23,7 +23,7 @@ describe('The embedded memory store is bounded', () => {
     judge(await store.read(CacheKey.from(['bounded', part]))).live
   const count = async (store: MemoryStore) => (await store.list({ scan: 1_000_000 })).entries.length
 
-  it('in entries: the least recently used goes first', async () => {
+  test('in entries: the least recently used goes first', async () => {
     const store = new MemoryStore({ maxEntries: 12 })
     for (let part = 0; part < 10; part++) await write(store, part)
     expect(await isLive(store, 0)).toBe(true)
@@ -34,7 +34,7 @@ describe('The embedded memory store is bounded', () => {
     expect(await count(store)).toBeLessThanOrEqual(12)
   })
 
-  it('in bytes', async () => {
+  test('in bytes', async () => {
     const store = new MemoryStore({ maxBytes: 100_000 })
     for (let part = 0; part < 100; part++) await write(store, part, 5_000)
     const { entries } = await store.list({ scan: 1_000 })
@@ -42,14 +42,14 @@ describe('The embedded memory store is bounded', () => {
     expect(entries.reduce((sum, one) => sum + one.bytes, 0)).toBeLessThanOrEqual(100_000)
   })
 
-  it('says so when a value is larger than everything it may hold, and keeps nothing old in its place', async () => {
+  test('says so when a value is larger than everything it may hold, and keeps nothing old in its place', async () => {
     const store = new MemoryStore({ maxBytes: 10_000 })
     await write(store, 1)
     expect(await write(store, 1, 20_000)).toEqual({ written: false })
     expect(await isLive(store, 1)).toBe(false)
   })
 
-  it('refuses a fill whose marker was evicted: absence proves nothing', async () => {
+  test('refuses a fill whose marker was evicted: absence proves nothing', async () => {
     const store = new MemoryStore({ maxEntries: 8 })
     const key = CacheKey.from('bounded::filled')
     const basis = await store.observe(key)
@@ -62,7 +62,7 @@ describe('The embedded memory store is bounded', () => {
     expect(result).toEqual({ written: false })
   })
 
-  it('treats an entry whose generation was evicted as gone', async () => {
+  test('treats an entry whose generation was evicted as gone', async () => {
     const store = new MemoryStore({ maxEntries: 4 })
     const deep = CacheKey.from('a::b::c')
     await store.write(deep, { format: 1, payload: Buffer.from('x'), ttlMs: 60_000, writtenBy: 't:1' })
@@ -90,7 +90,7 @@ describe('A listing of the embedded memory store', () => {
     } while (cursor !== undefined)
   }
 
-  it.each([
+  test.each([
     ['as they stand', texts],
     ['the other way round', texts.toReversed()],
     ['in no order', shuffled],
@@ -109,7 +109,7 @@ describe('A listing of the embedded memory store', () => {
     }
   })
 
-  it('lets others have their turn before each page', async () => {
+  test('lets others have their turn before each page', async () => {
     const store = new MemoryStore()
     const facts = { format: 1, payload: Buffer.from('x'), ttlMs: 60_000, writtenBy: 't:1' }
     for (const text of shuffled) await store.write(CacheKey.from(text), facts)

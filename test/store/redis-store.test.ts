@@ -1,5 +1,5 @@
 import { Redis, type RedisOptions } from 'ioredis'
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { ConfigurationError } from '../../src/errors.js'
 import { CacheKey, type KeyInput } from '../../src/key/cache-key.js'
 import { judge } from '../../src/store/judge.js'
@@ -80,7 +80,7 @@ describeStoreConformance('The Redis store on a client of its user with a key pre
 })
 
 describe('In Redis', () => {
-  it('names are readable, begin with the prefix, and share one cluster slot for each path', async () => {
+  test('names are readable, begin with the prefix, and share one cluster slot for each path', async () => {
     const keyPrefix = `names:${++prefixes}`
     const store = open({ keyPrefix })
     await store.write(key(['product', 123, 'reviews']), entry())
@@ -93,7 +93,7 @@ describe('In Redis', () => {
     ])
   })
 
-  it('strangers are left alone, also those whose names begin alike', async () => {
+  test('strangers are left alone, also those whose names begin alike', async () => {
     const server = await startRedis()
     const client = new Redis(server.url)
     try {
@@ -153,7 +153,7 @@ describe('In Redis', () => {
     }
   })
 
-  it("what stands in an entry's place and is none is a miss, can be listed around, and can be overwritten", async () => {
+  test("what stands in an entry's place and is none is a miss, can be listed around, and can be overwritten", async () => {
     const keyPrefix = `foreign:${++prefixes}`
     const store = open({ keyPrefix })
     await store.write(key('good'), entry())
@@ -176,7 +176,7 @@ describe('In Redis', () => {
     }
   })
 
-  it('everything has a time to live, and a generation outlives what is below it', async () => {
+  test('everything has a time to live, and a generation outlives what is below it', async () => {
     const keyPrefix = `ttl:${++prefixes}`
     const store = open({ keyPrefix })
     await store.write(key('a::c'), entry('x', 1_000))
@@ -197,7 +197,7 @@ describe('In Redis', () => {
     }
   })
 
-  it('a secret is one prefix’s own, lives on while it is asked for, and replaces what else stands there', async () => {
+  test('a secret is one prefix’s own, lives on while it is asked for, and replaces what else stands there', async () => {
     const keyPrefix = `secret:${++prefixes}`
     const name = `${keyPrefix}:secret:{${keyPrefix}}`
     await admin.rpush(name, 'a stranger')
@@ -211,7 +211,7 @@ describe('In Redis', () => {
     expect((await store.secret()).equals(secret)).toBe(false)
   })
 
-  it('scripts are loaded when the server has forgotten them', async () => {
+  test('scripts are loaded when the server has forgotten them', async () => {
     const store = open()
     await store.write(key('a'), entry())
     await admin.script('FLUSH')
@@ -223,7 +223,7 @@ describe('In Redis', () => {
     expect(results).toMatchObject([{ written: true }, { written: true }, true])
   })
 
-  it('all reads of one tick travel as one command, each name in it once', async () => {
+  test('all reads of one tick travel as one command, each name in it once', async () => {
     const store = open()
     await store.read(key('warm'))
     const monitor = await admin.monitor()
@@ -240,7 +240,7 @@ describe('In Redis', () => {
 })
 
 describe('A command that comes late', () => {
-  it('does nothing once its caller was told that it failed', async () => {
+  test('does nothing once its caller was told that it failed', async () => {
     const own = await startRedis()
     try {
       const store = open({ redis: own.url, keyPrefix: 'late', timeoutMs: 150 })
@@ -264,7 +264,7 @@ describe('A command that comes late', () => {
     }
   })
 
-  it('does nothing in the very moment of its deadline either', async () => {
+  test('does nothing in the very moment of its deadline either', async () => {
     const own = await startRedis()
     try {
       const store = open({ redis: own.url, keyPrefix: 'moment', timeoutMs: 40 })
@@ -290,7 +290,7 @@ describe('A command that comes late', () => {
     }
   })
 
-  it('does nothing on a way that is slow in one direction only', async () => {
+  test('does nothing on a way that is slow in one direction only', async () => {
     const proxy = await startProxy(server.port)
     try {
       const keyPrefix = `slow:${++prefixes}`
@@ -309,7 +309,7 @@ describe('A command that comes late', () => {
     }
   })
 
-  it('is judged on the server’s clock, however wrong ours is', async () => {
+  test('is judged on the server’s clock, however wrong ours is', async () => {
     const store = open()
     const skewed = vi.spyOn(Date, 'now').mockReturnValue(0)
     try {
@@ -337,7 +337,7 @@ describe('A server in trouble', () => {
   }
 
   for (const [trouble, cause] of Object.entries(troubles)) {
-    it(`that is ${trouble} makes every operation fail in time, and serves again afterwards`, async () => {
+    test(`that is ${trouble} makes every operation fail in time, and serves again afterwards`, async () => {
       const own = await startRedis()
       try {
         const store = open({ redis: own.url, keyPrefix: 'trouble', timeoutMs: 150 })
@@ -368,7 +368,7 @@ describe('A server in trouble', () => {
     })
   }
 
-  it('that was never there is no different, at the first operation already', async () => {
+  test('that was never there is no different, at the first operation already', async () => {
     const gone = await startRedis()
     await gone.stop()
     const store = open({ redis: gone.url, timeoutMs: 150 })
@@ -377,7 +377,7 @@ describe('A server in trouble', () => {
     }
   })
 
-  it('is not buried under commands that nobody waits for any more', async () => {
+  test('is not buried under commands that nobody waits for any more', async () => {
     const own = await startRedis()
     try {
       const store = open({ redis: own.url, keyPrefix: 'bounded', timeoutMs: 20 })
@@ -400,7 +400,7 @@ describe('A server in trouble', () => {
     }
   })
 
-  it('is not given more bytes than it may hold unanswered', async () => {
+  test('is not given more bytes than it may hold unanswered', async () => {
     const own = await startRedis()
     try {
       const store = open({ redis: own.url, keyPrefix: 'bytes', timeoutMs: 30 })
@@ -419,7 +419,7 @@ describe('A server in trouble', () => {
     }
   })
 
-  it('that refuses writes is reported with what it said, and still deletes', async () => {
+  test('that refuses writes is reported with what it said, and still deletes', async () => {
     const own = await startRedis({ args: ['--maxmemory', '2mb', '--maxmemory-policy', 'noeviction'] })
     try {
       const store = open({ redis: own.url, keyPrefix: 'full' })
@@ -447,7 +447,7 @@ describe('A server in trouble', () => {
     }
   })
 
-  it.each([
+  test.each([
     ['one write', 1],
     ['many', 10],
   ])(
@@ -481,7 +481,7 @@ describe('A server in trouble', () => {
     },
   )
 
-  it('behind a connection that has gone silent is connected to anew', async () => {
+  test('behind a connection that has gone silent is connected to anew', async () => {
     const proxy = await startProxy(server.port)
     try {
       const store = open({ redis: proxy.url, timeoutMs: 250 })
@@ -497,7 +497,7 @@ describe('A server in trouble', () => {
 describe('A write that is sent again', () => {
   const gone = { children: false, origin: ORIGIN }
 
-  it('does not undo a later delete, where it came too late', async () => {
+  test('does not undo a later delete, where it came too late', async () => {
     const store = open({ timeoutMs: 250 })
     await connected(store)
     // Large ones before it hold it up in this process, which is then busy until its deadline has passed.
@@ -513,7 +513,7 @@ describe('A write that is sent again', () => {
     expect(await isLive(store, 'a')).toBe(false)
   })
 
-  it('does not undo a later delete, where the server had forgotten its script', async () => {
+  test('does not undo a later delete, where the server had forgotten its script', async () => {
     const store = open()
     await store.check()
     for (let gap = 0; gap < 20; gap++) {
@@ -527,7 +527,7 @@ describe('A write that is sent again', () => {
     }
   })
 
-  it('is rejected where the server knew the later script only', async () => {
+  test('is rejected where the server knew the later script only', async () => {
     const store = open()
     await store.check()
     await admin.script('FLUSH')
@@ -541,7 +541,7 @@ describe('A write that is sent again', () => {
     expect(await isLive(store, 'a')).toBe(false)
   })
 
-  it('keeps its place among others of its key that are sent again', async () => {
+  test('keeps its place among others of its key that are sent again', async () => {
     const store = open()
     await store.check()
     await admin.script('FLUSH')
@@ -556,7 +556,7 @@ describe('A write that is sent again', () => {
 })
 
 describe('A process that is busy itself', () => {
-  it('lets late writes take turns with those of a large batch', async () => {
+  test('lets late writes take turns with those of a large batch', async () => {
     const store = open()
     await store.check()
     let answered = 0
@@ -570,7 +570,7 @@ describe('A process that is busy itself', () => {
     expect(answered).toBe(20_000)
   })
 
-  it('reads what it wrote in the same tick, also on a connection that is new', async () => {
+  test('reads what it wrote in the same tick, also on a connection that is new', async () => {
     const keyPrefix = `same:${++prefixes}`
     const earlier = open({ keyPrefix })
     await earlier.write(key('a'), entry('old'))
@@ -579,7 +579,7 @@ describe('A process that is busy itself', () => {
     expect((await store.read(key('a'))).frame?.toString('latin1')).toContain('new')
   })
 
-  it('still sends the writes that wait after some that were not answered in time', async () => {
+  test('still sends the writes that wait after some that were not answered in time', async () => {
     const own = await startRedis()
     try {
       const store = open({ redis: own.url, timeoutMs: 500 })
@@ -597,7 +597,7 @@ describe('A process that is busy itself', () => {
     }
   })
 
-  it('does not lose a delete over it', async () => {
+  test('does not lose a delete over it', async () => {
     const store = open({ timeoutMs: 250 })
     await vi.waitFor(() => store.write(key('a'), entry()), { interval: 20 })
     const removing = store.remove(key('a'), { children: false, origin: ORIGIN })
@@ -606,7 +606,7 @@ describe('A process that is busy itself', () => {
     expect(await removing).toBe(true)
   })
 
-  it('can write and delete ten thousand keys at once, also when the server knows no script yet', async () => {
+  test('can write and delete ten thousand keys at once, also when the server knows no script yet', async () => {
     await admin.script('FLUSH')
     const store = open({ timeoutMs: 1_000 })
     const many = Array.from({ length: 10_000 }, (_, index) => key(['many', index]))
@@ -619,7 +619,7 @@ describe('A process that is busy itself', () => {
     expect(removed.every(Boolean)).toBe(true)
   })
 
-  it('writes in the order of its calls, also when one tick has more than travel in one go', async () => {
+  test('writes in the order of its calls, also when one tick has more than travel in one go', async () => {
     const store = open()
     await store.check()
     const many = Array.from({ length: 2_000 }, (_, index) => key(['many', index]))
@@ -632,7 +632,7 @@ describe('A process that is busy itself', () => {
     expect((await store.read(many.at(-2)!)).frame?.toString('latin1')).toContain('new')
   })
 
-  it('has each of many writes succeed or fail by itself', async () => {
+  test('has each of many writes succeed or fail by itself', async () => {
     const store = open({ keyPrefix: 'each' })
     await store.check()
     const before = await scriptsRun()
@@ -654,7 +654,7 @@ describe('A process that is busy itself', () => {
     }
   })
 
-  it('has a write that cannot be sent fail alone', async () => {
+  test('has a write that cannot be sent fail alone', async () => {
     const store = open()
     await store.check()
     const results = await Promise.allSettled<unknown>([
@@ -668,7 +668,7 @@ describe('A process that is busy itself', () => {
     expect(await isLive(store, 'after')).toBe(true)
   })
 
-  it('lets late reads take turns with those of a large batch', async () => {
+  test('lets late reads take turns with those of a large batch', async () => {
     const store = open()
     await store.write(key('late'), entry())
     let answered = 0
@@ -682,7 +682,7 @@ describe('A process that is busy itself', () => {
     expect(answered).toBe(20_000)
   })
 
-  it('has none of many writes done after their deadlines, each by its own', async () => {
+  test('has none of many writes done after their deadlines, each by its own', async () => {
     const own = await startRedis()
     try {
       const store = open({ redis: own.url, timeoutMs: 100 })
@@ -701,7 +701,7 @@ describe('A process that is busy itself', () => {
     }
   })
 
-  it('writes in that order on a server that knows no script yet', async () => {
+  test('writes in that order on a server that knows no script yet', async () => {
     const keyPrefix = `order:${++prefixes}`
     const earlier = open({ keyPrefix })
     await earlier.remove(key('other'), { children: false, origin: ORIGIN })
@@ -716,7 +716,7 @@ describe('A process that is busy itself', () => {
     expect(await isLive(store, 'a')).toBe(false)
   })
 
-  it('sends what waits before it closes', async () => {
+  test('sends what waits before it closes', async () => {
     const keyPrefix = `closing:${++prefixes}`
     const [store, witness] = [open({ keyPrefix }), open({ keyPrefix })]
     await store.write(key('a'), entry())
@@ -728,13 +728,13 @@ describe('A process that is busy itself', () => {
 })
 
 describe('Clients and targets', () => {
-  it('takes ioredis options', async () => {
+  test('takes ioredis options', async () => {
     const store = open({ redis: { host: '127.0.0.1', port: server.port, db: 3 } })
     await store.check()
     expect(store.description).toBe(`redis 127.0.0.1:${server.port}/3`)
   })
 
-  it('takes the options of a client that was handed in, and leaves the client alone', async () => {
+  test('takes the options of a client that was handed in, and leaves the client alone', async () => {
     const client = new Redis(server.url, { db: 5 })
     const store = open({ redis: client })
     await store.check()
@@ -753,7 +753,7 @@ describe('Clients and targets', () => {
     showFriendlyErrorStack: { showFriendlyErrorStack: true },
   }
   for (const [name, options] of Object.entries(odd)) {
-    it(`works alike with a client, or options, that have ${name}`, async () => {
+    test(`works alike with a client, or options, that have ${name}`, async () => {
       const client = new Redis(server.url, options)
       for (const redis of [client, { ...options, port: server.port, host: '127.0.0.1' }]) {
         const store = open({ redis })
@@ -768,18 +768,18 @@ describe('Clients and targets', () => {
     })
   }
 
-  it('never shows the password', () => {
+  test('never shows the password', () => {
     const store = open({ redis: 'redis://user:secret@127.0.0.1:1/0' })
     expect(store.description).not.toContain('secret')
   })
 
-  it('says that a cluster is not supported yet', () => {
+  test('says that a cluster is not supported yet', () => {
     expect(() => open({ redis: { isCluster: true } as never })).toThrow(ConfigurationError)
   })
 })
 
 describe('Dead entries', () => {
-  it('are reclaimed in the background, live ones stay', async () => {
+  test('are reclaimed in the background, live ones stay', async () => {
     const keyPrefix = `reclaim:${++prefixes}`
     const store = open({ keyPrefix })
     await Promise.all(Array.from({ length: 1_200 }, (_, index) => store.write(key(['dead', index]), entry())))

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { resolveOptions } from '../../src/options.js'
@@ -39,7 +39,7 @@ function expectRefused(target: unknown, message: RegExp): void {
 }
 
 describe('A URL', () => {
-  it.each([
+  test.each([
     'redis://127.0.0.1:6379/0',
     'rediss://host',
     'redis://host/',
@@ -57,7 +57,7 @@ describe('A URL', () => {
     expect(checkTarget(url)).toBe(url)
   })
 
-  it.each<[string, RegExp]>([
+  test.each<[string, RegExp]>([
     ['', /^redis.* is an empty text: write it like/],
     [`app:${SECRET}@host:6379`, /is no URL that begins with redis:\/\/ or rediss:\/\/: write it like/],
     [`http://app:${SECRET}@host`, /is no URL that begins with redis:/],
@@ -100,13 +100,13 @@ describe('A URL', () => {
     expectRefused(url, message)
   })
 
-  it('says how to write what is wrong with it', () => {
+  test('says how to write what is wrong with it', () => {
     expect(failure(() => resolveOptions({}, { REDIS_URL: 'redis://:a#b@host' }))?.message).toBe(
       "REDIS_URL is a URL with a # in it: write it like 'redis://user:password@host:6379/0'. In user and password each of @ : / ? # [ ] % and space is percent-encoded, as encodeURIComponent(password) does.",
     )
   })
 
-  it('with any password is taken once that is encoded, and never shown where it is not', () => {
+  test('with any password is taken once that is encoded, and never shown where it is not', () => {
     const password = fc.string({ minLength: 12, unit: 'binary' })
     fc.assert(
       fc.property(password, fc.string({ unit: 'binary' }), (text, user) => {
@@ -123,7 +123,7 @@ describe('A URL', () => {
 })
 
 describe('Options of ioredis', () => {
-  it.each<object>([
+  test.each<object>([
     { host: 'redis.example.com' },
     { host: '127.0.0.1', port: 6380, db: 3, username: 'app', password: 'pw', tls: {} },
     { host: '127.0.0.1', port: '6380', db: '3' },
@@ -135,13 +135,13 @@ describe('Options of ioredis', () => {
     expect(checkTarget(options)).toEqual(options)
   })
 
-  it('of a client may be spread', () => {
+  test('of a client may be spread', () => {
     const client = new Redis('redis://host:1/2', { lazyConnect: true })
     expect(checkTarget({ ...client.options })).toMatchObject({ host: 'host', db: 2 })
     expect(checkTarget(client)).toBe(client)
   })
 
-  it('of a class are read where they are', () => {
+  test('of a class are read where they are', () => {
     class Settings {
       get host() {
         return 'redis.example.com'
@@ -155,7 +155,7 @@ describe('Options of ioredis', () => {
   })
 
   const password = SECRET
-  it.each<[string, unknown, RegExp]>([
+  test.each<[string, unknown, RegExp]>([
     ['nothing', {}, /neither host, path nor sentinels.*write host: '127\.0\.0\.1' if it is here/],
     ['a host that is not set', { host: undefined, port: 6379, password }, /neither host, path nor sentinels/],
     ['only a port', { port: 6380, password }, /neither host, path nor sentinels/],
@@ -215,7 +215,7 @@ describe('A password', () => {
   afterEach(() => Promise.all(caches.splice(0).map((cache) => cache.close())))
   afterAll(() => server.stop())
 
-  it.each<[string, (port: number) => object | string]>([
+  test.each<[string, (port: number) => object | string]>([
     ['of a URL', (port) => `redis://:${SECRET}@127.0.0.1:${port}`],
     ['with a user', (port) => `redis://app:${SECRET}@127.0.0.1:${port}/0`],
     ['of options', (port) => ({ host: '127.0.0.1', port, password: SECRET })],
@@ -253,7 +253,7 @@ describe('A password', () => {
     }
   })
 
-  it('is not quoted where the server does not know the command', async () => {
+  test('is not quoted where the server does not know the command', async () => {
     const renamed = await startRedis({
       args: ['--requirepass', 'right', '--rename-command', 'AUTH', 'LOGIN'],
     })
@@ -269,7 +269,7 @@ describe('A password', () => {
     await renamed.stop()
   })
 
-  it('goes with the arguments of a command that failed, however deep the error', () => {
+  test('goes with the arguments of a command that failed, however deep the error', () => {
     const reply = Object.assign(
       new Error(`ERR unknown command 'AUTH', with args beginning with: '${SECRET}' `),
       {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Write } from '../../src/store/redis/script-calls.js'
 import { WRITE } from '../../src/store/redis/scripts/entries.js'
 import { CLEAR, REMOVE } from '../../src/store/redis/scripts/invalidations.js'
@@ -36,7 +36,7 @@ function emptied(line: WriteLine): Write[] {
 }
 
 describe('Writes that wait', () => {
-  it('take turns by the tick they came in', () => {
+  test('take turns by the tick they came in', () => {
     const line = new WriteLine()
     const [large, other, single] = [many('large', 20_000), many('other', 300), write('single')]
     line.add(large)
@@ -50,7 +50,7 @@ describe('Writes that wait', () => {
     expect(new Set([...go, ...emptied(line)]).size).toBe(20_000 - 256 + 301)
   })
 
-  it('of more ticks than fit in one go have one turn each', () => {
+  test('of more ticks than fit in one go have one turn each', () => {
     const line = new WriteLine()
     const ticks = Array.from({ length: 600 }, (_, n) => many(`tick ${n}`, 3))
     for (const tick of ticks) line.add(tick)
@@ -59,7 +59,7 @@ describe('Writes that wait', () => {
     for (const tick of ticks) expect(all.indexOf(tick[0]!)).toBeLessThan(600)
   })
 
-  it('stay in the order of their calls where they are of one name', () => {
+  test('stay in the order of their calls where they are of one name', () => {
     const line = new WriteLine()
     line.add(many('large', 2_000))
     line.take()
@@ -74,7 +74,7 @@ describe('Writes that wait', () => {
     expect(all[3]).toBe(third)
   })
 
-  it.each([
+  test.each([
     ['a tree', removeTree],
     ['all', clear],
   ])('stay before and after the invalidation of %s', (_, invalidation) => {
@@ -97,7 +97,7 @@ describe('Writes that wait', () => {
     expect(line.take()).toContain(last)
   })
 
-  it('let those that end a computation go first', () => {
+  test('let those that end a computation go first', () => {
     const line = new WriteLine()
     const urgent = commit('computed')
     line.add([...many('large', 1_000), urgent])
@@ -106,7 +106,7 @@ describe('Writes that wait', () => {
 })
 
 describe('A write that is sent again', () => {
-  it.each([
+  test.each([
     ['a write of its entry', write('a')],
     ['a commit of its entry', commit('a')],
     ['a delete of its entry', remove('a')],
@@ -123,7 +123,7 @@ describe('A write that is sent again', () => {
     expect(order.admit(other)).toBe(true)
   })
 
-  it('takes effect where those after it did not run either', () => {
+  test('takes effect where those after it did not run either', () => {
     const order = new WriteOrder()
     const writes = [write('a'), removeTree(), write('a'), clear(), write('a')]
     for (const one of writes) order.admit(one)
@@ -133,7 +133,7 @@ describe('A write that is sent again', () => {
     expect(writes.slice(0, 2).map((one) => order.admit(one))).toEqual([false, false])
   })
 
-  it('counts as overtaken where too much was sent after it', () => {
+  test('counts as overtaken where too much was sent after it', () => {
     const order = new WriteOrder(10)
     const [old, recent] = [write('old'), write('recent')]
     order.admit(old)

@@ -19,7 +19,7 @@ countDown()
 function countDown() {
   const left = document.querySelector('[data-left-ms]')
   if (left === null) return
-  if (!ends.has(left)) ends.set(left, performance.now() + Number(left.dataset.leftMs))
+  if (!ends.has(left)) ends.set(left, performance.now() + Number(left.dataset.remainingMs))
   // A text that changes would be selected no more.
   if (!getSelection().isCollapsed) return
   const seconds = Math.max(0, Math.ceil((ends.get(left) - performance.now()) / 1_000))

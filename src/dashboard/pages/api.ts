@@ -2,10 +2,10 @@ import type { CacheStats, HistoryStep } from '../../stats/cache-stats.js'
 import type { Figures } from '../../stats/figures.js'
 import { quantile } from '../../stats/latency.js'
 import { maskKey } from '../mask-key.js'
-import type { Json, Visit } from '../visit.js'
+import type { Json, PageRequest } from '../page-request.js'
 
 /** `GET /api/stats`: what the overview shows. Times in milliseconds. */
-export async function statsJson({ cache, secrets }: Visit): Promise<Json> {
+export async function statsJson({ cache, secrets }: PageRequest): Promise<Json> {
   const { processes: _, families, totals, ...stats } = await cache.stats()
   const [hour, day] = await Promise.all([cache.history('fine'), cache.history('coarse')])
   return {
@@ -25,7 +25,7 @@ export async function statsJson({ cache, secrets }: Visit): Promise<Json> {
 }
 
 /** `GET /api/processes`: what the page of processes shows. */
-export async function processesJson({ cache }: Visit): Promise<Json> {
+export async function processesJson({ cache }: PageRequest): Promise<Json> {
   const { scope, now, processes } = await cache.stats()
   return { json: { scope, now, processes: processes.map(processJson) } }
 }

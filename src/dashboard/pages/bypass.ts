@@ -1,16 +1,16 @@
 import { bypassCookie, cookiePath, MAX_COOKIE_PATH } from '../../bypass/cookie.js'
 import { bypassToken } from '../../bypass/token.js'
 import { localPathOf, pathOf } from '../../local-path.js'
+import type { Page, PageRequest, SeeOther } from '../page-request.js'
 import { MAX_PATH } from '../parameters.js'
-import type { Page, SeeOther, Visit } from '../visit.js'
 
 /** Asks which page is to be seen without the cache. */
-export function bypassForm({ parameters }: Visit): Page {
+export function bypassForm({ parameters }: PageRequest): Page {
   return formPage(parameters.text('path'))
 }
 
 /** Leads there, with a cookie that lets this one request do without the cache. */
-export async function bypassNow({ cache, parameters, isSecure, now }: Visit): Promise<Page | SeeOther> {
+export async function bypassNow({ cache, parameters, isSecure, now }: PageRequest): Promise<Page | SeeOther> {
   const given = parameters.text('path')
   const location = localPathOf(given)
   if (location === undefined) return { ...formPage(given, NOT_HERE), status: 400 }

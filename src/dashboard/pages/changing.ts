@@ -2,8 +2,8 @@ import type { KeyedCache } from '../../cache.js'
 import { CacheNotRespondingError } from '../../errors.js'
 import type { CacheKey } from '../../key/cache-key.js'
 import type { AuditEvent } from '../audit.js'
+import type { PageRequest } from '../page-request.js'
 import { type Count, count } from '../scan.js'
-import type { Visit } from '../visit.js'
 
 /** A change that was made, or tried. */
 export interface Change {
@@ -20,7 +20,7 @@ export interface Change {
 
 /** Changes something in the name of whoever asked, and tells the application what came of it. */
 export async function changeAsStaff(
-  { cache, origin, audit, now: at }: Visit,
+  { cache, origin, audit, now: at }: PageRequest,
   { action, key, children }: Pick<Change, 'action' | 'key' | 'children'>,
   make: (own: KeyedCache) => Promise<Change['outcome']>,
 ): Promise<Change> {

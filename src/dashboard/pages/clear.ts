@@ -1,14 +1,14 @@
 import { keys } from '../figures.js'
-import type { Page, Visit } from '../visit.js'
+import type { Page, PageRequest } from '../page-request.js'
 import { changeAsStaff, countOrUnknown } from './changing.js'
 import { resultPage } from './result.js'
 
 /** Asks for the prefix, typed in full: the only way to delete everything. */
-export async function clearForm(visit: Visit): Promise<Page> {
+export async function clearForm(visit: PageRequest): Promise<Page> {
   return formPage(visit)
 }
 
-export async function clearNow(visit: Visit): Promise<Page> {
+export async function clearNow(visit: PageRequest): Promise<Page> {
   const { keyPrefix } = visit.cache
   if (visit.parameters.text('prefix') !== keyPrefix) {
     const error = `Nothing was deleted: that is not the prefix. Type ${keyPrefix}, exactly so.`
@@ -21,7 +21,7 @@ export async function clearNow(visit: Visit): Promise<Page> {
   return resultPage(visit, change)
 }
 
-async function formPage({ cache }: Visit, error?: string): Promise<Page> {
+async function formPage({ cache }: PageRequest, error?: string): Promise<Page> {
   const counted = await countOrUnknown(cache)
   return { view: 'clear', title: 'Delete everything', data: { counted: counted && keys(counted), error } }
 }

@@ -2,8 +2,8 @@ import type { Inspection } from '../../inspection.js'
 import type { CacheKey } from '../../key/cache-key.js'
 import { keys, recomputing } from '../figures.js'
 import { maskKey } from '../mask-key.js'
+import type { Page, PageRequest } from '../page-request.js'
 import type { Count } from '../scan.js'
-import type { Page, Visit } from '../visit.js'
 import { askedKey } from './asked-key.js'
 import { changeAsStaff, countOrUnknown } from './changing.js'
 import { inspect } from './inspect.js'
@@ -15,7 +15,7 @@ const WAYS = ['delete', 'expire'] as const
 type Way = (typeof WAYS)[number]
 
 /** Asks what to delete, or to let expire, then shows what that would take away. */
-export async function deleteForm(visit: Visit): Promise<Page> {
+export async function deleteForm(visit: PageRequest): Promise<Page> {
   const { parameters } = visit
   const children = parameters.yes('children')
   const how = parameters.oneOf('how', WAYS)
@@ -37,7 +37,7 @@ export async function deleteForm(visit: Visit): Promise<Page> {
 }
 
 /** Deletes, or lets expire. Without a key there is nothing to do, and nothing is what happens. */
-export async function deleteNow(visit: Visit): Promise<Page> {
+export async function deleteNow(visit: PageRequest): Promise<Page> {
   const { parameters } = visit
   const children = parameters.yes('children')
   const how = parameters.oneOf('how', WAYS)
@@ -67,7 +67,7 @@ function alone({ state, computingMs = 0 }: Inspection): Omit<Count, 'samples'> {
   return { keys: isThere ? 1 : 0, more: false, computed: computingMs > 0 ? 1 : 0, computingMs }
 }
 
-async function preview(visit: Visit, key: CacheKey, children: boolean) {
+async function preview(visit: PageRequest, key: CacheKey, children: boolean) {
   const { cache, secrets } = visit
   const [found, counted] = await Promise.all([
     inspect(visit, key),

@@ -1,12 +1,12 @@
+import type { Download, PageRequest } from '../page-request.js'
 import { Refusal } from '../refusal.js'
 import { MASKED } from '../secrets.js'
 import { valueText } from '../value-text.js'
-import type { Download, Visit } from '../visit.js'
 import { askedKey } from './asked-key.js'
 import { inspect } from './inspect.js'
 
 /** A whole value as a text, masked as on its page. */
-export async function download(visit: Visit): Promise<Download> {
+export async function download(visit: PageRequest): Promise<Download> {
   if (visit.hideValues) throw new Refusal(403, 'This dashboard shows no values.')
   const key = askedKey(visit)
   const { state, value, why } = await inspect(visit, key)

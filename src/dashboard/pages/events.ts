@@ -4,8 +4,8 @@ import { MAX_EVENTS } from '../../store/statistics.js'
 import { events, past, whole } from '../figures.js'
 import { type KnownEvent, type KnownEvents, keptEvents, knownEvents } from '../known-events.js'
 import { contains, type ShownKey } from '../mask-key.js'
+import type { Json, Page, PageRequest } from '../page-request.js'
 import { badRequest } from '../refusal.js'
-import type { Json, Page, Visit } from '../visit.js'
 
 const TYPES: Readonly<Record<CacheEvent['type'] | 'all', string>> = {
   all: 'All',
@@ -26,7 +26,7 @@ interface Filter {
 }
 
 /** What was invalidated by whom, and what the store did not surely carry out. */
-export async function eventsPage(visit: Visit): Promise<Page> {
+export async function eventsPage(visit: PageRequest): Promise<Page> {
   const { cache, links } = visit
   const filter = askedFilter(visit)
   const { type, q, limit } = filter
@@ -57,7 +57,7 @@ export async function eventsPage(visit: Visit): Promise<Page> {
 }
 
 /** `GET /api/events`: the same. Times in milliseconds since the epoch. */
-export async function eventsJson(visit: Visit): Promise<Json> {
+export async function eventsJson(visit: PageRequest): Promise<Json> {
   const filter = askedFilter(visit)
   const { kept, leftOut, events: all } = await keptEvents(visit)
   const matching = all.filter((event) => matches(event, filter))
@@ -74,7 +74,7 @@ export async function eventsJson(visit: Visit): Promise<Json> {
 }
 
 /** @throws Refusal */
-function askedFilter({ parameters }: Visit): Filter {
+function askedFilter({ parameters }: PageRequest): Filter {
   const type = parameters.text('type') || 'all'
   if (!Object.hasOwn(TYPES, type)) {
     throw badRequest(`The parameter “type” must be one of ${Object.keys(TYPES).join(', ')}.`)
@@ -102,7 +102,7 @@ function stateOf(known: KnownEvents | undefined, matching: readonly KnownEvent[]
 }
 
 /** An event as pages show it. */
-export function eventRow(event: KnownEvent, { links, now }: Pick<Visit, 'links' | 'now'>) {
+export function eventRow(event: KnownEvent, { links, now }: Pick<PageRequest, 'links' | 'now'>) {
   const { at, key, outcome, process, route, user, message, leftOut } = event
   return {
     at: past(at, now),
@@ -117,7 +117,7 @@ export function eventRow(event: KnownEvent, { links, now }: Pick<Visit, 'links' 
 }
 
 /** To the key, or where a part of it is masked, to what lies above that. */
-function hrefOf({ key, under }: ShownKey, links: Visit['links']): string {
+function hrefOf({ key, under }: ShownKey, links: PageRequest['links']): string {
   return key ? links.key(key.text) : links.keys({ under })
 }
 

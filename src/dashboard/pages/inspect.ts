@@ -2,12 +2,12 @@ import { CacheNotRespondingError } from '../../errors.js'
 import { describeUnknown, type Inspection } from '../../inspection.js'
 import type { CacheKey } from '../../key/cache-key.js'
 import { maskText } from '../masking/text.js'
+import type { PageRequest } from '../page-request.js'
 import type { SecretNames } from '../secrets.js'
-import type { Visit } from '../visit.js'
 
 /** A look at a key, which builds no value of more than `buildUpTo` bytes; also where the cache throws what it cannot answer; what looks secret in who deleted it is masked. */
 export async function inspect(
-  { cache, secrets }: Pick<Visit, 'cache' | 'secrets'>,
+  { cache, secrets }: Pick<PageRequest, 'cache' | 'secrets'>,
   key: CacheKey,
   buildUpTo = Number.POSITIVE_INFINITY,
 ): Promise<Inspection> {

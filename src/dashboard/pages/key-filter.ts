@@ -1,8 +1,8 @@
 import { CacheNotRespondingError } from '../../errors.js'
 import type { CacheKey } from '../../key/cache-key.js'
 import { showsText } from '../mask-key.js'
+import type { PageRequest } from '../page-request.js'
 import { Refusal } from '../refusal.js'
-import type { Visit } from '../visit.js'
 import { toKey } from './asked-key.js'
 
 /** Which keys are asked for, and where in the listing to go on. */
@@ -16,7 +16,7 @@ export interface KeyFilter {
 }
 
 /** @throws Refusal */
-export function askedFilter({ parameters, secrets }: Visit): KeyFilter {
+export function askedFilter({ parameters, secrets }: PageRequest): KeyFilter {
   const [under, q] = [parameters.text('under'), parameters.text('q')]
   const wanted = q.toLowerCase()
   return {
@@ -33,7 +33,7 @@ export function askedFilter({ parameters, secrets }: Visit): KeyFilter {
  */
 export async function expectDown(
   error: unknown,
-  { cache }: Pick<Visit, 'cache'>,
+  { cache }: Pick<PageRequest, 'cache'>,
   { cursor }: KeyFilter,
 ): Promise<void> {
   if (!(error instanceof CacheNotRespondingError)) throw error
@@ -42,7 +42,7 @@ export async function expectDown(
   }
 }
 
-async function answers(cache: Visit['cache']): Promise<boolean> {
+async function answers(cache: PageRequest['cache']): Promise<boolean> {
   try {
     await cache.check()
     return true

@@ -1,11 +1,11 @@
 import type { ListedEntry } from '../../store/store.js'
 import { future, past, size } from '../figures.js'
 import { maskKey } from '../mask-key.js'
-import type { Visit } from '../visit.js'
+import type { PageRequest } from '../page-request.js'
 import { linked } from './linked.js'
 
 /** A live key as the lists of keys show it. */
-export function keyRow({ key, bytes, ttlMs, writtenAt, writtenBy }: ListedEntry, visit: Visit) {
+export function keyRow({ key, bytes, ttlMs, writtenAt, writtenBy }: ListedEntry, visit: PageRequest) {
   const { now, secrets } = visit
   return {
     ...linked(maskKey(key, secrets), visit),
@@ -17,6 +17,6 @@ export function keyRow({ key, bytes, ttlMs, writtenAt, writtenBy }: ListedEntry,
 }
 
 /** The same for programs: times in milliseconds, `writtenAt` since the epoch. */
-export function keyRowJson({ key, ...entry }: ListedEntry, { secrets }: Visit) {
+export function keyRowJson({ key, ...entry }: ListedEntry, { secrets }: PageRequest) {
   return { key: maskKey(key, secrets).text, ...entry }
 }

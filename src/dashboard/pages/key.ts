@@ -6,10 +6,10 @@ import type { CacheEvent } from '../../stats/events.js'
 import { events, future, past, size, whole } from '../figures.js'
 import { knownEvents } from '../known-events.js'
 import { maskedText } from '../masking/text.js'
+import type { Json, Page, PageRequest } from '../page-request.js'
 import { Refusal } from '../refusal.js'
 import { shareTurn } from '../turns.js'
 import { truncated, valueText } from '../value-text.js'
-import type { Json, Page, Visit } from '../visit.js'
 import { askedKey } from './asked-key.js'
 import { crumbsOf } from './crumbs.js'
 import { eventRow } from './events.js'
@@ -25,7 +25,7 @@ const BUILT = 1024 * 1024
 const EVENTS = 10
 
 /** Everything known about one key. */
-export async function keyPage(visit: Visit): Promise<Page> {
+export async function keyPage(visit: PageRequest): Promise<Page> {
   const { cache, links, now, readOnly } = visit
   const key = askedKey(visit)
   const [found, last] = await Promise.all([inspect(visit, key, BUILT), lastEvents(key, visit)])
@@ -42,7 +42,7 @@ export async function keyPage(visit: Visit): Promise<Page> {
       enabled: cache.enabled,
       why: found.why,
       facts: {
-        leftMs: found.ttlMs === undefined ? undefined : Math.round(found.ttlMs),
+        remainingMs: found.ttlMs === undefined ? undefined : Math.round(found.ttlMs),
         expires: found.ttlMs === undefined ? undefined : future(found.ttlMs, now),
         size: found.bytes === undefined ? undefined : size(found.bytes),
         written: found.writtenAt === undefined ? undefined : past(found.writtenAt, now),
@@ -61,7 +61,7 @@ export async function keyPage(visit: Visit): Promise<Page> {
 }
 
 /** `GET /api/key?key=…`: the same. Times in milliseconds, those since the epoch being called `at` and `writtenAt`. */
-export async function keyJson(visit: Visit): Promise<Json> {
+export async function keyJson(visit: PageRequest): Promise<Json> {
   const key = askedKey(visit)
   const [found, known] = await Promise.all([inspect(visit, key, BUILT), knownEvents(visit, concerns(key))])
   if (found.state === 'unknown' || known === undefined) throw new Refusal(503, found.why)
@@ -86,7 +86,7 @@ function concerns(key: CacheKey): (event: CacheEvent) => boolean {
 }
 
 /** The last of them; `undefined` while the store does not answer. */
-async function lastEvents(key: CacheKey, visit: Visit) {
+async function lastEvents(key: CacheKey, visit: PageRequest) {
   const known = await knownEvents(visit, concerns(key))
   if (known === undefined) return undefined
   return {
@@ -111,7 +111,7 @@ interface ShownValue {
 
 async function shownValue(
   { state, value, key }: Inspection,
-  { hideValues, secrets, links }: Visit,
+  { hideValues, secrets, links }: PageRequest,
 ): Promise<ShownValue> {
   if (state !== 'fresh' && state !== 'stale') return { kind: 'none' }
   if (hideValues) return { kind: 'hidden' }

@@ -1,8 +1,8 @@
 import type { KeyedCache } from '../../cache.js'
 import { branchesOf } from '../branches.js'
 import { whole } from '../figures.js'
+import type { Json, Page, PageRequest, StreamedPage } from '../page-request.js'
 import { type Scan, scan } from '../scan.js'
-import type { Json, Page, StreamedPage, Visit } from '../visit.js'
 import { crumbsOf } from './crumbs.js'
 import { askedFilter, expectDown, type KeyFilter } from './key-filter.js'
 import { keyRow, keyRowJson } from './key-row.js'
@@ -11,7 +11,7 @@ import { searchPage } from './search.js'
 const PAGE = 100
 
 /** The live keys, a page at a time; with `whole`, one search through all of them. */
-export async function keysPage(visit: Visit): Promise<Page | StreamedPage> {
+export async function keysPage(visit: PageRequest): Promise<Page | StreamedPage> {
   const { cache, parameters, links } = visit
   const filter = askedFilter(visit)
   if (parameters.yes('whole')) return searchPage(visit, filter)
@@ -45,7 +45,7 @@ export async function keysPage(visit: Visit): Promise<Page | StreamedPage> {
 }
 
 /** `GET /api/keys`: a page of the same, masked alike. */
-export async function keysJson(visit: Visit): Promise<Json> {
+export async function keysJson(visit: PageRequest): Promise<Json> {
   const filter = askedFilter(visit)
   try {
     const { entries, scanned, total, cursor = null } = await look(visit, filter)
@@ -58,7 +58,7 @@ export async function keysJson(visit: Visit): Promise<Json> {
 }
 
 /** A page of them; `undefined` while the store does not answer. */
-async function lookedUp(visit: Visit, filter: KeyFilter): Promise<Scan | undefined> {
+async function lookedUp(visit: PageRequest, filter: KeyFilter): Promise<Scan | undefined> {
   try {
     return await look(visit, filter)
   } catch (error) {
@@ -67,7 +67,7 @@ async function lookedUp(visit: Visit, filter: KeyFilter): Promise<Scan | undefin
   }
 }
 
-function shownBranches({ entries }: Scan, { under }: KeyFilter, { secrets, links }: Visit) {
+function shownBranches({ entries }: Scan, { under }: KeyFilter, { secrets, links }: PageRequest) {
   const keys = entries.map(({ key }) => key)
   return branchesOf(keys, under, secrets).map((branch) => ({
     segment: branch.segment,
@@ -76,7 +76,7 @@ function shownBranches({ entries }: Scan, { under }: KeyFilter, { secrets, links
   }))
 }
 
-function look({ cache }: Visit, { under, cursor, matches }: KeyFilter): Promise<Scan> {
+function look({ cache }: PageRequest, { under, cursor, matches }: KeyFilter): Promise<Scan> {
   return scan(cache, { under, cursor, enough: PAGE, matches })
 }
 

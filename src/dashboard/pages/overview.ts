@@ -8,8 +8,8 @@ import { chartOf } from '../chart.js'
 import { latency, past, share, size, whole } from '../figures.js'
 import { type KnownStats, knownStats } from '../known-stats.js'
 import { maskKey } from '../mask-key.js'
+import type { Page, PageRequest } from '../page-request.js'
 import { REASONS } from '../reasons.js'
-import type { Page, Visit } from '../visit.js'
 import { wordsFor } from '../words-for.js'
 
 const MINUTE_MS = 60_000
@@ -17,7 +17,7 @@ const HOUR_MS = 60 * MINUTE_MS
 const DAY_MS = 24 * HOUR_MS
 
 /** How the store is, and what all processes have counted. */
-export async function overview({ cache, links, now, parameters, secrets }: Visit): Promise<Page> {
+export async function overview({ cache, links, now, parameters, secrets }: PageRequest): Promise<Page> {
   const store = await probe(cache)
   const [known, usage] = await Promise.all([knownStats(cache), store.up ? usageOf(cache) : undefined])
   const { stats } = known
@@ -36,7 +36,7 @@ export async function overview({ cache, links, now, parameters, secrets }: Visit
     data: {
       store,
       usage,
-      unsettled: cache.unsettledInvalidations,
+      unsettled: cache.pendingInvalidations,
       enabled: cache.enabled,
       isCounting: cache.isCounting,
       covers: known.covers,
@@ -68,7 +68,7 @@ export async function overview({ cache, links, now, parameters, secrets }: Visit
   }
 }
 
-async function probe(cache: Visit['cache']) {
+async function probe(cache: PageRequest['cache']) {
   const began = performance.now()
   try {
     await cache.check()
@@ -83,7 +83,7 @@ async function probe(cache: Visit['cache']) {
 const NEARLY_FULL = 0.9
 
 /** How full the store is; nothing where it does not say. */
-async function usageOf(cache: Visit['cache']) {
+async function usageOf(cache: PageRequest['cache']) {
   const usage = await cache.usage().catch(unlessDown)
   if (!usage) return undefined
   const { usedBytes, maxBytes, evictions, policy } = usage

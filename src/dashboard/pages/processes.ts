@@ -2,10 +2,10 @@ import { formatDuration } from '../../duration.js'
 import type { LiveProcess } from '../../stats/cache-stats.js'
 import { past, share, size, whole } from '../figures.js'
 import { knownStats } from '../known-stats.js'
-import type { Page, Visit } from '../visit.js'
+import type { Page, PageRequest } from '../page-request.js'
 
 /** The processes that use the cache, and how each does. */
-export async function processesPage({ cache }: Visit): Promise<Page> {
+export async function processesPage({ cache }: PageRequest): Promise<Page> {
   const { stats, covers } = await knownStats(cache)
   return {
     view: 'processes',

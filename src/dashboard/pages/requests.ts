@@ -1,13 +1,13 @@
 import { isLocalPath } from '../../local-path.js'
 import { busyMs } from '../../stats/busy.js'
-import { isCut } from '../../stats/ledger.js'
+import { isCut } from '../../stats/request-log.js'
 import { MAX_REQUESTS } from '../../store/statistics.js'
 import { latency, past, share, whole } from '../figures.js'
 import { type KnownCall, type KnownRequest, keptRequests, knownRequests } from '../known-requests.js'
 import { contains } from '../mask-key.js'
+import type { Json, Page, PageRequest } from '../page-request.js'
 import { REASONS } from '../reasons.js'
 import { MASKED } from '../secrets.js'
-import type { Json, Page, Visit } from '../visit.js'
 import { wordsFor } from '../words-for.js'
 import { linked } from './linked.js'
 
@@ -24,7 +24,7 @@ interface Filter {
 }
 
 /** Recent requests with what they asked of the cache. */
-export async function requestsPage(visit: Visit): Promise<Page> {
+export async function requestsPage(visit: PageRequest): Promise<Page> {
   const { cache, links } = visit
   const filter = askedFilter(visit)
   const known = await knownRequests(visit)
@@ -40,8 +40,8 @@ export async function requestsPage(visit: Visit): Promise<Page> {
       limits: [...new Set([...LIMITS, filter.limit])].sort((one, other) => one - other),
       scope: cache.statisticsScope,
       process: cache.processStats().process,
-      sampled: sampledOf(cache.ledgerShare),
-      state: stateOf(known, matching, cache.ledgerShare),
+      sampled: sampledOf(cache.requestLogShare),
+      state: stateOf(known, matching, cache.requestLogShare),
       kept: amount(known?.length ?? 0, 'request', 'requests'),
       matching: whole(matching.length),
       rows: chosen.map((request) => row(request, most, visit)),
@@ -52,7 +52,7 @@ export async function requestsPage(visit: Visit): Promise<Page> {
 }
 
 /** `GET /api/requests`: the same. Times in milliseconds, `at` since the epoch. */
-export async function requestsJson(visit: Visit): Promise<Json> {
+export async function requestsJson(visit: PageRequest): Promise<Json> {
   const { cache, now } = visit
   const filter = askedFilter(visit)
   const kept = await keptRequests(visit)
@@ -61,7 +61,7 @@ export async function requestsJson(visit: Visit): Promise<Json> {
     json: {
       scope: cache.statisticsScope,
       now,
-      sample: cache.ledgerShare,
+      sample: cache.requestLogShare,
       kept: kept.length,
       matching: matching.length,
       requests: matching.slice(0, filter.limit).map(({ calls, ...request }) => ({
@@ -73,7 +73,7 @@ export async function requestsJson(visit: Visit): Promise<Json> {
   }
 }
 
-function askedFilter({ parameters }: Visit): Filter {
+function askedFilter({ parameters }: PageRequest): Filter {
   return { q: parameters.text('q'), limit: Math.min(parameters.count('limit') || LIMIT, MAX_REQUESTS) }
 }
 
@@ -106,7 +106,7 @@ function listedCalls(requests: readonly KnownRequest[]): number {
   return all <= MAX_LISTED_CALLS ? all : Math.floor(MAX_LISTED_CALLS / requests.length)
 }
 
-function row(request: KnownRequest, most: number, visit: Visit) {
+function row(request: KnownRequest, most: number, visit: PageRequest) {
   const { at, process, route, status, aborted, durationMs, calls, moreCalls } = request
   const busy = Math.min(busyMs(calls), durationMs)
   return {
@@ -139,14 +139,14 @@ function row(request: KnownRequest, most: number, visit: Visit) {
 }
 
 /** The way to see a page without the cache, where its whole path is known. */
-function bypassOf({ route }: KnownRequest, { links }: Visit): string | undefined {
+function bypassOf({ route }: KnownRequest, { links }: PageRequest): string | undefined {
   const [method, path = ''] = route.split(' ')
   const isWhole = isLocalPath(path) && !isCut(route) && !path.includes(MASKED)
   return method === 'GET' && isWhole ? links.bypass({ path }) : undefined
 }
 
 /** Keys that were read several times: from the request's memory it costs nothing, from the store it does. */
-function repeatedOf(calls: readonly KnownCall[], visit: Visit) {
+function repeatedOf(calls: readonly KnownCall[], visit: PageRequest) {
   const reads = new Map<string, KnownCall[]>()
   for (const call of calls) {
     const text = call.key.key?.text

@@ -1,5 +1,5 @@
 import { keys, past } from '../figures.js'
-import type { Page, Visit } from '../visit.js'
+import type { Page, PageRequest } from '../page-request.js'
 import { type Change, countOrUnknown } from './changing.js'
 import { inspect } from './inspect.js'
 
@@ -7,7 +7,7 @@ import { inspect } from './inspect.js'
  * What came of a change, and what the store says now: somebody may have been
  * quicker than this page, and a change that failed may have happened all the same.
  */
-export async function resultPage(visit: Visit, change: Change): Promise<Page> {
+export async function resultPage(visit: PageRequest, change: Change): Promise<Page> {
   const { cache, links, now } = visit
   const { action, key, children, outcome, before, at, user } = change
   const [found, after] = await Promise.all([key && inspect(visit, key), countOrUnknown(cache, key)])

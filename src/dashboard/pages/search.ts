@@ -1,9 +1,9 @@
 import { CacheNotRespondingError } from '../../errors.js'
 import { whole } from '../figures.js'
 import { type FullScan, scanAll } from '../full-scan.js'
+import type { PageRequest, Part, StreamedPage } from '../page-request.js'
 import { Places } from '../places.js'
 import { Refusal } from '../refusal.js'
-import type { Part, StreamedPage, Visit } from '../visit.js'
 import { crumbsOf } from './crumbs.js'
 import { expectDown, type KeyFilter } from './key-filter.js'
 import { keyRow } from './key-row.js'
@@ -17,7 +17,7 @@ const MAX_WAIT_MS = 60_000
 const RETRY_AFTER_S = 10
 
 /** A search through all names, sent while it goes on; it ends when whoever asked goes away. */
-export async function searchPage(visit: Visit, filter: KeyFilter): Promise<StreamedPage> {
+export async function searchPage(visit: PageRequest, filter: KeyFilter): Promise<StreamedPage> {
   await refuseForeign(visit, filter)
   if (searches.isFull) throw busy()
   const { under } = filter
@@ -29,14 +29,14 @@ export async function searchPage(visit: Visit, filter: KeyFilter): Promise<Strea
 }
 
 /** Once a page has begun it is too late to refuse its cursor. */
-async function refuseForeign(visit: Visit, filter: KeyFilter): Promise<void> {
+async function refuseForeign(visit: PageRequest, filter: KeyFilter): Promise<void> {
   const { cursor } = filter
   if (cursor === undefined) return
   const look = visit.cache.list({ cursor, scan: 1, matches: () => false })
   await look.catch((error: unknown) => expectDown(error, visit, filter))
 }
 
-async function* searching(visit: Visit, filter: KeyFilter, signal: AbortSignal): AsyncGenerator<Part> {
+async function* searching(visit: PageRequest, filter: KeyFilter, signal: AbortSignal): AsyncGenerator<Part> {
   const { cache, links, parameters } = visit
   const { under, q, cursor, matches } = filter
   const same = { under: under?.text, q }

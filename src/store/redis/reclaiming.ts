@@ -89,8 +89,8 @@ export class Reclaiming {
     if (sweptAt > this.#requestedAt && sweptAt <= start) return true
     if ((await this.#send(['SET', lock, '1', 'NX', 'PX', LOCK_MS])) === null) {
       // One that does not lapse is nobody's lock.
-      const leftMs = Number(await this.#send(['PTTL', lock]))
-      if (leftMs === WITHOUT_END || leftMs > LOCK_MS) await this.#send(['DEL', lock])
+      const remainingMs = Number(await this.#send(['PTTL', lock]))
+      if (remainingMs === WITHOUT_END || remainingMs > LOCK_MS) await this.#send(['DEL', lock])
       return false
     }
     try {

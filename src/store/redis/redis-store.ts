@@ -34,8 +34,8 @@ import type {
 import { MARKER_LIFE_MS, SECRET_BYTES, TOMBSTONE_LIFE_MS } from '../store.js'
 import { Batching } from './batching.js'
 import { asNotResponding, type Command, Connection, type RedisTarget } from './connection.js'
+import { LeaseEvents } from './lease-events.js'
 import { Names } from './names.js'
-import { News } from './news.js'
 import { Reclaiming } from './reclaiming.js'
 import type { ScriptReply } from './script-calls.js'
 import { OBSERVE, WRITE } from './scripts/entries.js'
@@ -69,7 +69,7 @@ export class RedisStore implements Store {
   readonly #names: Names
   readonly #batching: Batching
   readonly #reclaiming: Reclaiming
-  readonly #news: News
+  readonly #news: LeaseEvents
   readonly #timeoutMs: number
 
   constructor({
@@ -84,7 +84,7 @@ export class RedisStore implements Store {
     this.tracking = new RedisTracking(this.#connection, this.#names, timeoutMs)
     this.#batching = new Batching(this.#connection, this.tracking, timeoutMs, maxFrameBytes)
     this.#reclaiming = new Reclaiming(this.#connection, this.#batching, this.#names, timeoutMs)
-    this.#news = new News(this.#connection, this.#names, timeoutMs)
+    this.#news = new LeaseEvents(this.#connection, this.#names, timeoutMs)
     this.statistics = new RedisStatistics(this.#connection, this.#batching, this.#names, timeoutMs)
     this.#timeoutMs = timeoutMs
   }

@@ -8,7 +8,7 @@ import { createCache } from '../../src/create-cache.js'
 import { keyedCache, type MiddlewareOptions } from '../../src/express/middleware.js'
 import { cacheStatus, serverTiming } from '../../src/express/staff-headers.js'
 import type { CacheOptions } from '../../src/options.js'
-import type { CallSummary } from '../../src/stats/ledger.js'
+import type { CallSummary } from '../../src/stats/request-log.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
 import { type Answer, serve, type TestServer } from '../helpers/http.js'
 
@@ -53,15 +53,15 @@ async function readSome(req: Request): Promise<void> {
   await req.cache.get('b')
 }
 
-const sampled = (ledger: CacheOptions['ledger']) =>
-  createCache({ store: 'memory', ...(ledger !== undefined && { ledger }) })
+const sampled = (requestLog: CacheOptions['requestLog']) =>
+  createCache({ store: 'memory', ...(requestLog !== undefined && { requestLog }) })
 
 /** So few that no request of a test is among them. */
 const NEVER = { sample: Number.MIN_VALUE }
 
 describeOnEveryBackend('A request', (open) => {
-  test('is in the ledger once it has ended, with its calls in order', async () => {
-    const { app, cache, ask } = await shop({ cache: open({ ledger: true }) })
+  test('is in the request log once it has ended, with its calls in order', async () => {
+    const { app, cache, ask } = await shop({ cache: open({ requestLog: true }) })
     await cache.set('a', 1)
     app.get('/products/:id', async (req, res) => {
       await readSome(req)
@@ -103,7 +103,7 @@ describe('Of requests', () => {
     expect(await cache.requests()).toEqual([])
   })
 
-  test('none is recorded with ledger: false, nor told of in headers', async () => {
+  test('none is recorded with requestLog: false, nor told of in headers', async () => {
     const { app, cache, get } = await shop({ cache: sampled(false) })
     app.get('/', async (req, res) => {
       await readSome(req)
@@ -135,7 +135,7 @@ describe('Of requests', () => {
     expect(routes.sort()).toEqual(['GET /in', 'GET /staff'])
   })
 
-  test('an unsampled one has no ledger at all', async () => {
+  test('an unsampled one has no request log at all', async () => {
     const { app, cache, get } = await shop({ cache: sampled(NEVER) })
     const open = vi.spyOn(cache, 'openScope')
     app.get('/', async (req, res) => {
@@ -392,10 +392,10 @@ describe('Staff', () => {
 describe('isStaff', () => {
   const answerOf = async (
     isStaff: unknown,
-    { asksFor = 10, ledger = NEVER as CacheOptions['ledger'] } = {},
+    { asksFor = 10, requestLog = NEVER as CacheOptions['requestLog'] } = {},
   ) => {
     const { app, cache, get } = await shop({
-      cache: sampled(ledger),
+      cache: sampled(requestLog),
       dashboard: { isStaff: isStaff as () => boolean },
     })
     app.get('/', async (req, res) => {
@@ -436,7 +436,7 @@ describe('isStaff', () => {
     ],
     ['gives something that never answers', () => new Promise(() => {}), false],
     ['looks at the cache', async (req: Request) => (await req.cache.get('role')) === undefined, true],
-  ])('that %s decides of headers and ledger', async (_how, isStaff, expected) => {
+  ])('that %s decides of headers and request log', async (_how, isStaff, expected) => {
     expect(await answerOf(isStaff)).toMatchObject({ isTold: expected, isKept: expected })
   })
 
@@ -453,7 +453,7 @@ describe('isStaff', () => {
       () => new Promise(() => {}),
       () => Promise.reject(1),
     ]) {
-      expect(await answerOf(isStaff, { ledger: true })).toMatchObject({ isTold: false, isKept: true })
+      expect(await answerOf(isStaff, { requestLog: true })).toMatchObject({ isTold: false, isKept: true })
     }
   })
 

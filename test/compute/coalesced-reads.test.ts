@@ -1,4 +1,4 @@
-import { expect, it, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
 import { becomesStale } from '../helpers/stale.js'
@@ -13,7 +13,7 @@ function ask<T>(cache: KeyedCache, callers: number, factory: () => T | Promise<T
 }
 
 describeOnEveryBackend('Callers of one tick', (open) => {
-  it.each([
+  test.each([
     ['an object', { at: new Date(0) }],
     ['a large object', LARGE],
   ])('get %s each of their own, computed and cached', async (_name, value) => {
@@ -24,7 +24,7 @@ describeOnEveryBackend('Callers of one tick', (open) => {
     expect(new Set([...computed, ...cached]).size).toBe(10)
   })
 
-  it('are counted one by one', async () => {
+  test('are counted one by one', async () => {
     const cache = open()
     await ask(cache, 5, () => 'computed')
     expect(cache.processStats().totals).toMatchObject({
@@ -44,7 +44,7 @@ describeOnEveryBackend('Callers of one tick', (open) => {
     })
   })
 
-  it('are counted one by one when they are served what is stale, which is refreshed once', async () => {
+  test('are counted one by one when they are served what is stale, which is refreshed once', async () => {
     const cache = open({ grace: '1h', earlyRefresh: false })
     await cache.set('crowd', 'old', { ttl: '10ms' })
     await becomesStale(cache, 'crowd')
@@ -55,7 +55,7 @@ describeOnEveryBackend('Callers of one tick', (open) => {
     expect(cache.processStats().totals).toMatchObject({ staleServed: 5, computations: 1 })
   })
 
-  it('keep what they get in the memory of their own request each', async () => {
+  test('keep what they get in the memory of their own request each', async () => {
     const cache = open()
     const remembered = await Promise.all(
       Array.from({ length: 4 }, () =>
@@ -70,7 +70,7 @@ describeOnEveryBackend('Callers of one tick', (open) => {
     expect(cache.processStats().totals).toMatchObject({ requestHits: 4 })
   })
 
-  it('keep nothing of what their own request deletes meanwhile', async () => {
+  test('keep nothing of what their own request deletes meanwhile', async () => {
     const cache = open()
     const gate = new Gate()
     const values = await Promise.all(
@@ -93,7 +93,7 @@ describeOnEveryBackend('Callers of one tick', (open) => {
     expect(values[2]).toBeUndefined()
   })
 
-  it('all get the factory’s error, and the next one tries again', async () => {
+  test('all get the factory’s error, and the next one tries again', async () => {
     const cache = open()
     const failure = new Error('no database')
     const factory = vi.fn(() => Promise.reject(failure))
@@ -104,7 +104,7 @@ describeOnEveryBackend('Callers of one tick', (open) => {
     expect(await cache.getOrSet('crowd', () => 'back')).toBe('back')
   })
 
-  it('stand each for itself when nobody should wait any longer for the one who computes', async () => {
+  test('stand each for itself when nobody should wait any longer for the one who computes', async () => {
     const cache = open({ timeouts: { wait: '80ms', lease: '50ms' } })
     const factory = vi
       .fn<() => Promise<string>>()
@@ -117,7 +117,7 @@ describeOnEveryBackend('Callers of one tick', (open) => {
     expect(cache.processStats().totals).toMatchObject({ misses: 4, hits: 0 })
   })
 
-  it('are not held to what another of them asks for', async () => {
+  test('are not held to what another of them asks for', async () => {
     const cache = open()
     await cache.set('crowd', { version: 1 })
     const isNew = (value: unknown) => (value as { version: number }).version === 2
@@ -148,7 +148,7 @@ describeOnEveryBackend('Callers of one tick', (open) => {
     ])
   })
 
-  it('never get one value of which another has changed something', async () => {
+  test('never get one value of which another has changed something', async () => {
     const cache = open()
     await cache.set('crowd', { list: [1] })
     const accepts = () => true
@@ -163,7 +163,7 @@ describeOnEveryBackend('Callers of one tick', (open) => {
     expect(values).toEqual(Array(5).fill({ list: [1] }))
   })
 
-  it('are no ring that nobody sees when one of them computes what the others wait for', async () => {
+  test('are no ring that nobody sees when one of them computes what the others wait for', async () => {
     const cache = open()
     const gate = new Gate()
     const inner = () => cache.getOrSet('outer', () => 'never')
@@ -179,7 +179,7 @@ describeOnEveryBackend('Callers of one tick', (open) => {
     }
   })
 
-  it('who come after an invalidation get nothing that was read before it', async () => {
+  test('who come after an invalidation get nothing that was read before it', async () => {
     const cache = open()
     await cache.set('crowd', 'old')
     const before = [cache.getOrSet('crowd', () => 'new'), cache.getOrSet('crowd', () => 'new')]

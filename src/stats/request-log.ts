@@ -77,7 +77,7 @@ export const MAX_CALLS = 100
 const MAX_TEXT = 200
 
 /** Takes down one request: its calls from its beginning until it ends. */
-export class RequestLedger implements CallLog {
+export class RequestLog implements CallLog {
   readonly #at = Date.now()
   readonly #began = performance.now()
   readonly #counts = {

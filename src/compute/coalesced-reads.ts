@@ -2,14 +2,14 @@
 import { setImmediate } from 'node:timers'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Reading } from '../store/store.js'
+import type { EntryState } from '../tiers/entry-state.js'
 import type { ReadOutcome } from '../tiers/outcome.js'
-import type { Standing } from '../tiers/standing.js'
 import type { Policy } from './policy.js'
 
 /** What a read of the store came to; nothing while the store is in trouble. */
-export interface Look {
+export interface StoreRead {
   readonly reading: Reading | undefined
-  readonly standing: Standing | undefined
+  readonly standing: EntryState | undefined
 }
 
 /** Those who follow in a crowd, and ask for the same as the first of them. */
@@ -30,12 +30,12 @@ export interface Followers<Call, Value> {
  * looks, and those who follow. A thousand of them cost little more than two:
  * who follows takes a copy of what they all come to together.
  */
-export class Crowd<Call extends { readonly policy: Policy }, Value> {
+export class CoalescedRead<Call extends { readonly policy: Policy }, Value> {
   readonly reading: Promise<Reading>
-  readonly look: Promise<Look>
+  readonly look: Promise<StoreRead>
   #followers: Followers<Call, Value> | undefined
 
-  constructor(reading: Promise<Reading>, look: Promise<Look>) {
+  constructor(reading: Promise<Reading>, look: Promise<StoreRead>) {
     this.reading = reading
     this.look = look
   }
@@ -55,17 +55,17 @@ export class Crowd<Call extends { readonly policy: Policy }, Value> {
 }
 
 /** The crowds of this tick, by key. */
-export class Crowds<Call extends { readonly policy: Policy }, Value> {
+export class CoalescedReads<Call extends { readonly policy: Policy }, Value> {
   // Not one map for ever, with each key put in and taken out: the garbage of that is dearer than the reads.
-  #byKey: Map<string, Crowd<Call, Value>> | undefined
+  #byKey: Map<string, CoalescedRead<Call, Value>> | undefined
 
   /** The crowd that shares this reading. */
-  around({ text }: CacheKey, reading: Promise<Reading>): Crowd<Call, Value> | undefined {
+  around({ text }: CacheKey, reading: Promise<Reading>): CoalescedRead<Call, Value> | undefined {
     const crowd = this.#byKey?.get(text)
     return crowd?.reading === reading ? crowd : undefined
   }
 
-  add({ text }: CacheKey, crowd: Crowd<Call, Value>): void {
+  add({ text }: CacheKey, crowd: CoalescedRead<Call, Value>): void {
     if (!this.#byKey) {
       this.#byKey = new Map()
       setImmediate(() => {

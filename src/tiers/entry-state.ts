@@ -12,44 +12,44 @@ export interface LiveEntry {
   readonly body: EntryBody
   readonly value: unknown
   /** How long it is fresh still, on the store's clock; below 0 when it is stale. */
-  readonly leftMs: number
+  readonly remainingMs: number
 }
 
 /** What stands in an entry's place, for who wants its value. */
-export type Standing =
+export type EntryState =
   | LiveEntry
   | {
       readonly state: 'missing'
-      readonly reason: AbsenceReason | 'unsettled-delete' | 'expired'
+      readonly reason: AbsenceReason | 'pending-invalidation' | 'expired'
       readonly provenance?: Provenance | undefined
     }
 
-const UNDECODABLE: Standing = { state: 'missing', reason: 'undecodable' }
+const UNDECODABLE: EntryState = { state: 'missing', reason: 'undecodable' }
 
-const EXPIRED_FAILURE: Standing = { state: 'missing', reason: 'expired' }
+const EXPIRED_FAILURE: EntryState = { state: 'missing', reason: 'expired' }
 
 /**
  * What a reading comes to; a promise only where its value must be decompressed. A value above `maxValueBytes`, or one
  * that would take too much memory, is not read; one above `buildUpTo` is an `UnbuiltValue`.
  */
-export function standingOf(
+export function entryStateOf(
   reading: Reading,
   maxValueBytes: number,
   buildUpTo?: number,
-): Standing | Promise<Standing> {
+): EntryState | Promise<EntryState> {
   const judgement = judge(reading)
   if (!judgement.live) {
     return { state: 'missing', reason: judgement.reason, provenance: judgement.provenance }
   }
   const { frame, expiredAt } = judgement
   const decoded = decodeEntry(frame, maxValueBytes, buildUpTo)
-  const standing = (entry: Decoded | undefined): Standing => {
+  const standing = (entry: Decoded | undefined): EntryState => {
     if (entry === undefined) return UNDECODABLE
     const { body, value } = entry
-    const state = stateOf(body, reading.now, expiredAt)
+    const state = freshnessOf(body, reading.now, expiredAt)
     // Nothing of a failure is worth serving once it was let expire.
     if (state === 'failed' && expiredAt !== undefined) return EXPIRED_FAILURE
-    return { state, frame, body, value, leftMs: leftOf(body, reading.now, expiredAt) }
+    return { state, frame, body, value, remainingMs: leftOf(body, reading.now, expiredAt) }
   }
   return decoded instanceof Promise ? decoded.then(standing) : standing(decoded)
 }
@@ -65,7 +65,7 @@ export function payloadOf({ body }: LiveEntry): Payload {
 }
 
 /** An entry's state at a moment of the store's clock. */
-export function stateOf(
+export function freshnessOf(
   body: Omit<EntryBody, 'payload'>,
   now: number,
   expiredAt: number | undefined,
@@ -76,8 +76,8 @@ export function stateOf(
 
 /** How long it is fresh still. What was let expire is not, though this reading's clock may be behind that moment. */
 function leftOf({ writtenAt, ttlMs }: EntryBody, now: number, expiredAt: number | undefined): number {
-  const leftMs = writtenAt + ttlMs - now
-  return expiredAt === undefined ? leftMs : Math.min(0, leftMs, expiredAt - now)
+  const remainingMs = writtenAt + ttlMs - now
+  return expiredAt === undefined ? remainingMs : Math.min(0, remainingMs, expiredAt - now)
 }
 
 interface Decoded {

@@ -6,7 +6,7 @@ import type { Parameters } from './parameters.js'
 import type { SecretNames } from './secrets.js'
 
 /** One request as a page sees it: nothing of the web framework. */
-export interface Visit {
+export interface PageRequest {
   readonly cache: KeyedCache
   readonly parameters: Parameters
   /** What follows the route's own path, decoded. */
@@ -72,4 +72,4 @@ export interface SeeOther {
 
 export type Answer = Page | StreamedPage | Download | Json | SeeOther
 
-export type Handler = (visit: Visit) => Answer | Promise<Answer>
+export type Handler = (visit: PageRequest) => Answer | Promise<Answer>

@@ -19,7 +19,7 @@ const REFUSED_PAUSE_MS = 60_000
  *
  * @see https://redis.io/docs/latest/develop/pubsub/
  */
-export class News {
+export class LeaseEvents {
   readonly #watchers = new Watchers()
   readonly #connection: Connection
   readonly #names: Names

@@ -1,14 +1,14 @@
 import type { Request, Response } from 'express'
 import type { KeyedCache } from '../cache.js'
-import { RequestLedger } from '../stats/ledger.js'
+import { RequestLog } from '../stats/request-log.js'
 import { routeOf } from './audit.js'
 import { addHeaders } from './outgoing-headers.js'
 import { isOfStaff, type StaffCheck } from './staff-check.js'
 import { staffHeaders } from './staff-headers.js'
 
 /** A request that is being taken down. */
-export interface Taking {
-  readonly log: RequestLedger
+export interface LoggedRequest {
+  readonly log: RequestLog
   /** The response has ended, or its client had gone before. */
   end(aborted: boolean): void
 }
@@ -17,18 +17,18 @@ export interface Taking {
  * Takes a request down if it is one of the sample, or one of staff: those also get headers that tell what the cache
  * has done for them. A check that answers later keeps nobody waiting: until then the request is taken down in case.
  */
-export function takeDown(
+export function logRequest(
   cache: KeyedCache,
   req: Request,
   res: Response,
   isStaff: StaffCheck | undefined,
-): Taking | undefined {
-  const share = cache.ledgerShare
+): LoggedRequest | undefined {
+  const share = cache.requestLogShare
   if (share === 0) return undefined
   const isSampled = share === 1 || Math.random() < share
   const answer = isStaff === undefined ? false : isOfStaff(isStaff, req)
   if (!isSampled && answer === false) return undefined
-  const log = new RequestLedger()
+  const log = new RequestLog()
   const route = routeOf(req)
   let isKnown = answer === true
   if (answer !== false) addHeaders(res, () => (isKnown && !log.isEmpty ? staffHeaders(log.summary) : []))

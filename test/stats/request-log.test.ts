@@ -11,8 +11,8 @@ import {
 } from '../../src/index.js'
 import { resolveOptions } from '../../src/options.js'
 import { busyMs } from '../../src/stats/busy.js'
-import { MAX_CALLS, RequestLedger, recordsOf } from '../../src/stats/ledger.js'
 import { Outbox } from '../../src/stats/outbox.js'
+import { MAX_CALLS, RequestLog, recordsOf } from '../../src/stats/request-log.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import { describeOnEveryBackend, type OpenCache } from '../helpers/backends.js'
 import { startRedis } from '../helpers/redis.js'
@@ -26,7 +26,7 @@ async function request(
   job: (own: KeyedCache) => unknown,
   { route = 'GET /', fills = true } = {},
 ): Promise<readonly CallRecord[]> {
-  const log = new RequestLedger()
+  const log = new RequestLog()
   const scope = cache.openScope({ fills, log })
   await cache.runInScope(scope, () => job(cache.bindTo(scope)))
   scope.end()
@@ -43,7 +43,7 @@ function told({ operation, key, outcome, tier, reason, children, stored }: CallR
 
 describeOnEveryBackend('What a request asks of the cache', (open) => {
   test('is taken down in order, with what came of it', async () => {
-    const cache = open({ ledger: true })
+    const cache = open({ requestLog: true })
     await cache.set('old', 1)
     const calls = await request(cache, async (own) => {
       await own.get('a')
@@ -296,7 +296,7 @@ test('cache.requests() throws while the store does not answer, and tells later w
 
 describe('One request', () => {
   test('keeps a hundred calls and counts the others', () => {
-    const log = new RequestLedger()
+    const log = new RequestLog()
     for (let index = 0; index < 250; index++) {
       log.add({ operation: 'get', key: `k::${index}`, outcome: 'hit', tier: 'request' }, performance.now())
     }
@@ -309,7 +309,7 @@ describe('One request', () => {
   })
 
   test('keeps of a long text the beginning', () => {
-    const log = new RequestLedger()
+    const log = new RequestLog()
     log.add({ operation: 'get', key: 'k'.repeat(4_000), outcome: 'miss', reason: 'absent' }, 0)
     const { calls, route } = log.end({ ...END, route: `GET /${'x'.repeat(10_000)}` }) ?? {}
     expect(calls?.[0]?.key).toBe(`${'k'.repeat(199)}…`)
@@ -317,8 +317,8 @@ describe('One request', () => {
   })
 
   test('that has asked nothing, or is left out, is none', () => {
-    expect(new RequestLedger().end(END)).toBeUndefined()
-    const log = new RequestLedger()
+    expect(new RequestLog().end(END)).toBeUndefined()
+    const log = new RequestLog()
     log.add({ operation: 'get', key: 'a', outcome: 'hit', tier: 'store' }, performance.now())
     log.leaveOut()
     log.add({ operation: 'get', key: 'a', outcome: 'hit', tier: 'store' }, performance.now())
@@ -410,9 +410,10 @@ describe('What is kept by the store', () => {
   })
 })
 
-describe('The option ledger', () => {
-  const shareOf = (ledger: CacheOptions['ledger'], NODE_ENV?: string) =>
-    resolveOptions({ store: 'memory', ...(ledger !== undefined && { ledger }) }, { NODE_ENV }).ledgerShare
+describe('The option requestLog', () => {
+  const shareOf = (requestLog: CacheOptions['requestLog'], NODE_ENV?: string) =>
+    resolveOptions({ store: 'memory', ...(requestLog !== undefined && { requestLog }) }, { NODE_ENV })
+      .requestLogShare
 
   test('is every request by default, in production one in a hundred', () => {
     expect(shareOf(undefined)).toBe(1)
@@ -429,12 +430,12 @@ describe('The option ledger', () => {
 
   test.each([0, -0.1, 1.1, Number.NaN, '0.1', undefined])('refuses a sample of %s', (sample) => {
     expect(() => shareOf({ sample } as never)).toThrow(
-      /^ledger must be true .* ledger: \{ sample: 0\.01 \}\.$/,
+      /^requestLog must be true .* requestLog: \{ sample: 0\.01 \}\.$/,
     )
   })
 
-  test.each(['yes', 0.5, 1])('refuses %j', (ledger) => {
-    expect(() => shareOf(ledger as never)).toThrow('ledger must be true for every request')
+  test.each(['yes', 0.5, 1])('refuses %j', (requestLog) => {
+    expect(() => shareOf(requestLog as never)).toThrow('requestLog must be true for every request')
   })
 
   test('knows no other names', () => {

@@ -3,7 +3,7 @@ import type { PendingRead, Slot } from '../tiers/request-memory.js'
 import type { RequestScope } from '../tiers/request-scope.js'
 
 /** A request's asking for a key, which ends with a value for its memory or without. */
-export class Visit {
+export class RequestRead {
   readonly #scope: RequestScope
   readonly #pending: PendingRead | undefined
   readonly #done: () => void

@@ -2,27 +2,27 @@ import { ConfigurationError } from '../errors.js'
 import { show } from '../key/show.js'
 import { type CacheStats, type HistoryStep, statsOf, stepsOf } from '../stats/cache-stats.js'
 import { type CacheEvent, eventsOf } from '../stats/events.js'
-import { type RequestRecord, recordsOf } from '../stats/ledger.js'
+import { type RequestRecord, recordsOf } from '../stats/request-log.js'
 import { MAX_EVENTS, MAX_REQUESTS, RESOLUTIONS, type Resolution } from '../store/statistics.js'
 import type { Core } from './core.js'
 
 // What all processes have told, of this one until now: where that counts, it reports before it asks.
 
-export async function toldStats(core: Core): Promise<CacheStats> {
+export async function readStats(core: Core): Promise<CacheStats> {
   const { reporter, statistics } = core
   await reporter.report()
   return statsOf(await statistics.gathered(), statisticsScope(core), reporter.id)
 }
 
-export async function toldHistory({ statistics }: Core, resolution: Resolution): Promise<HistoryStep[]> {
+export async function readHistory({ statistics }: Core, resolution: Resolution): Promise<HistoryStep[]> {
   return stepsOf(await statistics.history(resolution))
 }
 
-export async function toldEvents(core: Core, limit: number): Promise<CacheEvent[]> {
+export async function readEvents(core: Core, limit: number): Promise<CacheEvent[]> {
   return eventsOf(await newest(core, 'events', limit, MAX_EVENTS))
 }
 
-export async function toldRequests(core: Core, limit: number): Promise<RequestRecord[]> {
+export async function readRequests(core: Core, limit: number): Promise<RequestRecord[]> {
   return recordsOf(await newest(core, 'requests', limit, MAX_REQUESTS))
 }
 
