@@ -57,6 +57,7 @@ export default defineConfig({
           name: 'other-majors',
           env: { PEERS: 'express 4, ioredis 6' },
           include: PEER_FOLDERS.map((folder) => `test/${folder}/**/*.test.ts`),
+          setupFiles: ['test/helpers/other-majors.ts'],
           isolate: false,
           ...FOUR,
         },

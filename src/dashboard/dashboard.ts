@@ -24,11 +24,10 @@ import {
 import { route } from './routes.js'
 import { requireSameOrigin } from './same-origin.js'
 import { nextTurn } from './turns.js'
-import { createRender, VIEWS } from './views.js'
+import { createRender, viewsFolder } from './views.js'
 
 export type { AuditEvent } from './audit.js'
-export { mountPath } from './mount-path.js'
-export { type CsrfHook, type DashboardOptions, staffCheck, takeDashboardOptions } from './options.js'
+export type { CsrfHook, DashboardOptions } from './options.js'
 export type { RedactOption, SecretName } from './secrets.js'
 
 /**
@@ -38,9 +37,14 @@ export type { RedactOption, SecretName } from './secrets.js'
  * @throws ConfigurationError
  */
 export function dashboard(cache: KeyedCache, options?: DashboardOptions): RequestHandler {
-  const resolved = resolveDashboard(options, cache.logger)
-  const assets = readAssets(VIEWS)
-  const render = createRender()
+  return serveDashboard(cache, resolveDashboard(options, cache.logger))
+}
+
+/** @throws ConfigurationError where the views are not found */
+export function serveDashboard(cache: KeyedCache, resolved: ResolvedDashboard): RequestHandler {
+  const views = viewsFolder(resolved.views)
+  const assets = readAssets(views)
+  const render = createRender(views)
   const site: Site = {
     prefix: cache.keyPrefix,
     get store() {
