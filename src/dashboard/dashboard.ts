@@ -6,7 +6,7 @@ import { readAssets } from './assets.js'
 import { originOf, tell } from './audit.js'
 import { formOf } from './body.js'
 import { Links, rootFrom } from './links.js'
-import { type DashboardOptions, type ResolvedDashboard, resolveDashboard } from './options.js'
+import type { ResolvedDashboard } from './options.js'
 import type { Answer, Page, PageRequest, StreamedPage } from './page-request.js'
 import { Parameters, queryOf } from './parameters.js'
 import { problemJson, problemPage } from './problem.js'
@@ -26,21 +26,10 @@ import { requireSameOrigin } from './same-origin.js'
 import { nextTurn } from './turns.js'
 import { createRender, viewsFolder } from './views.js'
 
-export type { AuditEvent } from './audit.js'
-export type { CsrfHook, DashboardOptions } from './options.js'
-export type { RedactOption, SecretName } from './secrets.js'
-
 /**
- * Pages for staff about a cache, to be mounted anywhere behind what sets
- * `req.user`. It answers every request that it gets.
- * @example app.use('/admin/cache', dashboard(cache, { loginUrl: '/login' }))
- * @throws ConfigurationError
+ * The handler behind `dashboard()`: it answers every request that it gets.
+ * @throws ConfigurationError where the views are not found
  */
-export function dashboard(cache: KeyedCache, options?: DashboardOptions): RequestHandler {
-  return serveDashboard(cache, resolveDashboard(options, cache.logger))
-}
-
-/** @throws ConfigurationError where the views are not found */
 export function serveDashboard(cache: KeyedCache, resolved: ResolvedDashboard): RequestHandler {
   const views = viewsFolder(resolved.views)
   const assets = readAssets(views)

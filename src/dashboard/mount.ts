@@ -3,15 +3,18 @@ import type { KeyedCache } from '../cache.js'
 import { mountPath } from './mount-path.js'
 import { type DashboardOptions, resolveDashboard } from './options.js'
 
+export type { AuditEvent } from './audit.js'
 export { mountPath } from './mount-path.js'
-export { staffCheck, takeDashboardOptions } from './options.js'
+export { type CsrfHook, type DashboardOptions, staffCheck, takeDashboardOptions } from './options.js'
+export type { RedactOption, SecretName } from './secrets.js'
 
 /**
- * The dashboard, to be mounted by the application. Options are checked at once; pages, EJS and views are loaded with
- * the first request.
+ * Pages for staff about a cache, to be mounted anywhere behind what sets `req.user`. Options are checked at once;
+ * pages, EJS and views are loaded at the first request.
+ * @example app.use('/admin/cache', dashboard(cache, { loginUrl: '/login' }))
  * @throws ConfigurationError
  */
-export function lazyDashboard(cache: KeyedCache, options?: DashboardOptions): RequestHandler {
+export function dashboard(cache: KeyedCache, options?: DashboardOptions): RequestHandler {
   const resolved = resolveDashboard(options, cache.logger)
   return onFirstRequest(async () => {
     const { serveDashboard } = await import('./dashboard.js')
@@ -33,11 +36,11 @@ export function mountDashboard(
 ): MountedDashboard {
   const path = mountPath(given)
   const lower = path.toLowerCase()
-  const dashboard = lazyDashboard(cache, options)
+  const pages = dashboard(cache, options)
   return {
     handler: onFirstRequest(async () => {
       const { Router } = await import('express')
-      return Router().use(path, dashboard)
+      return Router().use(path, pages)
     }),
     serves(requested) {
       const asked = requested.toLowerCase()

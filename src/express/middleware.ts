@@ -2,13 +2,13 @@ import type { NextFunction, Request, RequestHandler, Response } from 'express'
 import { asCache, type KeyedCache } from '../cache.js'
 import { createCache } from '../create-cache.js'
 import {
-  lazyDashboard,
+  type DashboardOptions,
+  dashboard,
   mountDashboard,
   mountPath,
   staffCheck,
   takeDashboardOptions,
 } from '../dashboard/mount.js'
-import type { DashboardOptions } from '../dashboard/options.js'
 import { ConfigurationError } from '../errors.js'
 import { aBoolean, aFunction } from '../option-checks.js'
 import { CACHE_OPTIONS, type CacheOptions } from '../options.js'
@@ -149,7 +149,7 @@ export function keyedCache(
   }
   return Object.assign(handler, {
     cache,
-    dashboard: (own?: DashboardOptions) => lazyDashboard(cache, { audit, ...takeDashboardOptions(own) }),
+    dashboard: (own?: DashboardOptions) => dashboard(cache, { audit, ...takeDashboardOptions(own) }),
     close: () => cache.close(),
   })
 }
