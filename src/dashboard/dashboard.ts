@@ -1,4 +1,4 @@
-import type { Request, RequestHandler, Response } from 'express'
+import { type Request, type RequestHandler, type Response, Router } from 'express'
 import { KeyedCache } from '../cache.js'
 import { pathOf } from '../local-path.js'
 import { admit } from './access.js'
@@ -128,6 +128,11 @@ export function serveDashboard(cache: KeyedCache, resolved: ResolvedDashboard): 
       .catch((error: unknown) => fail(req, res, error, links))
       .catch(next)
   }
+}
+
+/** Serves a handler below a path, as `app.use` does. */
+export function routerAt(path: string, handler: RequestHandler): RequestHandler {
+  return Router().use(path, handler)
 }
 
 /** What every page of the dashboard tells. */

@@ -39,8 +39,8 @@ export function mountDashboard(
   const pages = dashboard(cache, options)
   return {
     handler: onFirstRequest(async () => {
-      const { Router } = await import('express')
-      return Router().use(path, pages)
+      const { routerAt } = await import('./dashboard.js')
+      return routerAt(path, pages)
     }),
     serves(requested) {
       const asked = requested.toLowerCase()
