@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { ignore } from './background.js'
 import { COMPRESSION_THRESHOLD, DEFAULT_VALUE_BYTES, MAX_VALUE_BYTES } from './codec/codec.js'
 import {
   type ComputeDefaults,
@@ -439,5 +440,3 @@ function unfailing(logger: Logger): Logger {
     },
   }
 }
-
-function ignore(): void {}

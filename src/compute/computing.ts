@@ -1,3 +1,4 @@
+import { within } from '../background.js'
 import { decodeValue, isCompressed, type Payload } from '../codec/codec.js'
 import { type Copies, copiesOf } from '../codec/copies.js'
 import { frameId } from '../entry/frame.js'
@@ -24,7 +25,6 @@ import type { Policy } from './policy.js'
 import { DRAIN_MS, Refreshes } from './refreshes.js'
 import { RequestRead } from './request-read.js'
 import { Unstorable } from './unstorable.js'
-import { within } from './within.js'
 
 /** One `getOrSet`. */
 export interface Call {

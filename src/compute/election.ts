@@ -1,3 +1,4 @@
+import { within } from '../background.js'
 import type { Payload } from '../codec/codec.js'
 import { formatDuration } from '../duration.js'
 import type { NewEntry } from '../entry/body.js'
@@ -19,7 +20,6 @@ import type { Turns } from './turns.js'
 import { payloadOrValue, refusal, Unstorable } from './unstorable.js'
 import { Wait } from './wait.js'
 import type { Warnings } from './warnings.js'
-import { within } from './within.js'
 
 const REFUSED: WriteResult = { written: false }
 

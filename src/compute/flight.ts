@@ -1,3 +1,4 @@
+import { ignore } from '../background.js'
 import type { Payload } from '../codec/codec.js'
 import { joinGenerations } from '../entry/generation.js'
 import { parseLease } from '../entry/lease.js'
@@ -232,5 +233,3 @@ function wayFrom(from: Flight, to: Flight, seen = new Set<Flight>()): Flight[] |
   }
   return undefined
 }
-
-function ignore(): void {}

@@ -1,11 +1,8 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
 // The machine's own, also while a test has faked the global ones: a server's leases lapse by real time.
 import { clearTimeout, setTimeout } from 'node:timers'
+import { detached, ignore } from '../background.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { CommitOptions, NewEntry, ReleaseOptions, Store, WriteResult } from '../store/store.js'
-
-/** A timer keeps the async context it was started in: that of a request would be held as long as computing takes. */
-const outside = AsyncLocalStorage.snapshot()
 
 /**
  * A lease that this process holds: the right to compute a key, renewed for as
@@ -70,7 +67,7 @@ export class HeldLease {
 
   #schedule(): void {
     // Two attempts may fail before it lapses.
-    this.#timer = outside(() => setTimeout(() => void this.#renew(), this.leaseMs / 3))
+    this.#timer = detached(() => setTimeout(() => void this.#renew(), this.leaseMs / 3))
     this.#timer.unref()
   }
 
@@ -86,5 +83,3 @@ export class HeldLease {
     if (stands && !this.#isOver) this.#schedule()
   }
 }
-
-function ignore(): void {}

@@ -1,9 +1,8 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
+import { detached, ignore, within } from '../background.js'
 import { BoundedMap } from '../bounded-map.js'
 import { ElapsedClock } from '../elapsed-clock.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Flight } from './flight.js'
-import { within } from './within.js'
 
 /** So many values at most are refreshed at once: what is beyond that is served stale a little longer. */
 const MAX_AT_ONCE = 32
@@ -13,9 +12,6 @@ const MAX_PAUSED = 10_000
 
 /** How long `close` waits for refreshes. */
 export const DRAIN_MS = 5_000
-
-/** What a refresh outlives must not be held by it: the request that started it, and its memory. */
-const outside = AsyncLocalStorage.snapshot()
 
 /** Values that are computed anew while the old ones are served: few at once, none again right after a failure. */
 export class Refreshes {
@@ -29,7 +25,7 @@ export class Refreshes {
   start({ text }: CacheKey, retryDelayMs: number, take: () => Flight): Flight | undefined {
     if (this.#isClosed || this.#running.size >= MAX_AT_ONCE) return undefined
     if (this.#running.has(text) || this.#isPaused(text)) return undefined
-    const flight = outside(take)
+    const flight = detached(take)
     // Nobody's leaving ends it.
     flight.want()
     flight.isRefresh = true
@@ -64,5 +60,3 @@ export class Refreshes {
     await within(DRAIN_MS, Promise.allSettled(flights.map(({ joined }) => joined)))
   }
 }
-
-function ignore(): void {}

@@ -1,4 +1,5 @@
 import type { Request } from 'express'
+import { within } from '../background.js'
 import { isLocalPath } from '../local-path.js'
 import type { ResolvedDashboard } from './options.js'
 import { Refusal } from './refusal.js'
@@ -18,7 +19,7 @@ export async function admit(
   req: Request,
   { isStaff, isOwnCheck, loginUrl, warnOnce }: ResolvedDashboard,
 ): Promise<Admission> {
-  const answer: unknown = await inTime(isStaff(req))
+  const answer: unknown = await within<unknown, never>(PATIENCE_MS, isStaff(req), refuseLate)
   if (answer === true) return { admitted: true }
   if (isOwnCheck && typeof answer !== 'boolean') warnOnce(`isStaff answered ${shown(answer)}. ${ONLY_TRUE}`)
   const { user } = req as { user?: unknown }
@@ -67,16 +68,8 @@ function shown(value: unknown): string {
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
 
-async function inTime(answer: unknown): Promise<unknown> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('isStaff has not answered in ten seconds.')), PATIENCE_MS)
-  })
-  try {
-    return await Promise.race([answer, late])
-  } finally {
-    clearTimeout(timer)
-  }
+function refuseLate(): never {
+  throw new Error('isStaff has not answered in ten seconds.')
 }
 
 function hintFor(req: Request): string | undefined {

@@ -1,4 +1,5 @@
 import type { Request } from 'express'
+import { within } from '../background.js'
 import type { Logger } from '../store/failsafe.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
 
@@ -49,10 +50,5 @@ export async function tell(
       `keyedcache: onAudit failed on ${event.action} of "${event.key ?? 'everything'}": ${String(error)}`,
     )
   })
-  let timer: NodeJS.Timeout | undefined
-  const patience = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, PATIENCE_MS)
-  })
-  await Promise.race([told, patience])
-  clearTimeout(timer)
+  await within(PATIENCE_MS, told)
 }

@@ -1,4 +1,5 @@
 import type { Request, Response } from 'express'
+import { within } from '../background.js'
 import { bypassTokens, noBypassCookie } from '../bypass/cookie.js'
 import { isTokenFor, mayBeToken } from '../bypass/token.js'
 import type { KeyedCache } from '../cache.js'
@@ -37,23 +38,12 @@ export async function judgeBypass(
   const likely = tokens.filter((token) => mayBeToken(token, now))
   if (likely.length === 0) return { isGranted: false }
   // First: nobody else makes the store be asked for the key.
-  if (!(await patiently(isOfStaff(isStaff, req)))) return { isGranted: false, isStaff: false }
+  if (!(await within(PATIENCE_MS, isOfStaff(isStaff, req), () => false)))
+    return { isGranted: false, isStaff: false }
   const sign = (text: string) => cache.sign(text)
   const path = pathOf(req.originalUrl)
   const checks = await Promise.all(likely.map((token) => isTokenFor(sign, path, token, now))).catch(
     (): boolean[] => [],
   )
   return { isGranted: checks.includes(true), isStaff: true }
-}
-
-async function patiently(answer: boolean | Promise<boolean>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(resolve, PATIENCE_MS, false)
-  })
-  try {
-    return await Promise.race([answer, late])
-  } finally {
-    clearTimeout(timer)
-  }
 }

@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
+import { detached, ignore } from '../background.js'
 import { BoundedMap } from '../bounded-map.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Statistics } from '../store/statistics.js'
@@ -20,9 +20,6 @@ const DOUBT_MS = 25
 
 /** The most publications that wait for one explanation: beyond it, misses are published as they were found. */
 const MAX_PUBLISHED = 10_000
-
-/** An explanation belongs to no request. */
-const outside = AsyncLocalStorage.snapshot()
 
 /** Misses of one key that look alike. */
 interface Miss {
@@ -118,7 +115,7 @@ export class MissLog {
   #hurry(): void {
     if (this.#isHurrying) return
     this.#isHurrying = true
-    outside(() => setImmediate(() => void this.#explainAll()))
+    detached(() => setImmediate(() => void this.#explainAll()))
   }
 
   async #explainAll(): Promise<void> {
@@ -177,5 +174,3 @@ interface Remembered {
   readonly traces: Traces
   readonly above: readonly Traces[]
 }
-
-function ignore(): void {}

@@ -1,5 +1,6 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as pause } from 'node:timers/promises'
+import { detached, ignore } from '../background.js'
+import { before } from '../store/deadline.js'
 import { newId } from '../store/ids.js'
 import type { Report, Statistics, Tally } from '../store/statistics.js'
 import type { ProcessMemory } from '../tiers/process-memory.js'
@@ -61,7 +62,6 @@ export class Reporter {
   readonly #about: Readonly<Record<string, string | number>>
   readonly #stopped = new AbortController()
   // Reports belong to no request.
-  readonly #outside = AsyncLocalStorage.snapshot()
   #told = new Map<string, Tally>()
   #unsettled: Report | undefined
   #sequence = 0
@@ -90,7 +90,7 @@ export class Reporter {
 
   /** There is something to tell from now on. */
   start(): void {
-    if (!this.#stopped.signal.aborted) this.#loop ??= this.#outside(() => this.#repeat())
+    if (!this.#stopped.signal.aborted) this.#loop ??= detached(() => this.#repeat())
   }
 
   /**
@@ -100,7 +100,7 @@ export class Reporter {
   async report(): Promise<void> {
     // What is under way may have left before the last of what is to be told.
     await this.#running?.catch(ignore)
-    this.#running ??= this.#outside(() => this.#tell()).finally(() => {
+    this.#running ??= detached(() => this.#tell()).finally(() => {
       this.#running = undefined
     })
     await this.#running
@@ -110,13 +110,8 @@ export class Reporter {
   async close(): Promise<void> {
     this.#stopped.abort()
     if (!this.#loop) return
-    const stopped = new AbortController()
-    await Promise.race([
-      this.#last().catch(ignore),
-      pause(this.#timeoutMs, undefined, { signal: stopped.signal }).catch(ignore),
-    ])
+    await before(performance.now() + this.#timeoutMs, this.#last(), 'The store').catch(ignore)
     this.#isOver = true
-    stopped.abort()
   }
 
   async #last(): Promise<void> {
@@ -208,5 +203,3 @@ function aboutMemory(memory: ProcessMemory | undefined): Record<string, number> 
   const { entries, bytes, isServing } = memory.usage
   return { memoryEntries: entries, memoryBytes: bytes, memoryServing: Number(isServing) }
 }
-
-function ignore(): void {}

@@ -1,8 +1,9 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
 // The machine's own, also while a test has faked the global ones: they wait for a server.
 import { clearTimeout, setTimeout } from 'node:timers'
 import { setTimeout as pause } from 'node:timers/promises'
+import { detached, ignore } from '../background.js'
 import { CacheKey } from '../key/cache-key.js'
+import { before } from '../store/deadline.js'
 import type { Logger } from '../store/failsafe.js'
 import type { Origin, Store } from '../store/store.js'
 
@@ -27,9 +28,6 @@ const MAX_PAUSE_MS = 5_000
 
 /** How long the last attempt may take at least. */
 const LAST_MS = 50
-
-/** A timer keeps the async context it was started in: a request's would be held as long as the store is down. */
-const outside = AsyncLocalStorage.snapshot()
 
 /**
  * The invalidations of this process that failed. Until they have been repeated
@@ -88,12 +86,7 @@ export class PendingInvalidations {
     const began = performance.now()
     await pause(Math.max(0, latest - began) + SLACK_MS)
     const remainingMs = Math.max(LAST_MS, this.#timeoutMs - (performance.now() - began))
-    const stopped = new AbortController()
-    await Promise.race([
-      this.#repeatDue().catch(ignore),
-      pause(remainingMs, undefined, { signal: stopped.signal }).catch(ignore),
-    ])
-    stopped.abort()
+    await before(performance.now() + remainingMs, this.#repeatDue(), 'The store').catch(ignore)
   }
 
   #remember(pending: Pending): void {
@@ -112,7 +105,7 @@ export class PendingInvalidations {
 
   #schedule(): void {
     if (this.#isClosed) return
-    this.#timer ??= outside(() => setTimeout(() => void this.#attempt(), this.#pauseMs)).unref()
+    this.#timer ??= detached(() => setTimeout(() => void this.#attempt(), this.#pauseMs)).unref()
   }
 
   async #attempt(): Promise<void> {
@@ -153,5 +146,3 @@ export class PendingInvalidations {
 function treeOf(text: string): string {
   return `{}${text}`
 }
-
-function ignore(): void {}

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { ignore } from '../background.js'
 import { inflatePayload, type Payload } from '../codec/codec.js'
 import { type Copies, copiesOf } from '../codec/copies.js'
 import { frameId } from '../entry/frame.js'
@@ -283,5 +284,3 @@ function copyOf(bytes: Buffer): Buffer {
   bytes.copy(copy)
   return copy
 }
-
-function ignore(): void {}

@@ -1,5 +1,6 @@
 // The machine's own, also while a test has faked the global one: it is the end of this tick, and no time.
 import { setImmediate } from 'node:timers'
+import { ignore } from '../../background.js'
 import { CacheNotRespondingError } from '../../errors.js'
 import type { Tracking } from '../tracking.js'
 import { ServerClock } from './clock.js'
@@ -385,8 +386,6 @@ function isLost(error: unknown): boolean {
 function overtaken(): CacheNotRespondingError {
   return new CacheNotRespondingError('Redis is not responding: a later write has overtaken this one.')
 }
-
-function ignore(): void {}
 
 function rejectAll(writes: readonly Write[], error: unknown): void {
   for (const write of writes) write.reject?.(error)

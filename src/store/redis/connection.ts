@@ -1,6 +1,6 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { once } from 'node:events'
 import type { Redis, RedisOptions } from 'ioredis'
+import { detached, ignore } from '../../background.js'
 import { CacheNotRespondingError, ConfigurationError } from '../../errors.js'
 import { before, type Waiting } from '../deadline.js'
 import { loadIoredis } from './ioredis.js'
@@ -68,7 +68,6 @@ export class Connection {
   #isHurried = false
   #onTooLarge: (commands: readonly Command[]) => void = ignore
   // A socket keeps the async context it was opened in: the first request's would be held for ever.
-  readonly #outside = AsyncLocalStorage.snapshot()
 
   constructor(target: RedisTarget, connectTimeoutMs: number) {
     if (isCluster(target)) {
@@ -127,7 +126,7 @@ export class Connection {
     if (this.isReady) return
     // The client ends a moment later, and nothing should wait for that.
     if (this.#isClosed || client.status === 'end') throw notResponding('its connection was closed')
-    if (client.status === 'wait') this.#outside(() => client.connect().catch(ignore))
+    if (client.status === 'wait') detached(() => client.connect().catch(ignore))
     // `once` also rejects at the first 'error': a refused connection fails at once.
     this.#opening ??= once(client, 'ready').finally(() => {
       this.#opening = undefined
@@ -248,7 +247,7 @@ export class Connection {
     const { stream } = this.#client
     if (this.#left === stream) return
     this.#left = stream
-    this.#outside(() => reconnect(this.#client))
+    detached(() => reconnect(this.#client))
   }
 
   /** This server takes no writes. It may be a former master: its name may lead to the present one. */
@@ -259,7 +258,7 @@ export class Connection {
     this.#left = stream
     this.#refusedAt = now
     // What is under way is still answered.
-    this.#outside(() => this.#client.disconnect(true))
+    detached(() => this.#client.disconnect(true))
   }
 }
 
@@ -361,5 +360,3 @@ function isReadOnly(reply: unknown): boolean {
 function rethrow(error: unknown): never {
   throw asNotResponding(error)
 }
-
-function ignore(): void {}

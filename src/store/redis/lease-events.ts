@@ -1,5 +1,5 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Redis } from 'ioredis'
+import { detached, ignore } from '../../background.js'
 import type { CacheKey } from '../../key/cache-key.js'
 import { before } from '../deadline.js'
 import type { Wake, Watch } from '../store.js'
@@ -25,7 +25,6 @@ export class LeaseEvents {
   readonly #names: Names
   readonly #timeoutMs: number
   // What is opened here outlives the request that was the first to wait.
-  readonly #outside = AsyncLocalStorage.snapshot()
   #subscriber: Redis | undefined
   #opening: Promise<void> | undefined
   #notBefore = 0
@@ -58,7 +57,7 @@ export class LeaseEvents {
 
   async #activate(): Promise<void> {
     if (this.#active || this.#closed || performance.now() < this.#notBefore) return
-    this.#opening ??= this.#outside(() => this.#open())
+    this.#opening ??= detached(() => this.#open())
     // Without news one polls: no reason to fail.
     await before(performance.now() + this.#timeoutMs, this.#opening, 'Redis').catch(ignore)
   }
@@ -102,5 +101,3 @@ export class LeaseEvents {
     else this.#watchers.wakeWithin(path)
   }
 }
-
-function ignore(): void {}

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { ignore } from '../../background.js'
 import { parseFrame } from '../../entry/frame.js'
 import { GENERATIONS_AT, ID_BYTES } from '../../entry/layout.js'
 import type { CacheKey } from '../../key/cache-key.js'
@@ -157,5 +158,3 @@ export class Reclaiming {
     return performance.now() + this.#timeoutMs
   }
 }
-
-function ignore(): void {}

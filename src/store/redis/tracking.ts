@@ -1,7 +1,7 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
+import { detached, ignore } from '../../background.js'
 import { before } from '../deadline.js'
 import { STALENESS_BOUND_MS, type Tracking, type TrackingListener } from '../tracking.js'
 import { type Command, type Connection, end, reconnect } from './connection.js'
@@ -51,7 +51,6 @@ export class RedisTracking implements Tracking {
   readonly #names: Names
   readonly #timeoutMs: number
   // What is opened here outlives the request that was the first to read.
-  readonly #outside = AsyncLocalStorage.snapshot()
   #listener: TrackingListener | undefined
   #subscriber: Redis | undefined
   /** What the server calls the connection that changes are told on, while it is there. */
@@ -82,7 +81,7 @@ export class RedisTracking implements Tracking {
 
   start(listener: TrackingListener): void {
     this.#listener = listener
-    this.#connection.onReady(() => this.#outside(() => this.#begin()))
+    this.#connection.onReady(() => detached(() => this.#begin()))
     this.#connection.onLost(() => this.#end())
   }
 
@@ -246,5 +245,3 @@ function refusalIn(error: unknown): Error | undefined {
   if (!(error instanceof Error)) return undefined
   return error instanceof UntoldError || error.name === 'ReplyError' ? error : refusalIn(error.cause)
 }
-
-function ignore(): void {}
