@@ -17,7 +17,8 @@ export const LAYERS: readonly (readonly string[])[] = [
   ['create-cache.ts'],
   ['model/', 'dashboard/'],
   ['express/'],
-  ['index.ts'],
+  ['testing/'],
+  ['index.ts', 'testing.ts'],
 ]
 
 /** Folders of which others import one file only, so that everything else is loaded when it is needed. */
