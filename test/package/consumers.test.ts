@@ -27,6 +27,13 @@ test.each(['shop.mjs', 'shop.cjs'])('Node runs %s, and the process ends', (file)
   })
 })
 
+test('node:test runs tests of an application and of a store with keyedcache/testing, and ends', () => {
+  const report = application.run(['node', '--test', '--test-reporter=tap', 'javascript/testing.test.cjs'])
+  const [, passed] = /^# pass (\d+)$/m.exec(report) ?? []
+  expect(Number(passed)).toBeGreaterThan(100)
+  expect(report).toMatch(/^# fail 0$/m)
+})
+
 describe('TypeScript, strict, compiles and Node runs', () => {
   const MODULES: Record<string, { file: string; out: string; options: object }> = {
     'an ES module (module node16)': { file: 'shop.mts', out: 'shop.mjs', options: { module: 'node16' } },

@@ -1,15 +1,18 @@
 const express = require('express')
-const { createCache, keyedCache, NotCachedError } = require('keyedcache')
+const { keyedCache, NotCachedError } = require('keyedcache')
+const { closeCaches, createTestCache, resetCaches } = require('keyedcache/testing')
+
+afterEach(resetCaches)
+afterAll(closeCaches)
 
 test('values come back, and expire by a faked clock', async () => {
   jest.useFakeTimers()
-  const cache = createCache({ store: 'memory' })
+  const cache = createTestCache()
   await cache.set('a', { when: new Date(0), tags: new Set(['x']) }, { ttl: '1m' })
   expect(await cache.get('a')).toEqual({ when: new Date(0), tags: new Set(['x']) })
   expect(await cache.getOrSet('b', () => 2)).toBe(2)
   jest.advanceTimersByTime(61_000)
   await expect(cache.getOrThrow('a')).rejects.toThrow(NotCachedError)
-  await cache.close()
   jest.useRealTimers()
 })
 

@@ -1,16 +1,19 @@
 import express from 'express'
-import { createCache, keyedCache, NotCachedError } from 'keyedcache'
-import { expect, test, vi } from 'vitest'
+import { keyedCache, NotCachedError } from 'keyedcache'
+import { closeCaches, createTestCache, resetCaches } from 'keyedcache/testing'
+import { afterAll, afterEach, expect, test, vi } from 'vitest'
+
+afterEach(resetCaches)
+afterAll(closeCaches)
 
 test('values come back, and expire by a faked clock', async () => {
   vi.useFakeTimers()
-  const cache = createCache({ store: 'memory' })
+  const cache = createTestCache()
   await cache.set('a', { when: new Date(0), tags: new Set(['x']) }, { ttl: '1m' })
   expect(await cache.get('a')).toEqual({ when: new Date(0), tags: new Set(['x']) })
   expect(await cache.getOrSet('b', () => 2)).toBe(2)
   vi.advanceTimersByTime(61_000)
   await expect(cache.getOrThrow('a')).rejects.toThrow(NotCachedError)
-  await cache.close()
   vi.useRealTimers()
 })
 
