@@ -186,7 +186,7 @@ function checkViews(folder: string | undefined): string | undefined {
   if (folder === undefined) return undefined
   if (hasViews(folder)) return resolve(folder)
   throw new ConfigurationError(
-    `views is ${show(folder)}, where no views are: copy the folder views of the package keyedcache there.`,
+    `views is ${describeValue(folder)}, where no views are: copy the folder views of the package keyedcache there.`,
   )
 }
 
