@@ -69,14 +69,18 @@ export function bin(name: string): string {
 /** Runs a command; returns what it printed, or throws with it. */
 export function execute(
   command: readonly string[],
-  { cwd, env }: { cwd?: string; env?: Readonly<Record<string, string>> | undefined } = {},
+  {
+    cwd,
+    env,
+    timeout = 120_000,
+  }: { cwd?: string; env?: Readonly<Record<string, string>> | undefined; timeout?: number } = {},
 ): string {
   const [program = '', ...args] = command
   try {
     const options = {
       encoding: 'utf8',
       stdio: 'pipe',
-      timeout: 120_000,
+      timeout,
       env: { ...process.env, ...env },
     } as const
     return execFileSync(program, args, cwd === undefined ? options : { ...options, cwd }).trim()

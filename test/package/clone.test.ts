@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
@@ -6,7 +6,7 @@ import { execute, productionDependencies } from './application.js'
 
 // Where nothing was built before: what is not in the repository is not in a clone.
 
-vi.setConfig({ testTimeout: 240_000, hookTimeout: 60_000 })
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 60_000 })
 
 const folder = mkdtempSync(join(tmpdir(), 'keyedcache-clone-'))
 const repository = join(folder, 'repository')
@@ -56,7 +56,9 @@ test('npm pack of a fresh clone makes a package that works', () => {
 test('npm install of a git URL builds the package', () => {
   const application = join(folder, 'installed')
   mkdirSync(application)
+  // Without it npm may take a folder above for the application, and change that one.
+  writeFileSync(join(application, 'package.json'), '{ "private": true }')
   const options = ['--prefer-offline', '--no-audit', '--no-fund', '--legacy-peer-deps', '--no-package-lock']
-  execute(['npm', 'install', ...options, `git+file://${repository}`], { cwd: application })
+  execute(['npm', 'install', ...options, `git+file://${repository}`], { cwd: application, timeout: 300_000 })
   expect(execute(['node', '--eval', USE], { cwd: application })).toBe('1')
 })

@@ -15,7 +15,7 @@ let application: Application
 beforeAll(() => {
   application = createApplication(['express', 'ioredis', '@types', 'vitest', 'jest'])
   cpSync('test/package/consumers', application.folder, { recursive: true })
-}, 120_000)
+}, 240_000)
 
 afterAll(() => application.remove())
 

@@ -13,7 +13,7 @@ let bare: Application
 beforeAll(() => {
   application = createApplication(['express', 'ioredis'])
   bare = createApplication()
-}, 120_000)
+}, 240_000)
 
 afterAll(() => {
   application.remove()
