@@ -1,13 +1,14 @@
-import { beforeEach, describe, expect, test, vi } from 'vitest'
-import { parseBody } from '../../src/entry/body.js'
-import { parseFrame } from '../../src/entry/frame.js'
-import { joinGenerations } from '../../src/entry/generation.js'
-import { type Lease, parseLease } from '../../src/entry/lease.js'
-import { CacheKey, type KeyInput } from '../../src/key/cache-key.js'
-import { newId } from '../../src/store/ids.js'
-import { judge } from '../../src/store/judge.js'
-import type { Store } from '../../src/store/store.js'
+import { parseBody } from '../entry/body.js'
+import { parseFrame } from '../entry/frame.js'
+import { joinGenerations } from '../entry/generation.js'
+import { type Lease, parseLease } from '../entry/lease.js'
+import { CacheKey, type KeyInput } from '../key/cache-key.js'
+import { newId } from '../store/ids.js'
+import { judge } from '../store/judge.js'
+import type { Store } from '../store/store.js'
+import { eventually, expect, fail } from './expect.js'
 import { entry, HOSTILE_PARTS, key, ORIGIN } from './samples.js'
+import { beforeEach, describe, test } from './suite.js'
 
 /** Long enough for a test. */
 const LONG = { leaseMs: 60_000, awaiting: false }
@@ -15,7 +16,7 @@ const AWAITING = { ...LONG, awaiting: true }
 /** A lease that lapses while the test runs. */
 const SHORT = { leaseMs: 20, awaiting: false }
 
-/** What every store promises to those who compute. */
+/** Checks of leases: which computation of a key may store its result. */
 export function describeLeases(opened: () => { readonly store: Store; readonly other: Store }): void {
   describe('leases', () => {
     let store: Store
@@ -33,7 +34,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
       return lease ? parseLease(lease) : undefined
     }
     const lapsed = (input: KeyInput) =>
-      vi.waitFor(
+      eventually(
         async () => {
           const { lease, now } = await store.peek(key(input))
           expect(lease && parseLease(lease)?.lapsesAt).toBeLessThan(now - 1)
@@ -47,8 +48,8 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
     const committed = async (at: Store, input: KeyInput, token: Buffer, text = 'computed') =>
       (await at.commit(key(input), token, entry(text))).written
 
-    describe('who computes', () => {
-      test('is one of two, and the other is told who it is and how long that holds', async () => {
+    describe('acquire', () => {
+      test('grants a lease to one of two callers, and refuses the other with its holder and remaining time', async () => {
         expect(await store.acquire(key('a::b'), mine, LONG)).toMatchObject({ won: true, tookOver: false })
         const refused = await other.acquire(key('a::b'), theirs, LONG)
         expect(refused).toMatchObject({ won: false, holder: mine })
@@ -57,7 +58,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(lapsesInMs).toBeLessThanOrEqual(60_000)
       })
 
-      test('is one of many who ask at once', async () => {
+      test('grants a lease to one of many concurrent callers', async () => {
         const asked = await Promise.all(
           Array.from({ length: 40 }, (_, index) =>
             (index % 2 ? store : other).acquire(key('a::b'), newId(), LONG),
@@ -66,32 +67,32 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(asked.filter(({ won }) => won)).toHaveLength(1)
       })
 
-      test('may ask again with the same token', async () => {
+      test('grants a lease again to the same token', async () => {
         await store.acquire(key('a::b'), mine, LONG)
         expect(await store.acquire(key('a::b'), mine, LONG)).toMatchObject({ won: true, tookOver: false })
         expect(await other.acquire(key('a::b'), theirs, LONG)).toMatchObject({ won: false, holder: mine })
         expect(await committed(store, 'a::b', mine)).toBe(true)
       })
 
-      test('is another for each key, those above and below too', async () => {
+      test('grants leases per key, also for keys above and below', async () => {
         for (const path of ['a', 'a::b', 'a::b::c', 'ab']) {
           expect(await store.acquire(key(path), newId(), LONG)).toMatchObject({ won: true })
         }
         const keys = HOSTILE_PARTS.map((part) => CacheKey.from(['hostile', part]))
-        const tokens = keys.map(() => newId())
-        const acquired = await Promise.all(keys.map((one, index) => store.acquire(one, tokens[index]!, LONG)))
+        const tokens = new Map(keys.map((one) => [one, newId()]))
+        const acquired = await Promise.all([...tokens].map(([one, token]) => store.acquire(one, token, LONG)))
         expect(acquired.every(({ won }) => won)).toBe(true)
-        for (const [index, one] of keys.entries()) {
-          expect(await other.acquire(one, theirs, LONG)).toMatchObject({ won: false, holder: tokens[index] })
-          expect(await committed(store, one, tokens[index]!, one.text)).toBe(true)
+        for (const [one, token] of tokens) {
+          expect(await other.acquire(one, theirs, LONG)).toMatchObject({ won: false, holder: token })
+          expect(await committed(store, one, token, one.text)).toBe(true)
         }
         for (const one of keys) expect(await payload(one)).toBe(one.text)
       })
 
-      test('is told what stands there, with all generations, the missing ones made', async () => {
+      test('returns the present frame with all generations, and creates missing ones', async () => {
         const read = async (input: KeyInput) => {
           const acquired = await store.acquire(key(input), newId(), LONG)
-          return acquired.won ? acquired.reading : expect.fail('refused')
+          return acquired.won ? acquired.reading : fail('refused')
         }
         const nothing = await read('new::a::b')
         expect(nothing.frame).toBeNull()
@@ -115,7 +116,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(frame && parseFrame(frame)).toMatchObject({ kind: 'marker', id: standing })
       })
 
-      test('leaves no entry and is in no listing', async () => {
+      test('creates no entry, and is in no listing', async () => {
         await store.acquire(key('a::b'), mine, LONG)
         expect(judge(await other.read(key('a::b')))).toMatchObject({ live: false, reason: 'absent' })
         expect((await other.list({ scan: 1_000 })).entries).toEqual([])
@@ -123,8 +124,8 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
       })
     })
 
-    describe('a lease is read', () => {
-      test('along with the entry where that is asked for, and by who looks', async () => {
+    describe('reading a lease', () => {
+      test('comes with the entry on request, and with every peek', async () => {
         expect((await other.read(key('a::b'), { lease: true })).lease).toBeNull()
         await store.acquire(key('a::b'), mine, LONG)
         const { lease: bytes, generations, now } = await other.read(key('a::b'), { lease: true })
@@ -136,7 +137,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect((await other.peek(key('a::b'))).lease).toEqual(bytes)
       })
 
-      test('with whether somebody waits, whoever holds it from then on', async () => {
+      test('shows whether a caller waits, also after a takeover', async () => {
         await store.acquire(key('a::b'), mine, LONG)
         await other.acquire(key('a::b'), theirs, LONG)
         expect(await lease('a::b')).toMatchObject({ token: mine, awaited: false })
@@ -150,7 +151,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(await lease('a::b')).toMatchObject({ token: theirs, awaited: true })
       })
 
-      test('no more once it has ended', async () => {
+      test('finds none after its end', async () => {
         const ends: Record<string, () => Promise<unknown>> = {
           commit: () => committed(store, 'a::b', mine),
           release: () => store.release(key('a::b'), mine),
@@ -166,7 +167,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
       })
     })
 
-    /** What ends a computation's right to be stored. */
+    /** Operations that end a lease before its commit. */
     const fences: Record<string, (at: Store) => Promise<unknown>> = {
       'a write': (at) => at.write(key('a::b'), entry('newer')),
       'a fill': async (at) => {
@@ -196,7 +197,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
     }
 
     describe('a commit', () => {
-      test('writes what was computed, with everything there is to know about it, and ends the lease', async () => {
+      test('writes the value with its metadata, and ends the lease', async () => {
         await store.acquire(key('a::b'), mine, LONG)
         const facts = { graceMs: 5_000, computingMs: 12.5, isFailure: true }
         const result = await store.commit(key('a::b'), mine, { ...entry('computed', 30_000), ...facts })
@@ -213,14 +214,14 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(await other.acquire(key('a::b'), theirs, LONG)).toMatchObject({ won: true, tookOver: false })
       })
 
-      test('stands below the generations above it, as a write does', async () => {
+      test('is invalidated by the generations above it, as a write is', async () => {
         await store.acquire(key('a::b::c'), mine, LONG)
         expect(await committed(store, 'a::b::c', mine)).toBe(true)
         expect(await other.remove(key('a'), { children: true, origin: ORIGIN })).toBe(true)
         expect(await payload('a::b::c')).toBeUndefined()
       })
 
-      test('comes through but once, and under no other token', async () => {
+      test('succeeds once, and under no other token', async () => {
         await store.acquire(key('a::b'), mine, LONG)
         expect(await committed(other, 'a::b', theirs, 'a stranger’s')).toBe(false)
         expect(await committed(store, 'a::b', mine)).toBe(true)
@@ -237,7 +238,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(await payload('a::b')).toBe('computed')
       })
 
-      test('is not disturbed by what happens beside it, or only looks', async () => {
+      test('succeeds after operations on other keys, and after reads', async () => {
         await store.acquire(key('a::b'), mine, LONG)
         await other.remove(key('a'), { children: false, origin: ORIGIN })
         await other.remove(key('a::c'), { children: true, origin: ORIGIN })
@@ -257,7 +258,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
       for (const [what, fence] of Object.entries(fences)) {
         for (const where of ['the same', 'another'] as const) {
           for (const before of ['nothing', 'an older value'] as const) {
-            test(`is refused after ${what} by ${where} process, where ${before} stood; so is renewing`, async () => {
+            test(`is refused after ${what} by ${where} process in the place of ${before}, as a renewal is`, async () => {
               if (before === 'an older value') await store.write(key('a::b'), entry('older'))
               await store.acquire(key('a::b'), mine, LONG)
               await fence(where === 'the same' ? store : other)
@@ -266,7 +267,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
               expect(await committed(store, 'a::b', mine, 'stale')).toBe(false)
               expect(await payload('a::b')).toBe(stands)
               if (/^a (write|fill|take-over)/.test(what)) expect(stands).toBe('newer')
-              // Who asks now need not wait for a lease that is worth nothing.
+              // The next caller does not wait for a lease that cannot commit.
               expect(await other.acquire(key('a::b'), newId(), LONG)).toMatchObject({
                 won: true,
                 tookOver: false,
@@ -281,7 +282,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         'an expire of the parent with children',
         'a clear',
       ]) {
-        test(`under a lease that ${what} has made worthless is not waited for`, async () => {
+        test(`does not make callers wait after ${what}`, async () => {
           await store.acquire(key('a::b'), mine, LONG)
           await fences[what]?.(other)
           expect(await other.acquire(key('a::b'), theirs, LONG)).toMatchObject({ won: true, tookOver: false })
@@ -292,11 +293,11 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
       }
     })
 
-    describe('a commit of what is unchanged', () => {
+    describe('a commit of an unchanged value', () => {
       const standing = async (input: KeyInput) => {
         const acquired = await store.acquire(key(input), mine, LONG)
         const frame = acquired.won ? acquired.reading.frame : null
-        return frame ? Buffer.from(frame.subarray(4, 16)) : expect.fail('nothing stands')
+        return frame ? Buffer.from(frame.subarray(4, 16)) : fail('nothing stands')
       }
 
       const BEFORE: Record<string, () => Promise<unknown>> = {
@@ -311,7 +312,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
       for (const [text, [what, happened]] of ['unchanged', ''].flatMap((text) =>
         Object.entries(BEFORE).map((before) => [text, before] as const),
       )) {
-        test(`begins its time anew and keeps its payload, '${text}', which ${what}`, async () => {
+        test(`renews its TTL and keeps its payload, '${text}', which ${what}`, async () => {
           await other.write(key('a::b'), entry(text, 1_000))
           await happened()
           const unchanged = await standing('a::b')
@@ -327,7 +328,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         })
       }
 
-      test('is refused where another frame stands, and gives the lease up', async () => {
+      test('is refused in the place of another frame, and releases the lease', async () => {
         await other.write(key('a::b'), entry('stands'))
         await standing('a::b')
         const unchanged = newId()
@@ -338,10 +339,10 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(await lease('a::b')).toBeUndefined()
       })
 
-      test('is refused where it has expired meanwhile: there is nothing to keep', async () => {
-        await other.write(key('a::b'), entry('short', 50))
+      test('is refused after the value has expired', async () => {
+        await other.write(key('a::b'), entry('short', 400))
         const unchanged = await standing('a::b')
-        await vi.waitFor(async () => expect((await other.peek(key('a::b'))).frame).toBeNull(), {
+        await eventually(async () => expect((await other.peek(key('a::b'))).frame).toBeNull(), {
           timeout: 5_000,
           interval: 5,
         })
@@ -354,7 +355,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
 
     describe('a lease that has lapsed', () => {
       for (const before of ['nothing', 'an older value'] as const) {
-        test(`commits while no other token has taken it over, where ${before} stood`, async () => {
+        test(`commits without a takeover, in the place of ${before}`, async () => {
           if (before === 'an older value') await store.write(key('a::b'), entry('older'))
           await store.acquire(key('a::b'), mine, SHORT)
           await lapsed('a::b')
@@ -364,7 +365,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         })
       }
 
-      test('is renewed while no other token has taken it over', async () => {
+      test('is renewed without a takeover', async () => {
         await store.acquire(key('a::b'), mine, SHORT)
         await lapsed('a::b')
         expect(await store.renew(key('a::b'), mine, 60_000)).toBe(true)
@@ -372,7 +373,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(await committed(store, 'a::b', mine)).toBe(true)
       })
 
-      // Its lapse must not weaken what ends a lease in time.
+      // A lapsed lease is fenced as any other.
       for (const [what, fence] of Object.entries(fences)) {
         test(`is ended by ${what}`, async () => {
           await store.acquire(key('a::b'), mine, SHORT)
@@ -386,8 +387,8 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
       }
     })
 
-    describe('a lease that nobody renews', () => {
-      test('is taken over, which its new holder is told', async () => {
+    describe('a lease without renewal', () => {
+      test('is taken over, and its new holder is told so', async () => {
         await store.acquire(key('a::b'), mine, SHORT)
         await lapsed('a::b')
         expect(await other.acquire(key('a::b'), theirs, LONG)).toMatchObject({ won: true, tookOver: true })
@@ -399,7 +400,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(await payload('a::b')).toBe('computed')
       })
 
-      test('is nobody’s once it was given up, lapsed or not', async () => {
+      test('has no holder after its release, lapsed or not', async () => {
         await store.acquire(key('a::b'), mine, LONG)
         await store.release(key('a::b'), mine)
         expect(await other.acquire(key('a::b'), theirs, SHORT)).toMatchObject({ won: true, tookOver: false })
@@ -408,7 +409,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(await store.acquire(key('a::b'), newId(), LONG)).toMatchObject({ won: true, tookOver: false })
       })
 
-      test('stands for longer when it is renewed', async () => {
+      test('lasts longer after a renewal', async () => {
         await store.acquire(key('a::b'), mine, { leaseMs: 2_000, awaiting: false })
         expect(await store.renew(key('a::b'), theirs, 60_000)).toBe(false)
         expect(await store.renew(key('a::b'), mine, 60_000)).toBe(true)
@@ -419,25 +420,29 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
       })
     })
 
-    describe('who waits for a key', () => {
-      const watching = async (input: KeyInput, wake: () => void = vi.fn<() => void>()) => {
+    describe('a watch', () => {
+      const watching = async (input: KeyInput) => {
+        let count = 0
+        const wake = () => {
+          count++
+        }
         const watch = other.watch(key(input), wake)
         await watch.activate()
         expect(watch.active).toBe(true)
-        return { wake, watch }
+        return { watch, wakes: () => count }
       }
-      /** Somebody computes it, and somebody else has been told to wait. */
+      /** One process computes the key, and another was refused and waits. */
       const awaited = async (input: KeyInput) => {
         await store.acquire(key(input), mine, LONG)
         expect(await other.acquire(key(input), theirs, AWAITING)).toMatchObject({ won: false })
       }
-      const woken = (wake: () => void, times = 1) =>
-        vi.waitFor(() => expect(vi.mocked(wake).mock.calls.length).toBeGreaterThanOrEqual(times), {
+      const woken = (wakes: () => number, times = 1) =>
+        eventually(() => expect(wakes()).toBeGreaterThanOrEqual(times), {
           timeout: 5_000,
           interval: 2,
         })
 
-      const news: Record<string, () => Promise<unknown>> = {
+      const events: Record<string, () => Promise<unknown>> = {
         'a commit': () => committed(store, 'a::b', mine),
         'a release': () => store.release(key('a::b'), mine),
         'a write': () => store.write(key('a::b'), entry('set')),
@@ -450,59 +455,59 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
           store.expire(key('a'), { children: true, origin: ORIGIN }),
         'a clear': () => store.clear(ORIGIN),
         'a commit that is refused': () => store.commit(key('a::b'), mine, entry('x'), { unchanged: newId() }),
-        'the commit of who renewed it': async () => {
+        'a commit after a renewal': async () => {
           await store.renew(key('a::b'), mine, 60_000)
           await committed(store, 'a::b', mine)
         },
       }
-      for (const [what, happens] of Object.entries(news)) {
-        test(`is woken by ${what}, as often as it happens`, async () => {
-          const { wake, watch } = await watching('a::b')
+      for (const [what, happens] of Object.entries(events)) {
+        test(`is woken by ${what}, each time`, async () => {
+          const { wakes, watch } = await watching('a::b')
           await awaited('a::b')
-          expect(wake).not.toHaveBeenCalled()
+          expect(wakes()).toBe(0)
           await happens()
-          await woken(wake)
-          const before = vi.mocked(wake).mock.calls.length
+          await woken(wakes)
+          const before = wakes()
           await awaited('a::b')
           await happens()
-          await woken(wake, before + 1)
+          await woken(wakes, before + 1)
           watch.stop()
         })
       }
 
-      test('is woken by who has taken over from a holder that was waited for', async () => {
-        const { wake, watch } = await watching('a::b')
+      test('is woken by the commit after a takeover', async () => {
+        const { wakes, watch } = await watching('a::b')
         await store.acquire(key('a::b'), mine, LONG)
         await other.acquire(key('a::b'), newId(), AWAITING)
         await store.renew(key('a::b'), mine, SHORT.leaseMs)
         await lapsed('a::b')
         await store.acquire(key('a::b'), theirs, LONG)
         expect(await committed(store, 'a::b', theirs)).toBe(true)
-        await woken(wake)
+        await woken(wakes)
         watch.stop()
       })
 
-      test('is woken although another watch of the same key has stopped, which is not', async () => {
+      test('is woken after another watch of the same key has stopped, which is not', async () => {
         const stopped = await watching('a::b')
-        const { wake, watch } = await watching('a::b')
+        const { wakes, watch } = await watching('a::b')
         stopped.watch.stop()
         await awaited('a::b')
         await committed(store, 'a::b', mine)
-        await woken(wake)
+        await woken(wakes)
         watch.stop()
-        expect(stopped.wake).not.toHaveBeenCalled()
+        expect(stopped.wakes()).toBe(0)
       })
 
-      test('may be many, each for a key that means something elsewhere', async () => {
+      test('works for keys with special characters', async () => {
         const keys = HOSTILE_PARTS.map((part) => CacheKey.from(['hostile', part]))
         const watches = await Promise.all(keys.map((one) => watching(one)))
         for (const [index, one] of keys.entries()) {
-          const { wake, watch } = watches[index]!
+          const { wakes, watch } = watches[index] ?? fail('no watch')
           mine = newId()
           await awaited(one)
-          expect(wake).not.toHaveBeenCalled()
+          expect(wakes()).toBe(0)
           await committed(store, one, mine)
-          await woken(wake)
+          await woken(wakes)
           watch.stop()
         }
       })

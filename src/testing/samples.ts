@@ -1,9 +1,9 @@
-import { CacheKey, type KeyInput } from '../../src/key/cache-key.js'
-import type { NewEntry } from '../../src/store/store.js'
+import { CacheKey, type KeyInput } from '../key/cache-key.js'
+import type { NewEntry } from '../store/store.js'
 
 export const ORIGIN = { process: 'test:1', route: 'POST /products/123', user: 'anna' }
 
-/** Parts that mean something to a store, a pattern, a message or a language. */
+/** Parts with characters that are special in a store, a pattern, a message or a language. */
 export const HOSTILE_PARTS = [
   '*',
   'a*',
