@@ -37,12 +37,16 @@ export const KIND_BYTE: Record<FrameKind, number> = { value: 0x56, tombstone: 0x
 export const MARKED_VALUE = 0x45
 
 export const WHO_DIGITS = 4
+/** Offsets in the marks of a value, which follow its generations. */
+export const MARKED_ERAS_AT = 0
+export const MARKED_EXPIRY_AT = DIGITS
+export const MARKED_WHO_LENGTH_AT = 2 * DIGITS
 export const VALUE_MARK_BYTES = 2 * DIGITS + WHO_DIGITS
 
 /** Maximum size of a frame: a larger value was not written by this cache, and is not read. */
 export const MAX_FRAME_BYTES = 65 * 1024 * 1024
 
-/** The first four bytes of every frame of a kind. The Redis scripts spell them out. */
+/** The first four bytes of every frame of a kind. */
 export function frameStart(kind: FrameKind): Buffer {
   return frameOfKind(KIND_BYTE[kind])
 }

@@ -1,3 +1,4 @@
+import { KIND, MAGIC_AND_VERSION } from './fragments.js'
 import { DONE, REFUSED, script } from './script.js'
 
 /**
@@ -44,7 +45,7 @@ for i = 2, #KEYS do
 end
 local was_value = frame and is_value(frame)
 if not frame or (was_value and not is_live(frame, 2, #KEYS)) then
-  frame = 'kc\\1M' .. id .. string.char(0)
+  frame = '${MAGIC_AND_VERSION}${KIND.marker}' .. id .. string.char(0)
   redis.call('SET', KEYS[1], frame, 'PX', life)
 elseif not was_value and redis.call('PTTL', KEYS[1]) < life then
   redis.call('PEXPIRE', KEYS[1], life)

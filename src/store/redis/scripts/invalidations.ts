@@ -1,4 +1,16 @@
-import { NEWS_OF_TREE } from './fragments.js'
+import { DIGITS } from '../../../entry/digits.js'
+import { IN_USE_AT, MARK_AT, WHO_AT } from '../../../entry/generation.js'
+import {
+  COUNT_AT,
+  ID_AT,
+  KIND_AT,
+  MARKED_ERAS_AT,
+  MARKED_EXPIRY_AT,
+  VALUE_MARK_BYTES,
+  WHO_DIGITS,
+} from '../../../entry/layout.js'
+import { KIND, MAGIC_AND_VERSION, NEWS_OF_TREE } from './fragments.js'
+import { position, rest, slice, sliceBehind } from './lua.js'
 import { DONE, script } from './script.js'
 
 /**
@@ -16,12 +28,12 @@ local last = #KEYS
 if children then last = last - 1 end
 local was = 0
 if is_live(frame_at(KEYS[1]), 3, last) then was = 1 end
-replace(KEYS[1], 'kc\\1T' .. id .. string.char(0) .. ARGV[4], life)
+replace(KEYS[1], '${MAGIC_AND_VERSION}${KIND.tombstone}' .. id .. string.char(0) .. ARGV[4], life)
 fence(KEYS[2], ARGV[6], KEYS[1])
 if children then
   local own = generation_at(KEYS[#KEYS])
   if own then
-    if string.sub(own, 13, 13) == '1' then was = 1 end
+    if ${slice('own', IN_USE_AT, 1)} == '1' then was = 1 end
     replace(KEYS[#KEYS], id .. '0' .. ARGV[4], life)
     publish(ARGV[6], '${NEWS_OF_TREE}' .. KEYS[1])
   end
@@ -45,21 +57,21 @@ if children then last = last - 1 end
 local was = 0
 local frame = whole_at(KEYS[1], frame_at(KEYS[1]))
 if frame then
-  local head, eras, body = string.sub(frame, 1, 4), NEVER, ''
-  local rest = string.sub(frame, 17)
+  local head, eras, body = ${slice('frame', 0, ID_AT)}, NEVER, ''
+  local rest = ${rest('frame', COUNT_AT)}
   if is_live(frame, 3, last) then
     was = 1
     local marks_at = after_generations(frame)
     local body_at, expired_at = marks_at, NEVER
-    if string.sub(frame, 4, 4) == 'E' then
-      eras = string.sub(frame, marks_at, marks_at + 13)
-      expired_at = string.sub(frame, marks_at + 14, marks_at + 27)
-      body_at = marks_at + 32
+    if ${slice('frame', KIND_AT, 1)} == '${KIND.marked}' then
+      eras = ${sliceBehind('marks_at', 'frame', MARKED_ERAS_AT, DIGITS)}
+      expired_at = ${sliceBehind('marks_at', 'frame', MARKED_EXPIRY_AT, DIGITS)}
+      body_at = marks_at + ${VALUE_MARK_BYTES}
     end
     -- To let expire again is not to begin its grace again.
     if expired_at == NEVER then
-      head = 'kc\\1E'
-      rest = string.sub(frame, 17, marks_at - 1) .. eras .. digits(now) .. string.format('%04d', #who)
+      head = '${MAGIC_AND_VERSION}${KIND.marked}'
+      rest = string.sub(frame, ${position(COUNT_AT)}, marks_at - 1) .. eras .. digits(now) .. string.format('%0${WHO_DIGITS}d', #who)
         .. string.sub(frame, body_at) .. who
     end
   end
@@ -69,11 +81,11 @@ fence(KEYS[2], ARGV[5], KEYS[1])
 if children then
   local own = generation_at(KEYS[#KEYS])
   if own then
-    if string.sub(own, 13, 13) == '1' then was = 1 end
-    local deleted_by = string.sub(own, 14)
-    if string.sub(own, 14, 14) == '~' then deleted_by = string.sub(own, (string.find(own, '\\n', 43, true) or #own) + 1) end
+    if ${slice('own', IN_USE_AT, 1)} == '1' then was = 1 end
+    local deleted_by = ${rest('own', MARK_AT)}
+    if ${slice('own', MARK_AT, 1)} == '~' then deleted_by = string.sub(own, (string.find(own, '\\n', ${position(WHO_AT)}, true) or #own) + 1) end
     local mark = '~' .. digits(era_of(own) + 1) .. digits(now) .. who .. '\\n'
-    replace(KEYS[#KEYS], string.sub(own, 1, 13) .. mark .. deleted_by, redis.call('PTTL', KEYS[#KEYS]))
+    replace(KEYS[#KEYS], ${slice('own', 0, MARK_AT)} .. mark .. deleted_by, redis.call('PTTL', KEYS[#KEYS]))
     publish(ARGV[5], '${NEWS_OF_TREE}' .. KEYS[1])
   end
 end

@@ -1,3 +1,7 @@
+import { KIND_AT, MARKED_WHO_LENGTH_AT, WHO_DIGITS } from '../../../entry/layout.js'
+import { AWAITED_AT } from '../../../entry/lease.js'
+import { KIND } from './fragments.js'
+import { slice, sliceBehind } from './lua.js'
 import { DONE, REFUSED, script } from './script.js'
 
 /**
@@ -46,7 +50,7 @@ if not lease or token_of(lease) ~= id then return {${REFUSED}, now} end
 local started = started_from(lease)
 if not are_current(2, started) then return {${REFUSED}, now} end
 keep_generations(2, life, '0')
-set_lease(KEYS[1], id, string.sub(lease, 13, 13), life, started)
+set_lease(KEYS[1], id, ${slice('lease', AWAITED_AT, 1)}, life, started)
 return {${DONE}, now}
 `)
 
@@ -78,9 +82,9 @@ if ARGV[7] ~= '' then
   elseif ARGV[8] ~= '0' then
     -- Behind the payload of one that was let expire stands who did it.
     local last = redis.call('STRLEN', KEYS[1])
-    if string.sub(frame, 4, 4) == 'E' then
+    if ${slice('frame', KIND_AT, 1)} == '${KIND.marked}' then
       local marks_at = after_generations(frame)
-      last = last - (tonumber(string.sub(frame, marks_at + 28, marks_at + 31)) or 0)
+      last = last - (tonumber(${sliceBehind('marks_at', 'frame', MARKED_WHO_LENGTH_AT, WHO_DIGITS)}) or 0)
     end
     body = body .. redis.call('GETRANGE', KEYS[1], last - tonumber(ARGV[8]), last - 1)
   end
