@@ -1,5 +1,5 @@
 import { BoundedMap } from '../../bounded-map.js'
-import type { Command } from './connection.js'
+import type { Command } from './command.js'
 
 /** How often the size of a value that is too large is looked up again. */
 const RECHECK_MS = 1_000

@@ -4,8 +4,9 @@ import type { CacheKey } from '../../key/cache-key.js'
 import { before } from '../deadline.js'
 import type { Wake, Watch } from '../store.js'
 import { Watchers } from '../watchers.js'
-import { type Connection, end } from './connection.js'
+import type { Connection } from './connection.js'
 import type { Names } from './names.js'
+import { end } from './own-client.js'
 import { NEWS_IN_VAIN, NEWS_OF_TREE } from './scripts/fragments.js'
 
 const REFUSED_PAUSE_MS = 60_000
@@ -64,7 +65,7 @@ export class LeaseEvents {
 
   /** Resolves when news arrive, or when the first attempt has failed: the others are made in the background. */
   #open(): Promise<void> {
-    const subscriber = this.#connection.another()
+    const subscriber = this.#connection.openSubscriber()
     this.#subscriber = subscriber
     return new Promise((resolve) => {
       subscriber.on('message', (_channel: string, message: string) => this.#receive(message))

@@ -1,7 +1,9 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import { ConfigurationError } from '../../errors.js'
 import { type KnownOptions, OptionsReader } from '../../take-options.js'
-import type { RedisTarget } from './connection.js'
+
+/** Value of the option `redis`: a URL, ioredis options, or a client whose options are copied. */
+export type RedisTarget = string | RedisOptions | Redis
 
 // No message shows any part of what was given: it may hold a password, also where it is not written as a URL.
 

@@ -4,8 +4,10 @@ import type { Redis } from 'ioredis'
 import { detached, ignore } from '../../background.js'
 import { before } from '../deadline.js'
 import { STALENESS_BOUND_MS, type Tracking, type TrackingListener } from '../tracking.js'
-import { type Command, type Connection, end, reconnect } from './connection.js'
+import type { Command } from './command.js'
+import type { Connection } from './connection.js'
 import type { Names } from './names.js'
+import { end, reconnect } from './own-client.js'
 
 /** Where a server tells of changes, on the connection that it was told to redirect them to. */
 const CHANNEL = '__redis__:invalidate'
@@ -99,7 +101,7 @@ export class RedisTracking implements Tracking {
   }
 
   #subscribe(): void {
-    const subscriber = this.#connection.another()
+    const subscriber = this.#connection.openSubscriber()
     this.#subscriber = subscriber
     subscriber.on('messageBuffer', (_channel: Buffer, names: Buffer[] | null) => this.#receive(names))
     subscriber.on('ready', () => void this.#listen(subscriber))
