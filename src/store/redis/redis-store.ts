@@ -1,19 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { encodeBody, FRAME_HEAD_BYTES, lifeOf } from '../../entry/body.js'
+import { encodeBody, lifeOf } from '../../entry/body.js'
 import { frameId } from '../../entry/frame.js'
-import { joinGenerations, MAX_GENERATION_BYTES } from '../../entry/generation.js'
+import { joinGenerations } from '../../entry/generation.js'
 import { MAX_FRAME_BYTES } from '../../entry/layout.js'
-import { MAX_LEASE_BYTES } from '../../entry/lease.js'
 import { encodeProvenance } from '../../entry/provenance.js'
 import { CacheNotRespondingError } from '../../errors.js'
 import type { CacheKey } from '../../key/cache-key.js'
 import { newId } from '../ids.js'
-import { listed } from '../listed.js'
 import type {
   AcquireOptions,
   Acquisition,
   CommitOptions,
-  ListedEntry,
   ListOptions,
   ListPage,
   NewEntry,
@@ -33,11 +30,11 @@ import type {
 } from '../store.js'
 import { MARKER_LIFE_MS, SECRET_BYTES, TOMBSTONE_LIFE_MS } from '../store.js'
 import { Batching } from './batching.js'
-import type { Command } from './command.js'
 import { Connection } from './connection.js'
 import { LeaseEvents } from './lease-events.js'
+import { Listing } from './listing.js'
 import { Names } from './names.js'
-import { asNotResponding } from './not-responding.js'
+import { peek } from './peek.js'
 import { Reclaiming } from './reclaiming.js'
 import type { ScriptReply } from './script-calls.js'
 import { OBSERVE, WRITE } from './scripts/entries.js'
@@ -49,6 +46,7 @@ import { SECRET } from './scripts/secret.js'
 import { RedisStatistics } from './statistics.js'
 import type { RedisTarget } from './target.js'
 import { RedisTracking } from './tracking.js'
+import { readUsage } from './usage.js'
 
 export interface RedisStoreOptions {
   readonly redis: RedisTarget
@@ -72,6 +70,7 @@ export class RedisStore implements Store {
   readonly #names: Names
   readonly #batching: Batching
   readonly #reclaiming: Reclaiming
+  readonly #listing: Listing
   readonly #news: LeaseEvents
   readonly #timeoutMs: number
 
@@ -87,6 +86,7 @@ export class RedisStore implements Store {
     this.tracking = new RedisTracking(this.#connection, this.#names, timeoutMs)
     this.#batching = new Batching(this.#connection, this.tracking, timeoutMs, maxFrameBytes)
     this.#reclaiming = new Reclaiming(this.#connection, this.#batching, this.#names, timeoutMs)
+    this.#listing = new Listing(this.#connection, this.#names, timeoutMs)
     this.#news = new LeaseEvents(this.#connection, this.#names, timeoutMs)
     this.statistics = new RedisStatistics(this.#connection, this.#batching, this.#names, timeoutMs)
     this.#timeoutMs = timeoutMs
@@ -227,70 +227,16 @@ export class RedisStore implements Store {
     this.#reclaiming.request()
   }
 
-  async peek(key: CacheKey): Promise<Peek> {
-    const entry = this.#names.entry(key.text)
-    const [size, ttl, time] = await this.#all([['STRLEN', entry], ['PTTL', entry], ['TIME']])
-    const bytes = typeof size === 'number' ? size : 0
-    // After the entry's size; the generations after the entry, or they could be older and condemn what is live.
-    const [frame, lease, ...generations] = (
-      await this.#all([
-        ['GETRANGE', entry, 0, bytes > MAX_FRAME_BYTES ? FRAME_HEAD_BYTES : MAX_FRAME_BYTES],
-        ['GETRANGE', this.#names.lease(key.text), 0, MAX_LEASE_BYTES],
-        ...this.#names.generationsAbove(key).map(generationRead),
-      ])
-    ).map((value) => ((value as Buffer).length > 0 ? (value as Buffer) : null))
-    return {
-      frame: frame && bytes > MAX_FRAME_BYTES ? FOREIGN : (frame ?? null),
-      generations,
-      lease: lease ?? null,
-      now: millisecondsOf(time),
-      ttlMs: Math.max(0, Number(ttl)),
-      bytes: Math.max(bytes, frame?.length ?? 0),
-    }
+  peek(key: CacheKey): Promise<Peek> {
+    return peek(this.#connection, this.#names, key, this.#timeoutMs)
   }
 
-  async list({ under, matches = everyKey, cursor = '0', scan }: ListOptions): Promise<ListPage> {
-    const pattern = this.#names.pattern(under)
-    const [[next, names], total] = (await this.#all([
-      ['SCAN', cursor, 'MATCH', pattern, 'COUNT', scan],
-      ['DBSIZE'],
-    ])) as [[Buffer, Buffer[]], number]
-    const keys = new Map<string, CacheKey>()
-    for (const name of names) {
-      const key = this.#names.keyOf(name.toString(), under)
-      if (key && matches(key)) keys.set(key.text, key)
-    }
-    const position = next.toString()
-    return {
-      entries: await this.#live([...keys.values()]),
-      cursor: position === '0' ? undefined : position,
-      scanned: scan,
-      total,
-    }
+  list(options: ListOptions): Promise<ListPage> {
+    return this.#listing.page(options)
   }
 
-  /** @see https://redis.io/docs/latest/commands/info/ */
-  async usage(): Promise<StoreUsage | undefined> {
-    const deadline = performance.now() + this.#timeoutMs
-    const replies = await this.#connection.sendAll(
-      [
-        ['INFO', 'memory'],
-        ['INFO', 'stats'],
-      ],
-      deadline,
-    )
-    const fields = new Map(replies.flatMap((reply) => [...String(reply).matchAll(INFO_FIELD)].map(toPair)))
-    const [used, max, evicted] = ['used_memory', 'maxmemory', 'evicted_keys'].map((name) => {
-      return Number(fields.get(name) ?? Number.NaN)
-    }) as [number, number, number]
-    // A user without the right to ask is told nothing.
-    if (Number.isNaN(used) || Number.isNaN(evicted)) return undefined
-    return {
-      usedBytes: used,
-      maxBytes: max > 0 ? max : undefined,
-      evictions: evicted,
-      policy: fields.get('maxmemory_policy') ?? '',
-    }
+  usage(): Promise<StoreUsage | undefined> {
+    return readUsage(this.#connection, this.#timeoutMs)
   }
 
   async check(): Promise<void> {
@@ -334,71 +280,9 @@ export class RedisStore implements Store {
   #provenance(origin: Origin): Buffer {
     return encodeProvenance({ ...origin, at: this.#now() })
   }
-
-  async #live(keys: readonly CacheKey[]): Promise<ListedEntry[]> {
-    if (keys.length === 0) return []
-    const above = [...new Set(keys.flatMap((key) => this.#names.generationsAbove(key)))]
-    const replies = await this.#all([
-      ...keys.flatMap((key): Command[] => {
-        const entry = this.#names.entry(key.text)
-        return [
-          ['GETRANGE', entry, 0, FRAME_HEAD_BYTES - 1],
-          ['PTTL', entry],
-          ['STRLEN', entry],
-        ]
-      }),
-      // After the entries: read before, they could be older than one of them and condemn what is live.
-      ...above.map(generationRead),
-      ['TIME'],
-    ])
-    const now = millisecondsOf(replies.at(-1))
-    const values = replies.slice(keys.length * 3, -1) as Buffer[]
-    const standing = new Map(above.map((name, index) => [name, values[index] ?? null]))
-    return keys.flatMap((key, index) => {
-      const [head, lifeMs, bytes] = replies.slice(index * 3, index * 3 + 3) as [Buffer, number, number]
-      const frame = head.length > 0 && bytes <= MAX_FRAME_BYTES ? head : null
-      const generations = this.#names.generationsAbove(key).map((name) => standing.get(name) ?? null)
-      return listed(key, { frame, generations, bytes, lifeMs, now })
-    })
-  }
-
-  /** Commands of which none may fail, but for meeting a foreign type. */
-  async #all(commands: readonly Command[]): Promise<unknown[]> {
-    const replies = await this.#connection.sendAll(commands, performance.now() + this.#timeoutMs)
-    return replies.map((reply) => {
-      if (!(reply instanceof Error)) return reply
-      if (reply.message.startsWith('WRONGTYPE')) return FOREIGN
-      throw asNotResponding(reply)
-    })
-  }
 }
 
 function toResult({ status, rest }: ScriptReply, id: Buffer): WriteResult {
   if (status === DONE) return { written: true, id }
   return String(rest[0]) === '1' ? { written: false, fenced: true } : { written: false }
 }
-
-const INFO_FIELD = /^(\w+):(.*?)\r?$/gm
-
-function toPair([, name = '', value = '']: RegExpMatchArray): [string, string] {
-  return [name, value]
-}
-
-/** What a listing without a filter asks of each key. */
-function everyKey(): boolean {
-  return true
-}
-
-/** Reads as much of a generation as tells whether it is one: others may have put something large in its place. */
-function generationRead(name: string): Command {
-  return ['GETRANGE', name, 0, MAX_GENERATION_BYTES]
-}
-
-/** @see https://redis.io/docs/latest/commands/time/ */
-function millisecondsOf(time: unknown): number {
-  const [seconds, microseconds] = time as readonly [Buffer, Buffer]
-  return Number(seconds) * 1000 + Number(microseconds) / 1000
-}
-
-/** Stands for what a listing cannot read: no frame is empty. */
-const FOREIGN = Buffer.alloc(0)
