@@ -7,7 +7,7 @@ import { Watchers } from '../watchers.js'
 import type { Connection } from './connection.js'
 import type { Names } from './names.js'
 import { end } from './own-client.js'
-import { NEWS_IN_VAIN, NEWS_OF_TREE } from './scripts/fragments.js'
+import { LEASE_EVENT } from './scripts/functions/leases.js'
 
 const REFUSED_PAUSE_MS = 60_000
 
@@ -68,7 +68,7 @@ export class LeaseEvents {
     const subscriber = this.#connection.openSubscriber()
     this.#subscriber = subscriber
     return new Promise((resolve) => {
-      subscriber.on('message', (_channel: string, message: string) => this.#receive(message))
+      subscriber.on('message', (_channel: string, event: string) => this.#receive(event))
       subscriber.on('ready', async () => {
         try {
           await subscriber.subscribe(this.#names.news())
@@ -95,9 +95,10 @@ export class LeaseEvents {
     this.#notBefore = performance.now() + REFUSED_PAUSE_MS
   }
 
-  #receive(message: string): void {
-    const path = this.#names.pathOf(message.slice(1))
-    if (message[0] !== NEWS_OF_TREE) this.#watchers.wake(path, message[0] === NEWS_IN_VAIN)
+  #receive(event: string): void {
+    const path = this.#names.pathOf(event.slice(1))
+    if (event[0] !== LEASE_EVENT.invalidatedBelow)
+      this.#watchers.wake(path, event[0] === LEASE_EVENT.endedUnstored)
     else if (path === '') this.#watchers.wakeAll()
     else this.#watchers.wakeWithin(path)
   }

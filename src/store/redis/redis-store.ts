@@ -71,7 +71,7 @@ export class RedisStore implements Store {
   readonly #batching: Batching
   readonly #reclaiming: Reclaiming
   readonly #listing: Listing
-  readonly #news: LeaseEvents
+  readonly #leaseEvents: LeaseEvents
   readonly #timeoutMs: number
 
   constructor({
@@ -87,7 +87,7 @@ export class RedisStore implements Store {
     this.#batching = new Batching(this.#connection, this.tracking, timeoutMs, maxFrameBytes)
     this.#reclaiming = new Reclaiming(this.#connection, this.#batching, this.#names, timeoutMs)
     this.#listing = new Listing(this.#connection, this.#names, timeoutMs)
-    this.#news = new LeaseEvents(this.#connection, this.#names, timeoutMs)
+    this.#leaseEvents = new LeaseEvents(this.#connection, this.#names, timeoutMs)
     this.statistics = new RedisStatistics(this.#connection, this.#batching, this.#names, timeoutMs)
     this.#timeoutMs = timeoutMs
   }
@@ -187,7 +187,7 @@ export class RedisStore implements Store {
   }
 
   watch(key: CacheKey, wake: Wake): Watch {
-    return this.#news.watch(key, wake)
+    return this.#leaseEvents.watch(key, wake)
   }
 
   async remove(key: CacheKey, { children, origin }: RemoveOptions): Promise<boolean> {
@@ -250,7 +250,7 @@ export class RedisStore implements Store {
   }
 
   async close(): Promise<void> {
-    this.#news.close()
+    this.#leaseEvents.close()
     this.tracking.close()
     await Promise.all([this.#reclaiming.close(), this.#batching.flush()])
     this.#connection.close()
