@@ -67,7 +67,7 @@ const NAMES: Readonly<Record<string, (id: string) => readonly string[]>> = {
   sample: () => [names.sample('x')],
 }
 /** What of `Names` builds no name of a key in Redis. */
-const OTHERS = ['constructor', 'news', 'whatIs', 'pathOf', 'pattern', 'keyOf']
+const OTHERS = ['constructor', 'leaseEvents', 'parse', 'pathOf', 'pattern', 'keyOf']
 
 let server: RedisServer
 let admin: Redis

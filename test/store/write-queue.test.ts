@@ -9,19 +9,19 @@ import { WriteQueue } from '../../src/store/redis/write-queue.js'
 const write = (name: string, basis = ''): Write => ({
   script: WRITE,
   keys: [name, `lease ${name}`, 'top', 'parent'],
-  args: ['id', 1, 'body', 'news', basis, ''],
+  args: ['id', 1, 'body', 'events', basis, ''],
 })
 const remove = (name: string): Write => ({
   script: REMOVE,
   keys: [name, `lease ${name}`, 'top'],
-  args: ['id', 1, 'by', '0', 'news'],
+  args: ['id', 1, 'by', '0', 'events'],
 })
 const removeTree = (): Write => ({
   script: REMOVE,
   keys: ['parent entry', 'parent lease', 'top', 'parent'],
-  args: ['id', 1, 'by', '1', 'news'],
+  args: ['id', 1, 'by', '1', 'events'],
 })
-const clear = (): Write => ({ script: CLEAR, keys: ['top'], args: ['id', 1, 'by', 'news'] })
+const clear = (): Write => ({ script: CLEAR, keys: ['top'], args: ['id', 1, 'by', 'events'] })
 const commit = (name: string): Write => ({ ...write(name), script: COMMIT })
 const many = (name: string, count: number) => Array.from({ length: count }, (_, n) => write(`${name} ${n}`))
 

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { Redis } from 'ioredis'
 import { detached, ignore } from '../../background.js'
 import { ConfigurationError } from '../../errors.js'
-import { before, type Waiting } from '../deadline.js'
+import { before, type DeadlineOptions } from '../deadline.js'
 import type { Command } from './command.js'
 import { asNotResponding, notResponding } from './not-responding.js'
 import {
@@ -87,7 +87,7 @@ export class Connection {
   }
 
   /** Resolves when commands can be sent. All callers share one attempt to connect. */
-  async ready(deadline: number, waiting?: Waiting): Promise<void> {
+  async ready(deadline: number, options?: DeadlineOptions): Promise<void> {
     const client = this.#client
     if (this.isReady) return
     // The client ends a moment later, and nothing should wait for that.
@@ -98,21 +98,25 @@ export class Connection {
     this.#opening ??= once(client, 'ready').finally(() => {
       this.#opening = undefined
     })
-    await before(deadline, this.#opening, 'Redis', waiting).catch(rethrow)
+    await before(deadline, this.#opening, 'Redis', options).catch(rethrow)
   }
 
-  async send(command: Command, deadline: number, waiting?: Waiting): Promise<unknown> {
-    if (!this.isReady) await this.ready(deadline, waiting)
+  async send(command: Command, deadline: number, options?: DeadlineOptions): Promise<unknown> {
+    if (!this.isReady) await this.ready(deadline, options)
     const [name, ...args] = command
-    return await this.#answered([command], deadline, () => this.#client.callBuffer(name, args), waiting)
+    return await this.#answered([command], deadline, () => this.#client.callBuffer(name, args), options)
   }
 
   /** Sends several commands at once. Each has its own reply, which may be an error. */
-  async sendAll(commands: readonly Command[], deadline: number, waiting?: Waiting): Promise<unknown[]> {
-    if (!this.isReady) await this.ready(deadline, waiting)
+  async sendAll(
+    commands: readonly Command[],
+    deadline: number,
+    options?: DeadlineOptions,
+  ): Promise<unknown[]> {
+    if (!this.isReady) await this.ready(deadline, options)
     const send = () =>
       commands.length === 1 ? this.#alone(commands[0] as Command) : this.#pipelined(commands)
-    const replies = await this.#answered(commands, deadline, send, waiting)
+    const replies = await this.#answered(commands, deadline, send, options)
     if (replies === null) throw notResponding('the commands were dropped')
     const all = replies.map(([error, reply]) => error ?? reply)
     if (all.some(isReadOnly)) this.#leaveReadOnly()
@@ -148,7 +152,7 @@ export class Connection {
     commands: readonly Command[],
     deadline: number,
     send: () => Promise<T>,
-    waiting?: Waiting,
+    options?: DeadlineOptions,
   ): Promise<T> {
     const unanswered = this.#silence.prepare(commands)
     try {
@@ -159,7 +163,7 @@ export class Connection {
         this.#replyLimit.answered(this.#client.stream)
       }
       answer.then(settle, settle)
-      return await before(deadline, answer, 'Redis', waiting)
+      return await before(deadline, answer, 'Redis', options)
     } catch (error) {
       if (this.#silence.has(unanswered)) {
         this.#silence.abandon(unanswered)

@@ -51,17 +51,17 @@ import { readUsage } from './usage.js'
 export interface RedisStoreOptions {
   readonly redis: RedisTarget
   readonly keyPrefix: string
-  /** How long an operation may take, connecting included, in milliseconds. */
+  /** Deadline of an operation in milliseconds, connecting included. */
   readonly timeoutMs: number
   readonly connectTimeoutMs: number
-  /** Maximum size of a value that is fetched, with what is stored around it. Default: what the scripts take for one of ours. */
+  /** Maximum size of a frame that is fetched. Default: the maximum that this cache writes. */
   readonly maxFrameBytes?: number | undefined
 }
 
-/** How long a secret stands that nobody asks for: what is signed with it is good for much less. */
+/** Life of a secret that no process reads: signatures expire much earlier. */
 const SECRET_LIFE_MS = 86_400_000
 
-/** Entries in a Redis server, seen by every process that uses the same prefix. */
+/** A store in a Redis server. Every process with the same key prefix sees the same entries. */
 export class RedisStore implements Store {
   readonly shared = true
   readonly statistics: RedisStatistics
@@ -106,19 +106,20 @@ export class RedisStore implements Store {
   }
 
   read(key: CacheKey, { lease = false, tracked = false }: ReadOptions = {}): Promise<Reading> {
-    if (!lease) return this.#batching.readShared(key.text, () => this.#place(key), this.#toReading, tracked)
-    const names = () => [...this.#place(key), this.#names.lease(key.text)]
-    const shape = (values: (Buffer | null)[], epoch: number | undefined) => ({
+    if (!lease)
+      return this.#batching.readShared(key.text, () => this.#entryKeys(key), this.#toReading, tracked)
+    const names = () => [...this.#entryKeys(key), this.#names.lease(key.text)]
+    const toResult = (values: (Buffer | null)[], epoch: number | undefined) => ({
       ...this.#toReading(values.slice(0, -1), epoch),
       lease: values.at(-1),
     })
-    return this.#batching.readShared(`{lease}${key.text}`, names, shape, tracked)
+    return this.#batching.readShared(`{lease}${key.text}`, names, toResult, tracked)
   }
 
   async observe(key: CacheKey): Promise<Observation & Reading> {
-    const { now, rest } = await this.#batching.run(OBSERVE, this.#place(key), [newId(), MARKER_LIFE_MS])
+    const { now, rest } = await this.#batching.run(OBSERVE, this.#entryKeys(key), [newId(), MARKER_LIFE_MS])
     const [frame, ...values] = rest as [Buffer, ...Buffer[]]
-    // Copies: a view would keep the whole reply alive as long as the request.
+    // Copies: a view would keep the whole reply in memory as long as the request.
     return {
       frame,
       standing: Buffer.from(frameId(frame)),
@@ -129,19 +130,19 @@ export class RedisStore implements Store {
 
   async write(key: CacheKey, entry: NewEntry, { basis }: WriteOptions = {}): Promise<WriteResult> {
     const id = newId()
-    const reply = await this.#batching.run(WRITE, this.#leasedPlace(key), [
+    const reply = await this.#batching.run(WRITE, this.#leaseKeys(key), [
       id,
       lifeOf(entry),
       encodeBody(entry, this.#now()),
-      this.#names.news(),
+      this.#names.leaseEvents(),
       basis?.standing ?? '',
       (basis && joinGenerations(basis.generations)) ?? '',
     ])
-    return toResult(reply, id)
+    return toWriteResult(reply, id)
   }
 
   async acquire(key: CacheKey, token: Buffer, { leaseMs, awaiting }: AcquireOptions): Promise<Acquisition> {
-    const reply = await this.#batching.run(ACQUIRE, this.#leasedPlace(key), [
+    const reply = await this.#batching.run(ACQUIRE, this.#leaseKeys(key), [
       token,
       leaseMs,
       awaiting ? '1' : '0',
@@ -169,21 +170,21 @@ export class RedisStore implements Store {
     const id = newId()
     const body = encodeBody(entry, this.#now())
     const { length } = entry.payload
-    const reply = await this.#batching.run(COMMIT, this.#leasedPlace(key), [
+    const reply = await this.#batching.run(COMMIT, this.#leaseKeys(key), [
       id,
       token,
       lifeOf(entry),
       unchanged ? body.subarray(0, body.length - length) : body,
-      this.#names.news(),
+      this.#names.leaseEvents(),
       unchanged ?? '',
       length,
     ])
-    return toResult(reply, id)
+    return toWriteResult(reply, id)
   }
 
   async release(key: CacheKey, token: Buffer, { unstored = false }: ReleaseOptions = {}): Promise<void> {
     const keys = [this.#names.entry(key.text), this.#names.lease(key.text)]
-    await this.#batching.run(RELEASE, keys, [token, this.#names.news(), unstored ? '1' : '0'])
+    await this.#batching.run(RELEASE, keys, [token, this.#names.leaseEvents(), unstored ? '1' : '0'])
   }
 
   watch(key: CacheKey, wake: Wake): Watch {
@@ -191,27 +192,27 @@ export class RedisStore implements Store {
   }
 
   async remove(key: CacheKey, { children, origin }: RemoveOptions): Promise<boolean> {
-    const keys = this.#leasedPlace(key)
+    const keys = this.#leaseKeys(key)
     if (children) keys.push(this.#names.generation(key.text))
     const { rest } = await this.#batching.run(REMOVE, keys, [
       newId(),
       TOMBSTONE_LIFE_MS,
       this.#provenance(origin),
       children ? '1' : '0',
-      this.#names.news(),
+      this.#names.leaseEvents(),
     ])
     if (children) this.#reclaiming.request()
     return rest[0] === 1
   }
 
   async expire(key: CacheKey, { children, origin }: RemoveOptions): Promise<boolean> {
-    const keys = this.#leasedPlace(key)
+    const keys = this.#leaseKeys(key)
     if (children) keys.push(this.#names.generation(key.text))
     const { rest } = await this.#batching.run(EXPIRE, keys, [
       newId(),
       this.#provenance(origin),
       children ? '1' : '0',
-      this.#names.news(),
+      this.#names.leaseEvents(),
     ])
     return rest[0] === 1
   }
@@ -222,7 +223,7 @@ export class RedisStore implements Store {
       newId(),
       TOMBSTONE_LIFE_MS,
       this.#provenance(origin),
-      this.#names.news(),
+      this.#names.leaseEvents(),
     ])
     this.#reclaiming.request()
   }
@@ -244,7 +245,7 @@ export class RedisStore implements Store {
     const { rest } = await this.#batching.run(PROBE, [this.#names.probe()], [id])
     if (!(rest[0] instanceof Buffer) || !rest[0].equals(id)) {
       throw new CacheNotRespondingError(
-        'Redis is not responding: it did not give back what was just written.',
+        'Redis is not responding: a value that was just written could not be read.',
       )
     }
   }
@@ -256,13 +257,13 @@ export class RedisStore implements Store {
     this.#connection.close()
   }
 
-  /** The names that every operation on a key is about: its entry, and the generations above it. */
-  #place(key: CacheKey): string[] {
+  /** Names of an entry and of the generations above it. */
+  #entryKeys(key: CacheKey): string[] {
     return [this.#names.entry(key.text), ...this.#names.generationsAbove(key)]
   }
 
-  /** The same with the lease, for what ends or needs one. */
-  #leasedPlace(key: CacheKey): string[] {
+  /** Names of an entry, its lease and the generations above it. */
+  #leaseKeys(key: CacheKey): string[] {
     return [this.#names.entry(key.text), this.#names.lease(key.text), ...this.#names.generationsAbove(key)]
   }
 
@@ -282,7 +283,7 @@ export class RedisStore implements Store {
   }
 }
 
-function toResult({ status, rest }: ScriptReply, id: Buffer): WriteResult {
+function toWriteResult({ status, rest }: ScriptReply, id: Buffer): WriteResult {
   if (status === DONE) return { written: true, id }
   return String(rest[0]) === '1' ? { written: false, fenced: true } : { written: false }
 }
