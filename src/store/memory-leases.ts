@@ -1,7 +1,7 @@
 import { performance as machine } from 'node:perf_hooks'
 import { composeLease, type Lease } from '../entry/lease.js'
 import type { CacheKey } from '../key/cache-key.js'
-import { Watchers } from './watchers.js'
+import { Waiters } from './waiters.js'
 
 /** Minimum difference at which the store's clock has jumped against the machine's. */
 const JUMP_MS = 100
@@ -17,7 +17,7 @@ interface HeldLease extends Lease {
  * They are few and end with their computations, so they are never evicted: a slow value could not be stored then.
  */
 export class MemoryLeases {
-  readonly watchers = new Watchers()
+  readonly waiters = new Waiters()
   readonly #leases = new Map<string, HeldLease>()
 
   get(key: CacheKey): Lease | undefined {
@@ -51,7 +51,7 @@ export class MemoryLeases {
   end(key: CacheKey, unstored = false): void {
     const lease = this.#leases.get(key.text)
     this.#leases.delete(key.text)
-    if (lease?.awaited) this.watchers.wake(key.text, unstored)
+    if (lease?.awaited) this.waiters.wake(key.text, unstored)
   }
 
   /** A lease as its bytes, with the time on the store's clock, which is `now`. */

@@ -1,21 +1,21 @@
 import { setImmediate as othersTurn } from 'node:timers/promises'
 import { CacheKey } from '../key/cache-key.js'
-import { listed } from './listed.js'
+import { EncryptedCursors } from './encrypted-cursors.js'
+import { listedEntry } from './listed-entry.js'
 import { isEntryName, type MemoryFrames } from './memory-frames.js'
-import { SealedCursors } from './sealed-cursors.js'
 import type { ListedEntry, ListOptions, ListPage } from './store.js'
 
 /** Lists live entries of the embedded store in the order of their names. The cursor is the encrypted last name of a page. */
 export class MemoryListing {
   readonly #frames: MemoryFrames
-  readonly #cursors = new SealedCursors()
+  readonly #cursors = new EncryptedCursors()
 
   constructor(frames: MemoryFrames) {
     this.#frames = frames
   }
 
   async page({ under, matches, cursor, scan }: ListOptions): Promise<ListPage> {
-    const after = cursor === undefined ? undefined : this.#cursors.open(cursor)
+    const after = cursor === undefined ? undefined : this.#cursors.decrypt(cursor)
     // A caller that reads all pages does not keep all others waiting until then.
     await othersTurn()
     this.#frames.begin()
@@ -23,8 +23,8 @@ export class MemoryListing {
     const page = names.page.slice(0, scan)
     const last = names.page.length > scan ? page.at(-1) : undefined
     return {
-      entries: page.flatMap((name) => this.#listed(CacheKey.from(name), under, matches)),
-      cursor: last === undefined ? undefined : this.#cursors.seal(last),
+      entries: page.flatMap((name) => this.#listed(CacheKey.from(name), under, matches) ?? []),
+      cursor: last === undefined ? undefined : this.#cursors.encrypt(last),
       scanned: page.length,
       total: names.total,
     }
@@ -50,11 +50,15 @@ export class MemoryListing {
     return { page, total }
   }
 
-  #listed(key: CacheKey, under: CacheKey | undefined, matches?: (key: CacheKey) => boolean): ListedEntry[] {
-    if (under && !key.isWithin(under)) return []
-    if (matches && !matches(key)) return []
+  #listed(
+    key: CacheKey,
+    under: CacheKey | undefined,
+    matches?: (key: CacheKey) => boolean,
+  ): ListedEntry | undefined {
+    if (under && !key.isWithin(under)) return undefined
+    if (matches && !matches(key)) return undefined
     const frame = this.#frames.peek(key.text) ?? null
-    return listed(key, {
+    return listedEntry(key, {
       frame,
       generations: this.#frames.peekAbove(key),
       bytes: frame?.length ?? 0,

@@ -31,7 +31,7 @@ import {
   type Store,
   type StoreUsage,
   TOMBSTONE_LIFE_MS,
-  type Wake,
+  type WakeWaiter,
   type Watch,
   type WriteOptions,
   type WriteResult,
@@ -151,8 +151,8 @@ export class MemoryStore implements Store {
     if (this.#leases.get(key)?.token.equals(token)) this.#leases.end(key, unstored)
   }
 
-  watch(key: CacheKey, wake: Wake): Watch {
-    return { active: true, activate: async () => {}, stop: this.#leases.watchers.add(key, wake) }
+  watch(key: CacheKey, wake: WakeWaiter): Watch {
+    return { active: true, activate: async () => {}, stop: this.#leases.waiters.add(key, wake) }
   }
 
   async remove(key: CacheKey, { children, origin }: RemoveOptions): Promise<boolean> {
@@ -168,7 +168,7 @@ export class MemoryStore implements Store {
       if (own) {
         wasThere ||= parseGeneration(own)?.inUse === true
         this.#frames.set(name, composeGeneration(id, false, info), TOMBSTONE_LIFE_MS)
-        this.#leases.watchers.wakeWithin(key.text)
+        this.#leases.waiters.wakeWithin(key.text)
       }
     }
     return wasThere
@@ -188,7 +188,7 @@ export class MemoryStore implements Store {
       if (own) {
         wasThere ||= parseGeneration(own)?.inUse === true
         this.#frames.replace(name, expireGeneration(own, at, who))
-        this.#leases.watchers.wakeWithin(key.text)
+        this.#leases.waiters.wakeWithin(key.text)
       }
     }
     return wasThere
@@ -200,7 +200,7 @@ export class MemoryStore implements Store {
     // It only keeps the reason: everything else is absent.
     const info = encodeProvenance({ ...origin, at: now })
     this.#frames.setTopGeneration(composeGeneration(newId(), false, info), TOMBSTONE_LIFE_MS)
-    this.#leases.watchers.wakeAll()
+    this.#leases.waiters.wakeAll()
   }
 
   async peek(key: CacheKey): Promise<Peek> {
@@ -222,7 +222,7 @@ export class MemoryStore implements Store {
 
   async usage(): Promise<StoreUsage> {
     const { usedBytes, maxBytes, evictions } = this.#frames
-    return { usedBytes, maxBytes, evictions, policy: 'the least recently used go first' }
+    return { usedBytes, maxBytes, evictions, policy: 'least recently used first' }
   }
 
   /** Writes no probe: where the store is full, that would evict an entry. */

@@ -2,8 +2,8 @@ import type { Redis } from 'ioredis'
 import { detached, ignore } from '../../background.js'
 import type { CacheKey } from '../../key/cache-key.js'
 import { before } from '../deadline.js'
-import type { Wake, Watch } from '../store.js'
-import { Watchers } from '../watchers.js'
+import type { WakeWaiter, Watch } from '../store.js'
+import { Waiters } from '../waiters.js'
 import type { Connection } from './connection.js'
 import type { Names } from './names.js'
 import { end } from './own-client.js'
@@ -21,7 +21,7 @@ const REFUSED_PAUSE_MS = 60_000
  * @see https://redis.io/docs/latest/develop/pubsub/
  */
 export class LeaseEvents {
-  readonly #watchers = new Watchers()
+  readonly #waiters = new Waiters()
   readonly #connection: Connection
   readonly #names: Names
   readonly #timeoutMs: number
@@ -37,14 +37,14 @@ export class LeaseEvents {
     this.#timeoutMs = timeoutMs
   }
 
-  watch(key: CacheKey, wake: Wake): Watch {
+  watch(key: CacheKey, wake: WakeWaiter): Watch {
     const events = this
     return {
       get active() {
         return events.#isActive
       },
       activate: () => events.#activate(),
-      stop: this.#watchers.add(key, wake),
+      stop: this.#waiters.add(key, wake),
     }
   }
 
@@ -52,7 +52,7 @@ export class LeaseEvents {
     this.#isClosed = true
     this.#isActive = false
     if (this.#subscriber) end(this.#subscriber)
-    this.#watchers.wakeAll()
+    this.#waiters.wakeAll()
   }
 
   async #activate(): Promise<void> {
@@ -81,7 +81,7 @@ export class LeaseEvents {
         this.#isActive = false
         resolve()
         // Events from here on are lost: all waiters read again.
-        this.#watchers.wakeAll()
+        this.#waiters.wakeAll()
       })
       subscriber.connect().catch(ignore)
     })
@@ -97,8 +97,8 @@ export class LeaseEvents {
   #receive(event: string): void {
     const kind = event[0]
     const path = this.#names.pathOf(event.slice(1))
-    if (kind !== LEASE_EVENT.invalidatedBelow) this.#watchers.wake(path, kind === LEASE_EVENT.endedUnstored)
-    else if (path === '') this.#watchers.wakeAll()
-    else this.#watchers.wakeWithin(path)
+    if (kind !== LEASE_EVENT.invalidatedBelow) this.#waiters.wake(path, kind === LEASE_EVENT.endedUnstored)
+    else if (path === '') this.#waiters.wakeAll()
+    else this.#waiters.wakeWithin(path)
   }
 }

@@ -1,7 +1,7 @@
 import { FRAME_HEAD_BYTES } from '../../entry/body.js'
 import { MAX_FRAME_BYTES } from '../../entry/layout.js'
 import type { CacheKey } from '../../key/cache-key.js'
-import { listed } from '../listed.js'
+import { listedEntry } from '../listed-entry.js'
 import type { ListedEntry, ListOptions, ListPage } from '../store.js'
 import { serverTimeOf } from './clock.js'
 import type { Command } from './command.js'
@@ -71,7 +71,7 @@ export class Listing {
       const [head, lifeMs, bytes] = replies.slice(index * 3, index * 3 + 3) as [Buffer, number, number]
       const frame = head.length > 0 && bytes <= MAX_FRAME_BYTES ? head : null
       const generations = this.#names.generationsAbove(key).map((name) => current.get(name) ?? null)
-      return listed(key, { frame, generations, bytes, lifeMs, now })
+      return listedEntry(key, { frame, generations, bytes, lifeMs, now }) ?? []
     })
   }
 

@@ -23,7 +23,7 @@ import type {
   RemoveOptions,
   Store,
   StoreUsage,
-  Wake,
+  WakeWaiter,
   Watch,
   WriteOptions,
   WriteResult,
@@ -187,7 +187,7 @@ export class RedisStore implements Store {
     await this.#batching.run(RELEASE, keys, [token, this.#names.leaseEvents(), unstored ? '1' : '0'])
   }
 
-  watch(key: CacheKey, wake: Wake): Watch {
+  watch(key: CacheKey, wake: WakeWaiter): Watch {
     return this.#leaseEvents.watch(key, wake)
   }
 
