@@ -1,5 +1,5 @@
 import { Redis, type RedisOptions } from 'ioredis'
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { ConfigurationError } from '../../src/errors.js'
 import { CacheKey, type KeyInput } from '../../src/key/cache-key.js'
 import { judge } from '../../src/store/judge.js'
@@ -10,27 +10,19 @@ import { describeStatistics } from '../conformance/statistics-conformance.js'
 import { describeStoreConformance } from '../conformance/store-conformance.js'
 import { startProxy } from '../helpers/proxy.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
+import { useRedis } from '../helpers/use-redis.js'
 
-let server: RedisServer
-let admin: Redis
+const shared = useRedis()
 let prefixes = 0
 const opened: RedisStore[] = []
 
-beforeAll(async () => {
-  server = await startRedis()
-  admin = new Redis(server.url)
-})
-afterAll(async () => {
-  admin.disconnect()
-  await server.stop()
-})
 afterEach(async () => {
   await Promise.all(opened.splice(0).map((store) => store.close()))
 })
 
 function open(options: Partial<RedisStoreOptions> = {}): RedisStore {
   const defaults = {
-    redis: server.url,
+    redis: shared.server.url,
     keyPrefix: `test:${++prefixes}`,
     timeoutMs: 2_000,
     connectTimeoutMs: 2_000,
@@ -52,7 +44,7 @@ const entry = (payload = 'x', ttlMs = 60_000): NewEntry => ({
 const connected = (store: RedisStore) => vi.waitFor(() => store.check(), { timeout: 5_000, interval: 20 })
 /** How many commands have run a script. */
 const scriptsRun = async () =>
-  Number(/cmdstat_evalsha:calls=(\d+)/.exec(await admin.info('commandstats'))?.[1] ?? 0)
+  Number(/cmdstat_evalsha:calls=(\d+)/.exec(await shared.admin.info('commandstats'))?.[1] ?? 0)
 const isLive = async (store: RedisStore, input: KeyInput) => judge(await store.read(key(input))).live
 
 describeStoreConformance('The Redis store', async () => {
@@ -65,7 +57,7 @@ describeStatistics('The Redis store', () => open().statistics)
 
 describeStoreConformance('The Redis store on a client of its user with a key prefix', async () => {
   const keyPrefix = `conformance:${++prefixes}`
-  const clients = [1, 2].map(() => new Redis(server.url, { keyPrefix: 'host*app:' }))
+  const clients = [1, 2].map(() => new Redis(shared.server.url, { keyPrefix: 'host*app:' }))
   const [store, other] = clients.map((redis) => open({ redis, keyPrefix })) as [RedisStore, RedisStore]
   return {
     store,
@@ -84,7 +76,7 @@ describe('In Redis', () => {
     const keyPrefix = `names:${++prefixes}`
     const store = open({ keyPrefix })
     await store.write(key(['product', 123, 'reviews']), entry())
-    const names = (await admin.keys(`${keyPrefix}*`)).sort()
+    const names = (await shared.admin.keys(`${keyPrefix}*`)).sort()
     expect(names).toEqual([
       `${keyPrefix}:gen:{${keyPrefix}:product::123}`,
       `${keyPrefix}:gen:{${keyPrefix}:product}`,
@@ -164,7 +156,7 @@ describe('In Redis', () => {
       json: ['set', '{"a":1}'],
     } as const
     for (const [name, [command, value]] of Object.entries(foreign)) {
-      await admin.call(command, `${keyPrefix}:${name}`, value)
+      await shared.admin.call(command, `${keyPrefix}:${name}`, value)
       expect(await isLive(store, name)).toBe(false)
       expect((await store.peek(key(name))).ttlMs).toBe(0)
     }
@@ -187,7 +179,9 @@ describe('In Redis', () => {
     await store.secret()
     const lives = Object.fromEntries(
       await Promise.all(
-        (await admin.keys(`${keyPrefix}*`)).map(async (name) => [name, await admin.pttl(name)] as const),
+        (await shared.admin.keys(`${keyPrefix}*`)).map(
+          async (name) => [name, await shared.admin.pttl(name)] as const,
+        ),
       ),
     )
     expect(Object.values(lives).every((life) => life > 0)).toBe(true)
@@ -200,21 +194,21 @@ describe('In Redis', () => {
   test('a secret is one prefix’s own, lives on while it is asked for, and replaces what else stands there', async () => {
     const keyPrefix = `secret:${++prefixes}`
     const name = `${keyPrefix}:secret:{${keyPrefix}}`
-    await admin.rpush(name, 'a stranger')
+    await shared.admin.rpush(name, 'a stranger')
     const [store, neighbour] = [open({ keyPrefix }), open({ keyPrefix: `${keyPrefix}:eu` })]
     const secret = await store.secret()
     expect(secret.equals(await neighbour.secret())).toBe(false)
-    await admin.pexpire(name, 60_000)
+    await shared.admin.pexpire(name, 60_000)
     expect((await store.secret()).equals(secret)).toBe(true)
-    expect(await admin.pttl(name)).toBeGreaterThan(3_600_000)
-    await admin.del(name)
+    expect(await shared.admin.pttl(name)).toBeGreaterThan(3_600_000)
+    await shared.admin.del(name)
     expect((await store.secret()).equals(secret)).toBe(false)
   })
 
   test('scripts are loaded when the server has forgotten them', async () => {
     const store = open()
     await store.write(key('a'), entry())
-    await admin.script('FLUSH')
+    await shared.admin.script('FLUSH')
     const results = await Promise.all([
       store.write(key('b'), entry()),
       store.write(key('c'), entry()),
@@ -226,11 +220,11 @@ describe('In Redis', () => {
   test('all reads of one tick travel as one command, each name in it once', async () => {
     const store = open()
     await store.read(key('warm'))
-    const monitor = await admin.monitor()
+    const monitor = await shared.admin.monitor()
     const commands: string[][] = []
     monitor.on('monitor', (_time: string, args: string[]) => commands.push(args))
     await Promise.all(Array.from({ length: 50 }, (_, index) => store.read(key(['family', index]))))
-    await admin.echo('end')
+    await shared.admin.echo('end')
     await vi.waitFor(() => expect(commands.some((args) => args[1] === 'end')).toBe(true))
     monitor.disconnect()
     const sent = commands.filter((args) => args[1] !== 'end')
@@ -291,7 +285,7 @@ describe('A command that comes late', () => {
   })
 
   test('does nothing on a way that is slow in one direction only', async () => {
-    const proxy = await startProxy(server.port)
+    const proxy = await startProxy(shared.server.port)
     try {
       const keyPrefix = `slow:${++prefixes}`
       const [store, witness] = [open({ redis: proxy.url, keyPrefix, timeoutMs: 250 }), open({ keyPrefix })]
@@ -482,7 +476,7 @@ describe('A server in trouble', () => {
   )
 
   test('behind a connection that has gone silent is connected to anew', async () => {
-    const proxy = await startProxy(server.port)
+    const proxy = await startProxy(shared.server.port)
     try {
       const store = open({ redis: proxy.url, timeoutMs: 250 })
       await connected(store)
@@ -517,7 +511,7 @@ describe('A write that is sent again', () => {
     const store = open()
     await store.check()
     for (let gap = 0; gap < 20; gap++) {
-      await admin.script('FLUSH')
+      await shared.admin.script('FLUSH')
       const writing = store.write(key(['a', gap]), entry())
       for (let turn = 0; turn < gap; turn++) await new Promise(setImmediate)
       const removing = store.remove(key(['a', gap]), gone)
@@ -530,8 +524,8 @@ describe('A write that is sent again', () => {
   test('is rejected where the server knew the later script only', async () => {
     const store = open()
     await store.check()
-    await admin.script('FLUSH')
-    await admin.script('LOAD', REMOVE.lua)
+    await shared.admin.script('FLUSH')
+    await shared.admin.script('LOAD', REMOVE.lua)
     const writing = store.write(key('a'), entry())
     const other = store.write(key('b'), entry())
     const removing = store.remove(key('a'), gone)
@@ -544,7 +538,7 @@ describe('A write that is sent again', () => {
   test('keeps its place among others of its key that are sent again', async () => {
     const store = open()
     await store.check()
-    await admin.script('FLUSH')
+    await shared.admin.script('FLUSH')
     const results = await Promise.all([
       store.write(key('a'), entry('first')),
       store.remove(key('a'), gone),
@@ -607,12 +601,12 @@ describe('A process that is busy itself', () => {
   })
 
   test('can write and delete ten thousand keys at once, also when the server knows no script yet', async () => {
-    await admin.script('FLUSH')
+    await shared.admin.script('FLUSH')
     const store = open({ timeoutMs: 1_000 })
     const many = Array.from({ length: 10_000 }, (_, index) => key(['many', index]))
     const written = await Promise.all(many.map((one) => store.write(one, entry())))
     expect(written.every((result) => result.written)).toBe(true)
-    await admin.script('FLUSH')
+    await shared.admin.script('FLUSH')
     const removed = await Promise.all(
       many.map((one) => store.remove(one, { children: false, origin: ORIGIN })),
     )
@@ -705,7 +699,7 @@ describe('A process that is busy itself', () => {
     const keyPrefix = `order:${++prefixes}`
     const earlier = open({ keyPrefix })
     await earlier.remove(key('other'), { children: false, origin: ORIGIN })
-    await admin.script('FLUSH')
+    await shared.admin.script('FLUSH')
     // From now on the server knows how to delete, and not how to write.
     await earlier.remove(key('other'), { children: false, origin: ORIGIN })
     const store = open({ keyPrefix })
@@ -729,16 +723,16 @@ describe('A process that is busy itself', () => {
 
 describe('Clients and targets', () => {
   test('takes ioredis options', async () => {
-    const store = open({ redis: { host: '127.0.0.1', port: server.port, db: 3 } })
+    const store = open({ redis: { host: '127.0.0.1', port: shared.server.port, db: 3 } })
     await store.check()
-    expect(store.description).toBe(`redis 127.0.0.1:${server.port}/3`)
+    expect(store.description).toBe(`redis 127.0.0.1:${shared.server.port}/3`)
   })
 
   test('takes the options of a client that was handed in, and leaves the client alone', async () => {
-    const client = new Redis(server.url, { db: 5 })
+    const client = new Redis(shared.server.url, { db: 5 })
     const store = open({ redis: client })
     await store.check()
-    expect(store.description).toBe(`redis 127.0.0.1:${server.port}/5`)
+    expect(store.description).toBe(`redis 127.0.0.1:${shared.server.port}/5`)
     await store.close()
     expect(await client.ping()).toBe('PONG')
     expect(client.listenerCount('error')).toBe(0)
@@ -754,8 +748,8 @@ describe('Clients and targets', () => {
   }
   for (const [name, options] of Object.entries(odd)) {
     test(`works alike with a client, or options, that have ${name}`, async () => {
-      const client = new Redis(server.url, options)
-      for (const redis of [client, { ...options, port: server.port, host: '127.0.0.1' }]) {
+      const client = new Redis(shared.server.url, options)
+      for (const redis of [client, { ...options, port: shared.server.port, host: '127.0.0.1' }]) {
         const store = open({ redis })
         expect(await store.write(key('a::b'), entry())).toMatchObject({ written: true })
         expect(await isLive(store, 'a::b')).toBe(true)
@@ -788,10 +782,10 @@ describe('Dead entries', () => {
     const again = Array.from({ length: 10 }, (_, index) => ['dead', index])
     for (const one of again) await store.write(key(one), entry('again'))
     await vi.waitFor(
-      async () => expect(await admin.keys(`${keyPrefix}:dead::*`)).toHaveLength(again.length),
+      async () => expect(await shared.admin.keys(`${keyPrefix}:dead::*`)).toHaveLength(again.length),
       { timeout: 15_000, interval: 100 },
     )
     for (const one of again) expect(await isLive(store, one)).toBe(true)
-    expect(await admin.keys(`${keyPrefix}:alive::*`)).toHaveLength(50)
+    expect(await shared.admin.keys(`${keyPrefix}:alive::*`)).toHaveLength(50)
   })
 })

@@ -156,7 +156,11 @@ describe('Options of ioredis', () => {
 
   const password = SECRET
   test.each<[string, unknown, RegExp]>([
-    ['nothing', {}, /none of host, path and sentinels.*write host: '127\.0\.0\.1' for a server on this machine/],
+    [
+      'nothing',
+      {},
+      /none of host, path and sentinels.*write host: '127\.0\.0\.1' for a server on this machine/,
+    ],
     ['a host that is not set', { host: undefined, port: 6379, password }, /none of host, path and sentinels/],
     ['only a port', { port: 6380, password }, /none of host, path and sentinels/],
     ['another word for host', { hostname: 'redis', password }, /Unknown option of redis.*, "hostname"/],
