@@ -2,24 +2,25 @@ import { ElapsedClock } from '../elapsed-clock.js'
 import { CacheNotRespondingError } from '../errors.js'
 import { type StoreFailureMessage, storeFailures } from '../events.js'
 
-/** Takes warnings; `console` is one. */
+/** Where warnings go; `console` is one. */
 export interface Logger {
   warn(message: string): void
 }
 
-/** Called for each store failure that is absorbed. */
+/** Told of each failure that is absorbed. */
 export type StoreFailureListener = (
   operation: string,
   key: string | undefined,
   error: CacheNotRespondingError,
 ) => void
 
-/** Minimum time between two warnings. */
+/** The same trouble is logged once in so long. */
 const QUIET_MS = 10_000
 
 /**
- * Turns a store failure into an event, a warning and a fallback. Only a `CacheNotRespondingError` is absorbed: every
- * other error is a bug that must be seen.
+ * The one place where a store failure becomes an event and a fallback. Only
+ * `CacheNotRespondingError` is absorbed: everything else is a mistake that must
+ * be seen.
  */
 export class Failsafe {
   readonly #throwing: boolean
@@ -35,7 +36,7 @@ export class Failsafe {
     this.#onStoreFailure = onStoreFailure
   }
 
-  /** Reports a store failure, and returns `fallback` as the result of the operation. Throws where errors are wanted. */
+  /** Reports the failure of an operation and gives what it answers instead. */
   absorb<T>(operation: string, key: string | undefined, error: unknown, fallback: T): T {
     if (!(error instanceof CacheNotRespondingError)) throw error
     this.#onStoreFailure(operation, key, error)

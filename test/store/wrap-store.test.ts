@@ -1,12 +1,21 @@
 import { expect, test, vi } from 'vitest'
 import { createCache } from '../../src/create-cache.js'
 import { CacheNotRespondingError } from '../../src/errors.js'
+import { CacheKey } from '../../src/key/cache-key.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import { RedisStore } from '../../src/store/redis/redis-store.js'
-import type { Store } from '../../src/store/store.js'
+import type { NewEntry, Store } from '../../src/store/store.js'
 import { storeWithDeadlines } from '../../src/store/store-with-deadlines.js'
 import { type StoreOperation, wrapStore } from '../../src/store/wrap-store.js'
-import { entry, key, ORIGIN } from '../conformance/samples.js'
+
+const ORIGIN = { process: 'test:1' }
+const key = (text: string) => CacheKey.from(text)
+const entry = (payload: string): NewEntry => ({
+  format: 1,
+  payload: Buffer.from(payload),
+  ttlMs: 60_000,
+  writtenBy: 'test:1',
+})
 
 const never = () => new Promise<never>(() => {})
 
@@ -65,7 +74,7 @@ test('a method that is replaced later is the one that runs', async () => {
   inner.check = async () => {
     throw new Error('disk full')
   }
-  await expect(store.check()).rejects.toThrow('embedded memory is not responding: Error: disk full.')
+  await expect(store.check()).rejects.toThrow(`${inner.description} is not responding: Error: disk full.`)
 })
 
 test('stats() and close() end although the statistics of a store never answer', async () => {

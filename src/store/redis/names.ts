@@ -124,12 +124,12 @@ export class Names {
     return this.#own('events')
   }
 
-  /** The newest sampled requests. */
+  /** The newest of the sampled requests. */
   requests(): string {
     return this.#own('requests')
   }
 
-  /** The last known events of keys that are not stored any more. */
+  /** What is remembered of keys of which nothing stands. */
   traces(): string {
     return this.#own('traces')
   }
