@@ -47,7 +47,7 @@ export class MemoryLeases {
     if (lease) this.#leases.set(key.text, { ...lease, awaited: true })
   }
 
-  /** Ends a lease, whoever holds it: its commit is refused. Wakes the waiters. */
+  /** Ends a lease, of any token: its commit is refused. Wakes the waiters. */
   end(key: CacheKey, unstored = false): void {
     const lease = this.#leases.get(key.text)
     this.#leases.delete(key.text)

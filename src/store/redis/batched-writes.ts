@@ -1,10 +1,10 @@
-import { CacheNotRespondingError } from '../../errors.js'
+import type { CacheNotRespondingError } from '../../errors.js'
 import type { ServerClock } from './clock.js'
 import { type Argument, sizeOf } from './command.js'
 import type { Connection } from './connection.js'
 import type { Greeting } from './greeting.js'
 import type { LargeValues } from './large-values.js'
-import { asNotResponding, isServerGone } from './not-responding.js'
+import { asNotResponding, isServerGone, notResponding } from './not-responding.js'
 import { commandOf, grouped, type ScriptReply, type Write } from './script-calls.js'
 import { LATE, type Script } from './scripts/script.js'
 import { WriteOrder } from './write-order.js'
@@ -69,7 +69,7 @@ export class BatchedWrites {
       if (reply.status !== LATE) return reply
       // Were the server late, the deadline would have passed: this process is, or its estimate of that clock was wrong.
       if (attempt === MAX_ATTEMPTS) {
-        throw new CacheNotRespondingError('Redis is not responding: a write reached it after its deadline.')
+        throw notResponding('a write reached it after its deadline')
       }
     }
   }
@@ -128,7 +128,7 @@ export class BatchedWrites {
     // Later batches wait for the same greeting, so that they do not run before these.
     await this.#greeting.repeat(deadline)
     for (const write of await this.#evaluate(unknown, deadline)) {
-      write.reject?.(new CacheNotRespondingError('Redis is not responding: it does not keep scripts.'))
+      write.reject?.(notResponding('it does not keep scripts'))
     }
   }
 
@@ -196,7 +196,7 @@ export class BatchedWrites {
 }
 
 function overtaken(): CacheNotRespondingError {
-  return new CacheNotRespondingError('Redis is not responding: a later write has overtaken this one.')
+  return notResponding('a later write has overtaken this one')
 }
 
 function rejectAll(writes: readonly Write[], error: unknown): void {

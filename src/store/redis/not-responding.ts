@@ -2,7 +2,8 @@ import { CacheNotRespondingError } from '../../errors.js'
 import { withoutArguments, withoutQuotes } from './safe-error.js'
 
 export function notResponding(why: string, cause?: unknown): CacheNotRespondingError {
-  return new CacheNotRespondingError(`Redis is not responding: ${why}.`, { cause })
+  // Some messages of ioredis end with a full stop.
+  return new CacheNotRespondingError(`Redis is not responding: ${why.replace(/\.$/, '')}.`, { cause })
 }
 
 /** Turns any failure of the server or of the connection into the error that callers handle. */

@@ -39,7 +39,7 @@ export function openClient(
   return unobtrusive(client)
 }
 
-/** Opens a second client for the same server, for subscriptions. It connects when it is told to. */
+/** Opens a second client for the same server, for subscriptions. It connects when its `connect` is called. */
 export function openSubscriber(client: Redis): Redis {
   return unobtrusive(client.duplicate({ autoResubscribe: false, ...RESP2 }))
 }

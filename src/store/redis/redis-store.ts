@@ -4,7 +4,6 @@ import { frameId } from '../../entry/frame.js'
 import { joinGenerations } from '../../entry/generation.js'
 import { MAX_FRAME_BYTES } from '../../entry/layout.js'
 import { encodeProvenance } from '../../entry/provenance.js'
-import { CacheNotRespondingError } from '../../errors.js'
 import type { CacheKey } from '../../key/cache-key.js'
 import { newId } from '../ids.js'
 import type {
@@ -34,6 +33,7 @@ import { Connection } from './connection.js'
 import { LeaseEvents } from './lease-events.js'
 import { Listing } from './listing.js'
 import { Names } from './names.js'
+import { notResponding } from './not-responding.js'
 import { peek } from './peek.js'
 import { Reclaiming } from './reclaiming.js'
 import type { ScriptReply } from './script-calls.js'
@@ -244,9 +244,7 @@ export class RedisStore implements Store {
     const id = newId()
     const { rest } = await this.#batching.run(PROBE, [this.#names.probe()], [id])
     if (!(rest[0] instanceof Buffer) || !rest[0].equals(id)) {
-      throw new CacheNotRespondingError(
-        'Redis is not responding: a value that was just written could not be read.',
-      )
+      throw notResponding('a value that was just written could not be read')
     }
   }
 

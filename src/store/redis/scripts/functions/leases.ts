@@ -4,7 +4,7 @@ import { AWAITED_AT, LAPSES_AT, MAX_LEASE_BYTES, MAX_LEASE_MS, STARTED_AT } from
 import { DIGITS_PATTERN } from './bytes.js'
 import { position, rest, slice } from './lua.js'
 
-/** How long a lapsed lease is kept, which until then can be told from one that was released. */
+/** Time for which a lapsed lease is kept: until then its takeover is known as one. */
 const LAPSED_LIFE_MS = 60_000
 
 /** First character of a lease event, before the name of an entry. */
@@ -38,7 +38,7 @@ end
 -- Publishes a lease event. Where the user may not publish, waiters poll.
 local function publish(channel, event) redis.pcall('PUBLISH', channel, event) end
 
--- Ends a lease, whoever holds it: its commit is refused. Wakes the waiters, if there are any.
+-- Ends a lease, of any token: its commit is refused. Wakes the waiters, if there are any.
 local function fence(key, channel, entry, unstored)
   local lease = lease_at(key)
   if not lease then return end
