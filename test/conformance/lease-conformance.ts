@@ -339,7 +339,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
       })
 
       test('is refused where it has expired meanwhile: there is nothing to keep', async () => {
-        await other.write(key('a::b'), entry('short', 50))
+        await other.write(key('a::b'), entry('short', 500))
         const unchanged = await standing('a::b')
         await vi.waitFor(async () => expect((await other.peek(key('a::b'))).frame).toBeNull(), {
           timeout: 5_000,

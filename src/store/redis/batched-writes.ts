@@ -67,10 +67,8 @@ export class BatchedWrites {
       onAdded()
       const reply = await answer
       if (reply.status !== LATE) return reply
-      // Were the server late, the deadline would have passed: this process is, or its estimate of that clock was wrong.
-      if (attempt === MAX_ATTEMPTS) {
-        throw notResponding('a write reached it after its deadline')
-      }
+      // This process was late, or its estimate of the server's clock was wrong: the server itself answered in time.
+      if (attempt === MAX_ATTEMPTS) throw notResponding('a write reached it after its deadline')
     }
   }
 
@@ -161,7 +159,7 @@ export class BatchedWrites {
     return unknown
   }
 
-  /** The deadline of a write in the server's time. */
+  /** Deadline of a write in the server's time. */
   #serverDeadline(write: Write, deadline: number): number {
     return Math.floor(this.#clock.at((write.deadline ?? deadline) - SLACK_MS))
   }
