@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { encodeBody, lifeOf } from '../entry/body.js'
+import { encodeBody, lifetimeOf } from '../entry/body.js'
 import { expireFrame } from '../entry/expiry.js'
 import { composeFrame, composeValue, frameId, parseFrame } from '../entry/frame.js'
 import { composeGeneration, expireGeneration, joinGenerations, parseGeneration } from '../entry/generation.js'
@@ -100,7 +100,7 @@ export class MemoryStore implements Store {
   async write(key: CacheKey, entry: NewEntry, { basis }: WriteOptions = {}): Promise<WriteResult> {
     const now = this.#frames.begin()
     if (basis && !this.#isUnchanged(key, basis)) return this.#refused(key, joinGenerations(basis.generations))
-    return this.#put(key, encodeBody(entry, now), lifeOf(entry))
+    return this.#put(key, encodeBody(entry, now), lifetimeOf(entry))
   }
 
   async acquire(key: CacheKey, token: Buffer, { leaseMs, awaiting }: AcquireOptions): Promise<Acquisition> {
@@ -142,7 +142,7 @@ export class MemoryStore implements Store {
     const frame = this.#frames.get(key.text)
     const hasChanged = unchanged && !(frame && frameId(frame).equals(unchanged))
     if (this.#frames.areCurrent(key, lease.started) && !hasChanged)
-      return this.#put(key, encodeBody(entry, now), lifeOf(entry))
+      return this.#put(key, encodeBody(entry, now), lifetimeOf(entry))
     this.#leases.end(key)
     return this.#refused(key, lease.started)
   }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { encodeBody, lifeOf } from '../../entry/body.js'
+import { encodeBody, lifetimeOf } from '../../entry/body.js'
 import { frameId } from '../../entry/frame.js'
 import { joinGenerations } from '../../entry/generation.js'
 import { MAX_FRAME_BYTES } from '../../entry/layout.js'
@@ -132,7 +132,7 @@ export class RedisStore implements Store {
     const id = newId()
     const reply = await this.#batching.run(WRITE, this.#leaseKeys(key), [
       id,
-      lifeOf(entry),
+      lifetimeOf(entry),
       encodeBody(entry, this.#now()),
       this.#names.leaseEvents(),
       basis?.standing ?? '',
@@ -173,7 +173,7 @@ export class RedisStore implements Store {
     const reply = await this.#batching.run(COMMIT, this.#leaseKeys(key), [
       id,
       token,
-      lifeOf(entry),
+      lifetimeOf(entry),
       unchanged ? body.subarray(0, body.length - length) : body,
       this.#names.leaseEvents(),
       unchanged ?? '',

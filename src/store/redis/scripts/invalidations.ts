@@ -7,7 +7,7 @@ import {
   MARKED_ERAS_AT,
   MARKED_EXPIRY_AT,
   VALUE_MARK_BYTES,
-  WHO_DIGITS,
+  WRITER_DIGITS,
 } from '../../../entry/layout.js'
 import { KIND, MAGIC_AND_VERSION } from './functions/frames.js'
 import { LEASE_EVENT } from './functions/leases.js'
@@ -72,7 +72,7 @@ if frame then
     -- A second expiry does not begin the grace again.
     if expired_at == NEVER then
       head = '${MAGIC_AND_VERSION}${KIND.marked}'
-      rest = string.sub(frame, ${position(COUNT_AT)}, marks_at - 1) .. eras .. digits(now) .. string.format('%0${WHO_DIGITS}d', #who)
+      rest = string.sub(frame, ${position(COUNT_AT)}, marks_at - 1) .. eras .. digits(now) .. string.format('%0${WRITER_DIGITS}d', #who)
         .. string.sub(frame, body_at) .. who
     end
   end

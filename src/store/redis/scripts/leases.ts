@@ -1,4 +1,4 @@
-import { KIND_AT, MARKED_WHO_LENGTH_AT, WHO_DIGITS } from '../../../entry/layout.js'
+import { KIND_AT, MARKED_WRITER_LENGTH_AT, WRITER_DIGITS } from '../../../entry/layout.js'
 import { AWAITED_AT } from '../../../entry/lease.js'
 import { KIND } from './functions/frames.js'
 import { slice, sliceBehind } from './functions/lua.js'
@@ -83,7 +83,7 @@ if ARGV[7] ~= '' then
     local last = redis.call('STRLEN', KEYS[1])
     if ${slice('frame', KIND_AT, 1)} == '${KIND.marked}' then
       local marks_at = after_generations(frame)
-      last = last - (tonumber(${sliceBehind('marks_at', 'frame', MARKED_WHO_LENGTH_AT, WHO_DIGITS)}) or 0)
+      last = last - (tonumber(${sliceBehind('marks_at', 'frame', MARKED_WRITER_LENGTH_AT, WRITER_DIGITS)}) or 0)
     end
     body = body .. redis.call('GETRANGE', KEYS[1], last - tonumber(ARGV[8]), last - 1)
   end

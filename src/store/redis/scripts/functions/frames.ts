@@ -10,7 +10,7 @@ import {
   MARKED_VALUE,
   MAX_FRAME_BYTES,
   VERSION,
-  WHO_DIGITS,
+  WRITER_DIGITS,
 } from '../../../../entry/layout.js'
 import { byteAt, position, slice } from './lua.js'
 
@@ -61,7 +61,7 @@ local function after_generations(value) return ${position(GENERATIONS_AT)} + ${b
 local function value_of(joined, body)
   local ids, eras = string.sub(joined, 1, -${DIGITS + 1}), string.sub(joined, -${DIGITS})
   local kind, marks = '${KIND.value}', ''
-  if eras ~= NEVER then kind, marks = '${KIND.marked}', eras .. NEVER .. '${'0'.repeat(WHO_DIGITS)}' end
+  if eras ~= NEVER then kind, marks = '${KIND.marked}', eras .. NEVER .. '${'0'.repeat(WRITER_DIGITS)}' end
   return '${MAGIC_AND_VERSION}' .. kind .. id .. string.char(#ids / ${ID_BYTES}) .. ids .. marks .. body
 end
 `
