@@ -340,7 +340,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
       })
 
       test('is refused after the value has expired', async () => {
-        await other.write(key('a::b'), entry('short', 400))
+        await other.write(key('a::b'), entry('short', 500))
         const unchanged = await standing('a::b')
         await eventually(async () => expect((await other.peek(key('a::b'))).frame).toBeNull(), {
           timeout: 5_000,

@@ -3,72 +3,72 @@ import type { Write } from '../../src/store/redis/script-calls.js'
 import { WRITE } from '../../src/store/redis/scripts/entries.js'
 import { CLEAR, REMOVE } from '../../src/store/redis/scripts/invalidations.js'
 import { COMMIT } from '../../src/store/redis/scripts/leases.js'
-import { WriteLine } from '../../src/store/redis/write-line.js'
 import { WriteOrder } from '../../src/store/redis/write-order.js'
+import { WriteQueue } from '../../src/store/redis/write-queue.js'
 
 const write = (name: string, basis = ''): Write => ({
   script: WRITE,
   keys: [name, `lease ${name}`, 'top', 'parent'],
-  args: ['id', 1, 'body', 'news', basis, ''],
+  args: ['id', 1, 'body', 'events', basis, ''],
 })
 const remove = (name: string): Write => ({
   script: REMOVE,
   keys: [name, `lease ${name}`, 'top'],
-  args: ['id', 1, 'by', '0', 'news'],
+  args: ['id', 1, 'by', '0', 'events'],
 })
 const removeTree = (): Write => ({
   script: REMOVE,
   keys: ['parent entry', 'parent lease', 'top', 'parent'],
-  args: ['id', 1, 'by', '1', 'news'],
+  args: ['id', 1, 'by', '1', 'events'],
 })
-const clear = (): Write => ({ script: CLEAR, keys: ['top'], args: ['id', 1, 'by', 'news'] })
+const clear = (): Write => ({ script: CLEAR, keys: ['top'], args: ['id', 1, 'by', 'events'] })
 const commit = (name: string): Write => ({ ...write(name), script: COMMIT })
 const many = (name: string, count: number) => Array.from({ length: count }, (_, n) => write(`${name} ${n}`))
 
-function emptied(line: WriteLine): Write[] {
+function emptied(queue: WriteQueue): Write[] {
   const all: Write[] = []
-  while (!line.isEmpty) {
-    const go = line.take()
-    expect(go.length).toBeLessThanOrEqual(256)
-    all.push(...go)
+  while (!queue.isEmpty) {
+    const batch = queue.take()
+    expect(batch.length).toBeLessThanOrEqual(256)
+    all.push(...batch)
   }
   return all
 }
 
 describe('Writes that wait', () => {
   test('take turns by the tick they came in', () => {
-    const line = new WriteLine()
+    const queue = new WriteQueue()
     const [large, other, single] = [many('large', 20_000), many('other', 300), write('single')]
-    line.add(large)
-    line.take()
-    line.add(other)
-    line.add([single])
-    const go = line.take()
-    expect(go).toHaveLength(256)
-    expect(go).toContain(single)
-    expect(go.filter((one) => other.includes(one))).toHaveLength(85)
-    expect(new Set([...go, ...emptied(line)]).size).toBe(20_000 - 256 + 301)
+    queue.add(large)
+    queue.take()
+    queue.add(other)
+    queue.add([single])
+    const batch = queue.take()
+    expect(batch).toHaveLength(256)
+    expect(batch).toContain(single)
+    expect(batch.filter((one) => other.includes(one))).toHaveLength(85)
+    expect(new Set([...batch, ...emptied(queue)]).size).toBe(20_000 - 256 + 301)
   })
 
-  test('of more ticks than fit in one go have one turn each', () => {
-    const line = new WriteLine()
+  test('of more ticks than fit in one batch have one turn each', () => {
+    const queue = new WriteQueue()
     const ticks = Array.from({ length: 600 }, (_, n) => many(`tick ${n}`, 3))
-    for (const tick of ticks) line.add(tick)
-    const all = emptied(line)
+    for (const tick of ticks) queue.add(tick)
+    const all = emptied(queue)
     expect(new Set(all).size).toBe(1_800)
     for (const tick of ticks) expect(all.indexOf(tick[0]!)).toBeLessThan(600)
   })
 
   test('stay in the order of their calls where they are of one name', () => {
-    const line = new WriteLine()
-    line.add(many('large', 2_000))
-    line.take()
+    const queue = new WriteQueue()
+    queue.add(many('large', 2_000))
+    queue.take()
     const [first, second, third] = [remove('large 1999'), write('large 1999'), remove('large 1999')]
-    line.add([write('a'), first])
-    line.take()
-    line.add([second])
-    line.add([third, write('b')])
-    const all = emptied(line).filter(({ keys }) => keys[0] === 'large 1999')
+    queue.add([write('a'), first])
+    queue.take()
+    queue.add([second])
+    queue.add([third, write('b')])
+    const all = emptied(queue).filter(({ keys }) => keys[0] === 'large 1999')
     expect(all).toHaveLength(4)
     expect(all.slice(1)).toEqual([first, second, third])
     expect(all[3]).toBe(third)
@@ -78,30 +78,30 @@ describe('Writes that wait', () => {
     ['a tree', removeTree],
     ['all', clear],
   ])('stay before and after the invalidation of %s', (_, invalidation) => {
-    const line = new WriteLine()
+    const queue = new WriteQueue()
     const before = [many('a', 500), many('b', 1_000), many('c', 10)]
-    for (const tick of before) line.add(tick)
-    line.take()
+    for (const tick of before) queue.add(tick)
+    queue.take()
     const [barrier, again] = [invalidation(), invalidation()]
     const [sameTick, later, last] = [write('same tick'), write('a 499'), write('last')]
-    line.add([barrier, sameTick])
-    line.add([later])
-    line.add([again])
-    line.add([last])
-    const all = emptied(line)
+    queue.add([barrier, sameTick])
+    queue.add([later])
+    queue.add([again])
+    queue.add([last])
+    const all = emptied(queue)
     expect(all.slice(-5)).toEqual([barrier, sameTick, later, again, last])
     expect(all).toHaveLength(1_510 - 256 + 5)
     // Once it has left, groups take turns again.
-    line.add(many('large', 1_000))
-    line.add([last])
-    expect(line.take()).toContain(last)
+    queue.add(many('large', 1_000))
+    queue.add([last])
+    expect(queue.take()).toContain(last)
   })
 
   test('let those that end a computation go first', () => {
-    const line = new WriteLine()
+    const queue = new WriteQueue()
     const urgent = commit('computed')
-    line.add([...many('large', 1_000), urgent])
-    expect(line.take()[0]).toBe(urgent)
+    queue.add([...many('large', 1_000), urgent])
+    expect(queue.take()[0]).toBe(urgent)
   })
 })
 

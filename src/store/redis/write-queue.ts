@@ -3,34 +3,33 @@ import { COMMIT, RELEASE, RENEW } from './scripts/leases.js'
 import type { Script } from './scripts/script.js'
 import { treeOf } from './write-scope.js'
 
-/** Maximum number of writes in one go, of each kind. */
+/** Maximum number of writes in one batch, of urgent ones and of others. */
 const MAX_WRITES = 256
 
 /**
- * Writes that end a computation, or keep its lease. They go before all others: behind as many new leases as a process
+ * Writes that end a computation, or renew its lease. They go before all others: behind as many new leases as a process
  * can ask for at once, each lease would lapse before its value is stored. They are bound to a token that the store has
- * handed out, so it makes no difference to anyone else's write which of the two is first.
+ * issued, so it makes no difference to other writes which of the two is first.
  */
 const URGENT: ReadonlySet<Script> = new Set([COMMIT, RENEW, RELEASE])
 
-/** Minimum number of taken writes at which a group lets go of them, once they are more than those that wait. */
+/** Minimum number of taken writes at which a group frees them, once they are more than those that wait. */
 const MIN_TAKEN = 1_024
 
 /** Writes in the order of their calls. */
 class Group {
   #writes: Write[] = []
   #taken = 0
-  /** The group that has taken in this one. */
-  #into: Group | undefined
+  #mergedInto: Group | undefined
 
   get size(): number {
     return this.#writes.length - this.#taken
   }
 
-  /** The group where the writes of this one are now. */
-  get present(): Group {
+  /** The group that holds the writes of this one now. */
+  get current(): Group {
     let group: Group = this
-    while (group.#into) group = group.#into
+    while (group.#mergedInto) group = group.#mergedInto
     return group
   }
 
@@ -49,29 +48,30 @@ class Group {
     return writes
   }
 
-  takeIn(other: Group): void {
+  merge(other: Group): void {
     for (const write of other.take(other.size)) this.#writes.push(write)
-    other.#into = this
+    other.#mergedInto = this
   }
 }
 
-/** Last write of a name among those that wait, and its group. */
-interface Waiting {
+/** The last write of a name among those that wait, and its group. */
+interface LastWrite {
   readonly write: Write
   readonly group: Group
 }
 
 /**
  * Writes that wait for their turn. Those of one tick are a group, and groups take turns: a single write does not wait
- * for thousands of another caller's. The order of calls is kept where it matters. Writes of one name are always in one
- * group; and while the invalidation of a tree waits, there is only one group, where it is behind all that came before.
+ * for thousands of another caller's. The order of calls is kept where it matters: the writes of one name are always in
+ * one group; and while an invalidation with children waits, there is only one group, in which it is behind all earlier
+ * writes.
  */
-export class WriteLine {
+export class WriteQueue {
   readonly #urgent: Write[] = []
   /** In the order of their turns. */
   readonly #groups = new Set<Group>()
-  readonly #waiting = new Map<string, Waiting>()
-  /** Number of invalidations of a tree that wait. */
+  readonly #last = new Map<string, LastWrite>()
+  /** Number of waiting invalidations with children. */
   #trees = 0
 
   get isEmpty(): boolean {
@@ -91,16 +91,16 @@ export class WriteLine {
         this.#trees++
       }
       const name = write.keys[0] as string
-      const group = this.#waiting.get(name)?.group.present ?? own
+      const group = this.#last.get(name)?.group.current ?? own
       group.add(write)
       this.#groups.add(group)
-      this.#waiting.set(name, { write, group })
+      this.#last.set(name, { write, group })
     }
   }
 
-  /** The next to be sent together. */
+  /** Takes out the next batch. */
   take(): Write[] {
-    const go = this.#urgent.splice(0, MAX_WRITES)
+    const batch = this.#urgent.splice(0, MAX_WRITES)
     const share = Math.max(1, Math.floor(MAX_WRITES / this.#groups.size))
     let room = MAX_WRITES
     // A group that is put behind the others comes up again in the same loop.
@@ -110,32 +110,32 @@ export class WriteLine {
       room -= writes.length
       this.#groups.delete(group)
       if (group.size > 0) this.#groups.add(group)
-      for (const write of writes) go.push(this.#leaving(write))
+      for (const write of writes) batch.push(this.#taken(write))
     }
-    return go
+    return batch
   }
 
-  /** All that wait; nothing is left. */
+  /** Takes out all writes. */
   takeAll(): Write[] {
     const all: Write[] = []
     while (!this.isEmpty) all.push(...this.take())
     return all
   }
 
-  #leaving(write: Write): Write {
+  #taken(write: Write): Write {
     const name = write.keys[0] as string
-    if (this.#waiting.get(name)?.write === write) this.#waiting.delete(name)
+    if (this.#last.get(name)?.write === write) this.#last.delete(name)
     if (treeOf(write) !== undefined) this.#trees--
     return write
   }
 
-  /** Makes one group of all. */
+  /** Merges all groups into the largest. */
   #merged(): Group {
     let largest = new Group()
     for (const group of this.#groups) if (group.size > largest.size) largest = group
     for (const group of this.#groups) {
       if (group === largest) continue
-      largest.takeIn(group)
+      largest.merge(group)
       this.#groups.delete(group)
     }
     return largest
