@@ -2,7 +2,7 @@ import { ConfigurationError } from '../errors.js'
 import { show } from '../key/show.js'
 import { type CacheStats, type HistoryStep, statsOf, stepsOf } from '../stats/cache-stats.js'
 import { type CacheEvent, eventsOf } from '../stats/events.js'
-import { type RequestRecord, recordsOf } from '../stats/request-log.js'
+import { type RequestRecord, recordsOf } from '../stats/request-record.js'
 import { MAX_EVENTS, MAX_REQUESTS, RESOLUTIONS, type Resolution } from '../store/statistics.js'
 import type { Core } from './core.js'
 
@@ -11,7 +11,7 @@ import type { Core } from './core.js'
 export async function readStats(core: Core): Promise<CacheStats> {
   const { reporter, statistics } = core
   await reporter.report()
-  return statsOf(await statistics.gathered(), statisticsScope(core), reporter.id)
+  return statsOf(await statistics.figures(), statisticsScope(core), reporter.id)
 }
 
 export async function readHistory({ statistics }: Core, resolution: Resolution): Promise<HistoryStep[]> {

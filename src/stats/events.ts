@@ -1,48 +1,49 @@
 import { CacheKey } from '../key/cache-key.js'
+import type { ClearOutcome, DeleteOutcome, ExpireOutcome } from '../tiers/outcome.js'
 import { isDate } from './amounts.js'
 
-/** What a delete came to: `absent` when nothing was there, `failed` when it did not surely reach the store. */
-export type DeleteOutcome = 'deleted' | 'absent' | 'failed'
+const TYPES = ['delete', 'expire', 'clear', 'store-failure'] as const
 
-/** What a soft expiry came to, as a delete. */
-export type ExpireOutcome = 'expired' | 'absent' | 'failed'
+type EventOutcome = DeleteOutcome | ExpireOutcome | ClearOutcome
 
-/** Something that people want to know of: what was invalidated by whom, and what the store did not surely carry out. */
+/** An invalidation, or operations that the store did not confirm. */
 export interface CacheEvent {
-  readonly type: 'delete' | 'expire' | 'clear' | 'trouble'
+  readonly type: (typeof TYPES)[number]
   /** Milliseconds since the epoch, on the clock of its process. */
   readonly at: number
-  /** The key's text; empty for `clear`. Of a trouble the first that met it; empty where it was about none. */
+  /** Text of the key; empty for `clear`. For a store failure the first key concerned; empty if it concerned none. */
   readonly key: string
-  /** Whether a delete, or a soft expiry, was to take everything below along. */
+  /** Whether a delete or a soft expiry included everything below the key. */
   readonly children?: boolean | undefined
-  /** A trouble has always `failed`. */
-  readonly outcome: DeleteOutcome | ExpireOutcome
+  /** Result of the operation; a store failure has always `failed`. */
+  readonly outcome: EventOutcome
   /** `host:pid` */
   readonly process: string
-  /** Where the invalidation came from, `POST /products/123`, and from whom: the first 200 characters of each. */
+  /** Route of the request that invalidated, `POST /products/123`; its first 200 characters. */
   readonly route?: string | undefined
+  /** User whose request invalidated; the first 200 characters. */
   readonly user?: string | undefined
-  /** Of a trouble: the operation that failed, `get`. */
+  /** Operation that failed, `get`. Store failures only. */
   readonly operation?: string | undefined
-  /** Of a trouble: why, as the first of them was told. */
+  /** Message of the first error. Store failures only. */
   readonly message?: string | undefined
   /**
-   * Of a trouble: how often that operation has failed from `at` until `until`. Those of one second, or of as long
-   * as nothing can be told, are one event.
+   * Number of failures of that operation from `at` to `until`: those between two reports are one event. Store failures
+   * only.
    */
   readonly count?: number | undefined
+  /** Time of the last failure, in milliseconds since the epoch. Store failures only. */
   readonly until?: number | undefined
   /**
-   * So many invalidations by the same process came just before this one and were not kept: of those within one
-   * second, or within the time in which nothing can be told, only the last 200 are.
+   * Number of invalidations by the same process just before this one that were not recorded: a report holds the last
+   * 200.
    */
   readonly leftOut?: number | undefined
 }
 
 /**
- * What stands in the list of events, newest first by the clocks of the processes. An item that is no event, damaged or
- * from elsewhere, is left out, and so is a field that is not known.
+ * Reads events from JSON, newest first by the clocks of their processes. Invalid items and unknown fields are left out:
+ * anyone with access to the store can write them.
  */
 export function eventsOf(items: readonly string[]): CacheEvent[] {
   return items
@@ -51,28 +52,28 @@ export function eventsOf(items: readonly string[]): CacheEvent[] {
     .sort((one, other) => other.at - one.at)
 }
 
-const TYPES: ReadonlySet<unknown> = new Set<CacheEvent['type']>(['delete', 'expire', 'clear', 'trouble'])
-const OUTCOMES: ReadonlySet<unknown> = new Set<CacheEvent['outcome']>([
-  'deleted',
-  'expired',
-  'absent',
-  'failed',
-])
+const KNOWN_TYPES: ReadonlySet<unknown> = new Set(TYPES)
+const KNOWN_OUTCOMES: ReadonlySet<unknown> = new Set(
+  Object.keys({ deleted: true, expired: true, absent: true, failed: true } satisfies Record<
+    EventOutcome,
+    true
+  >),
+)
 
-/** A text or number of these fields is taken over, whoever wrote it: so it must be short. */
 const TEXTS = ['route', 'user', 'operation', 'message'] as const
 const NUMBERS = ['count', 'until', 'leftOut'] as const
-const LONGEST = 1_000
+const MAX_TEXT = 1_000
 
 function parseEvent(item: string): CacheEvent | undefined {
   const given = parseObject(item)
   const { type, at, key, children, outcome, process } = given
   const texts = TEXTS.filter((name) => isText(given[name])).map((name) => [name, given[name]])
   const numbers = NUMBERS.filter((name) => isDate(given[name])).map((name) => [name, given[name]])
-  if (!TYPES.has(type) || !OUTCOMES.has(outcome) || !isDate(at) || !isText(process)) return undefined
+  if (!KNOWN_TYPES.has(type) || !KNOWN_OUTCOMES.has(outcome) || !isDate(at) || !isText(process))
+    return undefined
   if (!isKey(key) && (key !== '' || type === 'delete' || type === 'expire')) return undefined
   return {
-    ...{ type: type as CacheEvent['type'], at, key, outcome: outcome as CacheEvent['outcome'], process },
+    ...{ type: type as CacheEvent['type'], at, key, outcome: outcome as EventOutcome, process },
     ...(typeof children === 'boolean' && { children }),
     ...Object.fromEntries([...texts, ...numbers]),
   }
@@ -88,7 +89,7 @@ function parseObject(item: string): Readonly<Record<string, unknown>> {
 }
 
 function isText(value: unknown): value is string {
-  return typeof value === 'string' && value.length <= LONGEST
+  return typeof value === 'string' && value.length <= MAX_TEXT
 }
 
 function isKey(text: unknown): text is string {

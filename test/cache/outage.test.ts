@@ -125,7 +125,7 @@ for (const [trouble, cause] of Object.entries(TROUBLES)) {
       expect(published.map(({ operation, key }) => `${operation} ${key}`)).toEqual(
         [0, 1, 2, 3, 4].map((time) => `get a::${time}`),
       )
-      expect(cache.processStats().troubles).toBe(5)
+      expect(cache.processStats().storeFailures).toBe(5)
       expect(cache.processStats().totals.missesBy).toEqual({ 'store-down': 5 })
     })
 

@@ -101,8 +101,8 @@ describe('Text in the place of a count', () => {
         'writes',
         'savedMs',
         'computingMs',
-        'miss:absent',
-        'in:store:3',
+        'missesBy:absent',
+        'latency:store:3',
         'storedBytes',
       ]) {
         await admin.hset(names.figures(), `other\0${name}`, text)
@@ -137,7 +137,7 @@ test('names that every object has are names like others, and foreign fields are 
       '3',
       `product\0${name}`,
       '3',
-      `product\0miss:${name}`,
+      `product\0missesBy:${name}`,
       '3',
     )
     await admin.hset(names.figures(), `product\0in:${name}:1`, '3', name, '3', `a\0b\0${name}`, '3')

@@ -179,7 +179,7 @@ describeOnEveryBackend('events', (open) => {
       families: new Map(),
       history: new Map(),
       requests: [],
-      traces: new Map(),
+      changes: new Map(),
     }
     await statistics.report({ ...junk, sequence: 1, events: FOREIGN })
     await cache.delete('b')
@@ -254,12 +254,12 @@ describe('of a store that fails', () => {
     await own.delete('a', { children: true })
     await own.clear()
     const events = (await cache.events()).map(told)
-    expect(events.filter(({ type }) => type !== 'trouble')).toEqual([
+    expect(events.filter(({ type }) => type !== 'store-failure')).toEqual([
       { type: 'clear', key: '', outcome: 'failed', ...ANNA },
       { type: 'delete', key: 'a', children: true, outcome: 'failed', ...ANNA },
     ])
-    const trouble = { type: 'trouble', outcome: 'failed', count: 1 }
-    expect(events.filter(({ type }) => type === 'trouble')).toEqual([
+    const trouble = { type: 'store-failure', outcome: 'failed', count: 1 }
+    expect(events.filter(({ type }) => type === 'store-failure')).toEqual([
       { ...trouble, operation: 'clear', key: '', message: expect.stringContaining('out of order') },
       { ...trouble, operation: 'delete', key: 'a', message: expect.stringContaining('out of order') },
     ])
@@ -271,7 +271,7 @@ describe('of a store that fails', () => {
     store.break()
     await expect(cache.delete('a')).rejects.toThrow(CacheNotRespondingError)
     await expect(cache.clear()).rejects.toThrow(CacheNotRespondingError)
-    const events = (await cache.events()).filter(({ type }) => type !== 'trouble')
+    const events = (await cache.events()).filter(({ type }) => type !== 'store-failure')
     expect(events.map(({ type, outcome }) => [type, outcome])).toEqual([
       ['clear', 'failed'],
       ['delete', 'failed'],
@@ -289,8 +289,8 @@ describe('of a store that fails', () => {
     await cache.has('other')
     const events = await cache.events()
     expect(events.map(({ type, operation, count, key }) => [type, operation, count, key])).toEqual([
-      ['trouble', 'has', 1, 'other'],
-      ['trouble', 'get', 1_001, 'k::0'],
+      ['store-failure', 'has', 1, 'other'],
+      ['store-failure', 'get', 1_001, 'k::0'],
       ['delete', undefined, undefined, 'before'],
     ])
     const [, get] = events

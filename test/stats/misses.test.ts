@@ -235,7 +235,7 @@ describeOnEveryBackend('A miss on the diagnostics channel', (open) => {
 test('A miss on the diagnostics channel is published although its reason cannot be looked up', async () => {
   const store = new MemoryStore()
   const cache = createCache({ store })
-  store.statistics.traces = async () => {
+  store.statistics.keyHistories = async () => {
     throw new CacheNotRespondingError('away')
   }
   const heard: OperationMessage[] = []
@@ -294,12 +294,12 @@ test('what is counted while others are being explained is told twice: first as i
   await cache.set('b', 1, { ttl: '50ms' })
   await cache.stats()
   await gone(cache, 'b')
-  const traces = statistics.traces.bind(statistics)
+  const keyHistories = statistics.keyHistories.bind(statistics)
   let isFirst = true
-  statistics.traces = async (names) => {
+  statistics.keyHistories = async (names) => {
     if (isFirst) await cache.get('b')
     isFirst = false
-    return traces(names)
+    return keyHistories(names)
   }
   await cache.get('a')
   expect(await reasons(cache)).toEqual({ expired: 1, absent: 1 })
@@ -325,13 +325,13 @@ test('without what is remembered, a miss is what was found in its place', async 
 test('something else in the place of what is remembered gives way, and keeps nothing from being told', async () => {
   const redis = await startRedis()
   const client = new Redis(redis.url)
-  await client.hset('x:traces:{x}', 'foreign', 1)
+  await client.hset('x:key-history:{x}', 'foreign', 1)
   const cache = createCache({ redis: redis.url, keyPrefix: 'x', timeouts: { store: '2s' } })
   expect((await cache.inspect('a')).reason).toBe('absent')
   await cache.set('a', 1)
   await cache.get('never')
   expect((await cache.stats()).totals).toMatchObject({ writes: 1, missesBy: { absent: 1 } })
-  expect(await client.type('x:traces:{x}')).toBe('string')
+  expect(await client.type('x:key-history:{x}')).toBe('string')
   client.disconnect()
   await cache.close()
   await redis.stop()

@@ -24,7 +24,7 @@ describeOnEveryBackend('Figures', (open) => {
     const stats = await one.stats()
     expect(stats).toMatchObject({
       clears: 1,
-      troubles: 0,
+      storeFailures: 0,
       totals: { hits: 1, misses: 2, missesBy: { absent: 2 }, computations: 1, deletes: 1, treeDeletes: 1 },
     })
     expect([...stats.families.keys()]).toEqual(['product'])
@@ -100,7 +100,7 @@ test('a report that was not surely taken is sent again as it is, before the next
       // The answer is lost, not the report.
       if (fails) throw new CacheNotRespondingError('no answer')
     },
-    gathered: () => inner.gathered(),
+    figures: () => inner.figures(),
   })
   const cache = createCache({ store: Object.assign(store, { statistics }), logger: QUIET })
   await cache.get('a')

@@ -10,9 +10,10 @@ import {
   type RequestRecord,
 } from '../../src/index.js'
 import { resolveOptions } from '../../src/options.js'
-import { busyMs } from '../../src/stats/busy.js'
-import { Outbox } from '../../src/stats/outbox.js'
-import { MAX_CALLS, RequestLog, recordsOf } from '../../src/stats/request-log.js'
+import { cacheMsOf } from '../../src/stats/cache-time.js'
+import { ReportQueue } from '../../src/stats/report-queue.js'
+import { RequestLog } from '../../src/stats/request-log.js'
+import { MAX_CALLS, recordsOf } from '../../src/stats/request-record.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import { describeOnEveryBackend, type OpenCache } from '../helpers/backends.js'
 import { startRedis } from '../helpers/redis.js'
@@ -327,7 +328,7 @@ describe('One request', () => {
   })
 
   test('is told only as far as a report has room', () => {
-    const outbox = new Outbox<RequestRecord>(() => {})
+    const outbox = new ReportQueue<RequestRecord>(() => {})
     const call = { operation: 'get', key: 'k'.repeat(200), outcome: 'hit', afterMs: 0, durationMs: 0 }
     const calls = Array.from({ length: 100 }, () => call)
     for (let at = 0; at < 200; at++) {
@@ -350,14 +351,14 @@ describe('Waiting for the cache', () => {
     [[at(0, 10), at(2, 3)], 10],
     [[at(2, 3), at(0, 4), at(4, 6)], 10],
   ])('%j is %d ms', (stretches, ms) => {
-    expect(busyMs(stretches)).toBe(ms)
+    expect(cacheMsOf(stretches)).toBe(ms)
   })
 
   test('is never longer than all calls together, nor than from the first to the last', () => {
     const stretch = fc.record({ afterMs: fc.nat(1_000), durationMs: fc.nat(100) })
     fc.assert(
       fc.property(fc.array(stretch, { minLength: 1 }), (stretches) => {
-        const busy = busyMs(stretches)
+        const busy = cacheMsOf(stretches)
         const ends = stretches.map(({ afterMs, durationMs }) => afterMs + durationMs)
         const sum = stretches.reduce((total, { durationMs }) => total + durationMs, 0)
         const begin = Math.min(...stretches.map(({ afterMs }) => afterMs))

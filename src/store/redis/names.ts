@@ -119,7 +119,7 @@ export class Names {
     return `${this.#own(`history-${resolution}`)}${page}`
   }
 
-  /** The newest invalidations and troubles. */
+  /** The newest invalidations and store failures. */
   events(): string {
     return this.#own('events')
   }
@@ -129,9 +129,9 @@ export class Names {
     return this.#own('requests')
   }
 
-  /** What is remembered of keys of which nothing stands. */
-  traces(): string {
-    return this.#own('traces')
+  /** Table of key histories. */
+  keyHistory(): string {
+    return this.#own('key-history')
   }
 
   /** What a process reads and changes to see whether it is told of that. */

@@ -96,7 +96,7 @@ return {${DONE}, now}
  * Gives the newest items of a list. What is too large for one of ours is left out, and emptied so that it is not looked
  * at again; a foreign type has no items.
  */
-export const NEWEST = script(`
+export const READ_NEWEST = script(`
 local most, room = tonumber(ARGV[4]), tonumber(ARGV[5])
 local reply = {${DONE}, now}
 for i = 0, tonumber(ARGV[3]) - 1 do
