@@ -6,41 +6,40 @@ import { CacheKey } from '../key/cache-key.js'
 import { before } from '../store/deadline.js'
 import type { Logger } from '../store/failsafe.js'
 import type { Origin, Store } from '../store/store.js'
+import { PendingWarnings } from './pending-warnings.js'
 
-/** An invalidation that did not surely reach the store. */
+/** An invalidation that the store has not confirmed. */
 interface Pending {
-  /** Nothing: everything under the prefix. */
+  /** Undefined: everything under the prefix. */
   readonly key: CacheKey | undefined
   readonly children: boolean
   readonly origin: Origin
-  /** By `performance.now()`: what failed may take effect until then. */
+  /** By `performance.now()`: the failed command may take effect until then. */
   readonly notBefore: number
 }
 
 /** Timers may fire a moment early. */
 const SLACK_MS = 2
 
-/** More than this are remembered by family, with all below, and then as everything. */
+/** Maximum number; more are replaced by whole families, and then by everything. */
 const MAX_PENDING = 1_000
 
-/** The longest pause between two attempts. */
+/** Longest pause between two attempts, in milliseconds. */
 const MAX_PAUSE_MS = 5_000
 
-/** How long the last attempt may take at least. */
+/** Minimum time for the last attempt, in milliseconds. */
 const LAST_MS = 50
 
 /**
- * The invalidations of this process that failed. Until they have been repeated
- * as deletes, this process takes those keys for not cached. Others may see the
- * old values until then, and what is remembered dies with the process.
+ * Invalidations of this process that the store has not confirmed. Until they are repeated as deletes, this process
+ * treats their keys as not cached, and other processes may read the old values. They are lost with the process.
  *
- * One is repeated only when its own deadline has passed, since a `set` that
- * failed may take effect until then; and it is repeated even if the key was
- * written since, since nobody knows in which order the store saw the two.
+ * Each is repeated only after its own deadline, because a failed `set` may take effect until then. It is repeated even if
+ * the key was written since, because the order in which the store received the two is unknown.
  */
 export class PendingInvalidations {
   readonly #store: Store
-  readonly #logger: Logger
+  readonly #warnings: PendingWarnings
   readonly #timeoutMs: number
   readonly #pending = new Map<string, Pending>()
   #pauseMs: number
@@ -50,37 +49,43 @@ export class PendingInvalidations {
   /** `timeoutMs` is the deadline of the store's operations. */
   constructor(store: Store, timeoutMs: number, logger: Logger) {
     this.#store = store
-    this.#logger = logger
+    this.#warnings = new PendingWarnings(logger, () => [...this.#pending.values()].map(nameOf))
     this.#timeoutMs = timeoutMs
     this.#pauseMs = timeoutMs
   }
 
-  /** How many there are, together with those that stand for many. */
+  /** Number of pending invalidations; one of a family or of everything counts once. */
   get size(): number {
     return this.#pending.size
   }
 
-  /** Whether a key is to be taken for not cached. */
+  /** Whether a key must be treated as not cached. */
   covers(key: CacheKey): boolean {
     if (this.#pending.size === 0) return false
     const trees = ['', key.text, ...key.ancestors].map(treeOf)
     return this.#pending.has(key.text) || trees.some((name) => this.#pending.has(name))
   }
 
-  /** Remembers one that failed just now: with `children` everything below the key too, without a key everything. */
+  /** Adds one that failed just now: with `children` also everything below the key, without a key everything. */
   add(key: CacheKey | undefined, children: boolean, origin: Origin): void {
     this.#remember({ key, children, origin, notBefore: performance.now() + this.#timeoutMs })
     if (this.#pending.size > MAX_PENDING)
       this.#widen(({ key }) => key && CacheKey.from(key.segments[0] as string))
     if (this.#pending.size > MAX_PENDING) this.#widen(() => undefined)
+    if (this.#isClosed) return
+    this.#warnings.added()
     this.#schedule()
   }
 
-  /** One last attempt, once what has failed cannot take effect any more: for a little longer than the store's deadline. */
+  /** Makes one last attempt after all deadlines have passed, for a little longer than the store's deadline. */
   async close(): Promise<void> {
     clearTimeout(this.#timer)
     this.#isClosed = true
-    if (this.#pending.size === 0) return
+    if (this.#pending.size > 0) await this.#lastAttempt()
+    this.#warnings.close()
+  }
+
+  async #lastAttempt(): Promise<void> {
     let latest = 0
     for (const { notBefore } of this.#pending.values()) latest = Math.max(latest, notBefore)
     const began = performance.now()
@@ -91,12 +96,11 @@ export class PendingInvalidations {
 
   #remember(pending: Pending): void {
     const { key, children } = pending
-    // A new one at the end, also under an old name: it has a deadline of its own.
     const name = key === undefined ? treeOf('') : children ? treeOf(key.text) : key.text
     this.#pending.set(name, pending)
   }
 
-  /** Instead of many, few that cover them. */
+  /** Replaces all by few that cover them. */
   #widen(around: (pending: Pending) => CacheKey | undefined): void {
     const all = [...this.#pending.values()]
     this.#pending.clear()
@@ -112,10 +116,9 @@ export class PendingInvalidations {
     try {
       const count = await this.#repeatDue()
       this.#pauseMs = this.#timeoutMs
-      if (count > 0)
-        this.#logger.warn(`keyedcache: the store is back; ${count} deletes that had failed were repeated.`)
+      if (count > 0) this.#warnings.repeated(count)
     } catch {
-      // It has been reported when it failed first, and will be tried again.
+      // The failure was reported when it happened first.
       this.#pauseMs = Math.min(MAX_PAUSE_MS, this.#pauseMs * 2)
     } finally {
       this.#timer = undefined
@@ -123,13 +126,13 @@ export class PendingInvalidations {
     }
   }
 
-  /** Repeats all whose time has come, none waiting for another; gives how many. */
+  /** Repeats all that are due, at the same time, and returns their number. */
   async #repeatDue(): Promise<number> {
     const now = performance.now() + SLACK_MS
     const due = [...this.#pending].filter(([, { notBefore }]) => notBefore <= now)
     const repeating = due.map(async ([name, pending]) => {
       await this.#repeat(pending)
-      // One that failed meanwhile has taken its place: that is to be repeated too.
+      // A newer failure of the same key is still pending.
       if (this.#pending.get(name) === pending) this.#pending.delete(name)
     })
     await Promise.allSettled(repeating)
@@ -142,7 +145,12 @@ export class PendingInvalidations {
   }
 }
 
-/** No key's text begins so. */
+function nameOf({ key, children }: Pending): string {
+  if (key === undefined) return 'all keys'
+  return children ? `"${key.text}" with everything below` : `"${key.text}"`
+}
+
+/** No key's text begins like this. */
 function treeOf(text: string): string {
   return `{}${text}`
 }
