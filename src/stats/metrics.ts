@@ -84,19 +84,28 @@ type Value<M> = M extends { kind: 'counter' }
     ? Partial<Record<MissReason, number>>
     : Record<Timed, Latency>
 
-/** Metrics of a family of keys, or of all families together. */
+/**
+ * Metrics of a family of keys, or of all families together.
+ * @interface
+ */
 export type Figures = {
   -readonly [Name in keyof Metrics as Metrics[Name] extends { per: 'family' } ? Name : never]: Value<
     Metrics[Name]
   >
 }
 
-/** Metrics of the cache as a whole. */
+/**
+ * Metrics of the cache as a whole.
+ * @interface
+ */
 export type CacheFigures = {
   -readonly [Name in keyof Metrics as Metrics[Name] extends { per: 'cache' } ? Name : never]: number
 }
 
-/** Metrics of a step of history. */
+/**
+ * Metrics of a step of history.
+ * @interface
+ */
 export type HistoryFigures = {
   -readonly [Name in keyof Metrics as Metrics[Name] extends { inHistory: true } ? Name : never]: number
 }
