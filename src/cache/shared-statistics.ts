@@ -1,7 +1,7 @@
 import { ConfigurationError } from '../errors.js'
 import { show } from '../key/show.js'
+import { type CacheEvent, eventsOf } from '../stats/cache-event.js'
 import { type CacheStats, type HistoryStep, statsOf, stepsOf } from '../stats/cache-stats.js'
-import { type CacheEvent, eventsOf } from '../stats/events.js'
 import { type RequestRecord, recordsOf } from '../stats/request-record.js'
 import { MAX_EVENTS, MAX_REQUESTS, RESOLUTIONS, type Resolution } from '../store/statistics.js'
 import type { Core } from './core.js'

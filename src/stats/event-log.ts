@@ -1,7 +1,7 @@
 import { label } from '../entry/provenance.js'
 import type { KeyedCacheError } from '../errors.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
-import type { CacheEvent } from './events.js'
+import type { CacheEvent } from './cache-event.js'
 import { ReportQueue } from './report-queue.js'
 
 /** Result of an invalidation, and the request it came from. */

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { operations } from '../channels.js'
 import { lifeOf, type NewEntry } from '../entry/body.js'
 import type { KeyedCacheError } from '../errors.js'
-import { type OperationMessage, operations } from '../events.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Miss, MissReason, ReadOutcome, Written } from '../tiers/outcome.js'
 import type { RequestScope } from '../tiers/request-scope.js'
@@ -10,6 +10,7 @@ import type { EventLog, InvalidationResult } from './event-log.js'
 import type { KeyHistoryLog } from './key-history-log.js'
 import type { Counter } from './metrics.js'
 import type { MissLog } from './miss-log.js'
+import type { OperationMessage } from './operation-message.js'
 
 /** Where operations are recorded; without counters nothing is counted. */
 export interface Recording {

@@ -1,6 +1,6 @@
+import { type StoreFailureMessage, storeFailures } from '../channels.js'
 import { ElapsedClock } from '../elapsed-clock.js'
 import { CacheNotRespondingError } from '../errors.js'
-import { type StoreFailureMessage, storeFailures } from '../events.js'
 
 /** Where warnings go; `console` is one. */
 export interface Logger {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 
 /**
- * A change of a key that is known after nothing of it is left in its place: it tells what expired from what was
- * evicted, and both from what was never set. It explains misses; no promise depends on it.
+ * A change of a key, known after its entry is gone. It separates expired keys from evicted ones, and both from keys that
+ * were never set. It explains misses; no promise depends on it.
  */
 export interface KeyChange {
   /** `deleted` of a tree: with everything below. `fenced`: a value was not stored because its key was invalidated. */

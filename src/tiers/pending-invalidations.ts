@@ -68,7 +68,7 @@ export class PendingInvalidations {
 
   /** Adds one that failed just now: with `children` also everything below the key, without a key everything. */
   add(key: CacheKey | undefined, children: boolean, origin: Origin): void {
-    this.#remember({ key, children, origin, notBefore: performance.now() + this.#timeoutMs })
+    this.#put({ key, children, origin, notBefore: performance.now() + this.#timeoutMs })
     if (this.#pending.size > MAX_PENDING)
       this.#widen(({ key }) => key && CacheKey.from(key.segments[0] as string))
     if (this.#pending.size > MAX_PENDING) this.#widen(() => undefined)
@@ -94,7 +94,7 @@ export class PendingInvalidations {
     await before(performance.now() + remainingMs, this.#repeatDue(), 'The store').catch(ignore)
   }
 
-  #remember(pending: Pending): void {
+  #put(pending: Pending): void {
     const { key, children } = pending
     const name = key === undefined ? treeOf('') : children ? treeOf(key.text) : key.text
     this.#pending.set(name, pending)
@@ -104,7 +104,7 @@ export class PendingInvalidations {
   #widen(around: (pending: Pending) => CacheKey | undefined): void {
     const all = [...this.#pending.values()]
     this.#pending.clear()
-    for (const one of all) this.#remember({ ...one, key: around(one), children: true })
+    for (const one of all) this.#put({ ...one, key: around(one), children: true })
   }
 
   #schedule(): void {

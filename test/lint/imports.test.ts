@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 
 /** Files of each layer, lowest first. The last rank is that of the faces, which don't import each other. */
 const RANKS = [
-  ['errors.ts', 'entry/frame.ts', 'events.ts', 'key/escape.ts', 'codec/codec.ts'],
+  ['errors.ts', 'entry/frame.ts', 'channels.ts', 'key/escape.ts', 'codec/codec.ts'],
   ['store/store.ts', 'store/redis/connection.ts', 'store/redis/scripts/script.ts'],
   ['tiers/chain.ts'],
   ['stats/counters.ts'],

@@ -25,7 +25,7 @@ test('figures are the same after they were reported', () => {
   expect(toCounts(noFigures())).toEqual(new Map())
 })
 
-test('each metric of a family stands in the figures, under its own name', () => {
+test('each metric of a family is a field of the figures', () => {
   const names = Object.entries(METRICS).flatMap(([name, { per }]) => (per === 'family' ? [name] : []))
   expect(Object.keys(noFigures()).sort()).toEqual(names.sort())
 })
@@ -49,7 +49,7 @@ test('names from another version, or from nowhere, are left out', () => {
   expect(fromCounts(counts)).toEqual({ ...noFigures(), hits: 1 })
 })
 
-test('sums are sums, and leave what they were made from alone', () => {
+test('sums leave their operands unchanged', () => {
   const [one, other] = [some(), some()]
   expect(addFigures(addFigures(noFigures(), one), other)).toMatchObject({
     hits: 6,

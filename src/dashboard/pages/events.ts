@@ -1,5 +1,5 @@
 import { formatDuration } from '../../duration.js'
-import type { CacheEvent } from '../../stats/events.js'
+import type { CacheEvent } from '../../stats/cache-event.js'
 import { MAX_EVENTS } from '../../store/statistics.js'
 import { events, past, whole } from '../figures.js'
 import { type KnownEvent, type KnownEvents, keptEvents, knownEvents } from '../known-events.js'
