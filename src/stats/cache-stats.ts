@@ -80,7 +80,7 @@ export function statsOf(reported: ReportedFigures, scope: CacheStats['scope'], o
 
 /** A process whose description is valid: anyone with access to the store can write one. */
 function liveProcess(
-  { process, about, seenAt, figures }: ProcessReport,
+  { process, about, seenAt, counts }: ProcessReport,
   now: number,
   own: string,
 ): LiveProcess[] {
@@ -100,11 +100,11 @@ function liveProcess(
       memory: hasMemory
         ? { entries: memoryEntries, bytes: memoryBytes, isServing: memoryServing === 1 }
         : undefined,
-      totals: fromCounts(figures),
+      totals: fromCounts(counts),
     },
   ]
 }
 
 export function stepsOf(buckets: readonly HistoryBucket[]): HistoryStep[] {
-  return buckets.map(({ at, figures }) => ({ at, figures: historyFromCounts(figures) }))
+  return buckets.map(({ at, counts }) => ({ at, figures: historyFromCounts(counts) }))
 }

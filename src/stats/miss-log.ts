@@ -6,8 +6,8 @@ import type { MissReason } from '../tiers/outcome.js'
 import type { Counters } from './counters.js'
 import { type Explanation, explainMiss, isExplainable } from './explain.js'
 import { FoundReasons } from './found-reasons.js'
-import { type ReportedHistory, readHistories } from './key-histories.js'
 import type { KeyHistoryLog } from './key-history-log.js'
+import { type ReportedHistory, readKeyHistories } from './read-key-histories.js'
 import type { RequestRecord } from './request-record.js'
 
 /** Maximum number of groups that are explained at a time; further misses keep the reason found in their place. */
@@ -138,7 +138,7 @@ export class MissLog {
   }
 
   #histories(keys: readonly CacheKey[]): Promise<ReportedHistory[]> {
-    return readHistories(keys, this.#statistics, this.#keyHistory)
+    return readKeyHistories(keys, this.#statistics, this.#keyHistory)
   }
 }
 

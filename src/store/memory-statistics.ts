@@ -40,9 +40,9 @@ export class MemoryStatistics implements Statistics {
     const last = this.#processes.get(process)
     const isNew = !last || last.sequence < report.sequence
     const sequence = Math.max(report.sequence, last?.sequence ?? 0)
-    const figures = new Map(last?.figures)
-    if (isNew) this.#count(report, figures, now)
-    this.#processes.set(process, { process, sequence, about, seenAt: now, figures })
+    const counts = new Map(last?.counts)
+    if (isNew) this.#count(report, counts, now)
+    this.#processes.set(process, { process, sequence, about, seenAt: now, counts })
     for (const { process: other, seenAt } of this.#processes.values()) {
       if (Math.abs(now - seenAt) > PROCESS_TIMEOUT_MS) this.#processes.delete(other)
     }
@@ -57,8 +57,8 @@ export class MemoryStatistics implements Statistics {
   async history(resolution: Resolution): Promise<readonly HistoryBucket[]> {
     const { spanMs } = RESOLUTIONS[resolution]
     const from = Date.now() - spanMs
-    return [...this.#history[resolution]].flatMap(([at, figures]) =>
-      at >= from ? [{ at, figures: new Map(figures) }] : [],
+    return [...this.#history[resolution]].flatMap(([at, counts]) =>
+      at >= from ? [{ at, counts: new Map(counts) }] : [],
     )
   }
 

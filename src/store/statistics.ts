@@ -27,7 +27,7 @@ export interface Report {
 export interface HistoryBucket {
   /** Its beginning, on the store's clock. */
   readonly at: number
-  readonly figures: Counts
+  readonly counts: Counts
 }
 
 /** A process as of its last report. */
@@ -37,7 +37,7 @@ export interface ProcessReport {
   /** Time of its last report, on the store's clock. */
   readonly seenAt: number
   /** Counts since its start. */
-  readonly figures: Counts
+  readonly counts: Counts
 }
 
 /** Counts that all processes have reported. */

@@ -51,7 +51,7 @@ export function describeStatistics(name: string, open: OpenStatistics): void {
       const { families, processes, now, since } = await statistics.figures()
       expect(families).toEqual(new Map([...hits('product', 12), ...hits('', 1)]))
       expect(since).toBeLessThanOrEqual(now)
-      const byPid = processes.map(({ process, about, figures }) => [process, about.pid, figures.get('hits')])
+      const byPid = processes.map(({ process, about, counts }) => [process, about.pid, counts.get('hits')])
       expect(byPid.sort()).toEqual([
         ['host:1:a', 1, 7],
         ['host:2:b', 2, 6],
@@ -76,11 +76,11 @@ export function describeStatistics(name: string, open: OpenStatistics): void {
       for (const one of [first, first, second, first, second]) await statistics.report(one)
       const { families, processes } = await statistics.figures()
       expect(families).toEqual(hits('f', 11))
-      expect(processes[0]?.figures).toEqual(new Map([['hits', 11]]))
+      expect(processes[0]?.counts).toEqual(new Map([['hits', 11]]))
       expect(await statistics.events(10)).toEqual(['e2', 'e1'])
       expect(await statistics.requests(10)).toEqual(['r1'])
       for (const resolution of ['fine', 'coarse'] as const) {
-        const counts = (await statistics.history(resolution)).map(({ figures }) => figures.get('hits') ?? 0)
+        const counts = (await statistics.history(resolution)).map(({ counts }) => counts.get('hits') ?? 0)
         expect(counts.reduce((sum, count) => sum + count, 0)).toBe(11)
       }
     })
@@ -94,7 +94,7 @@ export function describeStatistics(name: string, open: OpenStatistics): void {
       expect((fine?.at ?? 1) % 10_000).toBe(0)
       expect((coarse?.at ?? 1) % 60_000).toBe(0)
       expect(before - (fine?.at ?? 0)).toBeLessThan(11_000)
-      expect(fine?.figures).toEqual(new Map([['misses', 2]]))
+      expect(fine?.counts).toEqual(new Map([['misses', 2]]))
     })
 
     test('keeps names with any characters', async () => {

@@ -45,9 +45,9 @@ export function bucketsOf(
       if (index === undefined || name === undefined || Number(index) >= BUCKETS) continue
       const at = page * stepMs * BUCKETS + Number(index) * stepMs
       if (at < now - spanMs || at > now) continue
-      const figures = buckets.get(at) ?? new Map<string, number>()
-      buckets.set(at, figures.set(name, count))
+      const counts = buckets.get(at) ?? new Map<string, number>()
+      buckets.set(at, counts.set(name, count))
     }
   }
-  return [...buckets].sort(([one], [other]) => one - other).map(([at, figures]) => ({ at, figures }))
+  return [...buckets].sort(([one], [other]) => one - other).map(([at, counts]) => ({ at, counts }))
 }

@@ -186,8 +186,8 @@ function reportOf(
   const about = aboutOf(pairs.find(([field]) => field === 'about')?.[1])
   if (!about || process.length > MAX_ABOUT) return []
   const own = pairs.filter(([field]) => field.startsWith(SEPARATOR))
-  const figures = new Map(countsOf(own).map(([field, count]) => [field.slice(1), count]))
-  return [{ process, about, seenAt, figures }]
+  const counts = new Map(countsOf(own).map(([field, count]) => [field.slice(1), count]))
+  return [{ process, about, seenAt, counts }]
 }
 
 function aboutOf(json = ''): ProcessReport['about'] | undefined {

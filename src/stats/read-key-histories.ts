@@ -13,7 +13,7 @@ export interface ReportedHistory {
  * Reads the histories of keys, with what this process has not reported yet of the trees above them.
  * @throws CacheNotRespondingError
  */
-export async function readHistories(
+export async function readKeyHistories(
   keys: readonly CacheKey[],
   statistics: Statistics,
   log: KeyHistoryLog,
