@@ -1,6 +1,6 @@
 import { CacheKey } from '../key/cache-key.js'
 import type { ClearOutcome, DeleteOutcome, ExpireOutcome } from '../tiers/outcome.js'
-import { isDate } from './amounts.js'
+import { isDate, isObject, isText, parseJson } from './untrusted.js'
 
 const TYPES = ['delete', 'expire', 'clear', 'store-failure'] as const
 
@@ -65,11 +65,12 @@ const NUMBERS = ['count', 'until', 'leftOut'] as const
 const MAX_TEXT = 1_000
 
 function parseEvent(item: string): CacheEvent | undefined {
-  const given = parseObject(item)
+  const given = parseJson(item)
+  if (!isObject(given)) return undefined
   const { type, at, key, children, outcome, process } = given
-  const texts = TEXTS.filter((name) => isText(given[name])).map((name) => [name, given[name]])
+  const texts = TEXTS.filter((name) => isText(given[name], MAX_TEXT)).map((name) => [name, given[name]])
   const numbers = NUMBERS.filter((name) => isDate(given[name])).map((name) => [name, given[name]])
-  if (!KNOWN_TYPES.has(type) || !KNOWN_OUTCOMES.has(outcome) || !isDate(at) || !isText(process))
+  if (!KNOWN_TYPES.has(type) || !KNOWN_OUTCOMES.has(outcome) || !isDate(at) || !isText(process, MAX_TEXT))
     return undefined
   if (!isKey(key) && (key !== '' || type === 'delete' || type === 'expire')) return undefined
   return {
@@ -77,19 +78,6 @@ function parseEvent(item: string): CacheEvent | undefined {
     ...(typeof children === 'boolean' && { children }),
     ...Object.fromEntries([...texts, ...numbers]),
   }
-}
-
-function parseObject(item: string): Readonly<Record<string, unknown>> {
-  try {
-    const given: unknown = JSON.parse(item)
-    return typeof given === 'object' && given !== null ? (given as Record<string, unknown>) : {}
-  } catch {
-    return {}
-  }
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value.length <= MAX_TEXT
 }
 
 function isKey(text: unknown): text is string {

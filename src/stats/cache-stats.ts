@@ -1,9 +1,9 @@
 import type { HistoryBucket, ProcessReport, ReportedFigures } from '../store/statistics.js'
 import type { ProcessMemoryUsage } from '../tiers/process-memory.js'
-import { isAmount, isDate } from './amounts.js'
 import { cacheFromCounts, fromCounts, historyFromCounts, NO_FAMILY } from './counts.js'
 import { addFigures, noFigures } from './figures.js'
 import type { CacheFigures, Figures, HistoryFigures } from './metrics.js'
+import { isAmount, isDate } from './untrusted.js'
 
 /** Figures of all processes of a cache. Times are milliseconds since the epoch, on the store's clock. */
 export interface CacheStats extends Readonly<CacheFigures> {

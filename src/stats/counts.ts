@@ -1,6 +1,5 @@
 import type { Counts } from '../store/statistics.js'
 import type { MissReason } from '../tiers/outcome.js'
-import { isAmount } from './amounts.js'
 import { noFigures } from './figures.js'
 import { addLatency, CLASSES } from './latency.js'
 import {
@@ -15,6 +14,7 @@ import {
   TIMED,
   type Timed,
 } from './metrics.js'
+import { isAmount } from './untrusted.js'
 
 // Figures as the store keeps them: whole numbers by name, without zeros, times in microseconds.
 

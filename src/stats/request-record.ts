@@ -1,6 +1,6 @@
 import type { LoggedCall } from '../tiers/call-log.js'
 import type { CallOutcome, MissReason, Tier } from '../tiers/outcome.js'
-import { isAmount, isDate } from './amounts.js'
+import { isAmount, isDate, isObject, isText, parseJson } from './untrusted.js'
 
 /** A known name, or a name that only a newer version knows. */
 type OrNewer<Name extends string> = Name | (string & Record<never, never>)
@@ -63,6 +63,8 @@ export const MAX_CALLS = 100
 
 /** Maximum length of a text in a record. */
 const MAX_TEXT = 200
+/** Maximum length of a text that is read back: another version's maximum may be larger. */
+const MAX_READ = 10 * MAX_TEXT
 
 /** Shortens a text to its maximum length, with an ellipsis. */
 export function cut(text: string): string {
@@ -79,21 +81,14 @@ export function isCut(text: string): boolean {
  * out: anyone with access to the store can write them.
  */
 export function recordsOf(items: readonly string[]): RequestRecord[] {
-  return items.flatMap((item) => requestOf(parse(item)) ?? []).sort((one, other) => other.at - one.at)
-}
-
-function parse(item: string): unknown {
-  try {
-    return JSON.parse(item)
-  } catch {
-    return undefined
-  }
+  return items.flatMap((item) => requestOf(parseJson(item)) ?? []).sort((one, other) => other.at - one.at)
 }
 
 function requestOf(given: unknown): RequestRecord | undefined {
   if (!isObject(given)) return undefined
   const { at, process, route, status, aborted, durationMs, calls, moreCalls } = given
-  if (!isDate(at) || !isText(process) || !isText(route) || !isAmount(status)) return undefined
+  if (!isDate(at) || !isText(process, MAX_READ) || !isText(route, MAX_READ) || !isAmount(status))
+    return undefined
   if (!isAmount(durationMs) || !isAmount(moreCalls)) return undefined
   if (!Array.isArray(calls) || calls.length > MAX_CALLS) return undefined
   const known = calls.map(callOf).filter((call) => call !== undefined)
@@ -108,10 +103,10 @@ function requestOf(given: unknown): RequestRecord | undefined {
 function callOf(given: unknown): CallRecord | undefined {
   if (!isObject(given)) return undefined
   const { operation, key, outcome, tier, reason, children, stored, afterMs, durationMs } = given
-  if (!isText(operation) || !isText(key) || !isText(outcome)) return undefined
+  if (!isText(operation, MAX_READ) || !isText(key, MAX_READ) || !isText(outcome, MAX_READ)) return undefined
   if (!isAmount(afterMs) || !isAmount(durationMs)) return undefined
-  if (tier !== undefined && !isText(tier)) return undefined
-  if (reason !== undefined && !isText(reason)) return undefined
+  if (tier !== undefined && !isText(tier, MAX_READ)) return undefined
+  if (reason !== undefined && !isText(reason, MAX_READ)) return undefined
   return {
     ...{ operation, key, outcome, afterMs, durationMs },
     ...(tier !== undefined && { tier }),
@@ -119,12 +114,4 @@ function callOf(given: unknown): CallRecord | undefined {
     ...(typeof children === 'boolean' && { children }),
     ...(typeof stored === 'boolean' && { stored }),
   }
-}
-
-function isObject(given: unknown): given is Record<string, unknown> {
-  return typeof given === 'object' && given !== null
-}
-
-function isText(given: unknown): given is string {
-  return typeof given === 'string' && given.length <= 10 * MAX_TEXT
 }

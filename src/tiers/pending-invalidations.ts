@@ -62,7 +62,7 @@ export class PendingInvalidations {
   /** Whether a key must be treated as not cached. */
   covers(key: CacheKey): boolean {
     if (this.#pending.size === 0) return false
-    const trees = ['', key.text, ...key.ancestors].map(treeOf)
+    const trees = ['', key.text, ...key.ancestors].map(treeName)
     return this.#pending.has(key.text) || trees.some((name) => this.#pending.has(name))
   }
 
@@ -96,7 +96,7 @@ export class PendingInvalidations {
 
   #put(pending: Pending): void {
     const { key, children } = pending
-    const name = key === undefined ? treeOf('') : children ? treeOf(key.text) : key.text
+    const name = key === undefined ? treeName('') : children ? treeName(key.text) : key.text
     this.#pending.set(name, pending)
   }
 
@@ -151,6 +151,6 @@ function nameOf({ key, children }: Pending): string {
 }
 
 /** No key's text begins like this. */
-function treeOf(text: string): string {
+function treeName(text: string): string {
   return `{}${text}`
 }
