@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { operations } from '../channels.js'
-import { lifeOf, type NewEntry } from '../entry/body.js'
+import { lifetimeOf, type NewEntry } from '../entry/body.js'
 import type { KeyedCacheError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Miss, MissReason, ReadOutcome, Written } from '../tiers/outcome.js'
@@ -124,7 +124,7 @@ export class Recorder {
   /** A set or computed value is in the store; its write began at `startedAt`. */
   stored(key: CacheKey, entry: NewEntry, startedAt: number): void {
     this.count(key, 'storedBytes', entry.payload.length)
-    this.#keyHistory.written(key, startedAt, lifeOf(entry))
+    this.#keyHistory.written(key, startedAt, lifetimeOf(entry))
   }
 
   /** A computed value was not stored: its key was invalidated meanwhile, or the lease was lost. */

@@ -45,7 +45,7 @@ export class PendingWarnings {
   /** The store has confirmed this many. */
   repeated(count: number): void {
     this.#warn(
-      `the store is back; ${amount(count, 'pending invalidation was', 'pending invalidations were')} repeated as ${count === 1 ? 'a delete' : 'deletes'}.`,
+      `the store is back; ${amount(count, 'pending invalidation was', 'pending invalidations were')} repeated.`,
     )
   }
 
