@@ -160,7 +160,11 @@ async function runModules(folder: string, modules: readonly Module[], redisUrl: 
 
 const COMMANDS: Readonly<Record<Exclude<Runner, 'module' | 'process'>, readonly string[]>> = {
   vitest: [join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', '--root'],
-  jest: [join(ROOT, 'node_modules/jest/bin/jest.js'), '--rootDir'],
+  jest: [join(ROOT, 'node_modules/jest/bin/jest.js'), '--runTestsByPath', '--rootDir'],
+  'jest with modules': [
+    ...['--experimental-vm-modules', '--no-warnings', join(ROOT, 'node_modules/jest/bin/jest.js')],
+    ...['--runTestsByPath', '--rootDir'],
+  ],
   'node:test': ['--test'],
 }
 
@@ -175,16 +179,11 @@ async function runTests(
     file.endsWith('.ts') ? join(folder, 'out', file.replace(/\.ts$/, '.js')) : join(folder, file),
   )
   if (compiled.length === 0) return failures
-  const command =
-    runner === 'node:test'
-      ? [...COMMANDS[runner], ...compiled]
-      : [...COMMANDS[runner], folder, ...(runner === 'jest' ? ['--runTestsByPath'] : []), ...compiled]
-  const { output, code } = await node(command, { NODE_OPTIONS: runner === 'jest' ? JEST_ESM : '' }, folder)
+  const command = [...COMMANDS[runner], ...(runner === 'node:test' ? [] : [folder]), ...compiled]
+  const { output, code } = await node(command, {}, folder)
   if (code !== 0) failures.push(`${runner} ended with ${code}:\n${output}`)
   return failures
 }
-
-const JEST_ESM = '--experimental-vm-modules --no-warnings'
 
 interface Ended {
   readonly output: string

@@ -42,7 +42,7 @@ describe('every sample of README and the guide', () => {
     expect(project.problems).toBe('')
   })
 
-  test.each(['module', 'process', 'vitest', 'jest', 'node:test'] as const)(
+  test.each(['module', 'process', 'vitest', 'jest', 'jest with modules', 'node:test'] as const)(
     'runs, and has the results that it states: %s',
     async (runner) => {
       expect(await project.run(runner, redis.url)).toEqual([])

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /** How a sample is run: imported with the others, in a process of its own, or by a test runner. */
-export type Runner = 'module' | 'process' | 'vitest' | 'jest' | 'node:test'
+export type Runner = 'module' | 'process' | 'vitest' | 'jest' | 'jest with modules' | 'node:test'
 
 /** A fenced code block of a document, with what its page takes for granted. */
 export interface Sample {
@@ -33,14 +33,17 @@ export interface Page {
  *   <!-- page before: code -->      before each sample of the page that follows
  *   <!-- sample before: code -->    before the next sample
  *   <!-- sample continues -->       the next sample goes on where the last one ended
- *   <!-- sample runs as: vitest --> a process, vitest, jest, node:test
+ *   <!-- sample runs as: vitest --> process, vitest, jest, jest with modules, node:test
+ *   <!-- sample named: app -->      the file name by which other samples import it
  *   <!-- sample env: NAME=value --> in a process with this environment
  *   <!-- sample after: code -->     after the last sample
  */
 const TOKEN =
-  /^<!-- (page before|sample before|sample after|sample continues|sample runs as|sample env)(?::\s?(.*?))?\s*-->$|^```(\w*)\n(.*?)^```$/gms
+  /^<!-- (page before|sample before|sample after|sample continues|sample runs as|sample named|sample env)(?::\s?(.*?))?\s*-->$|^```(\w*)\n(.*?)^```$/gms
 
-const RUNNERS: readonly string[] = ['process', 'vitest', 'jest', 'node:test'] satisfies Runner[]
+const RUNNERS: readonly string[] = [
+  ...['process', 'vitest', 'jest', 'jest with modules', 'node:test'],
+] satisfies Runner[]
 
 export async function readPage(root: string, page: string): Promise<Page> {
   return parsePage(page, await readFile(join(root, page), 'utf8'))
@@ -50,7 +53,7 @@ export function parsePage(page: string, text: string): Page {
   const samples: Sample[] = []
   const others: Page['others'][number][] = []
   let pageBefore = ''
-  let next: Partial<Pick<Sample, 'before' | 'runner' | 'env'>> & { continues?: boolean } = {}
+  let next: Partial<Pick<Sample, 'name' | 'before' | 'runner' | 'env'>> & { continues?: boolean } = {}
   const base = page.replace(/^docs\//, '').replace(/\.md$/, '').replaceAll('/', '-').toLowerCase()
 
   for (const { index, 1: kind, 2: content = '', 3: language, 4: code = '' } of text.matchAll(TOKEN)) {
@@ -59,6 +62,7 @@ export function parsePage(page: string, text: string): Page {
     else if (kind === 'sample before') next.before = `${next.before ?? ''}${content}\n`
     else if (kind === 'sample continues') next.continues = true
     else if (kind === 'sample runs as') next.runner = runnerOf(content, page, line)
+    else if (kind === 'sample named') next.name = content
     else if (kind === 'sample env') next.env = environmentOf(content)
     else if (kind === 'sample after') {
       const last = samples.pop()
@@ -68,7 +72,7 @@ export function parsePage(page: string, text: string): Page {
       const last = samples.at(-1)
       const start = next.continues && last ? last.before + last.code + last.after : pageBefore
       samples.push({
-        name: `${base}-${samples.length + 1}`,
+        name: next.name ?? `${base}-${samples.length + 1}`,
         ...{ page, line, language, code },
         before: start + (next.before ?? ''),
         after: '',
