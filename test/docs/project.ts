@@ -158,13 +158,15 @@ async function runModules(folder: string, modules: readonly Module[], redisUrl: 
   return [`the process of ${names.join(', ')} ended with ${code}:\n${output}`]
 }
 
+const JEST = [
+  join(ROOT, 'node_modules/jest/bin/jest.js'),
+  ...['--runInBand', '--no-watchman', '--transform={}', '--runTestsByPath', '--rootDir'],
+]
+
 const COMMANDS: Readonly<Record<Exclude<Runner, 'module' | 'process'>, readonly string[]>> = {
   vitest: [join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', '--root'],
-  jest: [join(ROOT, 'node_modules/jest/bin/jest.js'), '--runTestsByPath', '--rootDir'],
-  'jest with modules': [
-    ...['--experimental-vm-modules', '--no-warnings', join(ROOT, 'node_modules/jest/bin/jest.js')],
-    ...['--runTestsByPath', '--rootDir'],
-  ],
+  jest: [...JEST],
+  'jest with modules': ['--experimental-vm-modules', '--no-warnings', ...JEST],
   'node:test': ['--test'],
 }
 
