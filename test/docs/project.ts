@@ -130,9 +130,7 @@ function importsOf(code: string, known: ReadonlyMap<string, string>, isCommonJs:
       `\\b(?:const|let|function|class|interface|type)\\s+(?:\\{[^}=]*)?${name}\\b|import (?:type )?\\{[^}]*\\b${name}\\b[^}]*\\}|\\bimport ${name}\\b`,
     ).test(bare)
     if (!isUsed || isOwn) continue
-    lines.push(
-      isCommonJs ? `const { ${name} } = require('${from}')` : `import { ${name} } from '${from}'`,
-    )
+    lines.push(isCommonJs ? `const { ${name} } = require('${from}')` : `import { ${name} } from '${from}'`)
   }
   return lines
 }
@@ -194,7 +192,9 @@ interface Ended {
 
 /** Runs Node without what this test runner has set in its environment. */
 async function node(args: readonly string[], env: Record<string, string> = {}, cwd = ROOT): Promise<Ended> {
-  const own = Object.entries(process.env).filter(([name]) => !/^(VITEST|NODE_|REDIS_URL|KEYEDCACHE_|TEST$)/.test(name))
+  const own = Object.entries(process.env).filter(
+    ([name]) => !/^(VITEST|NODE_|REDIS_URL|KEYEDCACHE_|TEST$)/.test(name),
+  )
   try {
     const { stdout, stderr } = await promisify(execFile)(process.execPath, args, {
       cwd,

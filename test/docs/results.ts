@@ -75,9 +75,10 @@ function check(lines: string[], first: number, last: number, stated: string, id:
   lines[first] =
     indent +
     keyword +
-    (thrown === undefined ? `;checkValue(${id}, (` : `;await checkThrows(${id}, '${thrown}', async () => (`).slice(
-      keyword === '' ? 0 : 1,
-    ) +
+    (thrown === undefined
+      ? `;checkValue(${id}, (`
+      : `;await checkThrows(${id}, '${thrown}', async () => (`
+    ).slice(keyword === '' ? 0 : 1) +
     statement.slice(keyword.length)
   lines[last] += thrown === undefined ? `), ${wanted})` : '))'
 }

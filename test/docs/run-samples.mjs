@@ -20,13 +20,16 @@ net.Server.prototype.listen = function (port, ...rest) {
 }
 
 let current = ''
-process.on('unhandledRejection', (error) => failures.push(`${current}: unhandled rejection: ${describe(error)}`))
+process.on('unhandledRejection', (error) =>
+  failures.push(`${current}: unhandled rejection: ${describe(error)}`),
+)
 // Also where a sample ends the process itself.
 process.on('exit', () => {
   for (const sample of samples) {
     const [name, count] = sample.split('#')
     for (let index = 0; index < Number(count); index++) {
-      if (!world.checked.has(`${name}#${index}`)) failures.push(`${name}#${index}: this result was never reached`)
+      if (!world.checked.has(`${name}#${index}`))
+        failures.push(`${name}#${index}: this result was never reached`)
     }
   }
   const all = [...failures, ...world.wrong]

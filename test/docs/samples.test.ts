@@ -62,11 +62,7 @@ const WRONG = [
     "await cache.getOrThrow('views')  // → throws InvalidKeyError",
     'NotCachedError is thrown',
   ],
-  [
-    'where nothing is thrown',
-    "await cache.get('views')  // → throws NotCachedError",
-    'nothing is thrown',
-  ],
+  ['where nothing is thrown', "await cache.get('views')  // → throws NotCachedError", 'nothing is thrown'],
   [
     'where a stated result is never reached',
     "if (cache.pendingInvalidations > 0) {\n  await cache.get('views')  // → 5\n}",

@@ -41,9 +41,16 @@ export interface Page {
 const TOKEN =
   /^<!-- (page before|sample before|sample after|sample continues|sample runs as|sample named|sample env)(?::\s?(.*?))?\s*-->$|^```(\w*)\n(.*?)^```$/gms
 
-const RUNNERS: readonly string[] = [
-  ...['process', 'vitest', 'jest', 'jest with modules', 'node:test'],
-] satisfies Runner[]
+const RUNNERS: readonly Runner[] = ['process', 'vitest', 'jest', 'jest with modules', 'node:test']
+
+/** What the comments before a sample say of it. */
+interface Next {
+  name?: string
+  before?: string
+  runner?: Runner
+  env?: Sample['env']
+  continues?: boolean
+}
 
 export async function readPage(root: string, page: string): Promise<Page> {
   return parsePage(page, await readFile(join(root, page), 'utf8'))
@@ -53,8 +60,12 @@ export function parsePage(page: string, text: string): Page {
   const samples: Sample[] = []
   const others: Page['others'][number][] = []
   let pageBefore = ''
-  let next: Partial<Pick<Sample, 'name' | 'before' | 'runner' | 'env'>> & { continues?: boolean } = {}
-  const base = page.replace(/^docs\//, '').replace(/\.md$/, '').replaceAll('/', '-').toLowerCase()
+  let next: Next = {}
+  const base = page
+    .replace(/^docs\//, '')
+    .replace(/\.md$/, '')
+    .replaceAll('/', '-')
+    .toLowerCase()
 
   for (const { index, 1: kind, 2: content = '', 3: language, 4: code = '' } of text.matchAll(TOKEN)) {
     const line = text.slice(0, index).split('\n').length + 1
@@ -86,7 +97,8 @@ export function parsePage(page: string, text: string): Page {
 }
 
 function runnerOf(name: string, page: string, line: number): Runner {
-  if (RUNNERS.includes(name)) return name as Runner
+  const runner = RUNNERS.find((known) => known === name)
+  if (runner !== undefined) return runner
   throw new Error(`${page}:${line}: unknown runner ${name}`)
 }
 
