@@ -1,5 +1,5 @@
-import { CacheKey, type KeyInput } from '../../src/key/cache-key.js'
-import type { NewEntry } from '../../src/store/store.js'
+import { CacheKey, type KeyInput } from '../key/cache-key.js'
+import type { NewEntry } from '../store/store.js'
 
 export const ORIGIN = { process: 'test:1', route: 'POST /products/123', user: 'anna' }
 

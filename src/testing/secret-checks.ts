@@ -1,6 +1,7 @@
-import { expect, test } from 'vitest'
-import { SECRET_BYTES, type Store } from '../../src/store/store.js'
+import { SECRET_BYTES, type Store } from '../store/store.js'
+import { expect } from './expect.js'
 import { entry, key, ORIGIN } from './samples.js'
+import { test } from './suite.js'
 
 /** What a store promises that keeps a secret. */
 export function describeSecret(opened: () => { readonly store: Store; readonly other: Store }): void {
