@@ -105,11 +105,19 @@ async function namesToImport(): Promise<ReadonlyMap<string, string>> {
   ])
 }
 
+/** Where a sample makes a cache on a Redis that answers. */
+const A_REDIS =
+  /(?<=createCache\(\{ |keyedCache\(\{ |^ {2})redis: (?:'redis:\/\/127\.0\.0\.1:6379[^']*'|\{ host: '127\.0\.0\.1', port: 6379[^}]*\})/gm
+
+/** However busy the machine is. */
+const PATIENT = "timeouts: { store: '10s' }"
+
 function moduleOf(sample: Sample, known: ReadonlyMap<string, string>, port: string) {
   const { name, language, before, code, after, runner } = sample
   const isCommonJs = language === 'js' && /\brequire\(/.test(code)
   const isTest = runner !== 'module' && runner !== 'process'
-  const placed = (text: string) => text.replaceAll(/(127\.0\.0\.1:|port: )6379\b/g, `$1${port}`)
+  const placed = (text: string) =>
+    text.replaceAll(A_REDIS, `$&, ${PATIENT}`).replaceAll(/(127\.0\.0\.1:|port: )6379\b/g, `$1${port}`)
   const checked = isTest
     ? { code: placed(before + code + after), values: 0 }
     : withChecks(placed(before + code + after), name, language === 'ts')
