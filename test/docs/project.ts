@@ -147,7 +147,8 @@ async function runModules(folder: string, modules: readonly Module[], redisUrl: 
   if (modules.length === 0) return []
   const out = join(folder, 'out')
   const names = modules.map(({ sample, file, values }) => {
-    return `${file.endsWith('.ts') ? sample.name : `../${file}`}#${values}`
+    const redis = /6379/.test(sample.before + sample.code) ? '#redis' : ''
+    return `${file.endsWith('.ts') ? sample.name : `../${file}`}#${values}${redis}`
   })
   const env = { ...modules.find(({ sample }) => sample.runner === 'process')?.sample.env }
   for (const [name, value] of Object.entries(env)) if (value === 'redis') env[name] = redisUrl

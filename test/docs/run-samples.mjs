@@ -1,4 +1,4 @@
-// node run-samples.mjs <folder> <module[#results]>…: runs compiled samples one after the other, and prints what failed.
+// node run-samples.mjs <folder> <module#results[#redis]>…: runs compiled samples one after the other, and prints what failed.
 import { writeSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
@@ -40,7 +40,7 @@ process.on('exit', () => {
 for (const sample of samples) {
   current = sample.split('#', 1)[0]
   world.begin()
-  if (process.env.SAMPLES_REDIS) await flush(process.env.SAMPLES_REDIS)
+  if (sample.endsWith('#redis')) await flush(process.env.SAMPLES_REDIS)
   try {
     const file = join(folder, current.includes('.') ? current : `${current}.js`)
     const late = pause(TIMEOUT_MS, undefined, { ref: false }).then(() => {
