@@ -46,7 +46,9 @@ for (const sample of samples) {
     const late = pause(TIMEOUT_MS, undefined, { ref: false }).then(() => {
       throw new Error(`not done within ${TIMEOUT_MS} ms`)
     })
-    await Promise.race([import(pathToFileURL(file).href), late])
+    const loading = import(pathToFileURL(file).href)
+    // A CommonJS module cannot await: it exports a promise.
+    await Promise.race([loading.then((module) => module.default), late])
     // What a sample has left alone fails now.
     await pause(10)
   } catch (error) {
