@@ -43,7 +43,7 @@ export async function makeProject(samples: readonly Sample[], redisUrl: string):
   const modules: Module[] = []
   for (const sample of samples) {
     const { file, text, values, offset } = moduleOf(sample, known, new URL(redisUrl).port)
-    await writeFile(join(folder, file), text)
+    await writeFile(join(folder, sample.language === 'js' ? 'out' : '.', file), text)
     modules.push({ sample, file, values, offset })
   }
   for (const name of ['world', 'application-types']) {
@@ -143,12 +143,16 @@ function importsOf(code: string, known: ReadonlyMap<string, string>, isCommonJs:
   return lines
 }
 
+function compiledName(file: string): string {
+  return file.replace(/\.ts$/, '.js')
+}
+
 async function runModules(folder: string, modules: readonly Module[], redisUrl: string): Promise<string[]> {
   if (modules.length === 0) return []
   const out = join(folder, 'out')
   const names = modules.map(({ sample, file, values }) => {
     const redis = /6379/.test(sample.before + sample.code) ? '#redis' : ''
-    return `${file.endsWith('.ts') ? sample.name : `../${file}`}#${values}${redis}`
+    return `${compiledName(file)}#${values}${redis}`
   })
   const env = { ...modules.find(({ sample }) => sample.runner === 'process')?.sample.env }
   for (const [name, value] of Object.entries(env)) if (value === 'redis') env[name] = redisUrl
@@ -184,9 +188,7 @@ async function runTests(
   modules: readonly Module[],
 ): Promise<string[]> {
   const failures: string[] = []
-  const compiled = modules.map(({ file }) =>
-    file.endsWith('.ts') ? join(folder, 'out', file.replace(/\.ts$/, '.js')) : join(folder, file),
-  )
+  const compiled = modules.map(({ file }) => join(folder, 'out', compiledName(file)))
   if (compiled.length === 0) return failures
   const command = [...COMMANDS[runner], ...(runner === 'node:test' ? [] : [folder]), ...compiled]
   const { output, code } = await node(command, {}, folder)

@@ -1,4 +1,4 @@
-// node run-samples.mjs <folder> <module#results[#redis]>…: runs compiled samples one after the other, and prints what failed.
+// node run-samples.mjs <folder> <file#results[#redis]>…: runs compiled samples one after the other, and prints what failed.
 import { writeSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
@@ -6,6 +6,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 
 const TIMEOUT_MS = 15_000
+
+/** Its name, and how many results it states. */
+const SAMPLE = /^(.+)\.\w+#(\d+)/
 
 const [folder, ...samples] = process.argv.slice(2)
 const world = await import(pathToFileURL(join(folder, 'world.js')).href)
@@ -26,7 +29,7 @@ process.on('unhandledRejection', (error) =>
 // Also where a sample ends the process itself.
 process.on('exit', () => {
   for (const sample of samples) {
-    const [name, count] = sample.split('#')
+    const [, name, count] = SAMPLE.exec(sample)
     for (let index = 0; index < Number(count); index++) {
       if (!world.checked.has(`${name}#${index}`))
         failures.push(`${name}#${index}: this result was never reached`)
@@ -38,11 +41,11 @@ process.on('exit', () => {
 })
 
 for (const sample of samples) {
-  current = sample.split('#', 1)[0]
+  current = SAMPLE.exec(sample)[1]
   world.begin()
   if (sample.endsWith('#redis')) await flush(process.env.SAMPLES_REDIS)
   try {
-    const file = join(folder, current.includes('.') ? current : `${current}.js`)
+    const file = join(folder, sample.split('#', 1)[0])
     const late = pause(TIMEOUT_MS, undefined, { ref: false }).then(() => {
       throw new Error(`not done within ${TIMEOUT_MS} ms`)
     })
