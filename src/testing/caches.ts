@@ -20,8 +20,8 @@ export function createTestCache(options: TestCacheOptions = {}): KeyedCache {
 }
 
 /**
- * Empties all caches that this process has open, and switches them on or off as their options say. What is being
- * computed reaches its callers, and is not stored. Figures and events stay.
+ * Empties all caches that this process has open, and switches them on or off as their options say. Values
+ * that are being computed reach their callers, and are not stored. Figures and events stay.
  * @example afterEach(resetCaches)
  * @throws ConfigurationError where other processes share the entries of an open cache, as in Redis; then none is emptied
  */

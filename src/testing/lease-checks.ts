@@ -16,7 +16,7 @@ const AWAITING = { ...LONG, awaiting: true }
 /** A lease that lapses while the test runs. */
 const SHORT = { leaseMs: 20, awaiting: false }
 
-/** What every store promises to those who compute. */
+/** Checks of leases: which computation of a key may store its result. */
 export function describeLeases(opened: () => { readonly store: Store; readonly other: Store }): void {
   describe('leases', () => {
     let store: Store
@@ -48,8 +48,8 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
     const committed = async (at: Store, input: KeyInput, token: Buffer, text = 'computed') =>
       (await at.commit(key(input), token, entry(text))).written
 
-    describe('who computes', () => {
-      test('is one of two, and the other is told who it is and how long that holds', async () => {
+    describe('acquire', () => {
+      test('grants a lease to one of two callers, and refuses the other with its holder and remaining time', async () => {
         expect(await store.acquire(key('a::b'), mine, LONG)).toMatchObject({ won: true, tookOver: false })
         const refused = await other.acquire(key('a::b'), theirs, LONG)
         expect(refused).toMatchObject({ won: false, holder: mine })
@@ -58,7 +58,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(lapsesInMs).toBeLessThanOrEqual(60_000)
       })
 
-      test('is one of many who ask at once', async () => {
+      test('grants a lease to one of many concurrent callers', async () => {
         const asked = await Promise.all(
           Array.from({ length: 40 }, (_, index) =>
             (index % 2 ? store : other).acquire(key('a::b'), newId(), LONG),
@@ -67,14 +67,14 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(asked.filter(({ won }) => won)).toHaveLength(1)
       })
 
-      test('may ask again with the same token', async () => {
+      test('grants a lease again to the same token', async () => {
         await store.acquire(key('a::b'), mine, LONG)
         expect(await store.acquire(key('a::b'), mine, LONG)).toMatchObject({ won: true, tookOver: false })
         expect(await other.acquire(key('a::b'), theirs, LONG)).toMatchObject({ won: false, holder: mine })
         expect(await committed(store, 'a::b', mine)).toBe(true)
       })
 
-      test('is another for each key, those above and below too', async () => {
+      test('grants leases per key, also for keys above and below', async () => {
         for (const path of ['a', 'a::b', 'a::b::c', 'ab']) {
           expect(await store.acquire(key(path), newId(), LONG)).toMatchObject({ won: true })
         }
@@ -89,7 +89,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         for (const one of keys) expect(await payload(one)).toBe(one.text)
       })
 
-      test('is told what stands there, with all generations, the missing ones made', async () => {
+      test('returns the present frame with all generations, and creates missing ones', async () => {
         const read = async (input: KeyInput) => {
           const acquired = await store.acquire(key(input), newId(), LONG)
           return acquired.won ? acquired.reading : fail('refused')
@@ -116,7 +116,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(frame && parseFrame(frame)).toMatchObject({ kind: 'marker', id: standing })
       })
 
-      test('leaves no entry and is in no listing', async () => {
+      test('creates no entry, and is in no listing', async () => {
         await store.acquire(key('a::b'), mine, LONG)
         expect(judge(await other.read(key('a::b')))).toMatchObject({ live: false, reason: 'absent' })
         expect((await other.list({ scan: 1_000 })).entries).toEqual([])
@@ -124,8 +124,8 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
       })
     })
 
-    describe('a lease is read', () => {
-      test('along with the entry where that is asked for, and by who looks', async () => {
+    describe('reading a lease', () => {
+      test('comes with the entry on request, and with every peek', async () => {
         expect((await other.read(key('a::b'), { lease: true })).lease).toBeNull()
         await store.acquire(key('a::b'), mine, LONG)
         const { lease: bytes, generations, now } = await other.read(key('a::b'), { lease: true })
@@ -137,7 +137,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect((await other.peek(key('a::b'))).lease).toEqual(bytes)
       })
 
-      test('with whether somebody waits, whoever holds it from then on', async () => {
+      test('shows whether a caller waits, also after a takeover', async () => {
         await store.acquire(key('a::b'), mine, LONG)
         await other.acquire(key('a::b'), theirs, LONG)
         expect(await lease('a::b')).toMatchObject({ token: mine, awaited: false })
@@ -151,7 +151,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(await lease('a::b')).toMatchObject({ token: theirs, awaited: true })
       })
 
-      test('no more once it has ended', async () => {
+      test('finds none after its end', async () => {
         const ends: Record<string, () => Promise<unknown>> = {
           commit: () => committed(store, 'a::b', mine),
           release: () => store.release(key('a::b'), mine),
@@ -167,7 +167,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
       })
     })
 
-    /** What ends a computation's right to be stored. */
+    /** Operations that end a lease before its commit. */
     const fences: Record<string, (at: Store) => Promise<unknown>> = {
       'a write': (at) => at.write(key('a::b'), entry('newer')),
       'a fill': async (at) => {
@@ -197,7 +197,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
     }
 
     describe('a commit', () => {
-      test('writes what was computed, with everything there is to know about it, and ends the lease', async () => {
+      test('writes the value with its metadata, and ends the lease', async () => {
         await store.acquire(key('a::b'), mine, LONG)
         const facts = { graceMs: 5_000, computingMs: 12.5, isFailure: true }
         const result = await store.commit(key('a::b'), mine, { ...entry('computed', 30_000), ...facts })
@@ -214,14 +214,14 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(await other.acquire(key('a::b'), theirs, LONG)).toMatchObject({ won: true, tookOver: false })
       })
 
-      test('stands below the generations above it, as a write does', async () => {
+      test('is invalidated by the generations above it, as a write is', async () => {
         await store.acquire(key('a::b::c'), mine, LONG)
         expect(await committed(store, 'a::b::c', mine)).toBe(true)
         expect(await other.remove(key('a'), { children: true, origin: ORIGIN })).toBe(true)
         expect(await payload('a::b::c')).toBeUndefined()
       })
 
-      test('comes through but once, and under no other token', async () => {
+      test('succeeds once, and under no other token', async () => {
         await store.acquire(key('a::b'), mine, LONG)
         expect(await committed(other, 'a::b', theirs, 'a stranger’s')).toBe(false)
         expect(await committed(store, 'a::b', mine)).toBe(true)
@@ -238,7 +238,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(await payload('a::b')).toBe('computed')
       })
 
-      test('is not disturbed by what happens beside it, or only looks', async () => {
+      test('succeeds after operations on other keys, and after reads', async () => {
         await store.acquire(key('a::b'), mine, LONG)
         await other.remove(key('a'), { children: false, origin: ORIGIN })
         await other.remove(key('a::c'), { children: true, origin: ORIGIN })
@@ -258,7 +258,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
       for (const [what, fence] of Object.entries(fences)) {
         for (const where of ['the same', 'another'] as const) {
           for (const before of ['nothing', 'an older value'] as const) {
-            test(`is refused after ${what} by ${where} process, where ${before} stood; so is renewing`, async () => {
+            test(`is refused after ${what} by ${where} process in the place of ${before}, as a renewal is`, async () => {
               if (before === 'an older value') await store.write(key('a::b'), entry('older'))
               await store.acquire(key('a::b'), mine, LONG)
               await fence(where === 'the same' ? store : other)
@@ -267,7 +267,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
               expect(await committed(store, 'a::b', mine, 'stale')).toBe(false)
               expect(await payload('a::b')).toBe(stands)
               if (/^a (write|fill|take-over)/.test(what)) expect(stands).toBe('newer')
-              // Who asks now need not wait for a lease that is worth nothing.
+              // The next caller does not wait for a lease that cannot commit.
               expect(await other.acquire(key('a::b'), newId(), LONG)).toMatchObject({
                 won: true,
                 tookOver: false,
@@ -282,7 +282,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         'an expire of the parent with children',
         'a clear',
       ]) {
-        test(`under a lease that ${what} has made worthless is not waited for`, async () => {
+        test(`does not make callers wait after ${what}`, async () => {
           await store.acquire(key('a::b'), mine, LONG)
           await fences[what]?.(other)
           expect(await other.acquire(key('a::b'), theirs, LONG)).toMatchObject({ won: true, tookOver: false })
@@ -293,7 +293,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
       }
     })
 
-    describe('a commit of what is unchanged', () => {
+    describe('a commit of an unchanged value', () => {
       const standing = async (input: KeyInput) => {
         const acquired = await store.acquire(key(input), mine, LONG)
         const frame = acquired.won ? acquired.reading.frame : null
@@ -312,7 +312,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
       for (const [text, [what, happened]] of ['unchanged', ''].flatMap((text) =>
         Object.entries(BEFORE).map((before) => [text, before] as const),
       )) {
-        test(`begins its time anew and keeps its payload, '${text}', which ${what}`, async () => {
+        test(`renews its TTL and keeps its payload, '${text}', which ${what}`, async () => {
           await other.write(key('a::b'), entry(text, 1_000))
           await happened()
           const unchanged = await standing('a::b')
@@ -328,7 +328,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         })
       }
 
-      test('is refused where another frame stands, and gives the lease up', async () => {
+      test('is refused in the place of another frame, and releases the lease', async () => {
         await other.write(key('a::b'), entry('stands'))
         await standing('a::b')
         const unchanged = newId()
@@ -339,7 +339,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(await lease('a::b')).toBeUndefined()
       })
 
-      test('is refused where it has expired meanwhile: there is nothing to keep', async () => {
+      test('is refused after the value has expired', async () => {
         await other.write(key('a::b'), entry('short', 400))
         const unchanged = await standing('a::b')
         await eventually(async () => expect((await other.peek(key('a::b'))).frame).toBeNull(), {
@@ -355,7 +355,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
 
     describe('a lease that has lapsed', () => {
       for (const before of ['nothing', 'an older value'] as const) {
-        test(`commits while no other token has taken it over, where ${before} stood`, async () => {
+        test(`commits without a takeover, in the place of ${before}`, async () => {
           if (before === 'an older value') await store.write(key('a::b'), entry('older'))
           await store.acquire(key('a::b'), mine, SHORT)
           await lapsed('a::b')
@@ -365,7 +365,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         })
       }
 
-      test('is renewed while no other token has taken it over', async () => {
+      test('is renewed without a takeover', async () => {
         await store.acquire(key('a::b'), mine, SHORT)
         await lapsed('a::b')
         expect(await store.renew(key('a::b'), mine, 60_000)).toBe(true)
@@ -373,7 +373,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(await committed(store, 'a::b', mine)).toBe(true)
       })
 
-      // Its lapse must not weaken what ends a lease in time.
+      // A lapsed lease is fenced as any other.
       for (const [what, fence] of Object.entries(fences)) {
         test(`is ended by ${what}`, async () => {
           await store.acquire(key('a::b'), mine, SHORT)
@@ -387,8 +387,8 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
       }
     })
 
-    describe('a lease that nobody renews', () => {
-      test('is taken over, which its new holder is told', async () => {
+    describe('a lease without renewal', () => {
+      test('is taken over, and its new holder is told so', async () => {
         await store.acquire(key('a::b'), mine, SHORT)
         await lapsed('a::b')
         expect(await other.acquire(key('a::b'), theirs, LONG)).toMatchObject({ won: true, tookOver: true })
@@ -400,7 +400,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(await payload('a::b')).toBe('computed')
       })
 
-      test('is nobody’s once it was given up, lapsed or not', async () => {
+      test('has no holder after its release, lapsed or not', async () => {
         await store.acquire(key('a::b'), mine, LONG)
         await store.release(key('a::b'), mine)
         expect(await other.acquire(key('a::b'), theirs, SHORT)).toMatchObject({ won: true, tookOver: false })
@@ -409,7 +409,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(await store.acquire(key('a::b'), newId(), LONG)).toMatchObject({ won: true, tookOver: false })
       })
 
-      test('stands for longer when it is renewed', async () => {
+      test('lasts longer after a renewal', async () => {
         await store.acquire(key('a::b'), mine, { leaseMs: 2_000, awaiting: false })
         expect(await store.renew(key('a::b'), theirs, 60_000)).toBe(false)
         expect(await store.renew(key('a::b'), mine, 60_000)).toBe(true)
@@ -420,7 +420,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
       })
     })
 
-    describe('who waits for a key', () => {
+    describe('a watch', () => {
       const watching = async (input: KeyInput) => {
         let count = 0
         const wake = () => {
@@ -431,7 +431,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(watch.active).toBe(true)
         return { watch, wakes: () => count }
       }
-      /** Somebody computes it, and somebody else has been told to wait. */
+      /** One process computes the key, and another was refused and waits. */
       const awaited = async (input: KeyInput) => {
         await store.acquire(key(input), mine, LONG)
         expect(await other.acquire(key(input), theirs, AWAITING)).toMatchObject({ won: false })
@@ -442,7 +442,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
           interval: 2,
         })
 
-      const news: Record<string, () => Promise<unknown>> = {
+      const events: Record<string, () => Promise<unknown>> = {
         'a commit': () => committed(store, 'a::b', mine),
         'a release': () => store.release(key('a::b'), mine),
         'a write': () => store.write(key('a::b'), entry('set')),
@@ -455,13 +455,13 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
           store.expire(key('a'), { children: true, origin: ORIGIN }),
         'a clear': () => store.clear(ORIGIN),
         'a commit that is refused': () => store.commit(key('a::b'), mine, entry('x'), { unchanged: newId() }),
-        'the commit of who renewed it': async () => {
+        'a commit after a renewal': async () => {
           await store.renew(key('a::b'), mine, 60_000)
           await committed(store, 'a::b', mine)
         },
       }
-      for (const [what, happens] of Object.entries(news)) {
-        test(`is woken by ${what}, as often as it happens`, async () => {
+      for (const [what, happens] of Object.entries(events)) {
+        test(`is woken by ${what}, each time`, async () => {
           const { wakes, watch } = await watching('a::b')
           await awaited('a::b')
           expect(wakes()).toBe(0)
@@ -475,7 +475,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         })
       }
 
-      test('is woken by who has taken over from a holder that was waited for', async () => {
+      test('is woken by the commit after a takeover', async () => {
         const { wakes, watch } = await watching('a::b')
         await store.acquire(key('a::b'), mine, LONG)
         await other.acquire(key('a::b'), newId(), AWAITING)
@@ -487,7 +487,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         watch.stop()
       })
 
-      test('is woken although another watch of the same key has stopped, which is not', async () => {
+      test('is woken after another watch of the same key has stopped, which is not', async () => {
         const stopped = await watching('a::b')
         const { wakes, watch } = await watching('a::b')
         stopped.watch.stop()
@@ -498,7 +498,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(stopped.wakes()).toBe(0)
       })
 
-      test('may be many, each for a key that means something elsewhere', async () => {
+      test('works for keys with special characters', async () => {
         const keys = HOSTILE_PARTS.map((part) => CacheKey.from(['hostile', part]))
         const watches = await Promise.all(keys.map((one) => watching(one)))
         for (const [index, one] of keys.entries()) {

@@ -3,7 +3,7 @@ import type { NewEntry } from '../store/store.js'
 
 export const ORIGIN = { process: 'test:1', route: 'POST /products/123', user: 'anna' }
 
-/** Parts that mean something to a store, a pattern, a message or a language. */
+/** Parts with characters that are special in a store, a pattern, a message or a language. */
 export const HOSTILE_PARTS = [
   '*',
   'a*',

@@ -48,21 +48,21 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
     }
 
     describe('entries', () => {
-      test('gives back what was written, here and elsewhere', async () => {
+      test('returns what was written, in this process and another', async () => {
         expect(await payload(store, 'a::b')).toBeUndefined()
         expect((await store.write(key('a::b'), entry('one'))).written).toBe(true)
         expect(await payload(store, 'a::b')).toBe('one')
         expect(await payload(other, 'a::b')).toBe('one')
       })
 
-      test('overwrites, each time under a new id', async () => {
+      test('overwrites an entry under a new id', async () => {
         const first = await store.write(key('a'), entry('one'))
         const second = await other.write(key('a'), entry('two'))
         expect(await payload(store, 'a')).toBe('two')
         expect(first).not.toEqual(second)
       })
 
-      test('keeps bytes of every kind, and a parent beside its children', async () => {
+      test('keeps bytes of every value, and a parent beside its children', async () => {
         const bytes = Buffer.from(Array.from({ length: 512 }, (_, index) => index % 256)).toString('latin1')
         await store.write(key('p'), { ...entry(''), payload: Buffer.from(bytes, 'latin1') })
         await store.write(key('p::c'), entry('child'))
@@ -71,7 +71,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         expect(await payload(store, 'p::c')).toBe('child')
       })
 
-      test('lets an entry go when its time is over', async () => {
+      test('removes an entry at the end of its TTL', async () => {
         await store.write(key('short'), entry('gone soon', 40))
         await store.write(key('long'), entry('stays'))
         await eventually(async () => expect(await payload(store, 'short')).toBeUndefined(), {
@@ -81,14 +81,14 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         expect(await payload(store, 'long')).toBe('stays')
       })
 
-      test('answers many reads and writes of one tick, each with its own', async () => {
+      test('answers many reads and writes of one tick', async () => {
         const many = Array.from({ length: 1_500 }, (_, index) => key(['many', index]))
         await Promise.all(many.map((one, index) => store.write(one, entry(`value ${index}`))))
         const read = await Promise.all(many.map((one) => payload(other, one)))
         expect(read).toEqual(many.map((_, index) => `value ${index}`))
       })
 
-      test('reads in one tick what the same tick has written before', async () => {
+      test('reads its own write of the same tick', async () => {
         await store.write(key('tick'), entry('old'))
         const writing = store.write(key('tick'), entry('new'))
         expect(await payload(store, 'tick')).toBe('new')
@@ -101,7 +101,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         for (const path of ['a', 'a::b', 'a::b::c', 'ab', 'z']) await store.write(key(path), entry(path))
       })
 
-      test('removes one key and says whether anything was there', async () => {
+      test('removes one key, and returns whether it had an entry', async () => {
         expect(await store.remove(key('a'), { children: false, origin: ORIGIN })).toBe(true)
         expect(await payload(other, 'a')).toBeUndefined()
         expect(await payload(other, 'a::b')).toBe('a::b')
@@ -109,7 +109,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         expect(await store.remove(key('never'), { children: false, origin: ORIGIN })).toBe(false)
       })
 
-      test('with children removes everything below too, and nothing beside', async () => {
+      test('removes children on request, and nothing beside them', async () => {
         expect(await store.remove(key('a'), { children: true, origin: ORIGIN })).toBe(true)
         for (const path of ['a', 'a::b', 'a::b::c']) expect(await payload(other, path)).toBeUndefined()
         for (const path of ['ab', 'z']) expect(await payload(other, path)).toBe(path)
@@ -124,19 +124,19 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         expect(await store.remove(key('family'), { children: true, origin: ORIGIN })).toBe(true)
       })
 
-      test('says that nothing was there when what stood there was below a removed key', async () => {
+      test('returns false for an entry below a removed key', async () => {
         await store.remove(key('a'), { children: true, origin: ORIGIN })
         expect(await store.remove(key('a::b'), { children: false, origin: ORIGIN })).toBe(false)
       })
 
-      test('lets new entries live below a removed key', async () => {
+      test('allows new entries below a removed key', async () => {
         await store.remove(key('a'), { children: true, origin: ORIGIN })
         await store.write(key('a::b'), entry('again'))
         expect(await payload(store, 'a::b')).toBe('again')
         expect(await payload(store, 'a::b::c')).toBeUndefined()
       })
 
-      test('tells who removed it', async () => {
+      test('leaves the origin of the removal', async () => {
         await store.remove(key('a::b'), { children: true, origin: ORIGIN })
         const one = judge(await store.read(key('a::b')))
         expect(one).toMatchObject({ live: false, reason: 'deleted', provenance: ORIGIN })
@@ -160,7 +160,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         for (const path of EVERY_PATH) await store.write(key(path), entry(path))
       })
 
-      /** What somebody else finds under a key. */
+      /** The entry state that another process finds. */
       const state = async (input: KeyInput) => {
         const judgement = judge(await other.read(key(input)))
         if (!judgement.live) return judgement.reason
@@ -172,7 +172,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         return frame ? expiryOf(frame, generations) : undefined
       }
 
-      test('makes one key stale where it stands, and says whether anything was there', async () => {
+      test('makes one key stale, and returns whether it had an entry', async () => {
         const before = await store.peek(key('a::b'))
         expect(await store.expire(key('a::b'), ALONE)).toBe(true)
         expect(await states()).toEqual(['fresh', 'stale', 'fresh', 'fresh', 'fresh'])
@@ -184,7 +184,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         expect(await state('never')).toBe('absent')
       })
 
-      test('with children makes everything below stale too, and nothing beside', async () => {
+      test('makes children stale on request, and nothing beside them', async () => {
         expect(await store.expire(key('a'), WITH_CHILDREN)).toBe(true)
         expect(await states()).toEqual(['stale', 'stale', 'stale', 'fresh', 'fresh'])
         for (const path of EVERY_PATH) expect(await payload(other, path)).toBe(path)
@@ -199,7 +199,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         expect(await state('family::child')).toBe('stale')
       })
 
-      test('is over with what is written afterwards, at once and however often that was', async () => {
+      test('does not apply to later writes, also after several expiries', async () => {
         for (let time = 0; time < 3; time++) {
           await store.expire(key('a'), WITH_CHILDREN)
           await store.expire(key('a::b'), WITH_CHILDREN)
@@ -217,7 +217,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         }
       })
 
-      test('leaves alone what is written below in between: only what is older is stale', async () => {
+      test('applies to older entries below only', async () => {
         await store.expire(key('a'), WITH_CHILDREN)
         await store.write(key('a::b::c'), entry('newer'))
         await store.write(key('a::new'), entry('new'))
@@ -244,7 +244,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         expect(await expiry('a')).toBeUndefined()
       })
 
-      test('begins its grace with the first time, not again with each', async () => {
+      test('begins the grace at the first expiry', async () => {
         await store.expire(key('a::b'), ALONE)
         const first = await expiry('a::b')
         await eventually(async () =>
@@ -257,7 +257,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         expect(await expiry('a::b')).toEqual(first)
       })
 
-      test('keeps what a delete has left: the reason, and whom it refuses', async () => {
+      test('keeps the tombstone of a delete, and what it refuses', async () => {
         await store.remove(key('a::b'), WITH_CHILDREN)
         await store.expire(key('a::b'), { children: true, origin: { process: 'other:1' } })
         expect(judge(await other.read(key('a::b')))).toMatchObject({ reason: 'deleted', provenance: ORIGIN })
@@ -278,7 +278,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         expect(await states()).toEqual(['deleted', 'ancestor-deleted', 'ancestor-deleted', 'fresh', 'fresh'])
       })
 
-      test('refuses a fill of what was observed while it still stood', async () => {
+      test('refuses a fill that was observed before', async () => {
         for (const [path, options] of [
           ['a::b', ALONE],
           ['a::b', WITH_CHILDREN],
@@ -291,7 +291,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         }
       })
 
-      test('stands in listings as having no time left', async () => {
+      test('is listed with no time left', async () => {
         await store.expire(key('a'), WITH_CHILDREN)
         await store.expire(key('z'), ALONE)
         const { entries } = await other.list({ scan: 10_000 })
@@ -299,7 +299,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         expect(left).toEqual({ a: false, 'a::b': false, 'a::b::c': false, ab: true, z: false })
       })
 
-      test('keeps a value of many bytes, and the name of whoever let it expire, apart', async () => {
+      test('keeps a large value and a long origin apart', async () => {
         const bytes = Buffer.from(Array.from({ length: 70_000 }, (_, index) => index % 251))
         const origin = { process: 'test:1', route: '\0'.repeat(200), user: 'ÿ☃'.repeat(100) }
         await store.write(key('a::big'), { ...entry(''), payload: bytes })
@@ -315,20 +315,20 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
       const fill = async (input: KeyInput, text: string, basis: Awaited<ReturnType<Store['observe']>>) =>
         (await store.write(key(input), entry(text), { basis })).written
 
-      test('stores a fill while nothing has happened since its observation', async () => {
+      test('stores a fill after an undisturbed observation', async () => {
         const basis = await store.observe(key('f::1'))
         expect(await reason('f::1')).toBe('absent')
         expect(await fill('f::1', 'filled', basis)).toBe(true)
         expect(await payload(other, 'f::1')).toBe('filled')
       })
 
-      test('does not change what stands by observing it', async () => {
+      test('does not change an entry by observing it', async () => {
         await store.write(key('f::1'), entry('stands'))
         await store.observe(key('f::1'))
         expect(await payload(other, 'f::1')).toBe('stands')
       })
 
-      test('puts a marker in the place of a value that is dead, so that nobody reclaims what the fill relies on', async () => {
+      test('places a marker over an invalidated value, which a fill may rely on', async () => {
         await store.write(key('f::1'), entry('dead'))
         await store.remove(key('f'), { children: true, origin: ORIGIN })
         const basis = await store.observe(key('f::1'))
@@ -338,7 +338,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         expect(await payload(other, 'f::1')).toBe('filled')
       })
 
-      test('stores only the first of two fills from one observation', async () => {
+      test('stores the first of two fills only', async () => {
         const [mine, theirs] = [await store.observe(key('f')), await other.observe(key('f'))]
         expect(mine.standing).toEqual(theirs.standing)
         expect(await fill('f', 'first', mine)).toBe(true)
@@ -361,7 +361,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
       for (const [what, invalidate] of Object.entries(invalidations)) {
         for (const where of ['the same', 'another'] as const) {
           for (const before of ['nothing', 'a removed entry', 'an entry below a removed one'] as const) {
-            test(`refuses a fill after ${what} by ${where} process, where ${before} stood`, async () => {
+            test(`refuses a fill after ${what} by ${where} process in the place of ${before}`, async () => {
               if (before !== 'nothing') await store.write(key('f::1'), entry('oldest'))
               if (before === 'a removed entry')
                 await store.remove(key('f::1'), { children: false, origin: ORIGIN })
@@ -376,7 +376,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         }
       }
 
-      test('is not disturbed by what happens beside it', async () => {
+      test('stores a fill after operations on other keys', async () => {
         const basis = await store.observe(key('f::1'))
         await other.remove(key('f::2'), { children: true, origin: ORIGIN })
         await other.remove(key('f'), { children: false, origin: ORIGIN })
@@ -388,10 +388,10 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
     })
 
     describeLeases(() => ({ store, other }))
-    describe('a secret', () => describeSecret(() => ({ store, other })))
+    describe('a secret, where the store keeps one', () => describeSecret(() => ({ store, other })))
 
-    describe('looking', () => {
-      test('tells what stands there and leaves no trace', async () => {
+    describe('peek and list', () => {
+      test('returns a frame, and leaves no trace', async () => {
         await store.write(key('l'), entry('seen', 30_000))
         const before = await store.read(key('l'))
         const peek = await other.peek(key('l'))
@@ -434,7 +434,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         expect(await listAll('nobody')).toEqual([])
       })
 
-      test('lists only keys that match, and asks that of no others than those below', async () => {
+      test('lists matching keys, and tests those below only', async () => {
         await Promise.all(
           ['list::a', 'list::b', 'list2::a'].map((text) => store.write(key(text), entry(text))),
         )
@@ -448,7 +448,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         expect(asked.sort()).toEqual(['list::a', 'list::b'])
       })
 
-      test('goes on at a cursor that names no key, and at none of its own making', async () => {
+      test('continues at a cursor without a key in it, and rejects other cursors', async () => {
         const texts = Array.from({ length: 600 }, (_, index) => key(['list', `name-${index}`]).text)
         await Promise.all(texts.map((text) => store.write(key(text), entry(text))))
         const { cursor } = await other.list({ scan: 50 })
@@ -456,7 +456,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         await expect(other.list({ cursor: 'nonsense', scan: 50 })).rejects.toThrow(CacheNotRespondingError)
       })
 
-      test('lists nothing that is removed, dead, only observed or expired', async () => {
+      test('lists no removed, invalidated, observed or expired keys', async () => {
         for (const path of ['live', 'removed', 'dead::child', 'expiring']) {
           await store.write(key(path), entry(path, path === 'expiring' ? 30 : 60_000))
         }
@@ -469,7 +469,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         })
       })
 
-      test('tells of each listed entry its size, times and writer', async () => {
+      test('lists entries with size, times and writer', async () => {
         await store.write(key('one'), entry('payload', 30_000))
         const [one] = (await other.list({ scan: 10_000 })).entries
         expect(one).toMatchObject({ writtenBy: 'test:1' })
@@ -478,7 +478,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         expect(Math.abs((one?.writtenAt ?? 0) - Date.now())).toBeLessThan(5_000)
       })
 
-      test('keeps hostile keys apart and lists them as they are', async () => {
+      test('keeps keys with special characters apart, and lists them', async () => {
         const keys = HOSTILE_PARTS.map((part) => CacheKey.from(['hostile', part]))
         await Promise.all(keys.map((one) => store.write(one, entry(one.text))))
         for (const one of keys) expect(await payload(other, one)).toBe(one.text)
@@ -489,7 +489,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         expect(await listAll('hostile')).toHaveLength(HOSTILE_PARTS.length - 1)
       })
 
-      test('proves that it works', async () => {
+      test('passes check()', async () => {
         await expect(store.check()).resolves.toBeUndefined()
         expect(await listAll()).toEqual([])
       })

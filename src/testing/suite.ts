@@ -2,7 +2,7 @@ import { ignore } from '../background.js'
 
 /** A promise of a store, as one test: `run` rejects where it is broken. */
 export interface StoreCheck {
-  /** What is promised, with the names of the groups around it. */
+  /** The promise, after the names of its groups. */
   readonly name: string
   run(): Promise<void>
 }

@@ -30,7 +30,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   express: ['dashboard/', 'express/'],
   ioredis: ['store/redis/'],
   leven: ['take-options.ts'],
-  'lru-cache': ['store/memory-store.ts', 'tiers/process-memory.ts'],
+  'lru-cache': ['store/', 'tiers/'],
 }
 
 /** Files that do no I/O, and the modules of Node that would. */

@@ -25,7 +25,8 @@ test('has what it runs on and nothing of the workshop', () => {
   const wanted = ['dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts', 'LICENSE']
   expect(packedFiles).toEqual(expect.arrayContaining([...wanted, 'dist/LICENSES.txt']))
   expect(packedFiles).toContainEqual(expect.stringMatching(/^views\/.*\.ejs$/))
-  const known = /^(dist|views|docs)\/|^(package\.json|LICENSE|README\.md|CHANGELOG\.md|bench\/README\.md)$/
+  const known =
+    /^(dist|views|docs)\/|^(package\.json|LICENSE|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|SECURITY\.md|bench\/README\.md)$/
   expect(packedFiles.filter((file) => !known.test(file))).toEqual([])
 })
 

@@ -46,12 +46,16 @@ describe('The checks of a store', () => {
     ],
     [
       'lists nothing',
-      'looking: lists live keys',
+      'peek and list: lists live keys',
       () => ({ list: async () => ({ entries: [], cursor: undefined, scanned: 0, total: 0 }) }),
     ],
   ])('find one that %s', async (_, beginning, change) => {
     expect(await failures(beginning, () => ({}))).toBe(0)
     expect(await failures(beginning, change)).toBeGreaterThan(0)
+  })
+
+  test('pass for a store without the optional secret', async () => {
+    expect(await failures('a secret', () => ({ secret: undefined }) as never)).toBe(0)
   })
 
   test('have names of their own', () => {
