@@ -64,3 +64,15 @@ test('every file that README and the guide name is there', async () => {
   }
   expect(missing).toEqual([])
 })
+
+test('no table is split by a blank line', async () => {
+  const split: string[] = []
+  for (const page of await documents()) {
+    const lines = (await readFile(join(ROOT, page), 'utf8')).split('\n')
+    for (const [index, line] of lines.entries()) {
+      if (!line.startsWith('|') || lines[index - 1]?.startsWith('|')) continue
+      if (!/^\|[\s:|-]+$/.test(lines[index + 1] ?? '')) split.push(`${page}:${index + 1}`)
+    }
+  }
+  expect(split).toEqual([])
+})
