@@ -52,7 +52,8 @@ async function bundle() {
   const groups = [{ name: 'core', test: (id) => core.has(id) }]
   const { output } = await build.write({ ...options, codeSplitting: { groups } })
   await build.close()
-  return output.flatMap((file) => file.moduleIds ?? []).filter((id) => id.includes('node_modules'))
+  const isOwn = (id) => id.startsWith('\0') || id.startsWith(join(root, 'src'))
+  return output.flatMap((file) => file.moduleIds ?? []).filter((id) => !isOwn(id))
 }
 
 /** The modules that `keyedcache` loads by itself: not those of the dashboard's pages, which wait for a request. */

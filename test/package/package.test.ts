@@ -52,6 +52,13 @@ function linksOf(page: string): string[] {
     .map((link) => posix.join(posix.dirname(page), link).replace(/\/$/, ''))
 }
 
+test('has the licences of what is bundled into it', () => {
+  const licences = readFileSync('dist/LICENSES.txt', 'utf8')
+  expect(licences).toMatch(/^leven \d/)
+  expect(licences).toContain('Copyright (c) Sindre Sorhus')
+  expect(readFileSync('dist/chunks/core.js', 'utf8')).not.toMatch(/require\("leven"\)/)
+})
+
 test('is one module, whether it is imported or required', () => {
   application.write(
     'both.mjs',
