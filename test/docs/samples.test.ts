@@ -16,7 +16,8 @@ describe('every sample of README and the guide', () => {
   let project: Project
 
   beforeAll(async () => {
-    if (!existsSync(join(ROOT, 'dist/index.js'))) throw new Error('Samples run the built package: npm run build')
+    if (!existsSync(join(ROOT, 'dist/index.js')))
+      throw new Error('Samples run the built package: npm run build')
     redis = await startRedis()
     const guide = (await readdir(join(ROOT, 'docs/guide'))).filter((name) => name.endsWith('.md'))
     const names = ['README.md', ...guide.map((name) => `docs/guide/${name}`)]
