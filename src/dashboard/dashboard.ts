@@ -1,16 +1,15 @@
 import type { Request, RequestHandler, Response } from 'express'
 import { KeyedCache } from '../cache.js'
 import { pathOf } from '../local-path.js'
-import { admit } from './access.js'
-import { readAssets } from './assets.js'
-import { originOf, tell } from './audit.js'
-import { formOf } from './body.js'
-import { Links, rootFrom } from './links.js'
-import { type DashboardOptions, type ResolvedDashboard, resolveDashboard } from './options.js'
-import type { Answer, Page, PageRequest, StreamedPage } from './page-request.js'
-import { Parameters, queryOf } from './parameters.js'
-import { problemJson, problemPage } from './problem.js'
-import { Refusal } from './refusal.js'
+import { admit } from './access/admission.js'
+import { originOf, tell } from './access/audit.js'
+import { requireSameOrigin } from './access/same-origin.js'
+import { readAssets } from './http/assets.js'
+import { formOf } from './http/body.js'
+import { Links, rootFrom } from './http/links.js'
+import { Parameters, queryOf } from './http/parameters.js'
+import { problemJson, problemPage } from './http/problem.js'
+import { Refusal } from './http/refusal.js'
 import {
   sendAsset,
   sendDownload,
@@ -20,16 +19,17 @@ import {
   sendSeeOther,
   sendStream,
   setHeaders,
-} from './responding.js'
+} from './http/responding.js'
+import { type DashboardOptions, type ResolvedDashboard, resolveDashboard } from './options.js'
+import type { Answer, Page, PageRequest, StreamedPage } from './page-request.js'
 import { route } from './routes.js'
-import { requireSameOrigin } from './same-origin.js'
-import { nextTurn } from './turns.js'
+import { nextTurn } from './scheduling/turns.js'
 import { createRender, VIEWS } from './views.js'
 
-export type { AuditEvent } from './audit.js'
+export type { AuditEvent } from './access/audit.js'
+export type { RedactOption, SecretName } from './masking/secret-names.js'
 export { mountPath } from './mount-path.js'
 export { type CsrfHook, type DashboardOptions, staffCheck, takeDashboardOptions } from './options.js'
-export type { RedactOption, SecretName } from './secrets.js'
 
 /**
  * Pages for staff about a cache, to be mounted anywhere behind what sets

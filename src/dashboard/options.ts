@@ -5,9 +5,9 @@ import { aBoolean, aList, aText } from '../option-checks.js'
 import type { Logger } from '../store/failsafe.js'
 import { OptionsReader } from '../take-options.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
-import { type AuditEvent, nameOf } from './audit.js'
+import { type AuditEvent, nameOf } from './access/audit.js'
+import { type RedactOption, type SecretName, SecretNames } from './masking/secret-names.js'
 import { mountPath } from './mount-path.js'
-import { type RedactOption, type SecretName, SecretNames } from './secrets.js'
 
 export interface DashboardOptions {
   /**

@@ -1,9 +1,9 @@
 import type { KeyedCache } from '../cache.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
-import type { AuditEvent } from './audit.js'
-import type { Links } from './links.js'
-import type { Parameters } from './parameters.js'
-import type { SecretNames } from './secrets.js'
+import type { AuditEvent } from './access/audit.js'
+import type { Links } from './http/links.js'
+import type { Parameters } from './http/parameters.js'
+import type { SecretNames } from './masking/secret-names.js'
 
 /** One request as a page sees it: nothing of the web framework. */
 export interface PageRequest {

@@ -1,3 +1,4 @@
+import { Refusal } from './http/refusal.js'
 import type { Handler } from './page-request.js'
 import { processesJson, statsJson } from './pages/api.js'
 import { bypassForm, bypassNow } from './pages/bypass.js'
@@ -10,7 +11,6 @@ import { keysJson, keysPage } from './pages/keys.js'
 import { overview } from './pages/overview.js'
 import { processesPage } from './pages/processes.js'
 import { requestsJson, requestsPage } from './pages/requests.js'
-import { Refusal } from './refusal.js'
 
 export interface Route {
   readonly path: string

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { branchesOf } from '../../src/dashboard/branches.js'
-import { SecretNames } from '../../src/dashboard/secrets.js'
+import { SecretNames } from '../../src/dashboard/masking/secret-names.js'
+import { branchesOf } from '../../src/dashboard/reading/branches.js'
 import { CacheKey } from '../../src/key/cache-key.js'
 import { openSite, words } from './site.js'
 

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { nextTurn, shareTurn } from '../../src/dashboard/turns.js'
+import { nextTurn, shareTurn } from '../../src/dashboard/scheduling/turns.js'
 import { openSite, words } from './site.js'
 
 /** Turns of the event loop that others had while something went on. */

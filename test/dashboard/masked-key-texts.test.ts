@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { maskKey } from '../../src/dashboard/mask-key.js'
-import { SecretNames } from '../../src/dashboard/secrets.js'
+import { maskKey } from '../../src/dashboard/masking/mask-key.js'
+import { SecretNames } from '../../src/dashboard/masking/secret-names.js'
 import { keyedCache } from '../../src/express/middleware.js'
 import { CacheKey } from '../../src/key/cache-key.js'
 import { openSite, QUIET, type Site, words } from './site.js'

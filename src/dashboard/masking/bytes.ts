@@ -1,5 +1,5 @@
-import type { SecretNames } from '../secrets.js'
-import { maskedText } from './text.js'
+import { maskedText } from './mask-text.js'
+import type { SecretNames } from './secret-names.js'
 
 /** Bytes that are looked through at one time, and how far they reach into those before: a name and a value meet there. */
 const WINDOW = 65_536

@@ -1,4 +1,4 @@
-import { MASKED } from '../secrets.js'
+import { MASKED } from './secret-names.js'
 
 /** A part of a text, and what stands in its place. */
 export interface Edit {

@@ -1,6 +1,6 @@
 import { types } from 'node:util'
-import type { SecretNames } from '../secrets.js'
-import { NAMED, NAMING } from './json.js'
+import { NAMED, NAMING } from './mask-json.js'
+import type { SecretNames } from './secret-names.js'
 
 /** One thing that an object, an array, a Map or a Set holds. */
 export interface Member {

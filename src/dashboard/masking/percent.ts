@@ -1,4 +1,4 @@
-import { MASKED } from '../secrets.js'
+import { MASKED } from './secret-names.js'
 
 const PERCENT = 0x25
 

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
-import { MASKED } from '../secrets.js'
-import type { Scan, Steps } from './scan.js'
+import { MASKED } from './secret-names.js'
+import type { Scan, Steps } from './text-scan.js'
 
 /** How everything begins that has a shape of its own. */
 const BEGINNING =

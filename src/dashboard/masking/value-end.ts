@@ -1,5 +1,5 @@
 import { closingQuote } from './quoted.js'
-import { type Scan, STEP, type Steps } from './scan.js'
+import { type Scan, STEP, type Steps } from './text-scan.js'
 
 /** A quoted text that is not closed yet. */
 export interface Quote {

@@ -1,7 +1,7 @@
 import type { CacheStats, HistoryStep } from '../../stats/cache-stats.js'
 import type { Figures } from '../../stats/figures.js'
 import { quantile } from '../../stats/latency.js'
-import { maskKey } from '../mask-key.js'
+import { maskKey } from '../masking/mask-key.js'
 import type { Json, PageRequest } from '../page-request.js'
 
 /** `GET /api/stats`: what the overview shows. Times in milliseconds. */

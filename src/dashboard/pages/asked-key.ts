@@ -1,7 +1,7 @@
 import { InvalidKeyError } from '../../errors.js'
 import { CacheKey } from '../../key/cache-key.js'
+import { badRequest } from '../http/refusal.js'
 import type { PageRequest } from '../page-request.js'
-import { badRequest } from '../refusal.js'
 
 const MAX_KEY = 4_096
 

@@ -1,8 +1,8 @@
 import { bypassCookie, cookiePath, MAX_COOKIE_PATH } from '../../bypass/cookie.js'
 import { bypassToken } from '../../bypass/token.js'
 import { localPathOf, pathOf } from '../../local-path.js'
+import { MAX_PATH } from '../http/parameters.js'
 import type { Page, PageRequest, SeeOther } from '../page-request.js'
-import { MAX_PATH } from '../parameters.js'
 
 /** Asks which page is to be seen without the cache. */
 export function bypassForm({ parameters }: PageRequest): Page {

@@ -1,9 +1,9 @@
 import type { KeyedCache } from '../../cache.js'
 import { CacheNotRespondingError } from '../../errors.js'
 import type { CacheKey } from '../../key/cache-key.js'
-import type { AuditEvent } from '../audit.js'
+import type { AuditEvent } from '../access/audit.js'
 import type { PageRequest } from '../page-request.js'
-import { type Count, count } from '../scan.js'
+import { type Count, count } from '../reading/scan.js'
 
 /** A change that was made, or tried. */
 export interface Change {

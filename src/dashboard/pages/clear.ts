@@ -1,5 +1,5 @@
-import { keys } from '../figures.js'
 import type { Page, PageRequest } from '../page-request.js'
+import { keys } from '../rendering/figures.js'
 import { changeAsStaff, countOrUnknown } from './changing.js'
 import { resultPage } from './result.js'
 

@@ -1,6 +1,6 @@
+import { Refusal } from '../http/refusal.js'
+import { MASKED } from '../masking/secret-names.js'
 import type { Download, PageRequest } from '../page-request.js'
-import { Refusal } from '../refusal.js'
-import { MASKED } from '../secrets.js'
 import { valueText } from '../value-text.js'
 import { askedKey } from './asked-key.js'
 import { inspect } from './inspect.js'

@@ -1,11 +1,11 @@
 import { formatDuration } from '../../duration.js'
 import type { CacheEvent } from '../../stats/events.js'
 import { MAX_EVENTS } from '../../store/statistics.js'
-import { events, past, whole } from '../figures.js'
-import { type KnownEvent, type KnownEvents, keptEvents, knownEvents } from '../known-events.js'
-import { contains, type ShownKey } from '../mask-key.js'
+import { badRequest } from '../http/refusal.js'
+import { contains, type ShownKey } from '../masking/mask-key.js'
 import type { Json, Page, PageRequest } from '../page-request.js'
-import { badRequest } from '../refusal.js'
+import { type KnownEvent, type KnownEvents, keptEvents, knownEvents } from '../reading/known-events.js'
+import { events, past, whole } from '../rendering/figures.js'
 
 const TYPES: Readonly<Record<CacheEvent['type'] | 'all', string>> = {
   all: 'All',

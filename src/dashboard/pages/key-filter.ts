@@ -1,8 +1,8 @@
 import { CacheNotRespondingError } from '../../errors.js'
 import type { CacheKey } from '../../key/cache-key.js'
-import { showsText } from '../mask-key.js'
+import { Refusal } from '../http/refusal.js'
+import { showsText } from '../masking/mask-key.js'
 import type { PageRequest } from '../page-request.js'
-import { Refusal } from '../refusal.js'
 import { toKey } from './asked-key.js'
 
 /** Which keys are asked for, and where in the listing to go on. */

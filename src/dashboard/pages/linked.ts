@@ -1,4 +1,4 @@
-import type { ShownKey } from '../mask-key.js'
+import type { ShownKey } from '../masking/mask-key.js'
 import type { PageRequest } from '../page-request.js'
 
 /** A key in a list leads to its page; where a part of it is masked, to what lies above that. */

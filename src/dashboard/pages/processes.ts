@@ -1,8 +1,8 @@
 import { formatDuration } from '../../duration.js'
 import type { LiveProcess } from '../../stats/cache-stats.js'
-import { past, share, size, whole } from '../figures.js'
-import { knownStats } from '../known-stats.js'
 import type { Page, PageRequest } from '../page-request.js'
+import { knownStats } from '../reading/known-stats.js'
+import { past, share, size, whole } from '../rendering/figures.js'
 
 /** The processes that use the cache, and how each does. */
 export async function processesPage({ cache }: PageRequest): Promise<Page> {

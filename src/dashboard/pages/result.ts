@@ -1,5 +1,5 @@
-import { keys, past } from '../figures.js'
 import type { Page, PageRequest } from '../page-request.js'
+import { keys, past } from '../rendering/figures.js'
 import { type Change, countOrUnknown } from './changing.js'
 import { inspect } from './inspect.js'
 

@@ -1,8 +1,8 @@
 import type { Request, Response } from 'express'
+import type { Download, Json, SeeOther } from '../page-request.js'
+import { shareTurn } from '../scheduling/turns.js'
 import type { Asset } from './assets.js'
 import { HEADERS } from './headers.js'
-import type { Download, Json, SeeOther } from './page-request.js'
-import { shareTurn } from './turns.js'
 
 // Node's own methods only: an application may have its own idea of what `res.send` does.
 

@@ -1,4 +1,4 @@
-import { formatDuration } from '../duration.js'
+import { formatDuration } from '../../duration.js'
 
 /** What there is no figure for. Never "0": nothing was measured. */
 const NONE = '–'

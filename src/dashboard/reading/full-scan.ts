@@ -1,6 +1,6 @@
-import type { KeyedCache } from '../cache.js'
-import type { ListedEntry } from '../store/store.js'
-import { aLook } from './look.js'
+import type { KeyedCache } from '../../cache.js'
+import type { ListedEntry } from '../../store/store.js'
+import { aLook } from '../scheduling/look.js'
 import type { ScanOptions } from './scan.js'
 
 /** How many names one step looks at: enough to get on, too few to hold up a server or this process. */

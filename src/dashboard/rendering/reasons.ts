@@ -1,4 +1,4 @@
-import type { MissReason } from '../tiers/outcome.js'
+import type { MissReason } from '../../tiers/outcome.js'
 
 /** Why reads miss, for people. */
 export const REASONS: Readonly<Record<MissReason, string>> = {

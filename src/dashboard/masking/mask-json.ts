@@ -1,6 +1,6 @@
-import { MASKED } from '../secrets.js'
 import { closingQuote } from './quoted.js'
-import { type Scan, STEP, type Steps } from './scan.js'
+import { MASKED } from './secret-names.js'
+import { type Scan, STEP, type Steps } from './text-scan.js'
 import { closingBracket } from './value-end.js'
 
 /** What is nested deeper is left out. */

@@ -1,6 +1,6 @@
-import type { CacheKey } from '../key/cache-key.js'
-import { maskKey } from './mask-key.js'
-import type { SecretNames } from './secrets.js'
+import type { CacheKey } from '../../key/cache-key.js'
+import { maskKey } from '../masking/mask-key.js'
+import type { SecretNames } from '../masking/secret-names.js'
 
 /** A step down the tree of keys. */
 export interface Branch {

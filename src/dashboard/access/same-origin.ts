@@ -1,5 +1,5 @@
 import type { Request } from 'express'
-import { Refusal } from './refusal.js'
+import { Refusal } from '../http/refusal.js'
 
 const HINT = 'Nothing was changed. Open the dashboard itself and send its form from there.'
 

@@ -1,6 +1,6 @@
-import type { KeyedCache } from '../cache.js'
-import { CacheNotRespondingError } from '../errors.js'
-import type { CacheStats, HistoryStep } from '../stats/cache-stats.js'
+import type { KeyedCache } from '../../cache.js'
+import { CacheNotRespondingError } from '../../errors.js'
+import type { CacheStats, HistoryStep } from '../../stats/cache-stats.js'
 
 /** What is known of a cache's figures at the moment. */
 export interface KnownStats {

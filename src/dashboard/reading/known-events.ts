@@ -1,12 +1,12 @@
-import { CacheNotRespondingError } from '../errors.js'
-import type { CacheEvent } from '../stats/events.js'
-import { MAX_EVENTS } from '../store/statistics.js'
-import { aLook } from './look.js'
-import { maskKey, type ShownKey } from './mask-key.js'
-import { maskText } from './masking/text.js'
-import type { PageRequest } from './page-request.js'
-import type { SecretNames } from './secrets.js'
-import { shareTurn } from './turns.js'
+import { CacheNotRespondingError } from '../../errors.js'
+import type { CacheEvent } from '../../stats/events.js'
+import { MAX_EVENTS } from '../../store/statistics.js'
+import { maskKey, type ShownKey } from '../masking/mask-key.js'
+import { maskText } from '../masking/mask-text.js'
+import type { SecretNames } from '../masking/secret-names.js'
+import type { PageRequest } from '../page-request.js'
+import { aLook } from '../scheduling/look.js'
+import { shareTurn } from '../scheduling/turns.js'
 
 /** An event as staff may see it: what looks secret in its texts is masked. */
 export type KnownEvent = Omit<CacheEvent, 'key'> & { readonly key: ShownKey }

@@ -1,7 +1,7 @@
 import type { Request } from 'express'
-import { within } from '../background.js'
-import type { Logger } from '../store/failsafe.js'
-import type { RequestOrigin } from '../tiers/request-scope.js'
+import { within } from '../../background.js'
+import type { Logger } from '../../store/failsafe.js'
+import type { RequestOrigin } from '../../tiers/request-scope.js'
 
 /** Something that was deleted, or let expire, on the dashboard. */
 export interface AuditEvent {

@@ -1,5 +1,5 @@
-import type { SecretNames } from '../secrets.js'
 import type { Edit } from './edits.js'
+import type { SecretNames } from './secret-names.js'
 
 /** Work in small steps: each `yield` is a place to let others have their turn. */
 export type Steps<Result> = Generator<undefined, Result, undefined>

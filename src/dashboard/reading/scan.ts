@@ -1,7 +1,7 @@
-import type { KeyedCache } from '../cache.js'
-import type { CacheKey } from '../key/cache-key.js'
-import type { ListedEntry } from '../store/store.js'
-import { aLook } from './look.js'
+import type { KeyedCache } from '../../cache.js'
+import type { CacheKey } from '../../key/cache-key.js'
+import type { ListedEntry } from '../../store/store.js'
+import { aLook } from '../scheduling/look.js'
 
 /** How many names one step looks at: so many rows a page may have more than it asked for. */
 const STEP = 250

@@ -1,10 +1,10 @@
-import { MASKED, type SecretNames } from '../secrets.js'
 import { type Edit, edited, merged } from './edits.js'
-import { maskJson, NAMED, NAMING } from './json.js'
+import { maskJson, NAMED, NAMING } from './mask-json.js'
 import { encodedWord, isEscape, percentDecoded, percentEncoded } from './percent.js'
 import { backslashesBefore, closingQuote } from './quoted.js'
-import { type Scan, STEP, type Steps } from './scan.js'
+import { MASKED, type SecretNames } from './secret-names.js'
 import { isShapeLikely, maskShape, userinfoEnd } from './shapes.js'
+import { type Scan, STEP, type Steps } from './text-scan.js'
 import { endOfQuoted, type Joint, type Quote, valueRange } from './value-end.js'
 
 /** Texts within texts within texts: what is deeper is left out where it could be another one. */

@@ -1,5 +1,5 @@
-import { CacheNotRespondingError } from '../errors.js'
-import type { Json, Page } from './page-request.js'
+import { CacheNotRespondingError } from '../../errors.js'
+import type { Json, Page } from '../page-request.js'
 import { Refusal } from './refusal.js'
 
 const TITLES: Readonly<Record<number, string>> = {

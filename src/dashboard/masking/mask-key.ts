@@ -1,8 +1,8 @@
-import { InvalidKeyError } from '../errors.js'
-import { CacheKey } from '../key/cache-key.js'
-import { escapeText, unescapeText } from '../key/escape.js'
-import { maskText } from './masking/text.js'
-import { MASKED, type SecretNames } from './secrets.js'
+import { InvalidKeyError } from '../../errors.js'
+import { CacheKey } from '../../key/cache-key.js'
+import { escapeText, unescapeText } from '../../key/escape.js'
+import { maskText } from './mask-text.js'
+import { MASKED, type SecretNames } from './secret-names.js'
 
 const SEPARATOR = '::'
 

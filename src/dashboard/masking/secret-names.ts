@@ -1,5 +1,5 @@
-import { ConfigurationError } from '../errors.js'
-import type { CacheKey } from '../key/cache-key.js'
+import { ConfigurationError } from '../../errors.js'
+import type { CacheKey } from '../../key/cache-key.js'
 
 /** What stands where a value is left out. */
 export const MASKED = '[masked]'
