@@ -2,10 +2,11 @@ import type { Request } from 'express'
 import { ConfigurationError } from '../errors.js'
 import { show } from '../key/show.js'
 import { aBoolean, aList, aText } from '../option-checks.js'
+import { defaultOrigin, userOf } from '../request-origin.js'
 import type { Logger } from '../store/failsafe.js'
 import { OptionsReader } from '../take-options.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
-import { type AuditEvent, nameOf } from './access/audit.js'
+import type { AuditEvent } from './access/audit.js'
 import { type RedactOption, type SecretName, SecretNames } from './masking/secret-names.js'
 import { mountPath } from './mount-path.js'
 
@@ -129,7 +130,7 @@ export function resolveDashboard(given: DashboardOptions | undefined, logger: Lo
     hideValues: options.hideValues ?? false,
     origins: new Set((options.origins ?? []).map(checkOrigin)),
     csrf: checkCsrf(options.csrf),
-    audit: aFunction(options.audit, 'audit') ?? auditOf,
+    audit: aFunction(options.audit, 'audit') ?? defaultOrigin,
     onAudit: aFunction(options.onAudit, 'onAudit') ?? (() => {}),
     logger,
   }
@@ -141,20 +142,6 @@ export function resolveDashboard(given: DashboardOptions | undefined, logger: Lo
  */
 export function staffCheck({ isStaff }: DashboardOptions): ResolvedDashboard['isStaff'] {
   return aFunction(isStaff, 'isStaff') ?? ((req) => userOf(req)?.is_staff === true)
-}
-
-/** Whoever is signed in, as passport and its like tell it. */
-function userOf(req: Request): Record<string, unknown> | undefined {
-  const { user } = req as { user?: unknown }
-  return typeof user === 'object' && user !== null ? (user as Record<string, unknown>) : undefined
-}
-
-function auditOf(req: Request): RequestOrigin {
-  const user = userOf(req)
-  return {
-    route: `${req.method} ${req.baseUrl}${req.path}`,
-    user: nameOf(user?.username) ?? nameOf(user?.email) ?? nameOf(user?.id),
-  }
 }
 
 function aFunction<T>(given: T | undefined, name: string): T | undefined {

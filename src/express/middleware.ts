@@ -11,9 +11,9 @@ import {
 import { ConfigurationError } from '../errors.js'
 import { aBoolean, aFunction } from '../option-checks.js'
 import { CACHE_OPTIONS, type CacheOptions } from '../options.js'
+import { defaultOrigin, originOf } from '../request-origin.js'
 import { type KnownOptions, OptionsReader } from '../take-options.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
-import { auditOf, routeOf } from './audit.js'
 import { type BypassDecision, judgeBypass, takeTokens } from './bypass.js'
 import { addHeaders } from './outgoing-headers.js'
 import { logRequest } from './request-log.js'
@@ -90,7 +90,7 @@ export function keyedCache(
   more?: MiddlewareOptions,
 ): KeyedCacheHandler {
   const { cache, options } = unpack(given, more)
-  const audit = options.audit ?? auditOf
+  const audit = options.audit ?? defaultOrigin
   const own = options.dashboard === false ? undefined : takeDashboardOptions(options.dashboard)
   const isStaff = staffCheck(own ?? {})
   const pages = own && mount(cache, { audit, ...own })
@@ -180,15 +180,6 @@ function mount(cache: KeyedCache, { path: given, ...options }: DashboardOptions)
       const asked = requested.toLowerCase()
       return asked === lower || asked.startsWith(`${lower}/`)
     },
-  }
-}
-
-/** A hook that fails must not keep a delete from happening; the record says that it did. */
-function originOf(req: Request, audit: (req: Request) => RequestOrigin): RequestOrigin {
-  try {
-    return audit(req)
-  } catch (error) {
-    return { route: routeOf(req), user: `unknown: audit failed with ${String(error)}` }
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Request, Response } from 'express'
 import type { KeyedCache } from '../cache.js'
+import { routeOf } from '../request-origin.js'
 import { RequestLog } from '../stats/request-log.js'
-import { routeOf } from './audit.js'
 import { addHeaders } from './outgoing-headers.js'
 import { isOfStaff, type StaffCheck } from './staff-check.js'
 import { staffHeaders } from './staff-headers.js'

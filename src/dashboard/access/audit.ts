@@ -1,7 +1,5 @@
-import type { Request } from 'express'
 import { within } from '../../background.js'
 import type { Logger } from '../../store/failsafe.js'
-import type { RequestOrigin } from '../../tiers/request-scope.js'
 
 /** Something that was deleted, or let expire, on the dashboard. */
 export interface AuditEvent {
@@ -16,24 +14,6 @@ export interface AuditEvent {
   readonly user: string | undefined
   /** Milliseconds since the epoch. */
   readonly at: number
-}
-
-/** Who is asking. A hook that fails must not keep a change from happening; the record says that it did. */
-export function originOf(req: Request, audit: (req: Request) => RequestOrigin): RequestOrigin {
-  try {
-    const { route, user } = audit(req)
-    return { route: nameOf(route), user: nameOf(user) }
-  } catch (error) {
-    const route = `${req.method} ${req.originalUrl.split('?', 1)[0]}`
-    return { route, user: `unknown: audit failed with ${String(error)}` }
-  }
-}
-
-/** Names are texts; a number, too, says who it is. */
-export function nameOf(given: unknown): string | undefined {
-  if (typeof given === 'string' || typeof given === 'number' || typeof given === 'bigint')
-    return String(given)
-  return undefined
 }
 
 /** How long a page waits for the application's record of what it did. */
