@@ -1,7 +1,7 @@
 import type { Request } from 'express'
 import { ConfigurationError } from '../errors.js'
 import { show } from '../key/show.js'
-import { aBoolean, aList, aText } from '../option-checks.js'
+import { aBoolean, aFunction, aList, aText } from '../option-checks.js'
 import { defaultOrigin, userOf } from '../request-origin.js'
 import type { Logger } from '../store/failsafe.js'
 import { OptionsReader } from '../take-options.js'
@@ -79,7 +79,7 @@ export interface ResolvedDashboard {
 
 const OPTIONS = new OptionsReader<DashboardOptions>('dashboard option', {
   path: true,
-  isStaff: true,
+  isStaff: aFunction,
   loginUrl: aText,
   readOnly: aBoolean,
   redact(value, name) {
@@ -90,8 +90,8 @@ const OPTIONS = new OptionsReader<DashboardOptions>('dashboard option', {
   hideValues: aBoolean,
   origins: aList,
   csrf: true,
-  audit: true,
-  onAudit: true,
+  audit: aFunction,
+  onAudit: aFunction,
 })
 
 const REDACT = new OptionsReader<{ readonly only: readonly SecretName[] }>(
@@ -100,7 +100,7 @@ const REDACT = new OptionsReader<{ readonly only: readonly SecretName[] }>(
   'redact',
 )
 
-const CSRF = new OptionsReader<CsrfHook>('option', { field: aText, token: true, verify: true }, 'csrf')
+const CSRF = new OptionsReader<CsrfHook>('option', { field: aText, token: aFunction, verify: aFunction }, 'csrf')
 
 /** @throws ConfigurationError for an unknown option, or a wrong value */
 export function takeDashboardOptions(given: DashboardOptions | undefined): DashboardOptions {
@@ -130,23 +130,15 @@ export function resolveDashboard(given: DashboardOptions | undefined, logger: Lo
     hideValues: options.hideValues ?? false,
     origins: new Set((options.origins ?? []).map(checkOrigin)),
     csrf: checkCsrf(options.csrf),
-    audit: aFunction(options.audit, 'audit') ?? defaultOrigin,
-    onAudit: aFunction(options.onAudit, 'onAudit') ?? (() => {}),
+    audit: options.audit ?? defaultOrigin,
+    onAudit: options.onAudit ?? (() => {}),
     logger,
   }
 }
 
-/**
- * Who counts as staff.
- * @throws ConfigurationError
- */
+/** The option `isStaff`, or its default. */
 export function staffCheck({ isStaff }: DashboardOptions): ResolvedDashboard['isStaff'] {
-  return aFunction(isStaff, 'isStaff') ?? ((req) => userOf(req)?.is_staff === true)
-}
-
-function aFunction<T>(given: T | undefined, name: string): T | undefined {
-  if (given === undefined || typeof given === 'function') return given
-  throw new ConfigurationError(`The dashboard option ${name} must be a function.`)
+  return isStaff ?? ((req) => userOf(req)?.is_staff === true)
 }
 
 function checkLoginUrl(url: string | undefined): string | undefined {
@@ -165,7 +157,7 @@ function checkOrigin(given: string): string {
 function checkCsrf(hook: CsrfHook | undefined): Required<CsrfHook> | undefined {
   if (hook === undefined) return undefined
   const { field = '_csrf', token, verify } = CSRF.take(hook)
-  if (typeof token !== 'function' || typeof verify !== 'function') {
+  if (token === undefined || verify === undefined) {
     throw new ConfigurationError(
       'csrf needs both functions: token(req) for the forms and verify(req) for what they send.',
     )
