@@ -26,7 +26,12 @@ export function originOf<Req extends RoutedRequest>(
   audit: (req: Req) => RequestOrigin,
 ): RequestOrigin {
   try {
-    const { route, user } = audit(req)
+    const origin = audit(req)
+    if (origin instanceof Promise) {
+      void origin.catch(() => {})
+      throw new TypeError('it returned a promise')
+    }
+    const { route, user } = origin
     return { route: nameOf(route), user: nameOf(user) }
   } catch (error) {
     return { route: routeOf(req), user: `unknown: audit failed with ${String(error)}` }

@@ -100,7 +100,11 @@ const REDACT = new OptionsReader<{ readonly only: readonly SecretName[] }>(
   'redact',
 )
 
-const CSRF = new OptionsReader<CsrfHook>('option', { field: aText, token: aFunction, verify: aFunction }, 'csrf')
+const CSRF = new OptionsReader<CsrfHook>(
+  'option',
+  { field: aText, token: aFunction, verify: aFunction },
+  'csrf',
+)
 
 /** @throws ConfigurationError for an unknown option, or a wrong value */
 export function takeDashboardOptions(given: DashboardOptions | undefined): DashboardOptions {

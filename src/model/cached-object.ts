@@ -28,8 +28,13 @@ export function CachedObject(
   first?: AnyClass | CachedObjectOptions,
   second?: CachedObjectOptions,
 ): CachedClass<AnyClass> {
-  const [base, options] =
-    typeof first === 'function' ? [first, second] : [class {}, first === undefined ? second : first]
+  const hasBase = first === undefined || typeof first === 'function'
+  if (!hasBase && second !== undefined) {
+    throw new ConfigurationError(
+      'CachedObject() takes options after a class only: write CachedObject(Base, options) or CachedObject(options).',
+    )
+  }
+  const [base = class {}, options] = hasBase ? [first, second] : [undefined, first]
   const { cache, name, ...defaults } = CACHED_OBJECT_OPTIONS.take(options)
 
   // biome-ignore lint/suspicious/noExplicitAny: a mixin's base must have exactly this constructor.
@@ -59,7 +64,8 @@ export function CachedObject(
       return modelOf(this).cache.delete(this.cacheKey(), { children })
     }
 
-    async cacheReset(options?: SetOptions): Promise<boolean> {
+    async cacheReset(given?: SetOptions): Promise<boolean> {
+      const options = SET_OPTIONS.take(given)
       await this.cacheDelete()
       return this.cacheSet(options)
     }

@@ -28,10 +28,20 @@ export async function find<T extends CachedInstance, Id extends KeyPart>(
     // What can't be revived any more, since the class has changed, will not do.
     validate(data) {
       const object = revive(data)
-      return !object || !validate || validate(object)
+      if (!object || !validate) return true
+      const isValid: unknown = validate(object)
+      if (typeof isValid !== 'boolean') warnNotBoolean(model, isValid)
+      return isValid as boolean
     },
   })
   return revive(data)
+}
+
+/** Only `true` accepts an object: an async `validate` would make every call load it again. */
+function warnNotBoolean<T extends object>(model: Model<T>, returned: unknown): void {
+  model.warnOnce(
+    `validate of ${model.name}.findCached() must return true or false, not ${show(returned)}: until it does, every call loads the object again.`,
+  )
 }
 
 /** A factory that gives the data of what the loader loads. */

@@ -167,6 +167,11 @@ const TAKERS: Record<string, Taker> = {
     right: { ttl: 5 },
     misspelt: ['tll', 'ttl'],
   },
+  cacheReset: {
+    take: (o) => new (model())().cacheReset(o as never),
+    right: { ttl: 5 },
+    misspelt: ['overwite', 'overwrite'],
+  },
   cacheDelete: {
     take: (o) => new (model())().cacheDelete(o as never),
     right: { children: false },

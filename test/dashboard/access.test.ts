@@ -209,8 +209,12 @@ test('read-only is kept on the server', async () => {
   expect((await ask('/cache/')).status).toBe(200)
 })
 
-test.each([
+test.each<[object, string]>([
   [{ redact: ['x'], readonly: true }, 'did you mean "readOnly"'],
+  [{ redact: { onyl: ['x'] } }, 'did you mean "only"'],
+  [{ isStaff: true }, 'isStaff must be a function, not true.'],
+  [{ audit: 'req.user' }, 'audit must be a function, not "req.user".'],
+  [{ csrf: { token: () => '', verify: 1 } }, 'verify of csrf must be a function, not 1.'],
   [{ origins: ['shop.example'] }, 'https://admin.example.com'],
   [{ loginUrl: '//evil.example' }, 'loginUrl'],
   [{ csrf: { token: () => '' } }, 'verify'],
@@ -219,7 +223,7 @@ test.each([
   [{ path: '/cache' }, "app.use('/cache', handler.dashboard())"],
   [{ redact: 'iban' }, "Write ['iban']"],
 ])('says what is wrong with the options %j', async (dashboard, message) => {
-  await expect(openSite({ dashboard: dashboard as object })).rejects.toThrow(message)
+  await expect(openSite({ dashboard })).rejects.toThrow(message)
 })
 
 function withUser(user: unknown): RequestHandler {

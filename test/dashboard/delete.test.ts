@@ -233,6 +233,16 @@ test.each<[string, () => unknown, RegExp]>([
     /^unknown: audit failed with Error: no user database$/,
   ],
   ['gives nothing', () => undefined, /^unknown: audit failed with TypeError/],
+  [
+    'gives a promise',
+    async () => ({ user: 'anna' }),
+    /^unknown: audit failed with TypeError: it returned a promise$/,
+  ],
+  [
+    'gives a promise that is rejected',
+    () => Promise.reject(new Error('no user database')),
+    /it returned a promise$/,
+  ],
   ['gives a number', () => ({ user: 5 }), /^5$/],
 ])(
   'an audit that %s does not keep the change from happening; the record says so',

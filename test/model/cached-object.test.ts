@@ -467,6 +467,22 @@ describeOnEveryBackend('findCached', (open) => {
     ).toBeNull()
   })
 
+  test('warns once of a validate that returns a promise, which accepts nothing', async () => {
+    const warn = vi.fn()
+    const cache = open({ logger: { warn } })
+    class Product extends CachedObject(Row, { cache }) {}
+    const find = () =>
+      Product.findCached(1, (id) => new Product(id, 'Torch'), { validate: (async () => true) as never })
+    for (let call = 0; call < 3; call++) expect((await find()).name).toBe('Torch')
+    expect(warn.mock.calls).toEqual([
+      [
+        expect.stringMatching(
+          /^keyedcache: validate of Product\.findCached\(\) must return true or false, not /,
+        ),
+      ],
+    ])
+  })
+
   test('loads again what an older version of the class has stored, if it makes nothing of it', async () => {
     const cache = open()
     class Product extends CachedObject(Row, { cache }) {

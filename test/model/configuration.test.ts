@@ -184,6 +184,13 @@ describe('CachedObject', () => {
     expect(() => CachedObject(null as never)).toThrow('The CachedObject options must be an object, not null.')
   })
 
+  test('refuses options behind options, where a class should be', () => {
+    const twice = CachedObject as (...given: unknown[]) => unknown
+    expect(() => twice({ ttl: '1h' }, { name: 'product' })).toThrow(
+      'CachedObject() takes options after a class only: write CachedObject(Base, options) or CachedObject(options).',
+    )
+  })
+
   test('leaves a class as it is: what it takes, what it is, what it can do', () => {
     abstract class Shape {
       static readonly corners: number = 0
