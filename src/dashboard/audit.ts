@@ -40,7 +40,7 @@ export function nameOf(given: unknown): string | undefined {
 const PATIENCE_MS = 1_000
 
 /** Hands an event to the application's hook; whatever becomes of that, the page goes on. */
-export async function tell(
+export async function notifyAudit(
   hook: (event: AuditEvent) => void | Promise<void>,
   event: AuditEvent,
   logger: Logger,

@@ -3,7 +3,7 @@ import { KeyedCache } from '../cache.js'
 import { pathOf } from '../local-path.js'
 import { admit } from './access.js'
 import { readAssets } from './assets.js'
-import { originOf, tell } from './audit.js'
+import { notifyAudit, originOf } from './audit.js'
 import { formOf } from './body.js'
 import { Links, rootFrom } from './links.js'
 import { type DashboardOptions, type ResolvedDashboard, resolveDashboard } from './options.js'
@@ -102,7 +102,7 @@ export function dashboard(cache: KeyedCache, options?: DashboardOptions): Reques
       ...{ cache, parameters, rest, links, readOnly, hideValues, secrets },
       isSecure: req.secure,
       origin: () => originOf(req, audit),
-      audit: (event) => tell(onAudit, event, logger),
+      audit: (event) => notifyAudit(onAudit, event, logger),
       now: Date.now(),
     }
   }

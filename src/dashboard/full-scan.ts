@@ -1,7 +1,7 @@
 import type { KeyedCache } from '../cache.js'
 import type { ListedEntry } from '../store/store.js'
-import { aLook } from './look.js'
 import type { ScanOptions } from './scan.js'
+import { withStoreSlot } from './store-slots.js'
 
 /** How many names one step looks at: enough to get on, too few to hold up a server or this process. */
 const STEP = 500
@@ -51,7 +51,7 @@ export async function* scanAll(
   }
   try {
     do {
-      const page = await aLook(() => cache.list({ under, matches, cursor, scan: STEP }))
+      const page = await withStoreSlot(() => cache.list({ under, matches, cursor, scan: STEP }))
       cursor = page.cursor
       scanned += page.scanned
       total = page.total
