@@ -3,7 +3,7 @@ import { KeyedCache } from '../cache.js'
 import { pathOf } from '../local-path.js'
 import { originOf } from '../request-origin.js'
 import { admit } from './access/admission.js'
-import { tell } from './access/audit.js'
+import { notifyAudit } from './access/audit.js'
 import { requireSameOrigin } from './access/same-origin.js'
 import { readAssets } from './http/assets.js'
 import { formOf } from './http/body.js'
@@ -103,7 +103,7 @@ export function dashboard(cache: KeyedCache, options?: DashboardOptions): Reques
       ...{ cache, parameters, rest, links, readOnly, hideValues, secrets },
       isSecure: req.secure,
       origin: () => originOf(req, audit),
-      audit: (event) => tell(onAudit, event, logger),
+      audit: (event) => notifyAudit(onAudit, event, logger),
       now: Date.now(),
     }
   }

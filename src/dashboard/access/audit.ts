@@ -20,7 +20,7 @@ export interface AuditEvent {
 const PATIENCE_MS = 1_000
 
 /** Hands an event to the application's hook; whatever becomes of that, the page goes on. */
-export async function tell(
+export async function notifyAudit(
   hook: (event: AuditEvent) => void | Promise<void>,
   event: AuditEvent,
   logger: Logger,

@@ -15,7 +15,7 @@ const TITLES: Readonly<Record<number, string>> = {
 
 /** The page for what went wrong. Only a refusal is told: anything else may say more than it should. */
 export function problemPage(error: unknown): Page & { readonly status: number } {
-  const { status, message, hint, retryAfter } = told(error)
+  const { status, message, hint, retryAfter } = refusalFor(error)
   return {
     view: 'problem',
     status,
@@ -26,11 +26,11 @@ export function problemPage(error: unknown): Page & { readonly status: number } 
 
 /** The same for programs. */
 export function problemJson(error: unknown): Json {
-  const { status, message, hint } = told(error)
+  const { status, message, hint } = refusalFor(error)
   return { status, json: { error: { status, message, ...(hint !== undefined && { hint }) } } }
 }
 
-function told(error: unknown): Refusal {
+function refusalFor(error: unknown): Refusal {
   if (error instanceof Refusal) return error
   if (error instanceof CacheNotRespondingError) return new Refusal(503, error.message)
   return new Refusal(

@@ -28,7 +28,7 @@ export async function changeAsStaff(
   const { route, user } = origin()
   const scope = cache.openScope({ fills: false, origin: () => ({ route, user }) })
   try {
-    const outcome = await unlessDown(make(cache.bindTo(scope)), 'failed')
+    const outcome = await ifUp(make(cache.bindTo(scope)), 'failed')
     await audit({ action, key: key?.text, children, outcome, route, user, at })
     return { action, key, children, outcome, before, at, user }
   } finally {
@@ -38,11 +38,11 @@ export async function changeAsStaff(
 
 /** How many live keys there are, as far as a bounded look tells; `undefined` when the store does not answer. */
 export function countOrUnknown(cache: KeyedCache, under?: CacheKey): Promise<Count | undefined> {
-  return unlessDown(count(cache, under), undefined)
+  return ifUp(count(cache, under), undefined)
 }
 
 /** Whatever else fails is a fault of ours, and no answer. */
-async function unlessDown<T, const D>(asked: Promise<T>, otherwise: D): Promise<T | D> {
+async function ifUp<T, const D>(asked: Promise<T>, otherwise: D): Promise<T | D> {
   try {
     return await asked
   } catch (error) {

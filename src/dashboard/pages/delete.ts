@@ -4,10 +4,10 @@ import { maskKey } from '../masking/mask-key.js'
 import type { Page, PageRequest } from '../page-request.js'
 import type { Count } from '../reading/scan.js'
 import { keys, recomputing } from '../rendering/figures.js'
-import { askedKey } from './asked-key.js'
 import { changeAsStaff, countOrUnknown } from './changing.js'
 import { inspect } from './inspect.js'
 import { linked } from './linked.js'
+import { requestedKey } from './requested-key.js'
 import { resultPage } from './result.js'
 
 /** Whether what is there goes, or stays as stale: the first is the default. */
@@ -15,14 +15,14 @@ const WAYS = ['delete', 'expire'] as const
 type Way = (typeof WAYS)[number]
 
 /** Asks what to delete, or to let expire, then shows what that would take away. */
-export async function deleteForm(visit: PageRequest): Promise<Page> {
-  const { parameters } = visit
+export async function deleteForm(request: PageRequest): Promise<Page> {
+  const { parameters } = request
   const children = parameters.yes('children')
   const how = parameters.oneOf('how', WAYS)
   const asked = parameters.text('key')
   if (!parameters.yes('preview')) return formPage({ key: asked, children, how })
   if (asked === '') return formPage({ key: asked, children, how }, NO_KEY)
-  const key = askedKey(visit)
+  const key = requestedKey(request)
   return {
     view: 'delete-preview',
     title: how === 'expire' ? 'Let expire: preview' : 'Delete: preview',
@@ -30,23 +30,23 @@ export async function deleteForm(visit: PageRequest): Promise<Page> {
       key: key.text,
       children,
       how,
-      change: visit.links.delete({ key: key.text, ...(how === 'expire' && { how }) }),
-      ...(await preview(visit, key, children)),
+      change: request.links.delete({ key: key.text, ...(how === 'expire' && { how }) }),
+      ...(await preview(request, key, children)),
     },
   }
 }
 
 /** Deletes, or lets expire. Without a key there is nothing to do, and nothing is what happens. */
-export async function deleteNow(visit: PageRequest): Promise<Page> {
-  const { parameters } = visit
+export async function deleteNow(request: PageRequest): Promise<Page> {
+  const { parameters } = request
   const children = parameters.yes('children')
   const how = parameters.oneOf('how', WAYS)
   if (parameters.text('key') === '') return { ...formPage({ key: '', children, how }, NO_KEY), status: 400 }
-  const key = askedKey(visit)
-  const change = await changeAsStaff(visit, { action: how, key, children }, (own) =>
+  const key = requestedKey(request)
+  const change = await changeAsStaff(request, { action: how, key, children }, (own) =>
     how === 'expire' ? own.expireOutcome(key, { children }) : own.deleteOutcome(key, { children }),
   )
-  return resultPage(visit, change)
+  return resultPage(request, change)
 }
 
 const NO_KEY = 'Give a key: without one, nothing is deleted. To delete everything there is a page of its own.'
@@ -67,10 +67,10 @@ function alone({ state, computingMs = 0 }: Inspection): Omit<Count, 'samples'> {
   return { keys: isThere ? 1 : 0, more: false, computed: computingMs > 0 ? 1 : 0, computingMs }
 }
 
-async function preview(visit: PageRequest, key: CacheKey, children: boolean) {
-  const { cache, secrets } = visit
+async function preview(request: PageRequest, key: CacheKey, children: boolean) {
+  const { cache, secrets } = request
   const [found, counted] = await Promise.all([
-    inspect(visit, key),
+    inspect(request, key),
     children ? countOrUnknown(cache, key) : undefined,
   ])
   return {
@@ -78,6 +78,6 @@ async function preview(visit: PageRequest, key: CacheKey, children: boolean) {
     why: found.why,
     counted: counted && keys(counted),
     cost: children ? counted && recomputing(counted) : recomputing(alone(found)),
-    samples: (counted?.samples ?? []).map((sample) => linked(maskKey(sample, secrets), visit)),
+    samples: (counted?.samples ?? []).map((sample) => linked(maskKey(sample, secrets), request)),
   }
 }

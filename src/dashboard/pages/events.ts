@@ -4,7 +4,7 @@ import { MAX_EVENTS } from '../../store/statistics.js'
 import { badRequest } from '../http/refusal.js'
 import { contains, type ShownKey } from '../masking/mask-key.js'
 import type { Json, Page, PageRequest } from '../page-request.js'
-import { type KnownEvent, type KnownEvents, keptEvents, knownEvents } from '../reading/known-events.js'
+import { type MaskedEvent, type MaskedEvents, readEvents, readEventsIfUp } from '../reading/masked-events.js'
 import { events, past, whole } from '../rendering/figures.js'
 
 const TYPES: Readonly<Record<CacheEvent['type'] | 'all', string>> = {
@@ -26,11 +26,11 @@ interface Filter {
 }
 
 /** What was invalidated by whom, and what the store did not surely carry out. */
-export async function eventsPage(visit: PageRequest): Promise<Page> {
-  const { cache, links } = visit
-  const filter = askedFilter(visit)
+export async function eventsPage(request: PageRequest): Promise<Page> {
+  const { cache, links } = request
+  const filter = filterOf(request)
   const { type, q, limit } = filter
-  const known = await knownEvents(visit)
+  const known = await readEventsIfUp(request)
   const matching = known ? known.events.filter((event) => matches(event, filter)) : []
   return {
     view: 'events',
@@ -47,7 +47,7 @@ export async function eventsPage(visit: PageRequest): Promise<Page> {
         isChosen: name === type,
       })),
       limits: [...new Set([...LIMITS, limit])].sort((one, other) => one - other),
-      rows: matching.slice(0, limit).map((event) => eventRow(event, visit)),
+      rows: matching.slice(0, limit).map((event) => eventRow(event, request)),
       matching: whole(matching.length),
       kept: events(known?.kept ?? 0),
       leftOut: known?.leftOut ? whole(known.leftOut) : undefined,
@@ -57,14 +57,14 @@ export async function eventsPage(visit: PageRequest): Promise<Page> {
 }
 
 /** `GET /api/events`: the same. Times in milliseconds since the epoch. */
-export async function eventsJson(visit: PageRequest): Promise<Json> {
-  const filter = askedFilter(visit)
-  const { kept, leftOut, events: all } = await keptEvents(visit)
+export async function eventsJson(request: PageRequest): Promise<Json> {
+  const filter = filterOf(request)
+  const { kept, leftOut, events: all } = await readEvents(request)
   const matching = all.filter((event) => matches(event, filter))
   return {
     json: {
-      scope: visit.cache.statisticsScope,
-      now: visit.now,
+      scope: request.cache.statisticsScope,
+      now: request.now,
       kept,
       leftOut,
       matching: matching.length,
@@ -74,7 +74,7 @@ export async function eventsJson(visit: PageRequest): Promise<Json> {
 }
 
 /** @throws Refusal */
-function askedFilter({ parameters }: PageRequest): Filter {
+function filterOf({ parameters }: PageRequest): Filter {
   const type = parameters.text('type') || 'all'
   if (!Object.hasOwn(TYPES, type)) {
     throw badRequest(`The parameter “type” must be one of ${Object.keys(TYPES).join(', ')}.`)
@@ -84,7 +84,7 @@ function askedFilter({ parameters }: PageRequest): Filter {
 }
 
 /** By what is shown: a text that is masked is not found either. */
-function matches(event: KnownEvent, { type, q }: Filter): boolean {
+function matches(event: MaskedEvent, { type, q }: Filter): boolean {
   if (type !== 'all' && event.type !== type) return false
   const { key, route, user, process } = event
   const wanted = q.toLowerCase()
@@ -95,14 +95,14 @@ function matches(event: KnownEvent, { type, q }: Filter): boolean {
   )
 }
 
-function stateOf(known: KnownEvents | undefined, matching: readonly KnownEvent[]) {
+function stateOf(known: MaskedEvents | undefined, matching: readonly MaskedEvent[]) {
   if (known === undefined) return 'down'
   if (known.kept === 0) return 'nothing yet'
   return matching.length === 0 ? 'no match' : 'found'
 }
 
 /** An event as pages show it. */
-export function eventRow(event: KnownEvent, { links, now }: Pick<PageRequest, 'links' | 'now'>) {
+export function eventRow(event: MaskedEvent, { links, now }: Pick<PageRequest, 'links' | 'now'>) {
   const { at, key, outcome, process, route, user, message, leftOut } = event
   return {
     at: past(at, now),
@@ -121,14 +121,14 @@ function hrefOf({ key, under }: ShownKey, links: PageRequest['links']): string {
   return key ? links.key(key.text) : links.keys({ under })
 }
 
-function whatOf({ type, children, operation }: KnownEvent): string {
+function whatOf({ type, children, operation }: MaskedEvent): string {
   if (type === 'clear') return 'Everything deleted'
   if (type === 'trouble') return `Trouble with ${operation ?? 'an operation'}`
   const what = type === 'expire' ? 'Let expire' : 'Deleted'
   return children ? `${what} with everything below` : what
 }
 
-function outcomeOf({ type, outcome, at, until = at, count = 1 }: KnownEvent): string {
+function outcomeOf({ type, outcome, at, until = at, count = 1 }: MaskedEvent): string {
   if (type === 'trouble') {
     const within = until > at ? ` within ${formatDuration(until - at)}` : ''
     return count > 1 ? `failed ${whole(count)} times${within}` : 'failed'

@@ -3,7 +3,7 @@ import type { CacheKey } from '../../key/cache-key.js'
 import { Refusal } from '../http/refusal.js'
 import { showsText } from '../masking/mask-key.js'
 import type { PageRequest } from '../page-request.js'
-import { toKey } from './asked-key.js'
+import { toKey } from './requested-key.js'
 
 /** Which keys are asked for, and where in the listing to go on. */
 export interface KeyFilter {
@@ -16,7 +16,7 @@ export interface KeyFilter {
 }
 
 /** @throws Refusal */
-export function askedFilter({ parameters, secrets }: PageRequest): KeyFilter {
+export function keyFilterOf({ parameters, secrets }: PageRequest): KeyFilter {
   const [under, q] = [parameters.text('under'), parameters.text('q')]
   const wanted = q.toLowerCase()
   return {
@@ -31,7 +31,7 @@ export function askedFilter({ parameters, secrets }: PageRequest): KeyFilter {
  * Passes over the failure of a listing while the store does not respond.
  * @throws Refusal where it does, so that the cursor is to blame; and whatever else went wrong
  */
-export async function expectDown(
+export async function unlessStoreDown(
   error: unknown,
   { cache }: Pick<PageRequest, 'cache'>,
   { cursor }: KeyFilter,

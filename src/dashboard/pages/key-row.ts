@@ -5,10 +5,10 @@ import { future, past, size } from '../rendering/figures.js'
 import { linked } from './linked.js'
 
 /** A live key as the lists of keys show it. */
-export function keyRow({ key, bytes, ttlMs, writtenAt, writtenBy }: ListedEntry, visit: PageRequest) {
-  const { now, secrets } = visit
+export function keyRow({ key, bytes, ttlMs, writtenAt, writtenBy }: ListedEntry, request: PageRequest) {
+  const { now, secrets } = request
   return {
-    ...linked(maskKey(key, secrets), visit),
+    ...linked(maskKey(key, secrets), request),
     size: size(bytes),
     expires: ttlMs > 0 ? future(ttlMs, now) : undefined,
     written: past(writtenAt, now),

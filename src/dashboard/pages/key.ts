@@ -6,14 +6,14 @@ import type { CacheEvent } from '../../stats/events.js'
 import { Refusal } from '../http/refusal.js'
 import { maskedText } from '../masking/mask-text.js'
 import type { Json, Page, PageRequest } from '../page-request.js'
-import { knownEvents } from '../reading/known-events.js'
+import { readEventsIfUp } from '../reading/masked-events.js'
 import { events, future, past, size, whole } from '../rendering/figures.js'
 import { shareTurn } from '../scheduling/turns.js'
 import { truncated, valueText } from '../value-text.js'
-import { askedKey } from './asked-key.js'
 import { crumbsOf } from './crumbs.js'
 import { eventRow } from './events.js'
 import { inspect } from './inspect.js'
+import { requestedKey } from './requested-key.js'
 
 /** So many characters of a value are shown; the download has all of them. */
 const SHOWN = 20_000
@@ -25,10 +25,10 @@ const BUILT = 1024 * 1024
 const EVENTS = 10
 
 /** Everything known about one key. */
-export async function keyPage(visit: PageRequest): Promise<Page> {
-  const { cache, links, now, readOnly } = visit
-  const key = askedKey(visit)
-  const [found, last] = await Promise.all([inspect(visit, key, BUILT), lastEvents(key, visit)])
+export async function keyPage(request: PageRequest): Promise<Page> {
+  const { cache, links, now, readOnly } = request
+  const key = requestedKey(request)
+  const [found, last] = await Promise.all([inspect(request, key, BUILT), lastEvents(key, request)])
   return {
     view: 'key',
     title: key.text,
@@ -36,7 +36,7 @@ export async function keyPage(visit: PageRequest): Promise<Page> {
     data: {
       text: key.text,
       readable: key.parts.map(String).join(' › '),
-      crumbs: crumbsOf(key.parent, visit),
+      crumbs: crumbsOf(key.parent, request),
       last: key.segments.at(-1),
       state: found.state,
       enabled: cache.enabled,
@@ -51,7 +51,7 @@ export async function keyPage(visit: PageRequest): Promise<Page> {
         computing: found.computingMs === undefined ? undefined : formatDuration(found.computingMs),
         deleted: found.provenance && { ...found.provenance, at: past(found.provenance.at, now) },
       },
-      value: await shownValue(found, visit),
+      value: await shownValue(found, request),
       generations: found.generations.map(({ of, id }, depth) => ({ of, id, prefix: depth === 0 })),
       events: last,
       belowHref: links.keys({ under: key.text }),
@@ -61,15 +61,18 @@ export async function keyPage(visit: PageRequest): Promise<Page> {
 }
 
 /** `GET /api/key?key=…`: the same. Times in milliseconds, those since the epoch being called `at` and `writtenAt`. */
-export async function keyJson(visit: PageRequest): Promise<Json> {
-  const key = askedKey(visit)
-  const [found, known] = await Promise.all([inspect(visit, key, BUILT), knownEvents(visit, concerns(key))])
+export async function keyJson(request: PageRequest): Promise<Json> {
+  const key = requestedKey(request)
+  const [found, known] = await Promise.all([
+    inspect(request, key, BUILT),
+    readEventsIfUp(request, concerns(key)),
+  ])
   if (found.state === 'unknown' || known === undefined) throw new Refusal(503, found.why)
   const { value: _, ...about } = found
-  const { kind, text, isWhole } = await shownValue(found, visit)
+  const { kind, text, isWhole } = await shownValue(found, request)
   return {
     json: {
-      now: visit.now,
+      now: request.now,
       ...about,
       value: { kind, text, isWhole },
       events: known.events.slice(0, EVENTS).map((event) => ({ ...event, key: event.key.text })),
@@ -86,11 +89,11 @@ function concerns(key: CacheKey): (event: CacheEvent) => boolean {
 }
 
 /** The last of them; `undefined` while the store does not answer. */
-async function lastEvents(key: CacheKey, visit: PageRequest) {
-  const known = await knownEvents(visit, concerns(key))
+async function lastEvents(key: CacheKey, request: PageRequest) {
+  const known = await readEventsIfUp(request, concerns(key))
   if (known === undefined) return undefined
   return {
-    rows: known.events.slice(0, EVENTS).map((event) => eventRow(event, visit)),
+    rows: known.events.slice(0, EVENTS).map((event) => eventRow(event, request)),
     more: Math.max(0, known.events.length - EVENTS),
     kept: events(known.kept),
     leftOut: known.leftOut ? whole(known.leftOut) : undefined,

@@ -6,11 +6,11 @@ import { quantile } from '../../stats/latency.js'
 import { OTHER_FAMILIES } from '../../store/statistics.js'
 import { maskKey } from '../masking/mask-key.js'
 import type { Page, PageRequest } from '../page-request.js'
-import { type KnownStats, knownStats } from '../reading/known-stats.js'
+import { type AvailableStats, readStats } from '../reading/available-stats.js'
 import { chartOf } from '../rendering/chart.js'
 import { latency, past, share, size, whole } from '../rendering/figures.js'
+import { labelOf } from '../rendering/label-of.js'
 import { REASONS } from '../rendering/reasons.js'
-import { wordsFor } from '../rendering/words-for.js'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -19,7 +19,7 @@ const DAY_MS = 24 * HOUR_MS
 /** How the store is, and what all processes have counted. */
 export async function overview({ cache, links, now, parameters, secrets }: PageRequest): Promise<Page> {
   const store = await probe(cache)
-  const [known, usage] = await Promise.all([knownStats(cache), store.up ? usageOf(cache) : undefined])
+  const [known, usage] = await Promise.all([readStats(cache), store.up ? usageOf(cache) : undefined])
   const { stats } = known
   const { totals } = stats
   const familyOf = (name: string, isCut: boolean) => {
@@ -102,7 +102,7 @@ function unlessDown(error: unknown): undefined {
 }
 
 /** Hit ratios of stretches of time until now, as far as steps of history allow. */
-function windowsOf({ stats, hour, day }: KnownStats) {
+function windowsOf({ stats, hour, day }: AvailableStats) {
   const ratio = (label: string, figures: Readonly<Figures>) => ({
     label,
     ratio: share(figures.hits, calls(figures)),
@@ -120,7 +120,7 @@ function windowsOf({ stats, hour, day }: KnownStats) {
   ]
 }
 
-function boardOf({ totals, clears, troubles }: KnownStats['stats']) {
+function boardOf({ totals, clears, troubles }: AvailableStats['stats']) {
   return [
     figure('Hits', totals.hits),
     figure('of these from request memory', totals.requestHits, 'part'),
@@ -226,7 +226,7 @@ function figure(label: string, count: number, kind = '', hint = '') {
 }
 
 /** The last hour in minutes, or the last day in quarters of an hour. */
-function historyOf({ day, covers, stats }: KnownStats, isDay: boolean, now: number) {
+function historyOf({ day, covers, stats }: AvailableStats, isDay: boolean, now: number) {
   const stepMs = isDay ? 15 * MINUTE_MS : MINUTE_MS
   const count = isDay ? 96 : 60
   const end = stats.now - (stats.now % stepMs) + stepMs
@@ -261,7 +261,7 @@ function reasonsOf({ missesBy, misses }: Readonly<Figures>) {
   return Object.entries(missesBy)
     .sort(([, one], [, other]) => other - one)
     .map(([reason, count]) => ({
-      label: wordsFor(REASONS, reason) ?? reason,
+      label: labelOf(REASONS, reason) ?? reason,
       count: whole(count),
       share: share(count, misses),
     }))

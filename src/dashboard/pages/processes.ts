@@ -1,12 +1,12 @@
 import { formatDuration } from '../../duration.js'
 import type { LiveProcess } from '../../stats/cache-stats.js'
 import type { Page, PageRequest } from '../page-request.js'
-import { knownStats } from '../reading/known-stats.js'
+import { readStats } from '../reading/available-stats.js'
 import { past, share, size, whole } from '../rendering/figures.js'
 
 /** The processes that use the cache, and how each does. */
 export async function processesPage({ cache }: PageRequest): Promise<Page> {
-  const { stats, covers } = await knownStats(cache)
+  const { stats, covers } = await readStats(cache)
   return {
     view: 'processes',
     title: 'Processes',

@@ -5,10 +5,15 @@ import { MAX_REQUESTS } from '../../store/statistics.js'
 import { contains } from '../masking/mask-key.js'
 import { MASKED } from '../masking/secret-names.js'
 import type { Json, Page, PageRequest } from '../page-request.js'
-import { type KnownCall, type KnownRequest, keptRequests, knownRequests } from '../reading/known-requests.js'
+import {
+  type MaskedCall,
+  type MaskedRequest,
+  readRequests,
+  readRequestsIfUp,
+} from '../reading/masked-requests.js'
 import { latency, past, share, whole } from '../rendering/figures.js'
+import { labelOf } from '../rendering/label-of.js'
 import { REASONS } from '../rendering/reasons.js'
-import { wordsFor } from '../rendering/words-for.js'
 import { linked } from './linked.js'
 
 /** How many are shown at the most. */
@@ -26,8 +31,8 @@ interface Filter {
 /** Recent requests with what they asked of the cache. */
 export async function requestsPage(visit: PageRequest): Promise<Page> {
   const { cache, links } = visit
-  const filter = askedFilter(visit)
-  const known = await knownRequests(visit)
+  const filter = filterOf(visit)
+  const known = await readRequestsIfUp(visit)
   const matching = (known ?? []).filter((request) => matches(request, filter))
   const chosen = matching.slice(0, filter.limit)
   const most = listedCalls(chosen)
@@ -54,8 +59,8 @@ export async function requestsPage(visit: PageRequest): Promise<Page> {
 /** `GET /api/requests`: the same. Times in milliseconds, `at` since the epoch. */
 export async function requestsJson(visit: PageRequest): Promise<Json> {
   const { cache, now } = visit
-  const filter = askedFilter(visit)
-  const kept = await keptRequests(visit)
+  const filter = filterOf(visit)
+  const kept = await readRequests(visit)
   const matching = kept.filter((request) => matches(request, filter))
   return {
     json: {
@@ -73,12 +78,12 @@ export async function requestsJson(visit: PageRequest): Promise<Json> {
   }
 }
 
-function askedFilter({ parameters }: PageRequest): Filter {
+function filterOf({ parameters }: PageRequest): Filter {
   return { q: parameters.text('q'), limit: Math.min(parameters.count('limit') || LIMIT, MAX_REQUESTS) }
 }
 
 /** By what is shown: a text that is masked is not found either. */
-function matches({ route, calls }: KnownRequest, { q }: Filter): boolean {
+function matches({ route, calls }: MaskedRequest, { q }: Filter): boolean {
   const wanted = q.toLowerCase()
   return route.toLowerCase().includes(wanted) || calls.some(({ key }) => contains(key, wanted))
 }
@@ -91,8 +96,8 @@ function sampledOf(sample: number) {
 }
 
 function stateOf(
-  known: readonly KnownRequest[] | undefined,
-  matching: readonly KnownRequest[],
+  known: readonly MaskedRequest[] | undefined,
+  matching: readonly MaskedRequest[],
   sample: number,
 ): 'down' | 'off' | 'nothing yet' | 'no match' | 'found' {
   if (known === undefined) return 'down'
@@ -101,12 +106,12 @@ function stateOf(
 }
 
 /** How many calls of each request are listed. */
-function listedCalls(requests: readonly KnownRequest[]): number {
+function listedCalls(requests: readonly MaskedRequest[]): number {
   const all = requests.reduce((sum, { calls }) => sum + calls.length, 0)
   return all <= MAX_LISTED_CALLS ? all : Math.floor(MAX_LISTED_CALLS / requests.length)
 }
 
-function row(request: KnownRequest, most: number, visit: PageRequest) {
+function row(request: MaskedRequest, most: number, visit: PageRequest) {
   const { at, process, route, status, aborted, durationMs, calls, moreCalls } = request
   const busy = Math.min(busyMs(calls), durationMs)
   return {
@@ -126,7 +131,7 @@ function row(request: KnownRequest, most: number, visit: PageRequest) {
       after: latency(call.afterMs),
       operation: operationOf(call),
       key: call.operation === 'clear' ? undefined : linked(call.key, visit),
-      ...cameTo(call),
+      ...resultOf(call),
       took: latency(call.durationMs),
     })),
     repeated: repeatedOf(calls, visit).slice(0, most),
@@ -139,15 +144,15 @@ function row(request: KnownRequest, most: number, visit: PageRequest) {
 }
 
 /** The way to see a page without the cache, where its whole path is known. */
-function bypassOf({ route }: KnownRequest, { links }: PageRequest): string | undefined {
+function bypassOf({ route }: MaskedRequest, { links }: PageRequest): string | undefined {
   const [method, path = ''] = route.split(' ')
   const isWhole = isLocalPath(path) && !isCut(route) && !path.includes(MASKED)
   return method === 'GET' && isWhole ? links.bypass({ path }) : undefined
 }
 
 /** Keys that were read several times: from the request's memory it costs nothing, from the store it does. */
-function repeatedOf(calls: readonly KnownCall[], visit: PageRequest) {
-  const reads = new Map<string, KnownCall[]>()
+function repeatedOf(calls: readonly MaskedCall[], visit: PageRequest) {
+  const reads = new Map<string, MaskedCall[]>()
   for (const call of calls) {
     const text = call.key.key?.text
     if (text === undefined || !(call.operation === 'get' || call.operation === 'getOrSet')) continue
@@ -158,7 +163,7 @@ function repeatedOf(calls: readonly KnownCall[], visit: PageRequest) {
     .map((ofKey) => {
       const fromMemory = ofKey.filter(({ tier }) => tier === 'request').length
       return {
-        ...linked((ofKey[0] as KnownCall).key, visit),
+        ...linked((ofKey[0] as MaskedCall).key, visit),
         times: whole(ofKey.length),
         fromMemory: whole(fromMemory),
         fromStore: whole(ofKey.length - fromMemory),
@@ -166,11 +171,11 @@ function repeatedOf(calls: readonly KnownCall[], visit: PageRequest) {
     })
 }
 
-function operationOf({ operation, children }: KnownCall): string {
+function operationOf({ operation, children }: MaskedCall): string {
   return children ? `${operation} with children` : operation
 }
 
-const CAME_TO: Readonly<Record<string, string>> = {
+const RESULTS: Readonly<Record<string, string>> = {
   'get hit': 'hit',
   'get miss': 'miss',
   'has hit': 'cached',
@@ -198,15 +203,15 @@ const TIERS: Readonly<Record<string, string>> = {
 }
 
 /** In words. A newer version's process may have told something that is not known here: that stays as it is. */
-function cameTo({ operation, outcome, tier, reason, stored }: KnownCall) {
+function resultOf({ operation, outcome, tier, reason, stored }: MaskedCall) {
   const isBad = outcome === 'failed'
-  const words = wordsFor(CAME_TO, `${operation} ${outcome}`) ?? (isBad ? 'not surely done' : outcome)
+  const words = labelOf(RESULTS, `${operation} ${outcome}`) ?? (isBad ? 'not surely done' : outcome)
   return {
     outcome: words,
     isBad,
     detail: [
-      ...(tier === undefined ? [] : [wordsFor(TIERS, tier) ?? tier]),
-      ...(reason === undefined ? [] : [wordsFor(REASONS, reason) ?? reason]),
+      ...(tier === undefined ? [] : [labelOf(TIERS, tier) ?? tier]),
+      ...(reason === undefined ? [] : [labelOf(REASONS, reason) ?? reason]),
       ...(stored === undefined ? [] : [stored ? 'stored since' : 'not stored']),
     ].join('; '),
   }

@@ -7,10 +7,10 @@ import { inspect } from './inspect.js'
  * What came of a change, and what the store says now: somebody may have been
  * quicker than this page, and a change that failed may have happened all the same.
  */
-export async function resultPage(visit: PageRequest, change: Change): Promise<Page> {
-  const { cache, links, now } = visit
+export async function resultPage(request: PageRequest, change: Change): Promise<Page> {
+  const { cache, links, now } = request
   const { action, key, children, outcome, before, at, user } = change
-  const [found, after] = await Promise.all([key && inspect(visit, key), countOrUnknown(cache, key)])
+  const [found, after] = await Promise.all([key && inspect(request, key), countOrUnknown(cache, key)])
   const failed = outcome === 'failed'
   return {
     view: 'result',

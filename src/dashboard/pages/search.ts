@@ -5,7 +5,7 @@ import { type FullScan, scanAll } from '../reading/full-scan.js'
 import { whole } from '../rendering/figures.js'
 import { Places } from '../scheduling/places.js'
 import { crumbsOf } from './crumbs.js'
-import { expectDown, type KeyFilter } from './key-filter.js'
+import { type KeyFilter, unlessStoreDown } from './key-filter.js'
 import { keyRow } from './key-row.js'
 
 /** So many rows a page has, about; a link goes on from there. */
@@ -17,27 +17,31 @@ const MAX_WAIT_MS = 60_000
 const RETRY_AFTER_S = 10
 
 /** A search through all names, sent while it goes on; it ends when whoever asked goes away. */
-export async function searchPage(visit: PageRequest, filter: KeyFilter): Promise<StreamedPage> {
-  await refuseForeign(visit, filter)
+export async function searchPage(request: PageRequest, filter: KeyFilter): Promise<StreamedPage> {
+  await refuseForeign(request, filter)
   if (searches.isFull) throw busy()
   const { under } = filter
   return {
     view: 'keys',
     title: under === undefined ? 'All keys' : `All keys under ${under.text}`,
-    parts: (signal) => searching(visit, filter, signal),
+    parts: (signal) => searching(request, filter, signal),
   }
 }
 
 /** Once a page has begun it is too late to refuse its cursor. */
-async function refuseForeign(visit: PageRequest, filter: KeyFilter): Promise<void> {
+async function refuseForeign(request: PageRequest, filter: KeyFilter): Promise<void> {
   const { cursor } = filter
   if (cursor === undefined) return
-  const look = visit.cache.list({ cursor, scan: 1, matches: () => false })
-  await look.catch((error: unknown) => expectDown(error, visit, filter))
+  const look = request.cache.list({ cursor, scan: 1, matches: () => false })
+  await look.catch((error: unknown) => unlessStoreDown(error, request, filter))
 }
 
-async function* searching(visit: PageRequest, filter: KeyFilter, signal: AbortSignal): AsyncGenerator<Part> {
-  const { cache, links, parameters } = visit
+async function* searching(
+  request: PageRequest,
+  filter: KeyFilter,
+  signal: AbortSignal,
+): AsyncGenerator<Part> {
+  const { cache, links, parameters } = request
   const { under, q, cursor, matches } = filter
   const same = { under: under?.text, q }
   const before = parameters.count('seen')
@@ -54,13 +58,13 @@ async function* searching(visit: PageRequest, filter: KeyFilter, signal: AbortSi
   try {
     yield {
       view: 'search/start',
-      data: { ...same, crumbs: crumbsOf(under, visit), enabled: cache.enabled, stop: first },
+      data: { ...same, crumbs: crumbsOf(under, request), enabled: cache.enabled, stop: first },
     }
     if (mustWait) yield { view: 'search/wait', data: {} }
     if ((await place) === undefined) state = 'busy'
     else {
       for await (last of scanAll(cache, { under, cursor, matches, enough: ENOUGH, signal })) {
-        const rows = last.entries.map((entry) => keyRow(entry, visit))
+        const rows = last.entries.map((entry) => keyRow(entry, request))
         yield { view: 'search/step', data: { rows, ...progress(last) } }
       }
     }

@@ -1,6 +1,6 @@
 import type { KeyedCache } from '../../cache.js'
 import type { ListedEntry } from '../../store/store.js'
-import { aLook } from '../scheduling/look.js'
+import { withStoreSlot } from '../scheduling/store-slots.js'
 import type { ScanOptions } from './scan.js'
 
 /** How many names one step looks at: enough to get on, too few to hold up a server or this process. */
@@ -51,7 +51,7 @@ export async function* scanAll(
   }
   try {
     do {
-      const page = await aLook(() => cache.list({ under, matches, cursor, scan: STEP }))
+      const page = await withStoreSlot(() => cache.list({ under, matches, cursor, scan: STEP }))
       cursor = page.cursor
       scanned += page.scanned
       total = page.total

@@ -1,7 +1,7 @@
 import type { KeyedCache } from '../../cache.js'
 import type { CacheKey } from '../../key/cache-key.js'
 import type { ListedEntry } from '../../store/store.js'
-import { aLook } from '../scheduling/look.js'
+import { withStoreSlot } from '../scheduling/store-slots.js'
 
 /** How many names one step looks at: so many rows a page may have more than it asked for. */
 const STEP = 250
@@ -41,7 +41,7 @@ export async function scan(
   let scanned = 0
   let total = 0
   do {
-    const page = await aLook(() => cache.list({ under, matches, cursor, scan: STEP }))
+    const page = await withStoreSlot(() => cache.list({ under, matches, cursor, scan: STEP }))
     for (const entry of page.entries) found.set(entry.key.text, entry)
     cursor = page.cursor
     scanned += page.scanned

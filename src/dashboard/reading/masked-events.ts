@@ -5,15 +5,15 @@ import { maskKey, type ShownKey } from '../masking/mask-key.js'
 import { maskText } from '../masking/mask-text.js'
 import type { SecretNames } from '../masking/secret-names.js'
 import type { PageRequest } from '../page-request.js'
-import { aLook } from '../scheduling/look.js'
+import { withStoreSlot } from '../scheduling/store-slots.js'
 import { shareTurn } from '../scheduling/turns.js'
 
 /** An event as staff may see it: what looks secret in its texts is masked. */
-export type KnownEvent = Omit<CacheEvent, 'key'> & { readonly key: ShownKey }
+export type MaskedEvent = Omit<CacheEvent, 'key'> & { readonly key: ShownKey }
 
-export interface KnownEvents {
+export interface MaskedEvents {
   /** Those that were asked for, newest first. */
-  readonly events: readonly KnownEvent[]
+  readonly events: readonly MaskedEvent[]
   /** How many are kept in all. */
   readonly kept: number
   /** How many invalidations were not kept, of times in which there were too many. */
@@ -24,12 +24,12 @@ export interface KnownEvents {
  * The events that are kept, all or some.
  * @throws CacheNotRespondingError
  */
-export async function keptEvents(
+export async function readEvents(
   { cache, secrets }: PageRequest,
   isWanted: (event: CacheEvent) => boolean = () => true,
-): Promise<KnownEvents> {
-  const all = await aLook(() => cache.events(MAX_EVENTS))
-  const events: KnownEvent[] = []
+): Promise<MaskedEvents> {
+  const all = await withStoreSlot(() => cache.events(MAX_EVENTS))
+  const events: MaskedEvent[] = []
   for (const event of all.filter(isWanted)) {
     await shareTurn()
     events.push(masked(event, secrets))
@@ -39,19 +39,19 @@ export async function keptEvents(
 }
 
 /** The same; `undefined` while the store does not answer. */
-export async function knownEvents(
-  visit: PageRequest,
+export async function readEventsIfUp(
+  request: PageRequest,
   isWanted?: (event: CacheEvent) => boolean,
-): Promise<KnownEvents | undefined> {
+): Promise<MaskedEvents | undefined> {
   try {
-    return await keptEvents(visit, isWanted)
+    return await readEvents(request, isWanted)
   } catch (error) {
     if (error instanceof CacheNotRespondingError) return undefined
     throw error
   }
 }
 
-function masked(event: CacheEvent, secrets: SecretNames): KnownEvent {
+function masked(event: CacheEvent, secrets: SecretNames): MaskedEvent {
   const { key, route, user, message } = event
   return {
     ...event,

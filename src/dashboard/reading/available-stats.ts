@@ -3,7 +3,7 @@ import { CacheNotRespondingError } from '../../errors.js'
 import type { CacheStats, HistoryStep } from '../../stats/cache-stats.js'
 
 /** What is known of a cache's figures at the moment. */
-export interface KnownStats {
+export interface AvailableStats {
   readonly stats: Omit<CacheStats, 'scope'>
   /** Whose figures these are: `cut-off` is this process alone, since the store does not tell of the others. */
   readonly covers: 'all' | 'one' | 'cut-off'
@@ -14,7 +14,7 @@ export interface KnownStats {
 }
 
 /** The figures of all processes, or where the store does not answer, of this one. */
-export async function knownStats(cache: KeyedCache): Promise<KnownStats> {
+export async function readStats(cache: KeyedCache): Promise<AvailableStats> {
   try {
     const stats = await cache.stats()
     const [hour, day] = await Promise.all([cache.history('fine'), cache.history('coarse')])

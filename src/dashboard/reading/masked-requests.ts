@@ -5,23 +5,23 @@ import { maskKey, type ShownKey } from '../masking/mask-key.js'
 import { maskText } from '../masking/mask-text.js'
 import type { SecretNames } from '../masking/secret-names.js'
 import type { PageRequest } from '../page-request.js'
-import { aLook } from '../scheduling/look.js'
+import { withStoreSlot } from '../scheduling/store-slots.js'
 import { shareTurn } from '../scheduling/turns.js'
 
-export type KnownCall = Omit<RequestRecord['calls'][number], 'key'> & { readonly key: ShownKey }
+export type MaskedCall = Omit<RequestRecord['calls'][number], 'key'> & { readonly key: ShownKey }
 
 /** A request as staff may see it: what looks secret in its texts is masked. */
-export type KnownRequest = Omit<RequestRecord, 'calls'> & { readonly calls: readonly KnownCall[] }
+export type MaskedRequest = Omit<RequestRecord, 'calls'> & { readonly calls: readonly MaskedCall[] }
 
 /**
  * The requests that are kept, newest first.
  * @throws CacheNotRespondingError
  */
-export async function keptRequests({ cache, secrets }: PageRequest): Promise<KnownRequest[]> {
-  const requests: KnownRequest[] = []
+export async function readRequests({ cache, secrets }: PageRequest): Promise<MaskedRequest[]> {
+  const requests: MaskedRequest[] = []
   // Many requests ask for the same keys.
   const shown = new Map<string, ShownKey>()
-  for (const request of await aLook(() => cache.requests(MAX_REQUESTS))) {
+  for (const request of await withStoreSlot(() => cache.requests(MAX_REQUESTS))) {
     await shareTurn()
     requests.push(masked(request, secrets, shown))
   }
@@ -29,16 +29,16 @@ export async function keptRequests({ cache, secrets }: PageRequest): Promise<Kno
 }
 
 /** The same; `undefined` while the store does not answer. */
-export async function knownRequests(visit: PageRequest): Promise<KnownRequest[] | undefined> {
+export async function readRequestsIfUp(visit: PageRequest): Promise<MaskedRequest[] | undefined> {
   try {
-    return await keptRequests(visit)
+    return await readRequests(visit)
   } catch (error) {
     if (error instanceof CacheNotRespondingError) return undefined
     throw error
   }
 }
 
-function masked(request: RequestRecord, secrets: SecretNames, shown: Map<string, ShownKey>): KnownRequest {
+function masked(request: RequestRecord, secrets: SecretNames, shown: Map<string, ShownKey>): MaskedRequest {
   const show = (text: string): ShownKey => {
     const known = shown.get(text) ?? shownKey(text, secrets)
     shown.set(text, known)

@@ -9,7 +9,7 @@ const MAX_KEY = 4_096
  * The key that a page is asked about.
  * @throws Refusal when there is none, or it cannot be one
  */
-export function askedKey({ parameters, rest }: PageRequest): CacheKey {
+export function requestedKey({ parameters, rest }: PageRequest): CacheKey {
   const text = rest || parameters.text('key')
   if (text === '') throw badRequest('Which key? None was given.')
   if (text.length > MAX_KEY) throw badRequest(`No key is that long: ${MAX_KEY} characters are the most.`)
