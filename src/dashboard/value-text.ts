@@ -1,9 +1,9 @@
 import { types } from 'node:util'
-import { holdsSecret, spellsSecret } from './masking/bytes.js'
 import { maskedText } from './masking/mask-text.js'
 import { type Holes, type Member, membersOf } from './masking/members.js'
+import { holdsSecret, spellsSecret } from './masking/secret-bytes.js'
 import { MASKED, type SecretNames } from './masking/secret-names.js'
-import { secretObjects } from './masking/shared.js'
+import { secretObjects } from './masking/secret-objects.js'
 
 /** A value's inner levels beyond this are not shown: people do not read them. */
 const MAX_DEPTH = 200

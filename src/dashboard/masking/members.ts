@@ -1,5 +1,5 @@
 import { types } from 'node:util'
-import { NAMED, NAMING } from './mask-json.js'
+import { NAME_FIELD, VALUE_FIELD } from './name-value-fields.js'
 import type { SecretNames } from './secret-names.js'
 
 /** One thing that an object, an array, a Map or a Set holds. */
@@ -68,14 +68,14 @@ class Container {
     const values = object as Readonly<Record<string, unknown>>
     // { name: 'Cookie', value: '…' }
     const namesSecret =
-      names.length < 1_000 && names.some((name) => NAMING.test(name) && this.#isName(values[name]))
+      names.length < 1_000 && names.some((name) => NAME_FIELD.test(name) && this.#isName(values[name]))
     for (const name of names) {
       const value = values[name]
       if (!this.#isWanted(value)) {
         if (this.#isStep()) yield NO_HOLES
         continue
       }
-      const isSecret = this.#secrets.hasUnder(this.#holder, name) || (namesSecret && NAMED.test(name))
+      const isSecret = this.#secrets.hasUnder(this.#holder, name) || (namesSecret && VALUE_FIELD.test(name))
       yield { label: { name }, name, value, isSecret }
     }
   }

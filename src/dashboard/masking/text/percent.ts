@@ -1,8 +1,8 @@
-import { MASKED } from './secret-names.js'
+import { MASKED } from '../secret-names.js'
 
 const PERCENT = 0x25
 
-/** A text percent-decoded as far as it can be: what is no escape stays as it is. */
+/** Percent-decodes a text. What is no escape stays as it is. */
 export function percentDecoded(text: string): string {
   const bytes = Buffer.from(text)
   let length = 0
@@ -24,7 +24,7 @@ function digitOf(code = 0): number {
   return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1
 }
 
-/** A masked text percent-encoded again, but for its masks. */
+/** Percent-encodes a masked text again, except its masks. */
 export function percentEncoded(text: string, keepsSlashes: boolean): string {
   const encoded = text
     .split(MASKED)
@@ -41,7 +41,7 @@ export function isEscape(text: string, at: number): boolean {
 const NOT_ENCODED = /[^\w.~!*'()+/@$%-]/g
 const IS_ENCODED = /[\w.~!*'()+/@$%-]/
 
-/** The beginning and the end of the percent-encoded word around a position, none of it before `floor`. */
+/** Range of the percent-encoded word around a position, from `floor` at the earliest. */
 export function encodedWord(
   text: string,
   at: number,

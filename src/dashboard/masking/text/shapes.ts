@@ -1,12 +1,12 @@
 import { isUtf8 } from 'node:buffer'
-import { MASKED } from './secret-names.js'
-import type { Scan, Steps } from './text-scan.js'
+import { MASKED } from '../secret-names.js'
+import type { Scan, Steps } from './scan.js'
 
-/** How everything begins that has a shape of its own. */
+/** Beginnings of everything that is known by its shape. */
 const BEGINNING =
   /gh[opusr]_|github_pat_|glpat-|sk-|[srp]k_(?:live|test)_|whsec_|xox[abeoprs]-|npm_|A[KS]IA|AIza|ya29\.|SG\.|ey[JA-K]|ew[o0]|W3s|WyJ|-----BEGIN |bearer[ \t]|negotiate[ \t]|apikey[ \t]|basic[ \t]/iy
 
-/** Keys and tokens that are known by how they begin, whatever they are called. Each of them has an end. */
+/** Keys and tokens that are known by their beginning, whatever their name. */
 const KNOWN =
   /gh[opusr]_\w{20,255}|github_pat_\w{20,255}|glpat-[\w-]{16,255}|sk-[\w-]{20,255}|[srp]k_(?:live|test)_\w{10,255}|whsec_\w{16,255}|xox[abeoprs]-[\w-]{10,255}|npm_\w{30,255}|A[KS]IA[A-Z0-9]{16}|AIza[\w-]{30,255}|ya29\.[\w-]{20,255}|SG\.[\w-]{16,255}\.[\w-]{16,255}/y
 
@@ -21,9 +21,9 @@ const IN_TOKEN = /[\w.-]/
 const IN_BASE64 = /[\w+/=-]/
 const IN_CREDENTIALS = /[^\s"'`\\,;<>]/
 
-/** Shorter ones hold nothing. */
+/** Minimum length of an encoded text that could hold a secret. */
 const MIN_ENCODED = 12
-/** Beyond this an encoded text is not decoded, and not shown. */
+/** Maximum length of an encoded text that is decoded. A longer one is masked. */
 const MAX_ENCODED = 1_000_000
 
 /** Whether something with the shape of a secret may begin here. */
@@ -32,7 +32,7 @@ export function isShapeLikely(text: string, at: number): boolean {
   return BEGINNING.test(text)
 }
 
-/** Masks what has the shape of a secret and begins at a position; where it ends, or -1 where there is none. */
+/** Masks what has the shape of a secret and begins at a position. Returns its end, or -1 where there is none. */
 export function* maskShape({ text, edits, inner }: Scan, at: number): Steps<number> {
   const mask = (start: number, end: number) => {
     edits.push({ start, end, by: MASKED })
@@ -80,20 +80,4 @@ function runEnd(text: string, from: number, characters: RegExp): number {
   let end = from
   while (end < text.length && characters.test(text.charAt(end))) end++
   return end
-}
-
-/**
- * The end of the user information in an address like `https://user:password@host`, or -1. A password may hold
- * characters that should have been escaped, so the last `@` counts.
- */
-export function userinfoEnd(text: string, start: number, longest: number): number {
-  const part = text.slice(start, start + longest + 1)
-  const stop = part.search(/[\s"'`<>\\]/)
-  const address = stop === -1 ? part : part.slice(0, stop)
-  const end = address.search(/[/?#]/)
-  const authority = end === -1 ? address : address.slice(0, end)
-  const at = authority.lastIndexOf('@')
-  const hasPassword = authority.includes(':') && !/:\d{0,5}$/.test(authority)
-  const last = at === -1 && hasPassword && !/[?&][^=&@]*=/.test(address) ? address.lastIndexOf('@') : at
-  return last > 0 ? start + last : -1
 }

@@ -1,16 +1,16 @@
-import { MASKED } from './secret-names.js'
+import { MASKED } from '../secret-names.js'
 
-/** A part of a text, and what stands in its place. */
+/** A range of a text and its replacement. */
 export interface Edit {
   readonly start: number
   readonly end: number
   readonly by: string
 }
 
-/** Characters of one piece. */
+/** Maximum number of characters of one piece. */
 const PIECE = 8_192
 
-/** Edits in the order of the text; those that overlap become one mask. */
+/** Sorts edits by their position. Edits that overlap become one mask. */
 export function merged(edits: readonly Edit[]): Edit[] {
   const all: Edit[] = []
   for (const edit of [...edits].sort((one, other) => one.start - other.start)) {
@@ -21,7 +21,7 @@ export function merged(edits: readonly Edit[]): Edit[] {
   return all
 }
 
-/** The text with its edits made, in pieces that part no character in two. */
+/** Applies edits to a text, in pieces that split no character. */
 export function* edited(text: string, edits: readonly Edit[]): Generator<string, void, undefined> {
   let done = 0
   for (const { start, end, by } of edits) {

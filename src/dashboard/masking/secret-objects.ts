@@ -1,6 +1,6 @@
 import { membersOf } from './members.js'
 import type { SecretNames } from './secret-names.js'
-import type { Steps } from './text-scan.js'
+import type { Steps } from './text/scan.js'
 
 /** Number of members visited between two places to let other work have its turn. */
 const STEP = 2_000

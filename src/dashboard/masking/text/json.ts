@@ -1,27 +1,28 @@
+import { NAME_FIELD, VALUE_FIELD } from '../name-value-fields.js'
+import { MASKED } from '../secret-names.js'
+import { closingBracket } from './brackets.js'
 import { closingQuote } from './quoted.js'
-import { MASKED } from './secret-names.js'
-import { type Scan, STEP, type Steps } from './text-scan.js'
-import { closingBracket } from './value-end.js'
+import { type Scan, STEP, type Steps } from './scan.js'
 
-/** What is nested deeper is left out. */
+/** Maximum depth of objects and arrays. A deeper one is masked. */
 const MAX_DEPTH = 200
 
 /** An object or an array that is not closed yet. */
 interface Frame {
   readonly isObject: boolean
   readonly begin: number
-  /** The name under which it stands. */
+  /** The name of the member that holds it. */
   readonly name: string | undefined
-  /** Of an object: the name of the member that is being read. */
+  /** Of an object: name of the member that is being read. */
   member: string | undefined
-  /** Members or elements that were read. */
+  /** Number of members or elements that were read. */
   count: number
-  /** Of an object with a `name` and a `value`: whether the name is that of a secret, and where the value is. */
+  /** Of an object with a `name` and a `value`: whether the name is the name of a secret, and ranges of the values. */
   namesSecret: boolean
   readonly values: Range[]
-  /** Of an array: whether the last element is the name of a secret, in a place where a pair begins. */
+  /** Of an array: whether the last element is the name of a secret, at a place where a pair may begin. */
   isPair: boolean
-  /** What follows such names. */
+  /** Elements after such names. */
   readonly pairs: Range[]
 }
 
@@ -32,19 +33,14 @@ interface Range {
 
 const SCALAR = /-?\d[\d.eE+-]*|true|false|null/y
 
-/** A member that names another one, and that one: `{ name: 'Cookie', value: '…' }`, `{ fieldKey, fieldValue }`. */
-export const NAMING =
-  /^(?:.{0,30}(?:name|key)|k|id|type|label|header|field|param|parameter|variable|attribute|property|option|setting)$/i
-export const NAMED = /^(?:.{0,30}values?|val|v)$/i
-
 /**
- * Masks the secrets in the JSON that begins here: members by their names, pairs of a name and a value, and what the
- * texts in it hold. Where it is none, that is where it stops; this position is the result.
+ * Masks the secrets in JSON that begins at a position: members by their names, pairs of a name and a value, and secrets
+ * within strings. Returns the position after it, or where it stops to be JSON.
  */
 export function* maskJson(scan: Scan, start: number): Steps<number> {
   const frames: Frame[] = []
   const end = yield* read(scan, start, frames)
-  // Names may be missing that would have come later.
+  // The JSON may be cut off before the names that its values belong to.
   for (const frame of frames) maskNamed(scan, frame, true)
   return end
 }
@@ -59,7 +55,7 @@ function* read(scan: Scan, start: number, frames: Frame[]): Steps<number> {
       stepEnds = at + STEP
     }
     const frame = frames.at(-1)
-    // A value, a name, or the end of what is open.
+    // A value, a name, or the bracket that closes the innermost object or array.
     at = skipBlank(text, at)
     const character = text[at]
     if (frame !== undefined && character === (frame.isObject ? '}' : ']')) {
@@ -129,11 +125,11 @@ function opened(isObject: boolean, begin: number, name: string | undefined): Fra
   }
 }
 
-/** A value has ended: what it is to its object or array. */
+/** Notes the end of a value in its object or array. Returns that end. */
 function valued(frame: Frame | undefined, start: number, end: number): number {
   if (frame === undefined) return end
   if (frame.isObject) {
-    if (NAMED.test(frame.member ?? '')) frame.values.push({ start, end })
+    if (VALUE_FIELD.test(frame.member ?? '')) frame.values.push({ start, end })
   } else {
     if (frame.isPair && frame.count % 2 === 1) frame.pairs.push({ start, end })
     if (frame.count % 2 === 1) frame.isPair = false
@@ -142,7 +138,7 @@ function valued(frame: Frame | undefined, start: number, end: number): number {
   return end
 }
 
-/** A text: what it holds is masked, and it may be a name for what follows. */
+/** Masks the secrets within a string, which may also be the name of what follows. */
 function* maskString(
   { text, secrets, edits, inner }: Scan,
   start: number,
@@ -150,7 +146,7 @@ function* maskString(
   frame: Frame | undefined,
 ): Steps<void> {
   const string = decoded(text.slice(start + 1, end - 1))
-  if (frame?.isObject && NAMING.test(frame.member ?? '')) frame.namesSecret ||= secrets.has(string)
+  if (frame?.isObject && NAME_FIELD.test(frame.member ?? '')) frame.namesSecret ||= secrets.has(string)
   if (frame !== undefined && !frame.isObject && frame.count % 2 === 0) frame.isPair = secrets.has(string)
   const masked = yield* inner(string)
   if (masked !== string) edits.push({ start, end, by: JSON.stringify(masked) })
