@@ -3,13 +3,13 @@ import { within } from '../background.js'
 import type { Logger } from '../store/failsafe.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
 
-/** Something that was deleted, or let expire, on the dashboard. */
+/** An invalidation that staff made on the dashboard. */
 export interface AuditEvent {
   readonly action: 'delete' | 'expire' | 'clear'
   /** The key's text; `undefined` for `clear`. */
   readonly key: string | undefined
   readonly children: boolean
-  /** `absent` when nothing was there, `failed` when it did not surely reach the store. */
+  /** `absent`: there was nothing to invalidate. `failed`: the store did not confirm it. */
   readonly outcome: 'deleted' | 'expired' | 'absent' | 'failed'
   /** Method and path of the request. */
   readonly route: string | undefined
@@ -18,37 +18,37 @@ export interface AuditEvent {
   readonly at: number
 }
 
-/** Who is asking. A hook that fails must not keep a change from happening; the record says that it did. */
+/** Route and user of a request. A hook that fails does not prevent the change; the record then contains the failure. */
 export function originOf(req: Request, audit: (req: Request) => RequestOrigin): RequestOrigin {
   try {
     const { route, user } = audit(req)
     return { route: nameOf(route), user: nameOf(user) }
   } catch (error) {
     const route = `${req.method} ${req.originalUrl.split('?', 1)[0]}`
-    return { route, user: `unknown: audit failed with ${String(error)}` }
+    return { route, user: `unknown (audit failed: ${String(error)})` }
   }
 }
 
-/** Names are texts; a number, too, says who it is. */
+/** A route or user name as text; numbers are accepted as ids. */
 export function nameOf(given: unknown): string | undefined {
   if (typeof given === 'string' || typeof given === 'number' || typeof given === 'bigint')
     return String(given)
   return undefined
 }
 
-/** How long a page waits for the application's record of what it did. */
+/** Maximum wait for the application's hook, in milliseconds. */
 const PATIENCE_MS = 1_000
 
-/** Hands an event to the application's hook; whatever becomes of that, the page goes on. */
+/** Calls the application's hook. A failure is logged, a slow hook is not waited for: the page continues in any case. */
 export async function notifyAudit(
   hook: (event: AuditEvent) => void | Promise<void>,
   event: AuditEvent,
   logger: Logger,
 ): Promise<void> {
-  const told = (async () => hook(event))().catch((error: unknown) => {
+  const notified = (async () => hook(event))().catch((error: unknown) => {
     logger.warn(
-      `keyedcache: onAudit failed on ${event.action} of "${event.key ?? 'everything'}": ${String(error)}`,
+      `keyedcache: onAudit failed for ${event.action} of "${event.key ?? 'everything'}": ${String(error)}`,
     )
   })
-  await within(PATIENCE_MS, told)
+  await within(PATIENCE_MS, notified)
 }
