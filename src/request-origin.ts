@@ -34,7 +34,7 @@ export function originOf<Req extends RoutedRequest>(
     const { route, user } = origin
     return { route: nameOf(route), user: nameOf(user) }
   } catch (error) {
-    return { route: routeOf(req), user: `unknown: audit failed with ${String(error)}` }
+    return { route: routeOf(req), user: `unknown (audit failed: ${String(error)})` }
   }
 }
 

@@ -57,7 +57,7 @@ export function dashboard(cache: KeyedCache, options?: DashboardOptions): Reques
 
     const admission = await admit(req, resolved)
     if (!admission.admitted) {
-      if (isForPrograms(path)) throw new Refusal(401, 'This is for staff. Sign in first.')
+      if (isForPrograms(path)) throw new Refusal(401, 'This page is for staff. Sign in first.')
       return sendRedirect(res, admission.login)
     }
     await answer(req, res, path, links).catch((error: unknown) => fail(req, res, error, links, site))
@@ -113,7 +113,7 @@ export function dashboard(cache: KeyedCache, options?: DashboardOptions): Reques
     // Whoever asked has gone.
     if (res.destroyed) return
     if (!(error instanceof Refusal))
-      cache.logger.warn(`keyedcache: the dashboard failed. ${describeError(error)}`)
+      cache.logger.warn(`keyedcache: a dashboard request failed: ${describeError(error)}`)
     if (res.headersSent) {
       res.destroy()
       return
@@ -154,8 +154,8 @@ async function changeOf(req: Request, res: Response, { origins, csrf }: Resolved
   if (csrf && (await csrf.verify(req)) !== true) {
     throw new Refusal(
       403,
-      'The change was refused: its token is missing or out of date.',
-      'Nothing was changed. Load the form again and send it from there.',
+      'The change was refused: the CSRF token is missing or has expired.',
+      'Nothing was changed. Reload the form and submit it again.',
     )
   }
   return Object.entries(fields)

@@ -155,7 +155,9 @@ function checkLoginUrl(url: string | undefined): string | undefined {
 function checkOrigin(given: string): string {
   const origin = typeof given === 'string' && URL.canParse(given) ? new URL(given).origin : 'null'
   if (/^https?:/.test(origin) && given.replace(/\/$/, '').split('/').length === 3) return origin
-  throw new ConfigurationError(`origins holds ${show(given)}: write it like 'https://admin.example.com'.`)
+  throw new ConfigurationError(
+    `origins contains ${show(given)}. An origin looks like 'https://admin.example.com'.`,
+  )
 }
 
 function checkCsrf(hook: CsrfHook | undefined): Required<CsrfHook> | undefined {
@@ -163,7 +165,7 @@ function checkCsrf(hook: CsrfHook | undefined): Required<CsrfHook> | undefined {
   const { field = '_csrf', token, verify } = CSRF.take(hook)
   if (token === undefined || verify === undefined) {
     throw new ConfigurationError(
-      'csrf needs both functions: token(req) for the forms and verify(req) for what they send.',
+      'csrf needs two functions: token(req) for the forms, and verify(req) for submitted changes.',
     )
   }
   return { field, token: (req) => hook.token(req), verify: (req) => hook.verify(req) }

@@ -8,7 +8,7 @@ import { download } from './pages/download.js'
 import { eventsJson, eventsPage } from './pages/events.js'
 import { keyJson, keyPage } from './pages/key.js'
 import { keysJson, keysPage } from './pages/keys.js'
-import { overview } from './pages/overview.js'
+import { overview } from './pages/overview/overview.js'
 import { processesPage } from './pages/processes.js'
 import { requestsJson, requestsPage } from './pages/requests.js'
 
@@ -60,7 +60,7 @@ export function route(
     method === 'GET' || method === 'HEAD' ? found.get : method === 'POST' ? found.post : undefined
   if (handler === undefined) {
     const allow = found.post ? 'GET, HEAD, POST' : 'GET, HEAD'
-    throw new Refusal(405, `This page does not take the method ${method.slice(0, 20)}.`, undefined, allow)
+    throw new Refusal(405, `This page does not support the method ${method.slice(0, 20)}.`, undefined, allow)
   }
   return { handler, rest }
 }
@@ -80,6 +80,6 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text)
   } catch {
-    throw new Refusal(400, 'The address is not well formed: a “%” in it is no escape.')
+    throw new Refusal(400, 'Malformed address: invalid percent-encoding.')
   }
 }

@@ -31,7 +31,7 @@ export function* valueText(
   const walk = secretObjects(value, secrets)
   let step = walk.next()
   for (; !step.done; step = walk.next()) yield ''
-  if (step.value === undefined) yield `${MASKED}: too many objects to say which of them are secret`
+  if (step.value === undefined) yield `${MASKED}: too many objects to check for secrets`
   else yield* new ValueWriter(secrets, step.value, longest).write(value)
 }
 

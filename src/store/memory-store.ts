@@ -74,7 +74,7 @@ interface HeldLease extends Lease {
  * promises; an eviction is an absence, and absence proves nothing here either.
  */
 export class MemoryStore implements Store {
-  readonly description = 'embedded memory'
+  readonly description = 'in-memory store'
   readonly shared = false
   readonly statistics = new MemoryStatistics()
   readonly #held: LRUCache<string, Buffer>
@@ -275,7 +275,7 @@ export class MemoryStore implements Store {
       usedBytes: this.#held.calculatedSize,
       maxBytes: this.#maxBytes,
       evictions: this.#evictions,
-      policy: 'the least recently used go first',
+      policy: 'least recently used first',
     }
   }
 

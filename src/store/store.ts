@@ -174,7 +174,7 @@ export interface ListOptions {
  * is refused.
  */
 export interface Store {
-  /** What it is, for people: `redis 127.0.0.1:6379` or `embedded memory`. */
+  /** What it is, for people: `redis 127.0.0.1:6379` or `in-memory store`. */
   readonly description: string
   /** Whether other processes see the same entries. */
   readonly shared: boolean

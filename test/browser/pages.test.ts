@@ -120,7 +120,7 @@ test('what is left of a time to live counts down, also on a page that loads itse
   await page.clock.install({ time: '2026-01-31T12:00:00Z' })
   await page.clock.pauseAt('2026-01-31T12:00:01Z')
   await page.goto(`${site}/cache/keys/product::2`)
-  const left = page.locator('[data-left-ms]')
+  const left = page.locator('[data-remaining-ms]')
   const seconds = async () => {
     const [, minutes = '0', rest = ''] = /in (?:(\d+):)?(\d+)/.exec((await left.textContent()) ?? '') ?? []
     return Number(minutes) * 60 + Number(rest)
@@ -129,12 +129,14 @@ test('what is left of a time to live counts down, also on a page that loads itse
   expect(before).toBeGreaterThan(60)
   await page.clock.runFor(10_000)
   expect(before - (await seconds())).toBe(10)
-  await page.evaluate('getSelection().selectAllChildren(document.querySelector("[data-left-ms]"))')
+  await page.evaluate('getSelection().selectAllChildren(document.querySelector("[data-remaining-ms]"))')
   const selected = await seconds()
   await page.clock.runFor(5_000)
   expect(await seconds()).toBe(selected)
   await page.evaluate('getSelection().removeAllRanges()')
-  await page.evaluate(`document.querySelector('[data-left-ms]').outerHTML = '<b data-left-ms="3000"></b>'`)
+  await page.evaluate(
+    `document.querySelector('[data-remaining-ms]').outerHTML = '<b data-remaining-ms="3000"></b>'`,
+  )
   await page.clock.runFor(2_000)
   expect(await left.textContent()).toBe('in 2 s')
   await page.clock.runFor(5_000)

@@ -85,7 +85,7 @@ describe.each([
     expect(shop.output()).toContain(`The shop is listening on ${shop.url}/`)
     expect(shop.output()).toContain(`${shop.url}/cache/`)
     expect(shop.output()).toMatch(
-      workers > 1 ? /cache store +redis 127\.0\.0\.1/ : /cache store +embedded memory/,
+      workers > 1 ? /cache store +redis 127\.0\.0\.1/ : /cache store +in-memory store/,
     )
     expect(shop.output()).toContain('staff / staff-demo, customer / customer-demo')
   })

@@ -230,18 +230,18 @@ test.each<[string, () => unknown, RegExp]>([
     () => {
       throw new Error('no user database')
     },
-    /^unknown: audit failed with Error: no user database$/,
+    /^unknown \(audit failed: Error: no user database\)$/,
   ],
-  ['gives nothing', () => undefined, /^unknown: audit failed with TypeError/],
+  ['gives nothing', () => undefined, /^unknown \(audit failed: TypeError/],
   [
     'gives a promise',
     async () => ({ user: 'anna' }),
-    /^unknown: audit failed with TypeError: it returned a promise$/,
+    /^unknown \(audit failed: TypeError: it returned a promise\)$/,
   ],
   [
     'gives a promise that is rejected',
     () => Promise.reject(new Error('no user database')),
-    /it returned a promise$/,
+    /it returned a promise\)$/,
   ],
   ['gives a number', () => ({ user: 5 }), /^5$/],
 ])(
@@ -257,7 +257,7 @@ test.each<[string, () => unknown, RegExp]>([
     expect(await cache.has('a')).toBe(false)
     expect((await cache.inspect('a')).provenance?.user).toMatch(user)
     expect(events).toMatchObject([{ outcome: 'deleted', user: expect.stringMatching(user) }])
-    expect(words(text)).toMatch(/By user\s*(unknown: audit failed|5)/)
+    expect(words(text)).toMatch(/By user\s*(unknown \(audit failed|5)/)
   },
 )
 

@@ -21,37 +21,33 @@ export async function admit(
 ): Promise<Admission> {
   const answer: unknown = await within<unknown, never>(PATIENCE_MS, isStaff(req), refuseLate)
   if (answer === true) return { admitted: true }
-  if (isOwnCheck && typeof answer !== 'boolean') warnOnce(`isStaff answered ${shown(answer)}. ${ONLY_TRUE}`)
+  if (isOwnCheck && typeof answer !== 'boolean') warnOnce(`isStaff returned ${shown(answer)}. ${ONLY_TRUE}`)
   const { user } = req as { user?: unknown }
   if (user) {
     const why = isOwnCheck ? whyOfCheck(answer) : whyOfUser(user)
-    throw new Refusal(
-      403,
-      `This page is for staff, and you are signed in as someone else.${why}`,
-      why && HINT,
-    )
+    throw new Refusal(403, `This page is for staff, and this account is not staff.${why}`, why && HINT)
   }
   if (loginUrl !== undefined) return { admitted: false, login: withWayBack(loginUrl, req) }
   throw new Refusal(401, 'This page is for staff. Sign in first.', hintFor(req))
 }
 
-const ONLY_TRUE = 'Only true, or a promise of true, counts as yes.'
+const ONLY_TRUE = 'Only true, or a promise of true, gives access.'
 const HINT =
-  'Where this is wrong: make it a boolean where the user is loaded, or give the dashboard a check of its own, isStaff: (req) => req.user?.is_staff === 1.'
+  'To change this, load is_staff as a boolean, or set the dashboard option isStaff: (req) => req.user?.is_staff === 1.'
 
 /** What the application's own check answered, where that is neither yes nor no. */
 function whyOfCheck(answer: unknown): string {
-  return typeof answer === 'boolean' ? '' : ` The option isStaff answered ${shown(answer)}. ${ONLY_TRUE}`
+  return typeof answer === 'boolean' ? '' : ` The option isStaff returned ${shown(answer)}. ${ONLY_TRUE}`
 }
 
 /** What the user has in the place of `true`. Nothing else of the user is looked at. */
 function whyOfUser(user: unknown): string {
   if (typeof user !== 'object')
-    return ` req.user is a ${typeof user}, and should be an object with is_staff === true.`
+    return ` req.user is a ${typeof user}; it must be an object with is_staff === true.`
   const { is_staff: given } = user as { is_staff?: unknown }
   if (given === false) return ''
-  if (given === undefined) return ' req.user has no is_staff, which must be true (is_staff === true).'
-  return ` req.user.is_staff is ${shown(given)}, and must be true (is_staff === true).`
+  if (given === undefined) return ' req.user has no is_staff; it must be true (is_staff === true).'
+  return ` req.user.is_staff is ${shown(given)}; it must be true (is_staff === true).`
 }
 
 const MAX_SHOWN = 40
@@ -69,12 +65,12 @@ function shown(value: unknown): string {
 }
 
 function refuseLate(): never {
-  throw new Error('isStaff has not answered in ten seconds.')
+  throw new Error('isStaff did not return within 10 seconds.')
 }
 
 function hintFor(req: Request): string | undefined {
   if ((req as { user?: unknown }).user !== undefined) return undefined
-  return 'If you are signed in: nothing has set req.user when this page was reached. Mount the cache after your authentication, so that it knows who asks.'
+  return 'If you are signed in: req.user was not set when the request reached this page. Mount the cache after the authentication.'
 }
 
 function withWayBack(loginUrl: string, req: Request): string {

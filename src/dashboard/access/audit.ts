@@ -1,13 +1,13 @@
 import { within } from '../../background.js'
 import type { Logger } from '../../store/failsafe.js'
 
-/** Something that was deleted, or let expire, on the dashboard. */
+/** An invalidation that staff made on the dashboard. */
 export interface AuditEvent {
   readonly action: 'delete' | 'expire' | 'clear'
   /** The key's text; `undefined` for `clear`. */
   readonly key: string | undefined
   readonly children: boolean
-  /** `absent` when nothing was there, `failed` when it did not surely reach the store. */
+  /** `absent`: there was nothing to invalidate. `failed`: the store did not confirm it. */
   readonly outcome: 'deleted' | 'expired' | 'absent' | 'failed'
   /** Method and path of the request. */
   readonly route: string | undefined
@@ -16,19 +16,19 @@ export interface AuditEvent {
   readonly at: number
 }
 
-/** How long a page waits for the application's record of what it did. */
+/** Maximum wait for the application's hook, in milliseconds. */
 const PATIENCE_MS = 1_000
 
-/** Hands an event to the application's hook; whatever becomes of that, the page goes on. */
+/** Calls the application's hook. A failure is logged, a slow hook is not waited for: the page continues in any case. */
 export async function notifyAudit(
   hook: (event: AuditEvent) => void | Promise<void>,
   event: AuditEvent,
   logger: Logger,
 ): Promise<void> {
-  const told = (async () => hook(event))().catch((error: unknown) => {
+  const notified = (async () => hook(event))().catch((error: unknown) => {
     logger.warn(
-      `keyedcache: onAudit failed on ${event.action} of "${event.key ?? 'everything'}": ${String(error)}`,
+      `keyedcache: onAudit failed for ${event.action} of "${event.key ?? 'everything'}": ${String(error)}`,
     )
   })
-  await within(PATIENCE_MS, told)
+  await within(PATIENCE_MS, notified)
 }

@@ -1,7 +1,7 @@
 import type { Request } from 'express'
 import { Refusal } from '../http/refusal.js'
 
-const HINT = 'Nothing was changed. Open the dashboard itself and send its form from there.'
+const HINT = 'Nothing was changed. Open the dashboard and submit its form.'
 
 /**
  * Lets a change through only when it comes from a page of this origin, or of
@@ -14,19 +14,17 @@ export function requireSameOrigin(req: Request, origins: ReadonlySet<string>): v
   const site = req.headers['sec-fetch-site']
   if (site !== undefined) {
     if (site === 'same-origin') return
-    throw refused(
-      'the browser says that it does not come from a page of this site (Sec-Fetch-Site is not same-origin)',
-    )
+    throw refused('it does not come from a page of this site (Sec-Fetch-Site is not same-origin)')
   }
   const { origin } = req.headers
-  if (origin === undefined) throw refused('it does not say where it comes from (there is no Origin header)')
-  if (origin === 'null') throw refused('it comes from a page that hides its origin (Origin is null)')
+  if (origin === undefined) throw refused('its origin is unknown (no Origin header)')
+  if (origin === 'null') throw refused('its origin is hidden (Origin is null)')
   const given = normalized(origin)
   const own = ownOrigin(req)
   if (given !== undefined && (given === own || origins.has(given))) return
   throw refused(
-    `it comes from another origin (${origin.slice(0, 100)}) than this page (${own ?? 'unknown'})`,
-    'Behind a proxy, this page knows its own origin only with Express’s “trust proxy” set; or name the origin in the dashboard’s “origins”.',
+    `its origin (${origin.slice(0, 100)}) is not the origin of this page (${own ?? 'unknown'})`,
+    'Behind a proxy, set “trust proxy” in Express, or add the origin to the dashboard option “origins”.',
   )
 }
 

@@ -10,10 +10,7 @@ const parse = express.urlencoded({ extended: false, limit: '64kb', parameterLimi
  */
 export async function formOf(req: Request, res: Response): Promise<Record<string, unknown>> {
   if (!/^application\/x-www-form-urlencoded\s*(;|$)/i.test(req.headers['content-type'] ?? '')) {
-    throw new Refusal(
-      415,
-      'A change is sent as a form, application/x-www-form-urlencoded; this is something else.',
-    )
+    throw new Refusal(415, 'A change must be sent as a form (application/x-www-form-urlencoded).')
   }
   // Read by the application: to read it again would be to wait for what has gone by.
   if (!req.readableEnded) await read(req, res)

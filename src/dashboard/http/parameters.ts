@@ -33,10 +33,10 @@ export class Parameters {
       const known = name.split('[', 1)[0] as string
       if (!Object.hasOwn(LIMITS, known)) continue
       if (typeof value !== 'string' || known !== name || this.#values.has(name)) {
-        throw badRequest(`The parameter “${known}” must be one text: it came as a list or an object.`)
+        throw badRequest(`The parameter “${known}” must be a single text, not a list or an object.`)
       }
       if (value.length > (LIMITS[name] as number)) {
-        throw badRequest(`The parameter “${name}” is too long: ${LIMITS[name]} characters are the most.`)
+        throw badRequest(`The parameter “${name}” is too long (maximum: ${LIMITS[name]} characters).`)
       }
       this.#values.set(name, value)
     }

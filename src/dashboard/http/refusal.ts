@@ -1,13 +1,13 @@
-/** Why a request gets no page of its own, for the one who asked. */
+/** A request that the dashboard refuses, with a message for the user. */
 export class Refusal extends Error {
   constructor(
     readonly status: number,
     message: string,
-    /** What to do about it. */
+    /** How to fix it. */
     readonly hint?: string,
-    /** For 405: the methods that there are. */
+    /** For 405: the allowed methods. */
     readonly allow?: string,
-    /** For 503: in how many seconds it may be tried again. */
+    /** For 503: seconds until a retry makes sense. */
     readonly retryAfter?: number,
   ) {
     super(message)

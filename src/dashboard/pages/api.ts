@@ -4,7 +4,7 @@ import { quantile } from '../../stats/latency.js'
 import { maskKey } from '../masking/mask-key.js'
 import type { Json, PageRequest } from '../page-request.js'
 
-/** `GET /api/stats`: what the overview shows. Times in milliseconds. */
+/** `GET /api/stats`: the data of the overview. Times in milliseconds. */
 export async function statsJson({ cache, secrets }: PageRequest): Promise<Json> {
   const { processes: _, families, totals, ...stats } = await cache.stats()
   const [hour, day] = await Promise.all([cache.history('fine'), cache.history('coarse')])
@@ -24,7 +24,7 @@ export async function statsJson({ cache, secrets }: PageRequest): Promise<Json> 
   }
 }
 
-/** `GET /api/processes`: what the page of processes shows. */
+/** `GET /api/processes`: the data of the processes page. */
 export async function processesJson({ cache }: PageRequest): Promise<Json> {
   const { scope, now, processes } = await cache.stats()
   return { json: { scope, now, processes: processes.map(processJson) } }

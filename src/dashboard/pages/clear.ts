@@ -3,7 +3,7 @@ import { keys } from '../rendering/figures.js'
 import { changeAsStaff, countOrUnknown } from './changing.js'
 import { resultPage } from './result.js'
 
-/** Asks for the prefix, typed in full: the only way to delete everything. */
+/** The form to delete everything; it requires the prefix, typed in full. */
 export async function clearForm(request: PageRequest): Promise<Page> {
   return formPage(request)
 }
@@ -11,7 +11,7 @@ export async function clearForm(request: PageRequest): Promise<Page> {
 export async function clearNow(request: PageRequest): Promise<Page> {
   const { keyPrefix } = request.cache
   if (request.parameters.text('prefix') !== keyPrefix) {
-    const error = `Nothing was deleted: that is not the prefix. Type ${keyPrefix}, exactly so.`
+    const error = `The prefix does not match. Type ${keyPrefix} exactly.`
     return { ...(await formPage(request, error)), status: 400 }
   }
   const everything = { action: 'clear', key: undefined, children: true } as const

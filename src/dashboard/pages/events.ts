@@ -5,17 +5,17 @@ import { badRequest } from '../http/refusal.js'
 import { contains, type ShownKey } from '../masking/mask-key.js'
 import type { Json, Page, PageRequest } from '../page-request.js'
 import { type MaskedEvent, type MaskedEvents, readEvents, readEventsIfUp } from '../reading/masked-events.js'
-import { events, past, whole } from '../rendering/figures.js'
+import { countOf, past, whole } from '../rendering/figures.js'
 
 const TYPES: Readonly<Record<CacheEvent['type'] | 'all', string>> = {
   all: 'All',
   delete: 'Deletes',
   expire: 'Soft expiries',
   clear: 'Clears',
-  trouble: 'Troubles',
+  trouble: 'Store failures',
 }
 
-/** How many are shown at the most. */
+/** Choices for the maximum number of rows. */
 const LIMITS: readonly number[] = [50, 100, 200, MAX_EVENTS]
 const LIMIT = 100
 
@@ -25,13 +25,13 @@ interface Filter {
   readonly limit: number
 }
 
-/** What was invalidated by whom, and what the store did not surely carry out. */
+/** `GET /events`: invalidations with their origin, and store failures. */
 export async function eventsPage(request: PageRequest): Promise<Page> {
   const { cache, links } = request
   const filter = filterOf(request)
   const { type, q, limit } = filter
-  const known = await readEventsIfUp(request)
-  const matching = known ? known.events.filter((event) => matches(event, filter)) : []
+  const log = await readEventsIfUp(request)
+  const matching = log ? log.events.filter((event) => matches(event, filter)) : []
   return {
     view: 'events',
     title: 'Events',
@@ -39,8 +39,9 @@ export async function eventsPage(request: PageRequest): Promise<Page> {
     data: {
       ...{ type, q, limit },
       scope: cache.statisticsScope,
+      covers: cache.statisticsScope === 'all processes' ? 'all' : 'one',
       process: cache.processStats().process,
-      state: stateOf(known, matching),
+      state: stateOf(log, matching),
       types: Object.entries(TYPES).map(([name, label]) => ({
         label,
         href: links.events({ ...filter, type: name === 'all' ? '' : name }),
@@ -49,23 +50,23 @@ export async function eventsPage(request: PageRequest): Promise<Page> {
       limits: [...new Set([...LIMITS, limit])].sort((one, other) => one - other),
       rows: matching.slice(0, limit).map((event) => eventRow(event, request)),
       matching: whole(matching.length),
-      kept: events(known?.kept ?? 0),
-      leftOut: known?.leftOut ? whole(known.leftOut) : undefined,
+      recorded: countOf(log?.recorded ?? 0, 'event'),
+      leftOut: log?.leftOut ? whole(log.leftOut) : undefined,
       all: links.events(),
     },
   }
 }
 
-/** `GET /api/events`: the same. Times in milliseconds since the epoch. */
+/** `GET /api/events`. Times in milliseconds since the epoch. */
 export async function eventsJson(request: PageRequest): Promise<Json> {
   const filter = filterOf(request)
-  const { kept, leftOut, events: all } = await readEvents(request)
+  const { recorded, leftOut, events: all } = await readEvents(request)
   const matching = all.filter((event) => matches(event, filter))
   return {
     json: {
       scope: request.cache.statisticsScope,
       now: request.now,
-      kept,
+      recorded,
       leftOut,
       matching: matching.length,
       events: matching.slice(0, filter.limit).map((event) => ({ ...event, key: event.key.text })),
@@ -83,7 +84,7 @@ function filterOf({ parameters }: PageRequest): Filter {
   return { type: type as Filter['type'], q: parameters.text('q'), limit }
 }
 
-/** By what is shown: a text that is masked is not found either. */
+/** Compares only what is shown, so that a search does not reveal a masked text. */
 function matches(event: MaskedEvent, { type, q }: Filter): boolean {
   if (type !== 'all' && event.type !== type) return false
   const { key, route, user, process } = event
@@ -95,18 +96,18 @@ function matches(event: MaskedEvent, { type, q }: Filter): boolean {
   )
 }
 
-function stateOf(known: MaskedEvents | undefined, matching: readonly MaskedEvent[]) {
-  if (known === undefined) return 'down'
-  if (known.kept === 0) return 'nothing yet'
+function stateOf(log: MaskedEvents | undefined, matching: readonly MaskedEvent[]) {
+  if (log === undefined) return 'down'
+  if (log.recorded === 0) return 'nothing yet'
   return matching.length === 0 ? 'no match' : 'found'
 }
 
-/** An event as pages show it. */
+/** An event as a table row. */
 export function eventRow(event: MaskedEvent, { links, now }: Pick<PageRequest, 'links' | 'now'>) {
   const { at, key, outcome, process, route, user, message, leftOut } = event
   return {
     at: past(at, now),
-    what: whatOf(event),
+    name: nameOf(event),
     key: key.text === '' ? undefined : { text: key.text, href: hrefOf(key, links) },
     isOfAll: event.type === 'clear',
     outcome: outcomeOf(event),
@@ -116,16 +117,16 @@ export function eventRow(event: MaskedEvent, { links, now }: Pick<PageRequest, '
   }
 }
 
-/** To the key, or where a part of it is masked, to what lies above that. */
+/** Links to the key, or to the keys above its masked part. */
 function hrefOf({ key, under }: ShownKey, links: PageRequest['links']): string {
   return key ? links.key(key.text) : links.keys({ under })
 }
 
-function whatOf({ type, children, operation }: MaskedEvent): string {
-  if (type === 'clear') return 'Everything deleted'
-  if (type === 'trouble') return `Trouble with ${operation ?? 'an operation'}`
-  const what = type === 'expire' ? 'Let expire' : 'Deleted'
-  return children ? `${what} with everything below` : what
+function nameOf({ type, children, operation }: MaskedEvent): string {
+  if (type === 'clear') return 'Deleted everything'
+  if (type === 'trouble') return `Store failure in ${operation ?? 'an operation'}`
+  const name = type === 'expire' ? 'Marked stale' : 'Deleted'
+  return children ? `${name} with children` : name
 }
 
 function outcomeOf({ type, outcome, at, until = at, count = 1 }: MaskedEvent): string {
@@ -133,5 +134,5 @@ function outcomeOf({ type, outcome, at, until = at, count = 1 }: MaskedEvent): s
     const within = until > at ? ` within ${formatDuration(until - at)}` : ''
     return count > 1 ? `failed ${whole(count)} times${within}` : 'failed'
   }
-  return { deleted: 'done', expired: 'done', absent: 'nothing was there', failed: 'not surely done' }[outcome]
+  return { deleted: 'done', expired: 'done', absent: 'not cached', failed: 'unconfirmed' }[outcome]
 }

@@ -5,7 +5,10 @@ import { maskText } from '../masking/mask-text.js'
 import type { SecretNames } from '../masking/secret-names.js'
 import type { PageRequest } from '../page-request.js'
 
-/** A look at a key, which builds no value of more than `buildUpTo` bytes; also where the cache throws what it cannot answer; what looks secret in who deleted it is masked. */
+/**
+ * Inspects a key, with secrets masked in its route and user. While the store is down, the state is `unknown`.
+ * @param buildUpTo maximum size in bytes of a value to decode
+ */
 export async function inspect(
   { cache, secrets }: Pick<PageRequest, 'cache' | 'secrets'>,
   key: CacheKey,

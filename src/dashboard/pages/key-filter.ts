@@ -5,12 +5,12 @@ import { showsText } from '../masking/mask-key.js'
 import type { PageRequest } from '../page-request.js'
 import { toKey } from './requested-key.js'
 
-/** Which keys are asked for, and where in the listing to go on. */
+/** Which keys a listing contains, and where it continues. */
 export interface KeyFilter {
   readonly under: CacheKey | undefined
-  /** A text that they show. */
+  /** A text that each key contains as it is shown. */
   readonly q: string
-  /** Whether one is: by its text alone. */
+  /** `undefined` where every key matches. */
   readonly matches: ((key: CacheKey) => boolean) | undefined
   readonly cursor: string | undefined
 }
@@ -28,8 +28,8 @@ export function keyFilterOf({ parameters, secrets }: PageRequest): KeyFilter {
 }
 
 /**
- * Passes over the failure of a listing while the store does not respond.
- * @throws Refusal where it does, so that the cursor is to blame; and whatever else went wrong
+ * Ignores the failure of a listing while the store is down.
+ * @throws Refusal where the store responds, so that the cursor is invalid; or the given error, for any other failure
  */
 export async function unlessStoreDown(
   error: unknown,
@@ -37,12 +37,16 @@ export async function unlessStoreDown(
   { cursor }: KeyFilter,
 ): Promise<void> {
   if (!(error instanceof CacheNotRespondingError)) throw error
-  if (cursor !== undefined && (await answers(cache))) {
-    throw new Refusal(400, 'There is no such page of the listing.', 'Start again from its first page.')
+  if (cursor !== undefined && (await responds(cache))) {
+    throw new Refusal(
+      400,
+      'This page of the list does not exist or has expired.',
+      'Start again from the first page.',
+    )
   }
 }
 
-async function answers(cache: PageRequest['cache']): Promise<boolean> {
+async function responds(cache: PageRequest['cache']): Promise<boolean> {
   try {
     await cache.check()
     return true

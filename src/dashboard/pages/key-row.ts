@@ -4,7 +4,7 @@ import type { PageRequest } from '../page-request.js'
 import { future, past, size } from '../rendering/figures.js'
 import { linked } from './linked.js'
 
-/** A live key as the lists of keys show it. */
+/** A live key as a table row. */
 export function keyRow({ key, bytes, ttlMs, writtenAt, writtenBy }: ListedEntry, request: PageRequest) {
   const { now, secrets } = request
   return {
@@ -16,7 +16,7 @@ export function keyRow({ key, bytes, ttlMs, writtenAt, writtenBy }: ListedEntry,
   }
 }
 
-/** The same for programs: times in milliseconds, `writtenAt` since the epoch. */
+/** A live key as JSON. Times in milliseconds, `writtenAt` since the epoch. */
 export function keyRowJson({ key, ...entry }: ListedEntry, { secrets }: PageRequest) {
   return { key: maskKey(key, secrets).text, ...entry }
 }

@@ -10,7 +10,7 @@ import { searchPage } from './search.js'
 
 const PAGE = 100
 
-/** The live keys, a page at a time; with `whole`, one search through all of them. */
+/** `GET /keys`: the live keys, a page at a time, or with `whole` the full search. */
 export async function keysPage(request: PageRequest): Promise<Page | StreamedPage> {
   const { cache, parameters, links } = request
   const filter = keyFilterOf(request)
@@ -23,7 +23,7 @@ export async function keysPage(request: PageRequest): Promise<Page | StreamedPag
   return {
     view: 'keys',
     title: under === undefined ? 'Keys' : `Keys under ${under.text}`,
-    // A cursor says how far a scan has come: what it leads to later is another part of the keys.
+    // A cursor leads to other keys each time, so its page is not refreshed.
     live: cursor === undefined,
     data: {
       ...same,
@@ -44,7 +44,7 @@ export async function keysPage(request: PageRequest): Promise<Page | StreamedPag
   }
 }
 
-/** `GET /api/keys`: a page of the same, masked alike. */
+/** `GET /api/keys`: a page of live keys, masked as on the page. */
 export async function keysJson(request: PageRequest): Promise<Json> {
   const filter = keyFilterOf(request)
   try {
@@ -57,7 +57,7 @@ export async function keysJson(request: PageRequest): Promise<Json> {
   }
 }
 
-/** A page of them; `undefined` while the store does not answer. */
+/** A page of live keys; `undefined` while the store is down. */
 async function scanIfUp(request: PageRequest, filter: KeyFilter): Promise<Scan | undefined> {
   try {
     return await scanPage(request, filter)

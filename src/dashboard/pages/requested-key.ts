@@ -3,16 +3,17 @@ import { CacheKey } from '../../key/cache-key.js'
 import { badRequest } from '../http/refusal.js'
 import type { PageRequest } from '../page-request.js'
 
+/** In characters. */
 const MAX_KEY = 4_096
 
 /**
- * The key that a page is asked about.
- * @throws Refusal when there is none, or it cannot be one
+ * The key in a request's path or parameters.
+ * @throws Refusal for a missing or invalid key
  */
 export function requestedKey({ parameters, rest }: PageRequest): CacheKey {
   const text = rest || parameters.text('key')
-  if (text === '') throw badRequest('Which key? None was given.')
-  if (text.length > MAX_KEY) throw badRequest(`No key is that long: ${MAX_KEY} characters are the most.`)
+  if (text === '') throw badRequest('No key was given.')
+  if (text.length > MAX_KEY) throw badRequest(`The key is too long (maximum: ${MAX_KEY} characters).`)
   return toKey(text)
 }
 

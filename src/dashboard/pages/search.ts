@@ -8,32 +8,32 @@ import { crumbsOf } from './crumbs.js'
 import { type KeyFilter, unlessStoreDown } from './key-filter.js'
 import { keyRow } from './key-row.js'
 
-/** So many rows a page has, about; a link goes on from there. */
+/** Approximate number of rows on a page; a link continues from there. */
 const ENOUGH = 1_000
 
-/** Maximum number of searches at one time in this process, and of those that wait; and the longest wait. */
+/** Concurrent searches in this process, searches that wait for a slot, and the longest wait. */
 const searches = new Places(2, 16)
 const MAX_WAIT_MS = 60_000
 const RETRY_AFTER_S = 10
 
-/** A search through all names, sent while it goes on; it ends when whoever asked goes away. */
+/** A search of all names in the store. The page is sent while it runs, and the search ends when the client disconnects. */
 export async function searchPage(request: PageRequest, filter: KeyFilter): Promise<StreamedPage> {
   await refuseForeign(request, filter)
   if (searches.isFull) throw busy()
   const { under } = filter
   return {
     view: 'keys',
-    title: under === undefined ? 'All keys' : `All keys under ${under.text}`,
+    title: under === undefined ? 'Full search' : `Full search under ${under.text}`,
     parts: (signal) => searching(request, filter, signal),
   }
 }
 
-/** Once a page has begun it is too late to refuse its cursor. */
+/** Refuses an invalid cursor with its own status, which is impossible once the page has begun. */
 async function refuseForeign(request: PageRequest, filter: KeyFilter): Promise<void> {
   const { cursor } = filter
   if (cursor === undefined) return
-  const look = request.cache.list({ cursor, scan: 1, matches: () => false })
-  await look.catch((error: unknown) => unlessStoreDown(error, request, filter))
+  const probe = request.cache.list({ cursor, scan: 1, matches: () => false })
+  await probe.catch((error: unknown) => unlessStoreDown(error, request, filter))
 }
 
 async function* searching(
@@ -53,7 +53,7 @@ async function* searching(
   let last: FullScan = { entries: [], found: 0, scanned: 0, total: 0, cursor }
   let state: 'down' | 'busy' | undefined
   const mustWait = !searches.isFree
-  // Before anything is awaited: no other search can come in between the check and this.
+  // Before the first await, so that no other search takes the slot after the check.
   const place = searches.take(AbortSignal.any([signal, AbortSignal.timeout(MAX_WAIT_MS)]))
   try {
     yield {
@@ -92,8 +92,8 @@ async function* searching(
 }
 
 function busy(): Refusal {
-  const message = 'Too many searches through all names are under way in this process.'
-  const hint = 'Try again in a few seconds, or look through the keys page by page.'
+  const message = 'Too many full searches are in progress in this process.'
+  const hint = 'Try again in a few seconds, or list the keys page by page.'
   return new Refusal(503, message, hint, undefined, RETRY_AFTER_S)
 }
 

@@ -2,18 +2,21 @@ import type { KeyedCache } from '../../cache.js'
 import { CacheNotRespondingError } from '../../errors.js'
 import type { CacheStats, HistoryStep } from '../../stats/cache-stats.js'
 
-/** What is known of a cache's figures at the moment. */
+/** A cache's statistics, as far as they are available now. */
 export interface AvailableStats {
   readonly stats: Omit<CacheStats, 'scope'>
-  /** Whose figures these are: `cut-off` is this process alone, since the store does not tell of the others. */
+  /**
+   * `all`: all processes. `one`: this process, whose store is not shared. `cut-off`: this process, because the store
+   * with the figures of the others is not responding.
+   */
   readonly covers: 'all' | 'one' | 'cut-off'
-  /** In steps of ten seconds; nothing while cut off. */
+  /** Steps of ten seconds; empty while cut off. */
   readonly hour: readonly HistoryStep[]
-  /** In minutes. */
+  /** Steps of a minute; empty while cut off. */
   readonly day: readonly HistoryStep[]
 }
 
-/** The figures of all processes, or where the store does not answer, of this one. */
+/** Reads the statistics of all processes, or of this process while the store is down. */
 export async function readStats(cache: KeyedCache): Promise<AvailableStats> {
   try {
     const stats = await cache.stats()

@@ -2,19 +2,19 @@ import type { CacheKey } from '../../key/cache-key.js'
 import { maskKey } from '../masking/mask-key.js'
 import type { SecretNames } from '../masking/secret-names.js'
 
-/** A step down the tree of keys. */
+/** A subtree of keys. */
 export interface Branch {
   readonly segment: string
-  /** What lies there is under this key. */
+  /** The key at its top. */
   readonly under: string
-  /** How many of the keys in question. */
+  /** Number of the given keys in it. */
   readonly keys: number
 }
 
-/** So many are shown at the most. */
+/** Maximum number of branches. */
 const MAX = 40
 
-/** Where some keys branch below one, or from the root: the fullest first. What leads to a masked part is left out. */
+/** The subtrees one step below a key, or below the root, by size. A branch with a masked part is left out. */
 export function branchesOf(
   keys: readonly CacheKey[],
   from: CacheKey | undefined,

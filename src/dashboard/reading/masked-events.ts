@@ -8,20 +8,20 @@ import type { PageRequest } from '../page-request.js'
 import { withStoreSlot } from '../scheduling/store-slots.js'
 import { shareTurn } from '../scheduling/turns.js'
 
-/** An event as staff may see it: what looks secret in its texts is masked. */
+/** An event with secrets masked in its key and texts. */
 export type MaskedEvent = Omit<CacheEvent, 'key'> & { readonly key: ShownKey }
 
 export interface MaskedEvents {
-  /** Those that were asked for, newest first. */
+  /** The wanted events, newest first. */
   readonly events: readonly MaskedEvent[]
-  /** How many are kept in all. */
-  readonly kept: number
-  /** How many invalidations were not kept, of times in which there were too many. */
+  /** Number of recorded events, wanted or not. */
+  readonly recorded: number
+  /** Number of invalidations that exceeded the limit per second and were not recorded. */
   readonly leftOut: number
 }
 
 /**
- * The events that are kept, all or some.
+ * Reads the recorded events, masked.
  * @throws CacheNotRespondingError
  */
 export async function readEvents(
@@ -35,10 +35,10 @@ export async function readEvents(
     events.push(masked(event, secrets))
   }
   const leftOut = all.reduce((sum, event) => sum + (event.leftOut ?? 0), 0)
-  return { events, kept: all.length, leftOut }
+  return { events, recorded: all.length, leftOut }
 }
 
-/** The same; `undefined` while the store does not answer. */
+/** As `readEvents`, but `undefined` while the store is down. */
 export async function readEventsIfUp(
   request: PageRequest,
   isWanted?: (event: CacheEvent) => boolean,

@@ -10,16 +10,16 @@ import { shareTurn } from '../scheduling/turns.js'
 
 export type MaskedCall = Omit<RequestRecord['calls'][number], 'key'> & { readonly key: ShownKey }
 
-/** A request as staff may see it: what looks secret in its texts is masked. */
+/** A logged request with secrets masked in its route and keys. */
 export type MaskedRequest = Omit<RequestRecord, 'calls'> & { readonly calls: readonly MaskedCall[] }
 
 /**
- * The requests that are kept, newest first.
+ * Reads the logged requests, newest first, masked.
  * @throws CacheNotRespondingError
  */
 export async function readRequests({ cache, secrets }: PageRequest): Promise<MaskedRequest[]> {
   const requests: MaskedRequest[] = []
-  // Many requests ask for the same keys.
+  // Many requests read the same keys.
   const shown = new Map<string, ShownKey>()
   for (const request of await withStoreSlot(() => cache.requests(MAX_REQUESTS))) {
     await shareTurn()
@@ -28,7 +28,7 @@ export async function readRequests({ cache, secrets }: PageRequest): Promise<Mas
   return requests
 }
 
-/** The same; `undefined` while the store does not answer. */
+/** As `readRequests`, but `undefined` while the store is down. */
 export async function readRequestsIfUp(visit: PageRequest): Promise<MaskedRequest[] | undefined> {
   try {
     return await readRequests(visit)
@@ -51,7 +51,7 @@ function masked(request: RequestRecord, secrets: SecretNames, shown: Map<string,
   }
 }
 
-/** The beginning of a long key is no key, even where it reads like one. */
+/** A key that was cut in the log must not be linked: its beginning may be the text of another key. */
 function shownKey(text: string, secrets: SecretNames): ShownKey {
   const { key, ...shown } = maskKey(text, secrets)
   return key && !isCut(text) ? { ...shown, key } : shown

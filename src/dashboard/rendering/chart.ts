@@ -1,10 +1,10 @@
-/** One bar of a chart: what it stands on, and what stands on that. */
+/** One stacked bar of a chart: two values, `upper` on top of `lower`. */
 export interface Bar {
   readonly lower: number
   readonly upper: number
 }
 
-/** A bar in the chart's own units: percent of its width and height. */
+/** A bar in the units of the chart's view box. */
 export interface Drawn {
   readonly x: number
   readonly width: number
@@ -15,7 +15,7 @@ export interface Drawn {
 const WIDTH = 600
 const HEIGHT = 100
 
-/** Bars side by side, the highest as high as the chart. Below a pixel what is there is drawn as one. */
+/** Places bars side by side, scaled to the highest. A value above 0 is at least one unit high, so that it is visible. */
 export function chartOf(bars: readonly Bar[]): { readonly bars: readonly Drawn[]; readonly highest: number } {
   const highest = Math.max(0, ...bars.map(({ lower, upper }) => lower + upper))
   const step = WIDTH / Math.max(1, bars.length)

@@ -1,6 +1,6 @@
 import { formatDuration } from '../../duration.js'
 
-/** What there is no figure for. Never "0": nothing was measured. */
+/** Shown where nothing was measured. Never "0", which would be a measurement. */
 const NONE = '–'
 
 export function whole(count: number): string {
@@ -8,12 +8,22 @@ export function whole(count: number): string {
   return count.toLocaleString('en')
 }
 
-/** `3 keys`, `at least 5,000 keys` */
-export function keys(count: { readonly keys: number; readonly more: boolean }): string {
-  return `${count.more ? 'at least ' : ''}${whole(count.keys)} ${count.keys === 1 ? 'key' : 'keys'}`
+/** A number and its noun: `1 key`, `1,000 keys`. */
+export function countOf(count: number, one: string, many = `${one}s`): string {
+  return `${whole(count)} ${count === 1 ? one : many}`
 }
 
-/** What it takes to compute it all again, as far as is known: how long each took when it was computed. */
+/** An amount in its unit; "–" for 0, where nothing was measured. */
+export function nonZero(amount: number, format: (amount: number) => string): string {
+  return amount === 0 ? NONE : format(amount)
+}
+
+/** `3 keys`, `at least 5,000 keys` */
+export function keys(count: { readonly keys: number; readonly more: boolean }): string {
+  return `${count.more ? 'at least ' : ''}${countOf(count.keys, 'key')}`
+}
+
+/** Estimated time to recompute some keys, from their last compute times; `undefined` where there are none. */
 export function recomputing({
   keys: all,
   more,
@@ -26,24 +36,16 @@ export function recomputing({
   readonly computingMs: number
 }): string | undefined {
   if (all === 0) return undefined
-  const it = all === 1 ? 'it' : 'all of it'
   if (computed === 0) {
-    const what = all === 1 ? 'it was' : 'they were'
-    return `How long computing ${it} again would take is not known: ${what} set, which does not tell.`
+    return `Recompute time unknown: ${all === 1 ? 'the value was' : 'the values were'} set, not computed.`
   }
-  const about = `${more ? 'At least' : 'About'} ${latency(computingMs)} to compute ${it} again`
-  if (computed === all) return `${about}, going by how long it took the last time.`
-  const others =
-    all - computed === 1 ? 'the other was set and does not tell' : 'the others were set and do not tell'
-  return `${about}, going by the ${whole(computed)} of ${whole(all)} that were computed; ${others}.`
+  const estimate = `${more ? 'At least' : 'About'} ${latency(computingMs)} to recompute`
+  if (computed === all) return `${estimate}, based on the last compute time${all === 1 ? '' : 's'}.`
+  const others = all - computed === 1 ? 'the other was' : 'the others were'
+  return `${estimate}, based on ${whole(computed)} of ${whole(all)} keys; ${others} set, not computed.`
 }
 
-/** `1 event`, `1,000 events` */
-export function events(count: number): string {
-  return `${whole(count)} ${count === 1 ? 'event' : 'events'}`
-}
-
-/** A share in per cent; "–" of nothing. Only all is 100 %, only none is 0 %. */
+/** A share in percent; "–" of a total of 0. Rounding never makes 100 % of less than all, or 0 % of more than none. */
 export function share(part: number, of: number): string {
   if (of === 0) return NONE
   const percent = (part / of) * 100
@@ -53,7 +55,7 @@ export function share(part: number, of: number): string {
   return `${rounded.toFixed(1)} %`
 }
 
-/** How long one operation took, about; "–" of nothing. */
+/** Duration of one operation, rounded; "–" for `undefined`. */
 export function latency(ms: number | undefined): string {
   if (ms === undefined) return NONE
   if (ms < 1) return `${whole(Math.max(1, Math.round(ms * 1_000)))} µs`
@@ -67,7 +69,7 @@ export function size(bytes: number): string {
   return `${(bytes / 1_024 ** 3).toFixed(1)} GiB`
 }
 
-/** A moment as pages show it. */
+/** A point in time as pages show it. */
 export interface Moment {
   /** `12 s ago` */
   readonly relative: string

@@ -1,4 +1,4 @@
-/** What stands for a name in a table of words. Names come from anywhere: those of every object's own are none. */
-export function labelOf(words: Readonly<Record<string, string>>, name: string): string | undefined {
-  return Object.hasOwn(words, name) ? words[name] : undefined
+/** The label of a name, or `undefined`. Names come from other processes, so those of `Object.prototype` have none. */
+export function labelOf(labels: Readonly<Record<string, string>>, name: string): string | undefined {
+  return Object.hasOwn(labels, name) ? labels[name] : undefined
 }

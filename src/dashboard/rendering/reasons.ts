@@ -1,19 +1,19 @@
 import type { MissReason } from '../../tiers/outcome.js'
 
-/** Why reads miss, for people. */
+/** Miss reasons as pages show them: phrases for table cells. */
 export const REASONS: Readonly<Record<MissReason, string>> = {
-  absent: 'never set, as far as is known',
+  absent: 'no record of it',
   deleted: 'deleted',
-  'ancestor-deleted': 'deleted with something above it',
-  'generation-lost': 'the store lost its generation',
-  undecodable: 'unreadable bytes',
+  'ancestor-deleted': 'deleted with a parent key',
+  'generation-lost': 'generation lost by the store',
+  undecodable: 'unreadable data',
   expired: 'expired',
-  evicted: 'gone before its TTL',
-  fenced: 'the last value was fenced',
-  failed: 'computing it failed a moment ago',
-  invalid: 'not of the shape that is wanted',
-  'pending-invalidation': 'deleted here, and the store does not know yet',
-  disabled: 'caching was off',
-  bypassed: 'staff asked for the page without the cache',
-  'store-down': 'the store did not answer',
+  evicted: 'evicted or lost',
+  fenced: 'last value fenced',
+  failed: 'recent computation failed',
+  invalid: 'rejected by validation',
+  'pending-invalidation': 'invalidation pending',
+  disabled: 'caching off',
+  bypassed: 'cache bypassed by staff',
+  'store-down': 'store not responding',
 }
