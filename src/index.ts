@@ -17,7 +17,7 @@ export type {
   DashboardOptions,
   RedactOption,
   SecretName,
-} from './dashboard/dashboard.js'
+} from './dashboard/mount.js'
 export type { Timeout, Ttl } from './duration.js'
 export type { Provenance } from './entry/provenance.js'
 export {

@@ -3,7 +3,7 @@ import type { DeleteOptions, ExpireOptions, GetOptions, KeyedCache, SetOptions }
 import type { CachedOptions } from '../../src/compute/cached-functions.js'
 import type { Factory } from '../../src/compute/factory.js'
 import type { GetOrSetOptions } from '../../src/compute/options.js'
-import type { CsrfHook, DashboardOptions } from '../../src/dashboard/dashboard.js'
+import type { CsrfHook, DashboardOptions } from '../../src/dashboard/mount.js'
 import type { MiddlewareOptions } from '../../src/express/middleware.js'
 import type { CachedObjectOptions, FindOptions } from '../../src/model/cached-object.js'
 import type { CacheOptions, ProcessMemoryOption } from '../../src/options.js'

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
-import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import type { Redis, RedisOptions } from 'ioredis'
 import { detached, ignore } from '../../background.js'
 import { CacheNotRespondingError, ConfigurationError } from '../../errors.js'
 import { before, type Waiting } from '../deadline.js'
+import { loadIoredis } from './ioredis.js'
 import { withoutArguments, withoutQuotes } from './safe-error.js'
 
 /** What the option `redis` takes: a URL, ioredis options, or a client whose options are taken. */
@@ -286,8 +287,8 @@ function open(target: RedisTarget, connectTimeoutMs: number, isHurried: () => bo
   const client = isClient(target)
     ? target.duplicate({ ...defaults, ...required })
     : typeof target === 'string'
-      ? new Redis(target, { ...defaults, ...required })
-      : new Redis({ ...defaults, ...target, ...required })
+      ? new (loadIoredis().Redis)(target, { ...defaults, ...required })
+      : new (loadIoredis().Redis)({ ...defaults, ...target, ...required })
   // Without a listener ioredis prints each failure; operations report them with what they were about.
   client.on('error', ignore)
   holdNoProcess(client)
@@ -329,11 +330,11 @@ export function sizeOf(parts: readonly Argument[]): number {
 }
 
 function isClient(target: unknown): target is Redis {
-  return target instanceof Redis || (isObject(target) && typeof target.duplicate === 'function')
+  return isObject(target) && typeof target.duplicate === 'function'
 }
 
 function isCluster(target: unknown): boolean {
-  return target instanceof Cluster || (isObject(target) && target.isCluster === true)
+  return isObject(target) && target.isCluster === true
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

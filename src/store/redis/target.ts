@@ -1,4 +1,4 @@
-import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import type { RedisOptions } from 'ioredis'
 import { ConfigurationError } from '../../errors.js'
 import { type KnownOptions, OptionsReader } from '../../take-options.js'
 import type { RedisTarget } from './connection.js'
@@ -178,7 +178,6 @@ function whatIsNoTarget(target: unknown): string | undefined {
 
 /** Whether it is a client of any copy of ioredis, whose options can be taken. */
 function isClient(target: object): boolean {
-  if (target instanceof Redis) return true
   const { duplicate, callBuffer, pipeline, status, options } = target as Record<string, unknown>
   return (
     [duplicate, callBuffer, pipeline].every((method) => typeof method === 'function') &&
@@ -189,7 +188,7 @@ function isClient(target: object): boolean {
 
 /** Refused where the connection is made. */
 function isCluster(target: object): boolean {
-  return target instanceof Cluster || (target as { isCluster?: unknown }).isCluster === true
+  return (target as { isCluster?: unknown }).isCluster === true
 }
 
 /** A number, or its digits, as they come from the environment. */
