@@ -21,8 +21,8 @@ import {
   sendStream,
   setHeaders,
 } from './http/responding.js'
-import type { ResolvedDashboard } from './options.js'
 import type { Answer, Page, PageRequest, StreamedPage } from './page-request.js'
+import type { ResolvedDashboard } from './resolved-options.js'
 import { route } from './routes.js'
 import { nextTurn } from './scheduling/turns.js'
 import { createRender, viewsFolder } from './views.js'

@@ -5,7 +5,6 @@ import {
   type DashboardOptions,
   dashboard,
   mountDashboard,
-  mountPath,
   staffCheck,
   takeDashboardOptions,
 } from '../dashboard/mount.js'
@@ -53,10 +52,8 @@ const MIDDLEWARE_OPTIONS = {
       throw new ConfigurationError('dashboard must be false or an object of options, not true: leave it out.')
     }
     if (value === false) return
-    // Before a cache is opened, which a later error would leave behind.
-    const own = takeDashboardOptions(value as DashboardOptions)
-    mountPath(own.path)
-    staffCheck(own)
+    // Checked before a cache is opened: a later error would leave the cache open.
+    takeDashboardOptions(value as DashboardOptions)
   },
   audit: aFunction,
   staffHeaders: aBoolean,

@@ -2,7 +2,7 @@ import type { Request } from 'express'
 import { within } from '../../background.js'
 import { isLocalPath } from '../../local-path.js'
 import { Refusal } from '../http/refusal.js'
-import type { ResolvedDashboard } from '../options.js'
+import type { ResolvedDashboard } from '../resolved-options.js'
 
 /** What becomes of someone at the door. */
 export type Admission = { readonly admitted: true } | { readonly admitted: false; readonly login: string }
