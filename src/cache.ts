@@ -13,7 +13,7 @@ import {
 } from './cache/invalidating.js'
 import { LIST_OPTIONS } from './cache/listing.js'
 import { manyOf, pairOf } from './cache/many.js'
-import { GET_OPTIONS, type GetOptions, held, isCached, read } from './cache/reading.js'
+import { GET_OPTIONS, type GetOptions, isCached, read } from './cache/reading.js'
 import {
   checkLimit,
   checkResolution,
@@ -35,11 +35,12 @@ import { treeKeyOf } from './key/tree.js'
 import { aBoolean, aFunction } from './option-checks.js'
 import type { CacheStats, HistoryStep } from './stats/cache-stats.js'
 import type { ProcessStats } from './stats/counters.js'
-import type { CacheEvent, DeleteOutcome, ExpireOutcome } from './stats/events.js'
+import type { CacheEvent } from './stats/events.js'
 import type { RequestRecord } from './stats/request-log.js'
 import type { Logger } from './store/failsafe.js'
 import type { Resolution } from './store/statistics.js'
 import type { ListOptions, ListPage, StoreUsage } from './store/store.js'
+import type { DeleteOutcome, ExpireOutcome } from './tiers/outcome.js'
 import type { ProcessMemoryUsage } from './tiers/process-memory.js'
 import { RequestScope, type RequestScopeOptions } from './tiers/request-scope.js'
 
@@ -97,8 +98,8 @@ export class KeyedCache {
   async get(key: KeyInput, options?: GetOptions): Promise<unknown> {
     const asked = CacheKey.from(key)
     const { default: otherwise } = GET_OPTIONS.take(options)
-    const { core, scope } = this
-    const outcome = held(core, asked, scope) ?? (await read(core, asked, scope))
+    const reading = read(this.core, asked, this.scope)
+    const outcome = reading instanceof Promise ? await reading : reading
     return outcome.hit ? outcome.value : otherwise
   }
 
@@ -109,8 +110,8 @@ export class KeyedCache {
    */
   async getOrThrow<T = unknown>(key: KeyInput): Promise<T> {
     const asked = CacheKey.from(key)
-    const { core, scope } = this
-    const outcome = held(core, asked, scope) ?? (await read(core, asked, scope))
+    const reading = read(this.core, asked, this.scope)
+    const outcome = reading instanceof Promise ? await reading : reading
     if (!outcome.hit) throw new NotCachedError(asked.text)
     return outcome.value as T
   }
@@ -175,7 +176,7 @@ export class KeyedCache {
 
   /** Removes everything under this cache's prefix and nothing else; resolves to whether the store surely did it. */
   async clear(): Promise<boolean> {
-    return await clear(this.core, this.scope)
+    return (await clear(this.core, this.scope)) === 'deleted'
   }
 
   /** The values of many keys in one round trip, in their order; `default` (or `undefined`) for what is not cached. */
@@ -189,7 +190,7 @@ export class KeyedCache {
     const asked = manyOf(keys, 'getMany', 'keys', (key) => CacheKey.from(key))
     const { default: otherwise } = GET_OPTIONS.take(options)
     const { core, scope } = this
-    const outcomes = await Promise.all(asked.map((key) => held(core, key, scope) ?? read(core, key, scope)))
+    const outcomes = await Promise.all(asked.map((key) => read(core, key, scope)))
     return outcomes.map((outcome) => (outcome.hit ? outcome.value : otherwise))
   }
 
@@ -386,7 +387,7 @@ export class KeyedCache {
 
   /** How full this process's memory is, and whether it serves; nothing without one: see the option `memory`. */
   get memoryUsage(): ProcessMemoryUsage | undefined {
-    return this.core.memory?.usage
+    return this.core.processMemory?.usage
   }
 
   /** How many invalidations by this process did not surely reach the store, and are repeated until they do. */

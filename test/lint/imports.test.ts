@@ -8,7 +8,7 @@ import { expect, test } from 'vitest'
 const RANKS = [
   ['errors.ts', 'entry/frame.ts', 'events.ts', 'key/escape.ts', 'codec/codec.ts'],
   ['store/store.ts', 'store/redis/connection.ts', 'store/redis/scripts/script.ts'],
-  ['tiers/chain.ts'],
+  ['tiers/store-reader.ts'],
   ['stats/counters.ts'],
   ['compute/lease.ts'],
   ['cache.ts', 'options.ts', 'inspection.ts', 'cache/inspect.ts'],
