@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { KeyedCache } from './cache.js'
+import { type KeyedCache, openCache } from './cache.js'
 import { CachedFunctions } from './compute/cached-functions.js'
 import { Computing } from './compute/computing.js'
 import { Flights } from './compute/flight.js'
@@ -58,7 +58,7 @@ export function createCache(given?: CacheOptions): KeyedCache {
   const writer = new StoreWriter({ ...tiers, compressionThreshold, process, onInvalidate })
   const scopes = new Scopes(options.requestMemory)
   const warnings = new Warnings(options.logger)
-  const cache: KeyedCache = new KeyedCache({
+  const cache: KeyedCache = openCache({
     options,
     store,
     reader,

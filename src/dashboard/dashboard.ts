@@ -1,5 +1,5 @@
 import type { Request, RequestHandler, Response } from 'express'
-import { KeyedCache } from '../cache.js'
+import { internalsOf, KeyedCache } from '../cache.js'
 import { pathOf } from '../local-path.js'
 import { admit } from './access.js'
 import { readAssets } from './assets.js'
@@ -38,7 +38,7 @@ export type { RedactOption, SecretName } from './secrets.js'
  * @throws ConfigurationError
  */
 export function dashboard(cache: KeyedCache, options?: DashboardOptions): RequestHandler {
-  const resolved = resolveDashboard(options, cache.logger)
+  const resolved = resolveDashboard(options, internalsOf(cache).logger)
   const assets = readAssets(VIEWS)
   const render = createRender()
   const site: Site = {
@@ -46,7 +46,7 @@ export function dashboard(cache: KeyedCache, options?: DashboardOptions): Reques
     get store() {
       return cache.storeDescription
     },
-    processes: cache.isShared ? 'all processes' : 'this process',
+    processes: internalsOf(cache).isShared ? 'all processes' : 'this process',
     readOnly: resolved.readOnly,
   }
 
@@ -112,7 +112,7 @@ export function dashboard(cache: KeyedCache, options?: DashboardOptions): Reques
     // Whoever asked has gone.
     if (res.destroyed) return
     if (!(error instanceof Refusal))
-      cache.logger.warn(`keyedcache: the dashboard failed. ${describeError(error)}`)
+      internalsOf(cache).logger.warn(`keyedcache: the dashboard failed. ${describeError(error)}`)
     if (res.headersSent) {
       res.destroy()
       return
@@ -162,9 +162,9 @@ async function changeOf(req: Request, res: Response, { origins, csrf }: Resolved
 
 /** Looking changes nothing of what is looked at, where the application has had to do with the request before. */
 function leaveOut(req: Request, cache: KeyedCache): void {
-  cache.leaveOut()
+  internalsOf(cache).leaveOut()
   const { cache: around } = req as { cache?: unknown }
-  if (around instanceof KeyedCache) around.leaveOut()
+  if (around instanceof KeyedCache) internalsOf(around).leaveOut()
 }
 
 /** Whether data is asked for, not a page. */

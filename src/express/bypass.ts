@@ -2,7 +2,7 @@ import type { Request, Response } from 'express'
 import { within } from '../background.js'
 import { bypassTokens, noBypassCookie } from '../bypass/cookie.js'
 import { isTokenFor, mayBeToken } from '../bypass/token.js'
-import type { KeyedCache } from '../cache.js'
+import { internalsOf, type KeyedCache } from '../cache.js'
 import { pathOf } from '../local-path.js'
 import { addHeaders } from './outgoing-headers.js'
 import { isOfStaff, type StaffCheck } from './staff-check.js'
@@ -40,7 +40,7 @@ export async function judgeBypass(
   // First: nobody else makes the store be asked for the key.
   if (!(await within(PATIENCE_MS, isOfStaff(isStaff, req), () => false)))
     return { isGranted: false, isStaff: false }
-  const sign = (text: string) => cache.sign(text)
+  const sign = (text: string) => internalsOf(cache).sign(text)
   const path = pathOf(req.originalUrl)
   const checks = await Promise.all(likely.map((token) => isTokenFor(sign, path, token, now))).catch(
     (): boolean[] => [],

@@ -1,5 +1,5 @@
 import { type NextFunction, type Request, type RequestHandler, type Response, Router } from 'express'
-import { asCache, type KeyedCache } from '../cache.js'
+import { asCache, internalsOf, KeyedCache } from '../cache.js'
 import { createCache } from '../create-cache.js'
 import {
   type DashboardOptions,
@@ -90,6 +90,7 @@ export function keyedCache(
   more?: MiddlewareOptions,
 ): KeyedCacheHandler {
   const { cache, options } = unpack(given, more)
+  const internals = internalsOf(cache)
   const audit = options.audit ?? auditOf
   const own = options.dashboard === false ? undefined : takeDashboardOptions(options.dashboard)
   const isStaff = staffCheck(own ?? {})
@@ -107,13 +108,13 @@ export function keyedCache(
     const check = known === undefined ? isStaff : () => known
     const taking = logRequest(cache, req, res, mayBeStaff(req) || bypasses ? check : undefined)
     if (bypasses && !taking) addHeaders(res, () => [BYPASSED])
-    const scope = cache.openScope({
+    const scope = internals.openScope({
       fills: isSafe(req.method),
       origin: () => originOf(req, audit),
       bypasses,
       log: taking?.log,
     })
-    req.cache = cache.bindTo(scope)
+    req.cache = internals.bindTo(scope)
     const end = (aborted: boolean) => {
       scope.end()
       taking?.end(aborted)
@@ -122,7 +123,7 @@ export function keyedCache(
     res.once('close', () => end(true))
     // While it was waiting to be let in.
     if (res.closed) end(true)
-    cache.runInScope(scope, next)
+    internals.runInScope(scope, next)
   }
 
   const handler: RequestHandler = (req, res, next) => {
@@ -131,7 +132,7 @@ export function keyedCache(
       return
     }
     // Mounted a second time: the request has its scope already.
-    if ((req.cache as KeyedCache | undefined)?.isViewOf(cache)) {
+    if (req.cache instanceof KeyedCache && internalsOf(req.cache).isViewOf(internals)) {
       next()
       return
     }

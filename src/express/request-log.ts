@@ -1,5 +1,5 @@
 import type { Request, Response } from 'express'
-import type { KeyedCache } from '../cache.js'
+import { internalsOf, type KeyedCache } from '../cache.js'
 import { RequestLog } from '../stats/request-log.js'
 import { routeOf } from './audit.js'
 import { addHeaders } from './outgoing-headers.js'
@@ -23,7 +23,7 @@ export function logRequest(
   res: Response,
   isStaff: StaffCheck | undefined,
 ): LoggedRequest | undefined {
-  const share = cache.requestLogShare
+  const share = internalsOf(cache).requestLogShare
   if (share === 0) return undefined
   const isSampled = share === 1 || Math.random() < share
   const answer = isStaff === undefined ? false : isOfStaff(isStaff, req)
@@ -42,7 +42,7 @@ export function logRequest(
     log,
     end(aborted) {
       const request = log.end({ route, status: res.statusCode, aborted })
-      if (request && (isSampled || isKnown)) cache.addRequest(request)
+      if (request && (isSampled || isKnown)) internalsOf(cache).addRequest(request)
     },
   }
 }

@@ -5,7 +5,7 @@ import type { CacheKey } from '../key/cache-key.js'
 import type { Failsafe } from '../store/failsafe.js'
 import type { Origin, Store } from '../store/store.js'
 import type { Memories } from './memories.js'
-import type { ClearOutcome, DeleteOutcome, ExpireOutcome, Written } from './outcome.js'
+import type { DeleteOutcome, ExpireOutcome, Written } from './outcome.js'
 import type { PendingInvalidations } from './pending-invalidations.js'
 import type { RequestOrigin, RequestScope } from './request-scope.js'
 
@@ -131,9 +131,8 @@ export class StoreWriter {
     origin: RequestOrigin | undefined,
   ): Promise<DeleteOutcome> {
     const options = { children, origin: this.#originOf(origin) }
-    return this.#invalidate('delete', { key, scope, ...options }, async () =>
-      (await this.#store.remove(key, options)) ? 'deleted' : 'absent',
-    )
+    const send = () => this.#store.remove(key, options)
+    return this.#invalidate('delete', { key, scope, ...options }, send, 'deleted')
   }
 
   /** Marks a key as stale, with `children` everything below it. It is repeated as a delete where the store fails. */
@@ -144,28 +143,32 @@ export class StoreWriter {
     origin: RequestOrigin | undefined,
   ): Promise<ExpireOutcome> {
     const options = { children, origin: this.#originOf(origin) }
-    return this.#invalidate('expire', { key, scope, ...options }, async () =>
-      (await this.#store.expire(key, options)) ? 'expired' : 'absent',
+    const send = () => this.#store.expire(key, options)
+    return this.#invalidate('expire', { key, scope, ...options }, send, 'expired')
+  }
+
+  /** Deletes everything under the prefix; never `absent`. */
+  clear(scope: RequestScope | undefined, origin: RequestOrigin | undefined): Promise<DeleteOutcome> {
+    const named = this.#originOf(origin)
+    const send = () => this.#store.clear(named)
+    return this.#invalidate(
+      'clear',
+      { key: undefined, children: true, scope, origin: named },
+      send,
+      'deleted',
     )
   }
 
-  /** Deletes everything under the prefix. */
-  clear(scope: RequestScope | undefined, origin: RequestOrigin | undefined): Promise<ClearOutcome> {
-    const invalidation = { key: undefined, children: true, scope, origin: this.#originOf(origin) }
-    return this.#invalidate('clear', invalidation, async () => {
-      await this.#store.clear(invalidation.origin)
-      return 'deleted' as const
-    })
-  }
-
-  async #invalidate<T>(
+  /** `send` resolves to `false` where nothing was there. */
+  async #invalidate<Done>(
     operation: 'delete' | 'expire' | 'clear',
     { key, children, scope, origin }: Invalidation,
-    send: () => Promise<T>,
-  ): Promise<T | 'failed'> {
+    send: () => Promise<unknown>,
+    done: Done,
+  ): Promise<Done | 'absent' | 'failed'> {
     this.#beginInvalidation(key, children, scope)
     try {
-      return await send()
+      return (await send()) === false ? 'absent' : done
     } catch (error) {
       this.#addPending(error, key, children, origin)
       return this.#failsafe.absorb(operation, key?.text, error, 'failed')

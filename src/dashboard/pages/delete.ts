@@ -1,3 +1,4 @@
+import { internalsOf } from '../../cache.js'
 import type { Inspection } from '../../inspection.js'
 import type { CacheKey } from '../../key/cache-key.js'
 import { keys, recomputing } from '../figures.js'
@@ -44,7 +45,9 @@ export async function deleteNow(visit: PageRequest): Promise<Page> {
   if (parameters.text('key') === '') return { ...formPage({ key: '', children, how }, NO_KEY), status: 400 }
   const key = askedKey(visit)
   const change = await changeAsStaff(visit, { action: how, key, children }, (own) =>
-    how === 'expire' ? own.expireOutcome(key, { children }) : own.deleteOutcome(key, { children }),
+    how === 'expire'
+      ? internalsOf(own).expireOutcome(key, { children })
+      : internalsOf(own).deleteOutcome(key, { children }),
   )
   return resultPage(visit, change)
 }

@@ -1,3 +1,4 @@
+import { internalsOf } from '../../cache.js'
 import { formatDuration } from '../../duration.js'
 import type { CacheEvent } from '../../stats/events.js'
 import { MAX_EVENTS } from '../../store/statistics.js'
@@ -38,7 +39,7 @@ export async function eventsPage(visit: PageRequest): Promise<Page> {
     live: true,
     data: {
       ...{ type, q, limit },
-      scope: cache.statisticsScope,
+      scope: internalsOf(cache).statisticsScope,
       process: cache.processStats().process,
       state: stateOf(known, matching),
       types: Object.entries(TYPES).map(([name, label]) => ({
@@ -63,7 +64,7 @@ export async function eventsJson(visit: PageRequest): Promise<Json> {
   const matching = all.filter((event) => matches(event, filter))
   return {
     json: {
-      scope: visit.cache.statisticsScope,
+      scope: internalsOf(visit.cache).statisticsScope,
       now: visit.now,
       kept,
       leftOut,

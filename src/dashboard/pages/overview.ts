@@ -1,3 +1,4 @@
+import { internalsOf } from '../../cache.js'
 import { formatDuration } from '../../duration.js'
 import { CacheNotRespondingError } from '../../errors.js'
 import type { HistoryStep } from '../../stats/cache-stats.js'
@@ -38,7 +39,7 @@ export async function overview({ cache, links, now, parameters, secrets }: PageR
       usage,
       unsettled: cache.pendingInvalidations,
       enabled: cache.enabled,
-      isCounting: cache.isCounting,
+      isCounting: internalsOf(cache).isCounting,
       covers: known.covers,
       process: cache.processStats().process,
       processes: stats.processes.length,

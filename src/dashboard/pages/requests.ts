@@ -1,3 +1,4 @@
+import { internalsOf } from '../../cache.js'
 import { isLocalPath } from '../../local-path.js'
 import { busyMs } from '../../stats/busy.js'
 import { isCut } from '../../stats/request-log.js'
@@ -38,10 +39,10 @@ export async function requestsPage(visit: PageRequest): Promise<Page> {
     data: {
       ...filter,
       limits: [...new Set([...LIMITS, filter.limit])].sort((one, other) => one - other),
-      scope: cache.statisticsScope,
+      scope: internalsOf(cache).statisticsScope,
       process: cache.processStats().process,
-      sampled: sampledOf(cache.requestLogShare),
-      state: stateOf(known, matching, cache.requestLogShare),
+      sampled: sampledOf(internalsOf(cache).requestLogShare),
+      state: stateOf(known, matching, internalsOf(cache).requestLogShare),
       kept: amount(known?.length ?? 0, 'request', 'requests'),
       matching: whole(matching.length),
       rows: chosen.map((request) => row(request, most, visit)),
@@ -59,9 +60,9 @@ export async function requestsJson(visit: PageRequest): Promise<Json> {
   const matching = kept.filter((request) => matches(request, filter))
   return {
     json: {
-      scope: cache.statisticsScope,
+      scope: internalsOf(cache).statisticsScope,
       now,
-      sample: cache.requestLogShare,
+      sample: internalsOf(cache).requestLogShare,
       kept: kept.length,
       matching: matching.length,
       requests: matching.slice(0, filter.limit).map(({ calls, ...request }) => ({
