@@ -1,7 +1,7 @@
-import { createHmac } from 'node:crypto'
 import type { Core } from './cache/core.js'
 import { getOrSet, refuseNoFactory } from './cache/get-or-set.js'
 import { inspect } from './cache/inspect.js'
+import { CacheInternals } from './cache/internals.js'
 import {
   clear,
   DELETE_OPTIONS,
@@ -13,7 +13,7 @@ import {
 } from './cache/invalidating.js'
 import { LIST_OPTIONS } from './cache/listing.js'
 import { manyOf, pairOf } from './cache/many.js'
-import { GET_OPTIONS, type GetOptions, held, isCached, read } from './cache/reading.js'
+import { GET_OPTIONS, type GetOptions, isCached, read } from './cache/reading.js'
 import {
   checkLimit,
   checkResolution,
@@ -21,7 +21,6 @@ import {
   readHistory,
   readRequests,
   readStats,
-  statisticsScope,
 } from './cache/shared-statistics.js'
 import { SET_OPTIONS, type SetOptions, write } from './cache/writing.js'
 import { computeMany, type ManyFactory } from './compute/batch.js'
@@ -35,13 +34,13 @@ import { treeKeyOf } from './key/tree.js'
 import { aBoolean, aFunction } from './option-checks.js'
 import type { CacheStats, HistoryStep } from './stats/cache-stats.js'
 import type { ProcessStats } from './stats/counters.js'
-import type { CacheEvent, DeleteOutcome, ExpireOutcome } from './stats/events.js'
+import type { CacheEvent } from './stats/events.js'
 import type { RequestRecord } from './stats/request-log.js'
-import type { Logger } from './store/failsafe.js'
 import type { Resolution } from './store/statistics.js'
 import type { ListOptions, ListPage, StoreUsage } from './store/store.js'
+import type { DeleteOutcome, ExpireOutcome } from './tiers/outcome.js'
 import type { ProcessMemoryUsage } from './tiers/process-memory.js'
-import { RequestScope, type RequestScopeOptions } from './tiers/request-scope.js'
+import { RequestScope } from './tiers/request-scope.js'
 
 export type { DeleteOptions, DeleteOutcome, ExpireOptions, ExpireOutcome, GetOptions, SetOptions }
 
@@ -53,23 +52,32 @@ const inspectable = Symbol.for('nodejs.util.inspect.custom')
 /** How many names one step of `keys()` looks at. */
 const SCAN = 500
 
+let open: (core: Core, boundScope?: RequestScope) => KeyedCache
+
+let internals: (cache: KeyedCache) => CacheInternals
+
 /**
  * A cache of values under keys that form a tree. Where the store fails, reads
  * miss, writes are skipped and nothing hangs, unless `throwOnStoreError` asks
  * for a `CacheNotRespondingError`; every method says what it answers then.
  */
 export class KeyedCache {
-  private readonly core: Core
-  private readonly boundScope: RequestScope | undefined
+  readonly #core: Core
+  readonly #boundScope: RequestScope | undefined
 
-  get [BRAND](): true {
-    return true
+  static {
+    open = (core, boundScope) => new KeyedCache(core, boundScope)
+    internals = (cache) => new CacheInternals(cache.#core, cache.#boundScope, open)
   }
 
   /** Use `createCache`. */
-  constructor(core: Core, boundScope?: RequestScope) {
-    this.core = core
-    this.boundScope = boundScope
+  private constructor(core: Core, boundScope?: RequestScope) {
+    this.#core = core
+    this.#boundScope = boundScope
+  }
+
+  get [BRAND](): true {
+    return true
   }
 
   /**
@@ -97,8 +105,8 @@ export class KeyedCache {
   async get(key: KeyInput, options?: GetOptions): Promise<unknown> {
     const asked = CacheKey.from(key)
     const { default: otherwise } = GET_OPTIONS.take(options)
-    const { core, scope } = this
-    const outcome = held(core, asked, scope) ?? (await read(core, asked, scope))
+    const reading = read(this.#core, asked, this.#scope)
+    const outcome = reading instanceof Promise ? await reading : reading
     return outcome.hit ? outcome.value : otherwise
   }
 
@@ -109,15 +117,15 @@ export class KeyedCache {
    */
   async getOrThrow<T = unknown>(key: KeyInput): Promise<T> {
     const asked = CacheKey.from(key)
-    const { core, scope } = this
-    const outcome = held(core, asked, scope) ?? (await read(core, asked, scope))
+    const reading = read(this.#core, asked, this.#scope)
+    const outcome = reading instanceof Promise ? await reading : reading
     if (!outcome.hit) throw new NotCachedError(asked.text)
     return outcome.value as T
   }
 
   /** Whether it is cached; never counted as a read. `false` when the store fails. */
   async has(key: KeyInput): Promise<boolean> {
-    return await isCached(this.core, CacheKey.from(key), this.scope)
+    return await isCached(this.#core, CacheKey.from(key), this.#scope)
   }
 
   /**
@@ -129,7 +137,7 @@ export class KeyedCache {
    * @throws InvalidKeyError
    */
   async set(key: KeyInput, value: unknown, options?: SetOptions): Promise<boolean> {
-    return await write(this.core, CacheKey.from(key), value, options, this.scope)
+    return await write(this.#core, CacheKey.from(key), value, options, this.#scope)
   }
 
   /**
@@ -139,16 +147,9 @@ export class KeyedCache {
    * @throws InvalidKeyError
    */
   async delete(key: KeyInput, options?: DeleteOptions): Promise<boolean> {
-    return (await this.deleteOutcome(key, options)) === 'deleted'
-  }
-
-  /**
-   * Deletes, and tells nothing there (`absent`) from not surely done (`failed`). For integrations.
-   * @throws InvalidKeyError
-   */
-  async deleteOutcome(key: KeyInput, options?: DeleteOptions): Promise<DeleteOutcome> {
     const { children = false } = DELETE_OPTIONS.take(options)
-    return await remove(this.core, children ? treeKeyOf(key) : CacheKey.from(key), children, this.scope)
+    const target = children ? treeKeyOf(key) : CacheKey.from(key)
+    return (await remove(this.#core, target, children, this.#scope)) === 'deleted'
   }
 
   /**
@@ -161,21 +162,14 @@ export class KeyedCache {
    * @throws InvalidKeyError
    */
   async expire(key: KeyInput, options?: ExpireOptions): Promise<boolean> {
-    return (await this.expireOutcome(key, options)) === 'expired'
-  }
-
-  /**
-   * Lets expire, and tells nothing there (`absent`) from not surely done (`failed`). For integrations.
-   * @throws InvalidKeyError
-   */
-  async expireOutcome(key: KeyInput, options?: ExpireOptions): Promise<ExpireOutcome> {
     const { children = false } = EXPIRE_OPTIONS.take(options)
-    return await expire(this.core, children ? treeKeyOf(key) : CacheKey.from(key), children, this.scope)
+    const target = children ? treeKeyOf(key) : CacheKey.from(key)
+    return (await expire(this.#core, target, children, this.#scope)) === 'expired'
   }
 
   /** Removes everything under this cache's prefix and nothing else; resolves to whether the store surely did it. */
   async clear(): Promise<boolean> {
-    return await clear(this.core, this.scope)
+    return (await clear(this.#core, this.#scope)) === 'deleted'
   }
 
   /** The values of many keys in one round trip, in their order; `default` (or `undefined`) for what is not cached. */
@@ -188,8 +182,9 @@ export class KeyedCache {
   async getMany(keys: Iterable<KeyInput>, options?: GetOptions): Promise<unknown[]> {
     const asked = manyOf(keys, 'getMany', 'keys', (key) => CacheKey.from(key))
     const { default: otherwise } = GET_OPTIONS.take(options)
-    const { core, scope } = this
-    const outcomes = await Promise.all(asked.map((key) => held(core, key, scope) ?? read(core, key, scope)))
+    const core = this.#core
+    const scope = this.#scope
+    const outcomes = await Promise.all(asked.map((key) => read(core, key, scope)))
     return outcomes.map((outcome) => (outcome.hit ? outcome.value : otherwise))
   }
 
@@ -234,15 +229,15 @@ export class KeyedCache {
   getOrSet<T>(key: KeyInput, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T> {
     // Not an async function: see `Computing.getOrSet`.
     try {
-      const policy = this.core.policies.of(options as GetOrSetOptions | undefined)
+      const policy = this.#core.policies.of(options as GetOrSetOptions | undefined)
       refuseNoFactory(factory)
       const call = {
         key: CacheKey.from(key),
         factory: factory as Factory<unknown>,
         policy,
-        scope: this.scope,
+        scope: this.#scope,
       }
-      return getOrSet(this.core, call) as Promise<T>
+      return getOrSet(this.#core, call) as Promise<T>
     } catch (error) {
       return Promise.reject(error)
     }
@@ -272,7 +267,8 @@ export class KeyedCache {
     factory: ManyFactory<K, T>,
     options?: GetOrSetOptions<T>,
   ): Promise<T[]> {
-    const { core, scope } = this
+    const core = this.#core
+    const scope = this.#scope
     const policy = core.policies.of(options as GetOrSetOptions | undefined)
     refuseNoFactory(factory)
     const asked = manyOf(keys, 'getOrSetMany', 'keys', (key) => key)
@@ -293,12 +289,12 @@ export class KeyedCache {
     given?: CachedOptions<Args, Awaited<R>>,
   ): CachedFunction<This, Args, Awaited<R>> {
     const { name, keyOf, ...options } = CACHED_OPTIONS.take(given as CachedOptions | undefined)
-    const { functions, policies } = this.core
+    const { functions, policies } = this.#core
     const policy = policies.of(options as GetOrSetOptions)
     // Whoever calls it later is in a request of their own.
-    const cache = new KeyedCache(this.core)
+    const cache = new KeyedCache(this.#core)
     return functions.wrap(fn, name, keyOf as CachedOptions<Args>['keyOf'], {
-      compute: (key, factory) => getOrSet(cache.core, { key, factory, policy, scope: cache.scope }),
+      compute: (key, factory) => getOrSet(cache.#core, { key, factory, policy, scope: cache.#scope }),
       remove: (key, children) => cache.delete(key, { children }),
     })
   }
@@ -308,7 +304,7 @@ export class KeyedCache {
    * @throws ConfigurationError for a function that this cache has not wrapped
    */
   async deleteFunction(fn: (...args: never[]) => unknown): Promise<boolean> {
-    return (await this.deleteMany(this.core.functions.rootsOf(fn), { children: true })) > 0
+    return (await this.deleteMany(this.#core.functions.rootsOf(fn), { children: true })) > 0
   }
 
   /**
@@ -316,12 +312,7 @@ export class KeyedCache {
    * trace, no counted trouble either; `state` is `unknown` when the store fails.
    */
   async inspect(key: KeyInput): Promise<Inspection> {
-    return await inspect(this.core, CacheKey.from(key))
-  }
-
-  /** Inspects a key; a value of more than `bytes` is not built, but an `UnbuiltValue`. For integrations. */
-  async inspectUpTo(key: KeyInput, bytes: number): Promise<Inspection> {
-    return await inspect(this.core, CacheKey.from(key), bytes)
+    return await inspect(this.#core, CacheKey.from(key))
   }
 
   /**
@@ -331,7 +322,7 @@ export class KeyedCache {
    */
   async *keys(under?: KeyInput): AsyncGenerator<CacheKey, void, undefined> {
     const within = under === undefined ? undefined : CacheKey.from(under)
-    const { pending, store } = this.core
+    const { pending, store } = this.#core
     let cursor: string | undefined
     do {
       const page: ListPage = await store.list({ under: within, cursor, scan: SCAN })
@@ -346,7 +337,7 @@ export class KeyedCache {
    * @throws CacheNotRespondingError, ConfigurationError
    */
   async list(options: Partial<ListOptions>): Promise<ListPage> {
-    return await this.core.store.list({ scan: SCAN, ...LIST_OPTIONS.take(options) })
+    return await this.#core.store.list({ scan: SCAN, ...LIST_OPTIONS.take(options) })
   }
 
   /**
@@ -355,7 +346,7 @@ export class KeyedCache {
    * @throws CacheNotRespondingError, since figures without those of the others would be taken for all
    */
   async stats(): Promise<CacheStats> {
-    return await readStats(this.core)
+    return await readStats(this.#core)
   }
 
   /**
@@ -364,7 +355,7 @@ export class KeyedCache {
    * @throws CacheNotRespondingError
    */
   async history(resolution: Resolution = 'coarse'): Promise<HistoryStep[]> {
-    return await readHistory(this.core, checkResolution(resolution))
+    return await readHistory(this.#core, checkResolution(resolution))
   }
 
   /**
@@ -375,7 +366,7 @@ export class KeyedCache {
    * @throws CacheNotRespondingError
    */
   async events(limit = 100): Promise<CacheEvent[]> {
-    return await readEvents(this.core, checkLimit(limit, 'events'))
+    return await readEvents(this.#core, checkLimit(limit, 'events'))
   }
 
   /**
@@ -384,12 +375,12 @@ export class KeyedCache {
    * @throws CacheNotRespondingError
    */
   async requests(limit = 50): Promise<RequestRecord[]> {
-    return await readRequests(this.core, checkLimit(limit, 'requests'))
+    return await readRequests(this.#core, checkLimit(limit, 'requests'))
   }
 
   /** What this process has counted since it started. */
   processStats(): ProcessStats {
-    return this.core.counters.snapshot()
+    return this.#core.counters.snapshot()
   }
 
   /**
@@ -397,7 +388,7 @@ export class KeyedCache {
    * @throws CacheNotRespondingError
    */
   async check(): Promise<void> {
-    await this.core.store.check()
+    await this.#core.store.check()
   }
 
   /**
@@ -405,22 +396,22 @@ export class KeyedCache {
    * @throws CacheNotRespondingError
    */
   async usage(): Promise<StoreUsage | undefined> {
-    return this.core.store.usage?.()
+    return this.#core.store.usage?.()
   }
 
   /** How full this process's memory is, and whether it serves; nothing without one: see the option `memory`. */
   get memoryUsage(): ProcessMemoryUsage | undefined {
-    return this.core.memory?.usage
+    return this.#core.processMemory?.usage
   }
 
   /** How many invalidations by this process did not surely reach the store, and are repeated until they do. */
   get pendingInvalidations(): number {
-    return this.core.pending.size
+    return this.#core.pending.size
   }
 
   /** Whether caching is on. */
   get enabled(): boolean {
-    return this.core.enabled
+    return this.#core.enabled
   }
 
   /**
@@ -429,7 +420,7 @@ export class KeyedCache {
    */
   enable(state: boolean): void {
     aBoolean(state, 'The state of enable(state)')
-    this.core.enabled = state
+    this.#core.enabled = state
   }
 
   /**
@@ -439,10 +430,10 @@ export class KeyedCache {
    */
   async withRequestMemory<T>(job: (cache: KeyedCache) => T): Promise<Awaited<T>> {
     aFunction(job, 'The job of withRequestMemory')
-    const memory = this.core.options.requestMemory
-    const scope = new RequestScope({ memory, fills: true }, this.scope)
+    const memory = this.#core.options.requestMemory
+    const scope = new RequestScope({ memory, fills: true }, this.#scope)
     try {
-      return await this.runInScope(scope, () => job(this.bindTo(scope)))
+      return await this.#core.scopes.run(scope, () => job(open(this.#core, scope)))
     } finally {
       scope.end()
     }
@@ -456,85 +447,19 @@ export class KeyedCache {
    * cache that is closed answers as one whose store fails.
    */
   async close(): Promise<void> {
-    this.core.onClose()
-    await this.core.computing.close()
-    await Promise.all([this.core.pending.close(), this.core.reporter.close()])
-    await this.core.store.close()
+    this.#core.onClose()
+    await this.#core.computing.close()
+    await Promise.all([this.#core.pending.close(), this.#core.reporter.close()])
+    await this.#core.store.close()
   }
 
   /** What entries are held by, for people: `redis 127.0.0.1:6379/0`. */
   get storeDescription(): string {
-    return this.core.store.description
-  }
-
-  /** Whether other processes see the same entries. */
-  get isShared(): boolean {
-    return this.core.store.shared
-  }
-
-  /** Whose figures and events it tells: with a store of one's own that takes none, only those of this process. */
-  get statisticsScope(): CacheStats['scope'] {
-    return statisticsScope(this.core)
+    return this.#core.store.description
   }
 
   get keyPrefix(): string {
-    return this.core.options.keyPrefix
-  }
-
-  /** Where warnings go. For integrations. */
-  get logger(): Logger {
-    return this.core.options.logger
-  }
-
-  /** Whether anything is counted: see the option `stats`. */
-  get isCounting(): boolean {
-    return this.core.options.stats
-  }
-
-  /** Which share of the requests is taken down: 0 for none, 1 for all. */
-  get requestLogShare(): number {
-    return this.core.options.requestLogShare
-  }
-
-  /**
-   * Signs a text for all processes of this cache, by HMAC-SHA-256, with a key that the store keeps for them; one that
-   * keeps none leaves each process with its own. For integrations.
-   * @throws CacheNotRespondingError
-   */
-  async sign(text: string): Promise<Buffer> {
-    return createHmac('sha256', await this.core.secret())
-      .update(text)
-      .digest()
-  }
-
-  /** The request that asks is not one of the application: it is not taken down. For integrations. */
-  leaveOut(): void {
-    this.scope?.log?.leaveOut()
-  }
-
-  /** Puts a request into the request log. For integrations. */
-  addRequest(request: Omit<RequestRecord, 'process'>): void {
-    this.core.requests.add({ ...request, process: this.core.options.process })
-  }
-
-  /** A scope for one request. For integrations: it must be `end()`ed. */
-  openScope(options: Omit<RequestScopeOptions, 'memory'>): RequestScope {
-    return new RequestScope({ ...options, memory: this.core.options.requestMemory })
-  }
-
-  /** Runs `fn`, and whatever it starts, in a scope. */
-  runInScope<T>(scope: RequestScope, fn: () => T): T {
-    return this.core.scopes.run(scope, fn)
-  }
-
-  /** This cache for one request, also where the async context has been lost on the way. */
-  bindTo(scope: RequestScope): KeyedCache {
-    return new KeyedCache(this.core, scope)
-  }
-
-  /** Whether this is a view of the same cache. For integrations. */
-  isViewOf(other: KeyedCache): boolean {
-    return this.core === other.core
+    return this.#core.options.keyPrefix
   }
 
   /** What it is, for logs: without the connection, entries and figures. */
@@ -552,9 +477,19 @@ export class KeyedCache {
     return `KeyedCache ${inspect(this.toJSON(), options)}`
   }
 
-  private get scope(): RequestScope | undefined {
-    return this.core.scopes.current(this.boundScope)
+  get #scope(): RequestScope | undefined {
+    return this.#core.scopes.current(this.#boundScope)
   }
+}
+
+/** Makes a cache of its parts: for `createCache`. */
+export function openCache(core: Core): KeyedCache {
+  return open(core)
+}
+
+/** What is not for applications: for the middleware, the dashboard and the models. */
+export function internalsOf(cache: KeyedCache): CacheInternals {
+  return internals(cache)
 }
 
 /**

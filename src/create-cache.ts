@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { KeyedCache } from './cache.js'
+import { type KeyedCache, openCache } from './cache.js'
 import { CachedFunctions } from './compute/cached-functions.js'
 import { Computing } from './compute/computing.js'
 import { Flights } from './compute/flight.js'
@@ -20,10 +20,12 @@ import { Failsafe } from './store/failsafe.js'
 import { MemoryStatistics } from './store/memory-statistics.js'
 import { MemoryStore } from './store/memory-store.js'
 import { SECRET_BYTES } from './store/store.js'
-import { type InvalidationListener, TierChain } from './tiers/chain.js'
 import { Scopes } from './tiers/context.js'
+import { Memories } from './tiers/memories.js'
 import { PendingInvalidations } from './tiers/pending-invalidations.js'
 import { ProcessMemory } from './tiers/process-memory.js'
+import { StoreReader } from './tiers/store-reader.js'
+import { StoreWriter } from './tiers/store-writer.js'
 
 /**
  * Makes a cache; it connects when it is first used. Without options the
@@ -39,38 +41,32 @@ export function createCache(given?: CacheOptions): KeyedCache {
   const statistics = store.statistics ?? new MemoryStatistics()
   const events = new EventLog(process, () => reporter.start())
   const requests = new Outbox<RequestRecord>(() => reporter.start())
-  const memory = openMemory(options)
+  const processMemory = openMemory(options)
   const traces = new TraceLog(() => reporter.start())
   const misses = new MissLog(statistics, traces, counters)
   const { host, pid } = options
-  const sources = { host, pid, counters, events, requests, traces, misses, memory }
+  const sources = { host, pid, counters, events, requests, traces, misses, memory: processMemory }
   const reporter: Reporter = new Reporter(statistics, sources, options.storeTimeoutMs)
   const recorder = new Recorder({ ...(options.stats && { counters }), events, traces, misses })
   const failsafe = new Failsafe(options.throwOnStoreError, options.logger, recorder.trouble.bind(recorder))
   const flights = new Flights()
-  const onInvalidate: InvalidationListener = (key, children) => {
-    flights.invalidate(key, children)
-    memory?.invalidate(key, children)
-  }
   const pending = new PendingInvalidations(store, options.storeTimeoutMs, options.logger)
-  const chain = new TierChain({
-    store,
-    failsafe,
-    pending,
-    memory,
-    compressionThreshold,
-    maxValueBytes,
-    process,
-    onInvalidate,
-  })
+  const memories = new Memories(processMemory)
+  const tiers = { store, failsafe, pending, memories, maxValueBytes }
+  const reader = new StoreReader(tiers)
+  const onInvalidate = flights.invalidate.bind(flights)
+  const writer = new StoreWriter({ ...tiers, compressionThreshold, process, onInvalidate })
   const scopes = new Scopes(options.requestMemory)
   const warnings = new Warnings(options.logger)
-  const cache: KeyedCache = new KeyedCache({
+  const cache: KeyedCache = openCache({
     options,
     store,
+    reader,
+    writer,
+    memories,
+    processMemory,
     pending,
-    memory,
-    chain,
+    flights,
     counters,
     recorder,
     reporter,
@@ -79,12 +75,11 @@ export function createCache(given?: CacheOptions): KeyedCache {
     statistics,
     scopes,
     computing: new Computing({
-      store,
-      chain,
-      failsafe,
+      ...tiers,
+      reader,
+      writer,
       recorder,
       flights,
-      scopes,
       warnings,
       turns: new Turns(),
     }),

@@ -56,7 +56,7 @@ export interface Background {
   /** Why it is missing, where it is. */
   readonly explained: Explanation | undefined
   /** Whether this process's memory would answer. */
-  readonly isRemembered: boolean
+  readonly isInMemory: boolean
 }
 
 /** Tells what a look at a key's place found. */
@@ -64,7 +64,7 @@ export function describe(
   key: CacheKey,
   peek: Peek,
   standing: EntryState,
-  { keyPrefix, explained, isRemembered }: Background,
+  { keyPrefix, explained, isInMemory }: Background,
 ): Inspection {
   const generations = peek.generations.map((bytes, depth) => ({
     of: depth === 0 ? keyPrefix : (key.ancestors[depth - 1] ?? ''),
@@ -76,7 +76,7 @@ export function describe(
   const known = { ...NOTHING, key, generations, state } as const
   if (standing.state !== 'missing') {
     if (standing.state !== 'failed') {
-      const tier = isRemembered ? 'process' : 'store'
+      const tier = isInMemory ? 'process' : 'store'
       return { ...known, ...live(key, standing, peek, isComputing), tier }
     }
     const { writtenAt, writtenBy } = standing.body

@@ -1,4 +1,4 @@
-import type { KeyedCache } from './cache.js'
+import { internalsOf, type KeyedCache } from './cache.js'
 import { ConfigurationError } from './errors.js'
 import { isProduction } from './name-owners.js'
 
@@ -26,7 +26,7 @@ export function onlyOpenCache(): KeyedCache {
   const conflict = `${openCaches.size} caches are open: say which one is meant, static cache = cache in the class, or CachedObject(Base, { cache }).`
   if (isProduction()) throw new ConfigurationError(conflict)
   if (!hasWarned) {
-    newest.logger.warn(
+    internalsOf(newest).logger.warn(
       `keyedcache: the newest open cache is used: that is right after a hot reload, where the older one should be closed. Otherwise it is a mistake, and an error with NODE_ENV=production: ${conflict}`,
     )
   }

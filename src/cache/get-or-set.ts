@@ -1,4 +1,5 @@
-import type { Call } from '../compute/computing.js'
+import type { Call } from '../compute/call.js'
+import { callThrough } from '../compute/call-through.js'
 import { ConfigurationError } from '../errors.js'
 import { OpenCall } from '../stats/request-log.js'
 import type { Core } from './core.js'
@@ -12,7 +13,7 @@ export function getOrSet(core: Core, call: Call): Promise<unknown> {
 
 function obtain(core: Core, call: Call): Promise<unknown> {
   const missed = without(core, call.scope)
-  return missed ? core.computing.callThrough(call, missed) : core.computing.getOrSet(call)
+  return missed ? callThrough(core, call, missed) : core.computing.getOrSet(call)
 }
 
 /** The same in a request that is taken down. */

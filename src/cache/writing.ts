@@ -33,20 +33,20 @@ export async function write(
   given: SetOptions | undefined,
   scope: RequestScope | undefined,
 ): Promise<boolean> {
-  const { chain, options, recorder } = core
+  const { options, recorder, writer } = core
   const { ttl, grace, overwrite = false } = SET_OPTIONS.take(given)
   const { maxTtlMs, ttlJitter, compute } = options
   const ttlMs = jittered(ttl === undefined ? options.ttlMs : parseTtl(ttl, maxTtlMs), ttlJitter)
   const graceMs = grace === undefined ? compute.graceMs : parseGrace(grace, maxTtlMs)
-  const left = performance.now()
+  const startedAt = performance.now()
   const missed = without(core, scope)
   let written = FAILED
   try {
     written = missed
       ? { outcome: 'skipped', reason: missed.reason }
-      : await chain.write(key, value, { ttlMs, graceMs }, scope, overwrite)
+      : await writer.write(key, value, { ttlMs, graceMs, overwrite }, scope)
   } finally {
-    recorder.write(key, written, left, scope)
+    recorder.write(key, written, startedAt, scope)
   }
   return written.outcome === 'stored'
 }

@@ -31,6 +31,11 @@ export class Computation extends Isolation {
     return undefined
   }
 
+  /** The flights whose factories wait for what is called now. */
+  static waiting(): readonly Flight[] {
+    return Computation.inner()?.flights ?? []
+  }
+
   /** The flights whose factory this is. */
   get flights(): readonly Flight[] {
     return this.#flights()

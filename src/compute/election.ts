@@ -8,12 +8,15 @@ import type { CacheKey } from '../key/cache-key.js'
 import type { Recorder } from '../stats/recorder.js'
 import type { Failsafe } from '../store/failsafe.js'
 import type { Acquisition, Reading, Store, Watch, WriteResult } from '../store/store.js'
-import type { TierChain } from '../tiers/chain.js'
 import { type EntryState, type LiveEntry, payloadOf } from '../tiers/entry-state.js'
+import type { Memories } from '../tiers/memories.js'
+import type { StoreReader } from '../tiers/store-reader.js'
+import type { StoreWriter } from '../tiers/store-writer.js'
 import { Computation } from './computation.js'
-import { type Computed, type Factory, runFactory } from './factory.js'
+import { type Computed, runFactory } from './factory.js'
 import { restoreFailure, serializeFailure } from './failure.js'
 import { Flight, type FlightResult, type Flights, follow } from './flight.js'
+import type { Job } from './job.js'
 import { HeldLease } from './lease.js'
 import type { Policy } from './policy.js'
 import type { Turns } from './turns.js'
@@ -23,23 +26,13 @@ import type { Warnings } from './warnings.js'
 
 const REFUSED: WriteResult = { written: false }
 
-/** What a flight is for. */
-export interface Job {
-  readonly factory: Factory<unknown>
-  readonly policy: Policy
-  /** A refresh of what is served meanwhile: it does not wait for others who are at it. */
-  readonly background?: boolean
-  /** The store has just failed: it is not asked again. */
-  readonly leaseless?: boolean
-  /** The frame that is to be replaced although it is fresh. */
-  readonly replaces?: Buffer | undefined
-  /** Called when it has to wait for somebody else's computation. */
-  readonly onWait?: (() => void) | undefined
-}
-
 export interface ElectionOptions {
   readonly store: Store
-  readonly chain: TierChain
+  readonly reader: StoreReader
+  readonly writer: StoreWriter
+  readonly memories: Memories
+  /** Maximum size of one serialised value in bytes, before compression. */
+  readonly maxValueBytes: number
   readonly failsafe: Failsafe
   readonly recorder: Recorder
   readonly flights: Flights
@@ -66,7 +59,10 @@ interface Won {
  */
 export class Election {
   readonly #store: Store
-  readonly #chain: TierChain
+  readonly #reader: StoreReader
+  readonly #writer: StoreWriter
+  readonly #memories: Memories
+  readonly #maxValueBytes: number
   readonly #failsafe: Failsafe
   readonly #recorder: Recorder
   readonly #flights: Flights
@@ -77,14 +73,16 @@ export class Election {
   #isClosed = false
 
   constructor(options: ElectionOptions) {
-    const { store, chain, failsafe, recorder, flights, warnings, turns } = options
-    this.#store = store
-    this.#chain = chain
-    this.#failsafe = failsafe
-    this.#recorder = recorder
-    this.#flights = flights
-    this.#warnings = warnings
-    this.#turns = turns
+    this.#store = options.store
+    this.#reader = options.reader
+    this.#writer = options.writer
+    this.#memories = options.memories
+    this.#maxValueBytes = options.maxValueBytes
+    this.#failsafe = options.failsafe
+    this.#recorder = options.recorder
+    this.#flights = options.flights
+    this.#warnings = options.warnings
+    this.#turns = options.turns
   }
 
   /** Starts an attempt to come to a key's value. It is to be joined until it has settled. */
@@ -232,42 +230,36 @@ export class Election {
 
   /** Reads what others have computed meanwhile. */
   async #look(flight: Flight, { policy }: Job): Promise<Payload | undefined> {
+    const { key } = flight
     flight.asks(this.#flights.tick())
-    try {
-      const found = this.#usable(flight.key, await this.#read(flight.key), policy)
-      if (found) this.#recorder.count(flight.key, 'avoided')
-      return found && payloadOf(found)
-    } catch (error) {
-      return this.#failsafe.absorb('getOrSet', flight.key.text, error, undefined)
-    }
-  }
-
-  async #read(key: CacheKey): Promise<EntryState> {
-    return this.#chain.standing(key, await this.#store.read(key))
+    const { entry } = await this.#reader.read(key, 'getOrSet')
+    const found = entry && this.#usable(key, entry, policy)
+    if (found) this.#recorder.count(key, 'avoided')
+    return found && payloadOf(found)
   }
 
   /**
    * A fresh value that will do, if that is what stands there.
    * @throws ComputeFailedError when a failure does
    */
-  #usable(key: CacheKey, standing: EntryState, policy: Policy): LiveEntry | undefined {
-    if (standing.state === 'failed') throw new ComputeFailedError(key.text, restoreFailure(standing.value))
-    return standing.state === 'fresh' && policy.accepts(standing.value) ? standing : undefined
+  #usable(key: CacheKey, entry: EntryState, policy: Policy): LiveEntry | undefined {
+    if (entry.state === 'failed') throw new ComputeFailedError(key.text, restoreFailure(entry.value))
+    return entry.state === 'fresh' && policy.accepts(entry.value) ? entry : undefined
   }
 
   async #computeUnderLease(flight: Flight, job: Job, { reading, lease }: Won): Promise<FlightResult> {
     const { key } = flight
     const { policy } = job
     try {
-      const standing = await this.#chain.standing(key, reading)
-      const isToBeReplaced = standing.state !== 'missing' && job.replaces?.equals(frameId(standing.frame))
-      const usable = isToBeReplaced ? undefined : this.#usable(key, standing, policy)
+      const entry = await this.#reader.stateOf(key, reading)
+      const isToBeReplaced = entry.state !== 'missing' && job.replaces?.equals(frameId(entry.frame))
+      const usable = isToBeReplaced ? undefined : this.#usable(key, entry, policy)
       if (usable) {
         this.#recorder.count(key, 'avoided')
         return payloadOf(usable)
       }
       if (isToBeReplaced) this.#recorder.count(key, 'earlyRefreshes')
-      const previous = isPrevious(standing, policy) ? standing : undefined
+      const previous = isPrevious(entry, policy) ? entry : undefined
       const computed = await this.#compute(flight, job, previous, lease).catch(async (error: unknown) => {
         await this.#commitFailure(flight, lease, error, previous, policy)
         throw error
@@ -275,7 +267,7 @@ export class Election {
       const brought =
         previous && computed.isUnchanged
           ? payloadOf(previous)
-          : payloadOrValue(computed.value, key, this.#chain.maxValueBytes)
+          : payloadOrValue(computed.value, key, this.#maxValueBytes)
       if (!(brought instanceof Unstorable)) {
         return await this.#commit(flight, lease, policy, { computed, payload: brought, previous })
       }
@@ -290,7 +282,7 @@ export class Election {
   async #computeAlone(flight: Flight, job: Job): Promise<FlightResult> {
     flight.asks(this.#flights.tick())
     const { value } = await this.#compute(flight, job, undefined, undefined)
-    const brought = payloadOrValue(value, flight.key, this.#chain.maxValueBytes)
+    const brought = payloadOrValue(value, flight.key, this.#maxValueBytes)
     if (brought instanceof Unstorable) this.#refuse(flight, job.policy, brought.reason)
     return brought
   }
@@ -346,7 +338,7 @@ export class Election {
     let entry: NewEntry
     try {
       const ttlMs = policy.jittered(ms)
-      entry = await this.#chain.newEntry(payload, { ttlMs, graceMs: policy.graceMs, computingMs })
+      entry = await this.#writer.newEntry(payload, { ttlMs, graceMs: policy.graceMs, computingMs })
     } catch (error) {
       const reason = refusal(error, key.text)
       this.#refuse(flight, policy, reason)
@@ -386,7 +378,7 @@ export class Election {
     const isOurs = flight.abort.signal.aborted || thrown instanceof ComputeCycleError
     // What may still be served is worth more than the news that computing failed.
     if (ttlMs === undefined || isOurs || (previous && policy.serves(previous))) return
-    const entry = await this.#chain.newEntry(serializeFailure(thrown), { ttlMs, isFailure: true })
+    const entry = await this.#writer.newEntry(serializeFailure(thrown), { ttlMs, isFailure: true })
     await this.#write(flight, lease, entry, undefined)
   }
 
@@ -397,7 +389,7 @@ export class Election {
     unchanged: Buffer | undefined,
   ): Promise<void> {
     const { key } = flight
-    this.#chain.forget(key)
+    this.#memories.drop(key, false)
     try {
       const left = performance.now()
       const isOver = flight.isDoomed || lease.isOver
@@ -410,7 +402,7 @@ export class Election {
     } catch (error) {
       this.#failsafe.absorb('getOrSet', key.text, error, undefined)
     } finally {
-      this.#chain.forget(key)
+      this.#memories.drop(key, false)
     }
   }
 
@@ -438,6 +430,6 @@ interface Result {
   readonly previous: LiveEntry | undefined
 }
 
-function isPrevious(standing: EntryState, policy: Policy): standing is LiveEntry {
-  return (standing.state === 'fresh' || standing.state === 'stale') && policy.accepts(standing.value)
+function isPrevious(entry: EntryState, policy: Policy): entry is LiveEntry {
+  return (entry.state === 'fresh' || entry.state === 'stale') && policy.accepts(entry.value)
 }

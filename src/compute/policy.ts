@@ -1,6 +1,8 @@
 import { parseTimeout, parseTtl, type Timeout } from '../duration.js'
 import { ConfigurationError } from '../errors.js'
 import { OptionsReader } from '../take-options.js'
+import type { Demands, LiveEntry } from '../tiers/entry-state.js'
+import type { MissReason } from '../tiers/outcome.js'
 import type { Computed } from './factory.js'
 import { ignoreRejection, type Lifetime, lifetimeBy, lifetimeGiven, NOT_STORED } from './lifetime.js'
 import {
@@ -19,7 +21,7 @@ const RETRY_PAUSE_MS = 5_000
 const OPTIONS = new OptionsReader<GetOrSetOptions>('option', GET_OR_SET_OPTIONS)
 
 /** One call's options once everything is decided: times in milliseconds. */
-export class Policy {
+export class Policy implements Demands {
   readonly graceMs: number
   /** 0 for no early refresh. */
   readonly beta: number
@@ -96,7 +98,13 @@ export class Policy {
     }
   }
 
-  /** Whether a value that is `remainingMs` away from its expiry, below 0 past it, may be given to a caller. */
+  /** Why a live entry will not do for the caller, if it does not. */
+  refusal(entry: LiveEntry): MissReason | undefined {
+    if (!this.accepts(entry.value)) return 'invalid'
+    return this.serves(entry) ? undefined : 'expired'
+  }
+
+  /** Whether a value with this time until its expiry, below 0 after it, may be returned. */
   serves({ remainingMs }: { readonly remainingMs: number }): boolean {
     return remainingMs > 0 || -remainingMs < this.graceMs
   }

@@ -1,5 +1,5 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express'
-import { KeyedCache } from '../cache.js'
+import { internalsOf, KeyedCache } from '../cache.js'
 import { pathOf } from '../local-path.js'
 import { originOf } from '../request-origin.js'
 import { admit } from './access/admission.js'
@@ -40,7 +40,7 @@ export function serveDashboard(cache: KeyedCache, resolved: ResolvedDashboard): 
     get store() {
       return cache.storeDescription
     },
-    processes: cache.isShared ? 'all processes' : 'this process',
+    processes: internalsOf(cache).isShared ? 'all processes' : 'this process',
     readOnly: resolved.readOnly,
   }
 
@@ -106,7 +106,7 @@ export function serveDashboard(cache: KeyedCache, resolved: ResolvedDashboard): 
     // Whoever asked has gone.
     if (res.destroyed) return
     if (!(error instanceof Refusal))
-      cache.logger.warn(`keyedcache: a dashboard request failed: ${describeError(error)}`)
+      internalsOf(cache).logger.warn(`keyedcache: a dashboard request failed: ${describeError(error)}`)
     if (res.headersSent) {
       res.destroy()
       return
@@ -161,9 +161,9 @@ async function changeOf(req: Request, res: Response, { origins, csrf }: Resolved
 
 /** Looking changes nothing of what is looked at, where the application has had to do with the request before. */
 function leaveOut(req: Request, cache: KeyedCache): void {
-  cache.leaveOut()
+  internalsOf(cache).leaveOut()
   const { cache: around } = req as { cache?: unknown }
-  if (around instanceof KeyedCache) around.leaveOut()
+  if (around instanceof KeyedCache) internalsOf(around).leaveOut()
 }
 
 /** Whether data is asked for, not a page. */

@@ -1,5 +1,5 @@
 import type { RequestHandler } from 'express'
-import type { KeyedCache } from '../cache.js'
+import { internalsOf, type KeyedCache } from '../cache.js'
 import { mountPath } from './mount-path.js'
 import type { DashboardOptions } from './options.js'
 import { resolveDashboard } from './resolved-options.js'
@@ -16,7 +16,7 @@ export { staffCheck } from './resolved-options.js'
  * @throws ConfigurationError
  */
 export function dashboard(cache: KeyedCache, options?: DashboardOptions): RequestHandler {
-  const resolved = resolveDashboard(options, cache.logger)
+  const resolved = resolveDashboard(options, internalsOf(cache).logger)
   return onFirstRequest(async () => {
     const { serveDashboard } = await import('./dashboard.js')
     return serveDashboard(cache, resolved)

@@ -1,4 +1,4 @@
-import { asCache, type KeyedCache } from '../cache.js'
+import { asCache, internalsOf, type KeyedCache } from '../cache.js'
 import { ConfigurationError, InvalidKeyError } from '../errors.js'
 import { CacheKey, type KeyPart } from '../key/cache-key.js'
 import type { PRIMARY_KEYS } from '../key/identity.js'
@@ -116,7 +116,7 @@ export class Model<T extends object> {
   warnOnce(message: string): void {
     if (warned.has(this.#type)) return
     warned.add(this.#type)
-    this.cache.logger.warn(`keyedcache: ${message}`)
+    internalsOf(this.cache).logger.warn(`keyedcache: ${message}`)
   }
 
   /** Two classes of one name would get each other's objects; one that has the name of a class above it has asked for that. */
@@ -130,7 +130,7 @@ export class Model<T extends object> {
     }
     names.claim(name, topmost, {
       conflict: `Another class is cached as "${name}" already, and each would get the other's objects. Give one of them another name: static cacheName = '…'.`,
-      logger: cache.logger,
+      logger: internalsOf(cache).logger,
     })
   }
 }

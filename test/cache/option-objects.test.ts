@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import type { KeyedCache } from '../../src/cache.js'
+import { internalsOf, type KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { keyedCache } from '../../src/express/middleware.js'
 import { CachedObject } from '../../src/model/cached-object.js'
@@ -61,7 +61,7 @@ const TAKERS: Record<string, Taker> = {
     misspelt: ['childen', 'children'],
   },
   deleteOutcome: {
-    take: (o) => cache.deleteOutcome('x', o as never),
+    take: (o) => internalsOf(cache).deleteOutcome('x', o as never),
     right: { children: true },
     misspelt: ['Children', 'children'],
   },

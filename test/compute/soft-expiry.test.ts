@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { expect, test, vi } from 'vitest'
-import type { KeyedCache } from '../../src/cache.js'
+import { internalsOf, type KeyedCache } from '../../src/cache.js'
 import { CHANNELS, type OperationMessage } from '../../src/events.js'
 import type { LoggedCall } from '../../src/tiers/call-log.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
@@ -183,10 +183,10 @@ describeOnEveryBackend('What was let expire', (open) => {
   test('says whether anything was there', async () => {
     const cache = open()
     expect(await cache.expire('a::b')).toBe(false)
-    expect(await cache.expireOutcome('a', { children: true })).toBe('absent')
+    expect(await internalsOf(cache).expireOutcome('a', { children: true })).toBe('absent')
     await cache.set('a::b', 1)
-    expect(await cache.expireOutcome('a::b')).toBe('expired')
-    expect(await cache.expireOutcome('a', { children: true })).toBe('expired')
+    expect(await internalsOf(cache).expireOutcome('a::b')).toBe('expired')
+    expect(await internalsOf(cache).expireOutcome('a', { children: true })).toBe('expired')
     await cache.delete('a', { children: true })
     expect(await cache.expire('a::b')).toBe(false)
     expect((await cache.inspect('a::b')).reason).toBe('ancestor-deleted')
@@ -194,9 +194,12 @@ describeOnEveryBackend('What was let expire', (open) => {
 
   test('tells when, by whom and what with', async () => {
     const cache = open()
-    const scope = cache.openScope({ fills: false, origin: () => ({ route: 'POST /prices', user: 'anna' }) })
+    const scope = internalsOf(cache).openScope({
+      fills: false,
+      origin: () => ({ route: 'POST /prices', user: 'anna' }),
+    })
     await cache.set('a::b', 'old')
-    await cache.bindTo(scope).expire('a', { children: true })
+    await internalsOf(cache).bindTo(scope).expire('a', { children: true })
     const by = String.raw`.* ago by process \S+, POST /prices, user anna; still served by its grace for [45] m`
     const below = await cache.inspect('a::b')
     expect(below.why).toMatch(new RegExp(`^Written .*; let expire with everything under a, ${by}`))
@@ -208,7 +211,7 @@ describeOnEveryBackend('What was let expire', (open) => {
       provenance: { route: 'POST /prices', user: 'anna' },
     })
     await cache.set('a::b', 'old')
-    await cache.bindTo(scope).expire('a::b')
+    await internalsOf(cache).bindTo(scope).expire('a::b')
     expect((await cache.inspect('a::b')).why).toMatch(new RegExp(`^Written .*; let expire ${by}`))
     scope.end()
   })
@@ -220,12 +223,12 @@ describeOnEveryBackend('What was let expire', (open) => {
     const listener = (message: unknown) => void published.push(message as OperationMessage)
     subscribe(CHANNELS.operation, listener)
     const calls: LoggedCall[] = []
-    const scope = cache.openScope({
+    const scope = internalsOf(cache).openScope({
       fills: false,
       log: { add: (call) => void calls.push(call), leaveOut() {} },
     })
-    await cache.bindTo(scope).expire('a', { children: true })
-    await cache.bindTo(scope).expire('z')
+    await internalsOf(cache).bindTo(scope).expire('a', { children: true })
+    await internalsOf(cache).bindTo(scope).expire('z')
     scope.end()
     unsubscribe(CHANNELS.operation, listener)
     expect(cache.processStats().totals).toMatchObject({ expires: 2, deletes: 0 })

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { internalsOf } from '../../src/cache.js'
 import type { CacheEvent } from '../../src/index.js'
 import { createCache } from '../../src/index.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
@@ -19,7 +20,7 @@ async function shop(options: SiteOptions = {}): Promise<Site> {
 }
 
 function as({ cache }: Site, origin: RequestOrigin) {
-  return cache.bindTo(cache.openScope({ fills: false, origin: () => origin }))
+  return internalsOf(cache).bindTo(internalsOf(cache).openScope({ fills: false, origin: () => origin }))
 }
 
 /** Nobody is signed in. */

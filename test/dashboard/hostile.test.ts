@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { internalsOf } from '../../src/cache.js'
 import { foreignScripts, openSite, words } from './site.js'
 
 const PARTS = [
@@ -97,8 +98,8 @@ test.each([
 test('who wrote or deleted something is only shown', async () => {
   const evil = '<script>alert(1)</script>'
   const { ask, cache } = await openSite()
-  const scope = cache.openScope({ fills: false, origin: () => ({ route: evil, user: evil }) })
-  await cache.bindTo(scope).delete('a')
+  const scope = internalsOf(cache).openScope({ fills: false, origin: () => ({ route: evil, user: evil }) })
+  await internalsOf(cache).bindTo(scope).delete('a')
   const { text } = await ask('/cache/keys/a')
   expect(words(text)).toContain(evil)
   expect(foreignScripts(text)).toEqual([])

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { internalsOf } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { startRedis } from '../helpers/redis.js'
 import { type Asking, openSite, QUIET, type Reply } from './site.js'
@@ -77,11 +78,11 @@ describe('/api/key', () => {
   test('says why one is not cached, and who it was', async () => {
     const { ask, cache } = await openSite()
     await cache.set('product::1', 1)
-    const scope = cache.openScope({
+    const scope = internalsOf(cache).openScope({
       fills: false,
       origin: () => ({ route: 'GET /?token=hunter2', user: 'anna' }),
     })
-    await cache.bindTo(scope).delete('product::1')
+    await internalsOf(cache).bindTo(scope).delete('product::1')
     const reply = await ask('/cache/api/key?key=product::1')
     expect(reply.text).not.toContain('hunter2')
     const data = json(reply)

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, test, vi } from 'vitest'
+import { internalsOf } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { becomesStale } from '../helpers/stale.js'
 import { openSite, words } from './site.js'
@@ -86,7 +87,10 @@ test('looking is never counted, and changes nothing', async () => {
   const cache = createCache({ store: 'memory', keyPrefix: 'shop' })
   const { ask } = await openSite({
     cache,
-    before: (app) => app.use((_req, _res, next) => cache.runInScope(cache.openScope({ fills: true }), next)),
+    before: (app) =>
+      app.use((_req, _res, next) =>
+        internalsOf(cache).runInScope(internalsOf(cache).openScope({ fills: true }), next),
+      ),
   })
   await cache.set('a::b', 1, { ttl: 50 })
   const before = {

@@ -4,7 +4,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { KeyedCache } from '../../src/cache.js'
+import { internalsOf, type KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { CacheNotRespondingError } from '../../src/errors.js'
 import { CHANNELS, type OperationMessage } from '../../src/events.js'
@@ -98,7 +98,9 @@ describeOnEveryBackend('Why it missed', (open) => {
 
   test('is not that it was fenced where somebody else had set it, or where nothing was invalidated', async () => {
     const [one, other] = [open(), open()]
-    const [first, second] = [one, other].map((cache) => cache.bindTo(cache.openScope({ fills: true })))
+    const [first, second] = [one, other].map((cache) =>
+      internalsOf(cache).bindTo(internalsOf(cache).openScope({ fills: true })),
+    )
     await Promise.all([first?.get('a'), second?.get('a')])
     expect(await first?.set('a', 1, { ttl: '50ms' })).toBe(true)
     expect(await second?.set('a', 1, { ttl: '50ms' })).toBe(false)
@@ -114,10 +116,10 @@ describeOnEveryBackend('Why it missed', (open) => {
     await cache.set('a', 1, { ttl: '50ms' })
     await gone(cache, 'a')
     const log = new RequestLog()
-    const scope = cache.openScope({ fills: false, log })
-    await cache.bindTo(scope).get('a')
-    await cache.bindTo(scope).get('never')
-    cache.addRequest(log.end({ route: 'GET /', status: 200, aborted: false }) as never)
+    const scope = internalsOf(cache).openScope({ fills: false, log })
+    await internalsOf(cache).bindTo(scope).get('a')
+    await internalsOf(cache).bindTo(scope).get('never')
+    internalsOf(cache).addRequest(log.end({ route: 'GET /', status: 200, aborted: false }) as never)
     const [request] = await cache.requests()
     expect(request?.calls.map(({ key, reason }) => [key, reason])).toEqual([
       ['a', 'expired'],

@@ -1,5 +1,6 @@
 import { bypassCookie, cookiePath, MAX_COOKIE_PATH } from '../../bypass/cookie.js'
 import { bypassToken } from '../../bypass/token.js'
+import { internalsOf } from '../../cache.js'
 import { localPathOf, pathOf } from '../../local-path.js'
 import { MAX_PATH } from '../http/parameters.js'
 import type { Page, PageRequest, SeeOther } from '../page-request.js'
@@ -16,7 +17,7 @@ export async function bypassNow({ cache, parameters, isSecure, now }: PageReques
   if (location === undefined) return { ...formPage(given, NOT_HERE), status: 400 }
   const path = pathOf(location)
   if (cookiePath(path).length > MAX_COOKIE_PATH) return { ...formPage(given, TOO_LONG), status: 400 }
-  const token = await bypassToken((text) => cache.sign(text), path, now)
+  const token = await bypassToken((text) => internalsOf(cache).sign(text), path, now)
   return { location, cookie: bypassCookie(path, token, isSecure) }
 }
 

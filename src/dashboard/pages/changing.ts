@@ -1,4 +1,4 @@
-import type { KeyedCache } from '../../cache.js'
+import { internalsOf, type KeyedCache } from '../../cache.js'
 import { CacheNotRespondingError } from '../../errors.js'
 import type { CacheKey } from '../../key/cache-key.js'
 import type { AuditEvent } from '../access/audit.js'
@@ -26,9 +26,9 @@ export async function changeAsStaff(
 ): Promise<Change> {
   const before = children ? await countOrUnknown(cache, key) : undefined
   const { route, user } = origin()
-  const scope = cache.openScope({ fills: false, origin: () => ({ route, user }) })
+  const scope = internalsOf(cache).openScope({ fills: false, origin: () => ({ route, user }) })
   try {
-    const outcome = await ifUp(make(cache.bindTo(scope)), 'failed')
+    const outcome = await ifUp(make(internalsOf(cache).bindTo(scope)), 'failed')
     await audit({ action, key: key?.text, children, outcome, route, user, at })
     return { action, key, children, outcome, before, at, user }
   } finally {

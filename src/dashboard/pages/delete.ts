@@ -1,3 +1,4 @@
+import { internalsOf } from '../../cache.js'
 import type { Inspection } from '../../inspection.js'
 import type { CacheKey } from '../../key/cache-key.js'
 import { maskKey } from '../masking/mask-key.js'
@@ -50,7 +51,9 @@ export async function deleteNow(request: PageRequest): Promise<Page> {
   if (parameters.text('key') === '') return { ...formPage({ key: '', children, how }, NO_KEY), status: 400 }
   const key = requestedKey(request)
   const change = await changeAsStaff(request, { action: how, key, children }, (own) =>
-    how === 'expire' ? own.expireOutcome(key, { children }) : own.deleteOutcome(key, { children }),
+    how === 'expire'
+      ? internalsOf(own).expireOutcome(key, { children })
+      : internalsOf(own).deleteOutcome(key, { children }),
   )
   return resultPage(request, change)
 }

@@ -1,3 +1,4 @@
+import { internalsOf } from '../../cache.js'
 import { formatDuration } from '../../duration.js'
 import type { CacheEvent } from '../../stats/events.js'
 import { MAX_EVENTS } from '../../store/statistics.js'
@@ -38,8 +39,8 @@ export async function eventsPage(request: PageRequest): Promise<Page> {
     live: true,
     data: {
       ...{ type, q, limit },
-      scope: cache.statisticsScope,
-      covers: cache.statisticsScope === 'all processes' ? 'all' : 'one',
+      scope: internalsOf(cache).statisticsScope,
+      covers: internalsOf(cache).statisticsScope === 'all processes' ? 'all' : 'one',
       process: cache.processStats().process,
       state: stateOf(log, matching),
       types: Object.entries(TYPES).map(([name, label]) => ({
@@ -64,7 +65,7 @@ export async function eventsJson(request: PageRequest): Promise<Json> {
   const matching = all.filter((event) => matches(event, filter))
   return {
     json: {
-      scope: request.cache.statisticsScope,
+      scope: internalsOf(request.cache).statisticsScope,
       now: request.now,
       recorded,
       leftOut,

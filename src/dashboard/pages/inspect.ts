@@ -1,3 +1,4 @@
+import { internalsOf } from '../../cache.js'
 import { CacheNotRespondingError } from '../../errors.js'
 import { describeUnknown, type Inspection } from '../../inspection.js'
 import type { CacheKey } from '../../key/cache-key.js'
@@ -15,7 +16,7 @@ export async function inspect(
   buildUpTo = Number.POSITIVE_INFINITY,
 ): Promise<Inspection> {
   try {
-    return masked(await cache.inspectUpTo(key, buildUpTo), secrets)
+    return masked(await internalsOf(cache).inspectUpTo(key, buildUpTo), secrets)
   } catch (error) {
     if (error instanceof CacheNotRespondingError) return describeUnknown(key)
     throw error

@@ -1,3 +1,4 @@
+import { internalsOf } from '../../cache.js'
 import { isLocalPath } from '../../local-path.js'
 import { busyMs } from '../../stats/busy.js'
 import { isCut } from '../../stats/request-log.js'
@@ -43,10 +44,10 @@ export async function requestsPage(request: PageRequest): Promise<Page> {
     data: {
       ...filter,
       limits: [...new Set([...LIMITS, filter.limit])].sort((one, other) => one - other),
-      covers: cache.statisticsScope === 'all processes' ? 'all' : 'one',
+      covers: internalsOf(cache).statisticsScope === 'all processes' ? 'all' : 'one',
       process: cache.processStats().process,
-      sampled: sampledOf(cache.requestLogShare),
-      state: stateOf(logged, matching, cache.requestLogShare),
+      sampled: sampledOf(internalsOf(cache).requestLogShare),
+      state: stateOf(logged, matching, internalsOf(cache).requestLogShare),
       recorded: countOf(logged?.length ?? 0, 'request'),
       matching: whole(matching.length),
       rows: chosen.map((record) => row(record, maxCalls, request)),
@@ -64,9 +65,9 @@ export async function requestsJson(request: PageRequest): Promise<Json> {
   const matching = logged.filter((record) => matches(record, filter))
   return {
     json: {
-      scope: cache.statisticsScope,
+      scope: internalsOf(cache).statisticsScope,
       now,
-      sample: cache.requestLogShare,
+      sample: internalsOf(cache).requestLogShare,
       recorded: logged.length,
       matching: matching.length,
       requests: matching.slice(0, filter.limit).map(({ calls, ...record }) => ({

@@ -1,3 +1,4 @@
+import { internalsOf } from '../../../cache.js'
 import type { Page, PageRequest } from '../../page-request.js'
 import { readStats } from '../../reading/available-stats.js'
 import { past } from '../../rendering/figures.js'
@@ -28,7 +29,7 @@ export async function overview(request: PageRequest): Promise<Page> {
       memory,
       pending: cache.pendingInvalidations,
       enabled: cache.enabled,
-      isCounting: cache.isCounting,
+      isCounting: internalsOf(cache).isCounting,
       covers,
       process: cache.processStats().process,
       processes: stats.processes.length,
