@@ -35,7 +35,7 @@ const MIDDLEWARE_OPTIONS = {
   dashboard(value) {
     if (value === true) {
       throw new ConfigurationError(
-        'dashboard must be false or an object of options, not true. The default serves it at /cache.',
+        'dashboard must be false or an object of options, not true: leave it out to serve it at /cache.',
       )
     }
     // Checked before a cache is opened: a later error would leave the cache open.
