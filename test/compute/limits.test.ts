@@ -230,7 +230,7 @@ describeOnEveryBackend('Waiting', (open) => {
     computing.catch(() => {})
     await vi.waitFor(() => expect(seen).toBeDefined())
     await cache.close()
-    await expect(computing).rejects.toThrow('The cache was closed.')
+    await expect(computing).rejects.toThrow('The cache was closed')
   })
 
   function abortedBy(signal: AbortSignal): Promise<never> {
