@@ -48,7 +48,7 @@ test('from the form by a preview to the result, with everything below', async ()
   expect(words(text)).toContain('Marked stale with children product, for')
   expect(words(text)).toMatch(/Live before\s*3 keys/)
   expect(words((await ask('/cache/keys/product::1')).text)).toMatch(
-    /Stale Written .*; let expire with everything under product, .* ago by process .*, POST \/cache\/delete, user anna; still served by its grace for/,
+    /Stale Written .*; marked stale with everything under product, .* ago by process .*, POST \/cache\/delete, user anna; served within its grace period for/,
   )
 })
 

@@ -39,7 +39,7 @@ describe('overview', () => {
     const said = words(text)
     expect(said).toContain(cache.processStats().process)
     expect(said).toContain('(in-memory store)')
-    for (const window of ['Last minute', 'Last hour', 'Last day', 'All']) {
+    for (const window of ['Last minute', 'Last hour', 'Last day', 'Total']) {
       expect(said).toMatch(new RegExp(`${window}\\s*57\\.1 %\\s*of 7 reads`))
     }
     expect(said).toContain('highest step: 7 reads')
