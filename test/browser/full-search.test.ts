@@ -99,7 +99,7 @@ describe.each([true, false])('with JavaScript on: %s', (javaScriptEnabled) => {
     )
     expect(await page.getByText('scanned all of').count()).toBe(0)
     search.letGo()
-    await page.getByText(/^3 found; looked through all of about 200,0\d\d names in the store/).waitFor()
+    await page.getByText(/^3 found; scanned all of about 200,0\d\d names in the store/).waitFor()
     expect(await page.locator('tbody th.key').allInnerTexts()).toHaveLength(3)
     expect(await progress(page).count()).toBe(0)
     expect(await page.getByRole('link', { name: 'Stop the search' }).count()).toBe(0)
@@ -183,7 +183,7 @@ test.each(LOOKS)(
     )
     if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/${name}-waiting.png` })
     search.letGo()
-    await page.getByText(/^3 found; looked through all of about 200,0\d\d names in the store/).waitFor()
+    await page.getByText(/^3 found; scanned all of about 200,0\d\d names in the store/).waitFor()
     expect(await progress(page).count()).toBe(0)
   },
 )

@@ -202,13 +202,13 @@ describe.each([
       ]),
     )
 
-    await page.getByLabel('Under').fill('product::2')
+    await page.getByLabel('Under key').fill('product::2')
     await page.getByRole('button', { name: 'Search' }).click()
     expect(await page.locator('table.keys th.key').count()).toBe(2)
     await page.getByRole('link', { name: 'Delete…' }).click()
     await page.getByLabel('Yes').check()
     await page.getByRole('button', { name: 'Preview' }).click()
-    expect(await page.locator('main').textContent()).toMatch(/2 keys live at and below it now/)
+    expect(await page.locator('main').textContent()).toMatch(/Affected now: 2 keys/)
     await page.getByRole('button', { name: 'Delete with children' }).click()
     const result = await page.locator('main').textContent()
     expect(result).toMatch(/Deleted with children[\s\S]+Live before\s*2 keys/)
