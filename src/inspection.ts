@@ -136,7 +136,7 @@ function live(
 
 /** What was let expire along with it. */
 function below(key: CacheKey, depth: number | undefined): string {
-  return depth === undefined ? '' : ` with all keys under ${key.ancestors[depth - 1]},`
+  return depth === undefined ? '' : ` with everything under ${key.ancestors[depth - 1]},`
 }
 
 /** A key that is missing. */

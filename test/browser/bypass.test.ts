@@ -77,11 +77,11 @@ describe.each([true, false])('with JavaScript on: %s', (javaScript) => {
       expect(await priceOn(staff)).toBe('€10')
 
       await staff.goto(`${site}/cache/requests`)
-      await staff.getByRole('link', { name: 'See a page without the cache' }).click()
+      await staff.getByRole('link', { name: 'View a page without the cache' }).click()
       await staff.getByLabel('Path of the page').fill(path)
       const [answer] = await Promise.all([
         staff.waitForResponse(site + path),
-        staff.getByRole('button', { name: 'See it without the cache' }).click(),
+        staff.getByRole('button', { name: 'View without the cache' }).click(),
       ])
       await staff.waitForURL(site + path)
       expect(await priceOn(staff)).toBe('€12')
@@ -97,7 +97,7 @@ describe.each([true, false])('with JavaScript on: %s', (javaScript) => {
       await staff.goto(`${site}/cache/requests?q=${encodeURIComponent('price')}`)
       const request = staff.locator('details').nth(2)
       await request.locator('summary').click()
-      expect(await request.textContent()).toContain('staff asked for the page without the cache')
+      expect(await request.textContent()).toContain('cache bypassed by staff')
     },
   )
 
@@ -107,9 +107,9 @@ describe.each([true, false])('with JavaScript on: %s', (javaScript) => {
     database.price = 12
     await staff.goto(`${site}/cache/requests`)
     await staff.locator('summary', { hasText: 'GET /products/7' }).click()
-    await staff.getByRole('link', { name: 'See this page without the cache' }).click()
+    await staff.getByRole('link', { name: 'View this page without the cache' }).click()
     expect(await staff.getByLabel('Path of the page').inputValue()).toBe('/products/7')
-    await staff.getByRole('button', { name: 'See it without the cache' }).click()
+    await staff.getByRole('button', { name: 'View without the cache' }).click()
     expect(await priceOn(staff)).toBe('€12')
   })
 
@@ -117,8 +117,8 @@ describe.each([true, false])('with JavaScript on: %s', (javaScript) => {
     const staff = await visitor('staff', javaScript)
     await staff.goto(`${site}/cache/bypass`)
     await staff.getByLabel('Path of the page').fill('//evil.example/')
-    await staff.getByRole('button', { name: 'See it without the cache' }).click()
-    expect(await staff.getByRole('alert').textContent()).toContain('Give a path on this site')
+    await staff.getByRole('button', { name: 'View without the cache' }).click()
+    expect(await staff.getByRole('alert').textContent()).toContain('Enter a path on this site')
     expect(staff.url()).toBe(`${site}/cache/bypass`)
     expect(await staff.getByLabel('Path of the page').inputValue()).toBe('//evil.example/')
   })
@@ -127,7 +127,7 @@ describe.each([true, false])('with JavaScript on: %s', (javaScript) => {
     const staff = await visitor('staff', javaScript)
     await staff.goto(`${site}/cache/bypass`)
     await staff.getByLabel('Path of the page').fill('/')
-    await staff.getByRole('button', { name: 'See it without the cache' }).click()
+    await staff.getByRole('button', { name: 'View without the cache' }).click()
     await staff.goto(`${site}/products/1`)
     expect(came).toEqual(['/'])
   })

@@ -119,23 +119,23 @@ describe.each([true, false])('JavaScript on: %s', (javaScript) => {
 
     await page.getByRole('link', { name: 'product', exact: true }).click()
     expect(await page.locator('tbody tr').count()).toBe(3)
-    await page.getByLabel('Containing').fill('price')
-    await page.getByRole('button', { name: 'Find' }).click()
+    await page.getByLabel('Contains').fill('price')
+    await page.getByRole('button', { name: 'Search' }).click()
     expect(await page.locator('tbody tr').count()).toBe(1)
-    await page.getByRole('navigation', { name: 'Path' }).getByText('product').click()
+    await page.getByRole('navigation', { name: 'Breadcrumb' }).getByText('product').click()
     await page.getByRole('link', { name: 'product::1', exact: true }).click()
     expect(await page.textContent('pre')).toContain('name: "Tea"')
 
     await page.getByRole('link', { name: 'Delete…' }).click()
-    expect(await page.getByRole('radio', { name: 'No, keep it' }).isChecked()).toBe(true)
-    await page.getByRole('radio', { name: 'Yes, delete it too' }).check()
+    expect(await page.getByRole('radio', { name: 'No: this key only' }).isChecked()).toBe(true)
+    await page.getByRole('radio', { name: 'Yes: this key and all keys below it' }).check()
     await page.getByRole('button', { name: 'Preview' }).click()
-    expect(await page.textContent('main')).toMatch(/2 keys\s+live at and below it now/)
+    expect(await page.textContent('main')).toMatch(/Affected now: 2 keys/)
     expect(await cache.has('product::1')).toBe(true)
-    await page.getByRole('button', { name: 'Delete it and everything below' }).click()
+    await page.getByRole('button', { name: 'Delete with children' }).click()
 
-    expect(await page.textContent('main [role=status]')).toMatch(/Deleted with everything below/)
-    expect(await page.textContent('main')).toMatch(/2 keys\s+lived at and below it just before/)
+    expect(await page.textContent('main [role=status]')).toMatch(/Deleted with children/)
+    expect(await page.textContent('main')).toMatch(/Live before\s*2 keys/)
     expect(await page.textContent('main')).toMatch(/POST \/cache\/delete, user anna/)
     expect([
       await cache.has('product::1'),
@@ -156,15 +156,15 @@ describe.each([true, false])('JavaScript on: %s', (javaScript) => {
     await page.goto(`${site}/cache/keys/product::1`)
     await page.getByRole('link', { name: 'Delete…' }).click()
     expect(await page.getByRole('radio', { name: 'Delete:' }).isChecked()).toBe(true)
-    await page.getByRole('radio', { name: 'Let it expire softly' }).check()
+    await page.getByRole('radio', { name: 'Mark stale (soft expiry)' }).check()
     await page.getByRole('button', { name: 'Preview' }).click()
-    expect(await page.textContent('main')).toMatch(/to compute it again/)
+    expect(await page.textContent('main')).toMatch(/to recompute, based on the last compute time/)
     expect((await cache.inspect('product::1')).state).toBe('fresh')
-    await page.getByRole('button', { name: 'Let this key expire' }).click()
-    expect(await page.textContent('main [role=status]')).toMatch(/Let expire 1 key/)
+    await page.getByRole('button', { name: 'Mark this key stale' }).click()
+    expect(await page.textContent('main [role=status]')).toMatch(/Marked stale\s*product::1 only/)
     await page.getByRole('link', { name: 'product::1', exact: true }).click()
     expect(await page.textContent('main [role=status]')).toMatch(
-      /Stale.*let expire .* user anna; still served/s,
+      /Stale.*marked stale .* user anna; served within its grace period/s,
     )
     expect(await page.textContent('pre')).toContain('old')
     expect(await cache.getOrSet('product::1', () => 'new', { grace: '1h' })).toBe('old')
@@ -193,7 +193,7 @@ describe.each([true, false])('JavaScript on: %s', (javaScript) => {
     await page.goto(
       `${site}/cache/delete?preview=yes&children=yes&key=${encodeURIComponent(cache.key([evil]).text)}`,
     )
-    expect(await page.textContent('main')).toMatch(/[12] keys? live/)
+    expect(await page.textContent('main')).toMatch(/Affected now: [12] keys?/)
     await page.getByRole('button', { name: /^Delete/ }).click()
     expect(await page.textContent('h1')).toBe('Result')
     expect(noise).toEqual([])
@@ -243,7 +243,7 @@ test('the first thing that Tab reaches skips to the page', async () => {
   const { page } = await visit('anna')
   await page.goto(`${site}/cache/keys`)
   await page.keyboard.press('Tab')
-  expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to the page')
+  expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to content')
   expect((await page.locator('.skip').boundingBox())?.y).toBeGreaterThanOrEqual(0)
 })
 
@@ -270,7 +270,7 @@ test.each(['light', 'dark'] as const)('fits a narrow screen and is legible, %s',
   }
   await page.goto(`${site}/cache/delete?preview=yes&children=yes&key=family::${'x'.repeat(100)}`)
   await page.getByRole('button', { name: /^Delete/ }).click()
-  expect(await page.textContent('main')).toContain('Deleted with everything below')
+  expect(await page.textContent('main')).toContain('Deleted with children')
   expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360)
   const style = 'getComputedStyle(document.body)'
   const [ink, ground] = await page.evaluate<[string, string]>(`[${style}.color, ${style}.backgroundColor]`)

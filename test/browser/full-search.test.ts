@@ -89,20 +89,20 @@ describe.each([true, false])('with JavaScript on: %s', (javaScriptEnabled) => {
     const page = await open({ javaScriptEnabled })
     await page.goto(`${site}/cache/keys?q=needle`)
     const search = holdAt(150_000)
-    await page.getByRole('link', { name: 'Search everything' }).click({ noWaitAfter: true })
+    await page.getByRole('link', { name: 'Search all names' }).click({ noWaitAfter: true })
     await expect.poll(() => search.isHeld, { timeout: 15_000 }).toBe(true)
-    await page.getByRole('link', { name: 'Stop' }).waitFor()
+    await page.getByRole('link', { name: 'Stop the search' }).waitFor()
     // However often it was told, one line of it is there.
     await expect.poll(() => progress(page).count()).toBe(1)
     expect(await progress(page).textContent()).toMatch(
       /^\s*Scanned [\d,]+ of about 200,0\d\d names, \d found\.$/,
     )
-    expect(await page.getByText('looked through all').count()).toBe(0)
+    expect(await page.getByText('scanned all of').count()).toBe(0)
     search.letGo()
-    await page.getByText(/^3 found; looked through all of about 200,0\d\d names in the store/).waitFor()
+    await page.getByText(/^3 found; scanned all of about 200,0\d\d names in the store/).waitFor()
     expect(await page.locator('tbody th.key').allInnerTexts()).toHaveLength(3)
     expect(await progress(page).count()).toBe(0)
-    expect(await page.getByRole('link', { name: 'Stop' }).count()).toBe(0)
+    expect(await page.getByRole('link', { name: 'Stop the search' }).count()).toBe(0)
     // Known last, shown first.
     const [outcome, table] = await Promise.all(
       ['.outcome', 'table'].map((part) => page.locator(part).boundingBox()),
@@ -118,9 +118,9 @@ describe.each([true, false])('with JavaScript on: %s', (javaScriptEnabled) => {
     await page.goto(`${site}/cache/keys?q=needle&whole=yes`, { waitUntil: 'commit' })
     await expect.poll(() => search.isHeld, { timeout: 15_000 }).toBe(true)
     const ended = page.waitForURL(`${site}/cache/keys?q=needle`, { waitUntil: 'commit' })
-    await page.getByRole('link', { name: 'Stop' }).click({ noWaitAfter: true })
+    await page.getByRole('link', { name: 'Stop the search' }).click({ noWaitAfter: true })
     await ended
-    await page.getByText('Search everything').waitFor()
+    await page.getByText('Search all names').waitFor()
     search.letGo()
     await page.reload()
     expect(search.looks).toBe(50_000 / STEP + 1)
@@ -173,8 +173,8 @@ test.each(LOOKS)(
     await page.goto(`${site}/cache/keys?q=needle&whole=yes`, { waitUntil: 'commit' })
     await expect
       .poll(() => progress(page).textContent())
-      .toMatch(/Waiting for its turn: two other searches are under way/)
-    await page.getByRole('link', { name: 'Stop' }).waitFor()
+      .toMatch(/Waiting: two other searches are in progress/)
+    await page.getByRole('link', { name: 'Stop the search' }).waitFor()
     await page.evaluate(axe.source)
     const { violations } = (await page.evaluate('axe.run()')) as axe.AxeResults
     expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([])
@@ -183,7 +183,7 @@ test.each(LOOKS)(
     )
     if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/${name}-waiting.png` })
     search.letGo()
-    await page.getByText(/^3 found; looked through all of about 200,0\d\d names in the store/).waitFor()
+    await page.getByText(/^3 found; scanned all of about 200,0\d\d names in the store/).waitFor()
     expect(await progress(page).count()).toBe(0)
   },
 )

@@ -87,7 +87,8 @@ async function visit(path: string, options: BrowserContextOptions = {}): Promise
 
 const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 5_000 })
 const shop = (id: number, method = 'GET') => fetch(`${site}/products/${id}`, { method })
-const choose = (page: Page, choice: string) => page.getByLabel('Live', { exact: true }).selectOption(choice)
+const choose = (page: Page, choice: string) =>
+  page.getByLabel('Auto-refresh', { exact: true }).selectOption(choice)
 const main = (page: Page) => page.textContent('main')
 const status = (page: Page) => page.textContent('[data-live] [role=status]')
 
@@ -116,7 +117,7 @@ async function expectGoingOn({ page }: Visitor): Promise<void> {
 describe('the choice', () => {
   test('is Off until someone makes one', async () => {
     const { page, asked } = await visit('/cache/')
-    expect(await page.getByLabel('Live', { exact: true }).inputValue()).toBe('')
+    expect(await page.getByLabel('Auto-refresh', { exact: true }).inputValue()).toBe('')
     await page.clock.runFor(120_000)
     expect(asked()).toBe(0)
   })
@@ -124,7 +125,7 @@ describe('the choice', () => {
   test('brings new figures to the page that stands there, and holds on other pages and later', async () => {
     const { page, noise, asked } = await visit('/cache/')
     await page.evaluate('window.stillTheSame = true')
-    await choose(page, 'every 2 s')
+    await choose(page, '2 s')
     await shop(1)
     await shop(1)
     await refresh(page)
@@ -137,7 +138,7 @@ describe('the choice', () => {
 
     await page.getByRole('link', { name: 'Requests' }).click()
     await page.waitForURL('**/requests')
-    expect(await page.getByLabel('Live', { exact: true }).inputValue()).toBe('2')
+    expect(await page.getByLabel('Auto-refresh', { exact: true }).inputValue()).toBe('2')
     await page.reload()
     await shop(7)
     await refresh(page)
@@ -154,7 +155,7 @@ describe('the choice', () => {
 
   test('is as slow as it says', async () => {
     const { page, asked } = await visit('/cache/')
-    await choose(page, 'every 30 s')
+    await choose(page, '30 s')
     await page.clock.runFor(25_000)
     expect(asked()).toBe(0)
     await page.clock.runFor(5_000)
@@ -167,7 +168,7 @@ describe('the choice', () => {
       for (const name of ['getItem', 'setItem']) Storage.prototype[name] = () => { throw new Error('private') }
     `)
     await page.reload()
-    await choose(page, 'every 2 s')
+    await choose(page, '2 s')
     await shop(1)
     await refresh(page)
     await eventually(() => page.textContent('.windows')).toContain('of 1 reads')
@@ -178,7 +179,7 @@ describe('the choice', () => {
     const { page, asked } = await visit('/cache/')
     await page.evaluate(`localStorage.setItem('keyedcache-live', '0.01')`)
     await page.reload()
-    expect(await page.getByLabel('Live', { exact: true }).inputValue()).toBe('')
+    expect(await page.getByLabel('Auto-refresh', { exact: true }).inputValue()).toBe('')
     await page.clock.runFor(60_000)
     expect(asked()).toBe(0)
   })
@@ -200,7 +201,7 @@ describe('it pauses', () => {
     await shop(1)
     visitor = await visit(path)
     page = visitor.page
-    await choose(page, 'every 2 s')
+    await choose(page, '2 s')
   }
 
   test('while nobody sees the page, and is up to date at once when somebody does', async () => {
@@ -258,16 +259,16 @@ describe('it pauses', () => {
     await watch('/cache/requests')
     await page.locator('footer p').selectText()
     await expectGoingOn(visitor)
-    expect(await page.evaluate('getSelection().toString()')).toContain('Looking here is not counted')
+    expect(await page.evaluate('getSelection().toString()')).toContain('The statistics do not include views')
   })
 
   test.each(['summary', 'nav a', '.scroll'])('while the focus is on %s', async (selector) => {
     await shop(1, 'POST')
     await watch(selector === 'summary' ? '/cache/requests' : '/cache/events?q=1')
     await page.locator(`main ${selector}`).first().focus()
-    await expectPaused(visitor, 'Paused: the focus is in the page.')
+    await expectPaused(visitor, 'Paused: the focus is on the page.')
     expect(await page.evaluate(`document.activeElement.matches('main ${selector}')`)).toBe(true)
-    await page.getByLabel('Live', { exact: true }).focus()
+    await page.getByLabel('Auto-refresh', { exact: true }).focus()
     await shop(1, 'POST')
     await refresh(page)
     await eventually(() => main(page)).toContain('POST /products/1')
@@ -283,19 +284,19 @@ describe('it pauses', () => {
 
   test('while the filter has something in it that was not sent', async () => {
     await watch('/cache/keys')
-    await page.getByLabel('Containing').fill('Te')
-    await page.getByLabel('Containing').blur()
+    await page.getByLabel('Contains').fill('Te')
+    await page.getByLabel('Contains').blur()
     await expectPaused(visitor, 'Paused: a form is being filled in.')
     expect(await page.inputValue('#search')).toBe('Te')
-    await page.getByLabel('Containing').fill('')
-    await page.getByLabel('Containing').blur()
+    await page.getByLabel('Contains').fill('')
+    await page.getByLabel('Contains').blur()
     await expectGoingOn(visitor)
   })
 
   test('while another limit is chosen and not sent', async () => {
     await watch('/cache/requests')
-    await page.getByLabel('At most').selectOption('100')
-    await page.getByLabel('At most').blur()
+    await page.getByLabel('Limit').selectOption('100')
+    await page.getByLabel('Limit').blur()
     await expectPaused(visitor, 'Paused: a form is being filled in.')
     expect(await page.inputValue('#limit')).toBe('100')
   })
@@ -320,7 +321,7 @@ describe('what has been opened or scrolled stays so:', () => {
     await shop(1)
     await shop(2)
     const { page } = await visit('/cache/requests', { viewport: { width: 360, height: 400 } })
-    await choose(page, 'every 2 s')
+    await choose(page, '2 s')
     const request = page.locator('details', { hasText: 'GET /products/1' })
     await request.locator('summary').click()
     const scroll = `document.querySelector('details[open] .scroll')`
@@ -338,8 +339,8 @@ describe('what has been opened or scrolled stays so:', () => {
   test('the history in figures', async () => {
     await shop(1)
     const { page } = await visit('/cache/')
-    await choose(page, 'every 2 s')
-    await page.getByText('The same in figures').click()
+    await choose(page, '2 s')
+    await page.getByText('Show as table').click()
     await page.evaluate('document.activeElement.blur()')
     await shop(1)
     await refresh(page)
@@ -359,7 +360,7 @@ describe('what is read out:', () => {
         .observe(document.querySelector('[data-live] [role=status]'), { childList: true, characterData: true, subtree: true })
     `)
     const live = () => page.locator('main [role=status]').getAttribute('aria-live')
-    await choose(page, 'every 2 s')
+    await choose(page, '2 s')
     await shop(2)
     await refresh(page)
     await eventually(() => page.textContent('main [role=status]')).toContain('2 shown')
@@ -378,7 +379,7 @@ describe('what is read out:', () => {
       window.changes = 0
       new MutationObserver(() => changes++).observe(document.body, { subtree: true, childList: true, attributes: true })
     `)
-    await choose(page, 'every 2 s')
+    await choose(page, '2 s')
     await refresh(page)
     await refresh(page)
     expect(await page.evaluate('changes')).toBe(0)
@@ -389,11 +390,11 @@ describe('when no page comes', () => {
   test('from a server that is gone, the old one stays and says since when; it goes on when it is back', async () => {
     await shop(1)
     const { page } = await visit('/cache/requests')
-    await choose(page, 'every 2 s')
+    await choose(page, '2 s')
     await down()
     await page.clock.runFor(2_000)
     await eventually(() => status(page)).toBe(
-      'Not refreshed since 12:00:01 UTC: the server cannot be reached.',
+      'Not refreshed since 12:00:01 UTC: the server is not reachable.',
     )
     expect(await main(page)).toContain('GET /products/1')
     await up()
@@ -404,13 +405,15 @@ describe('when no page comes', () => {
     await shop(1)
     const visitor = await visit('/cache/requests')
     const { page } = visitor
-    await choose(page, 'every 2 s')
+    await choose(page, '2 s')
     before = (_req, res) => void res.status(502).send('<main>Bad gateway</main>')
     await refresh(page)
-    await eventually(() => status(page)).toBe('Not refreshed since 12:00:01 UTC: the server answered 502.')
+    await eventually(() => status(page)).toBe(
+      'Not refreshed since 12:00:01 UTC: the server responded with status 502.',
+    )
     before = (_req, res) => void res.send('<main id="main">Another page</main>')
     await refresh(page)
-    await eventually(() => status(page)).toMatch(/: the server answered with another page\.$/)
+    await eventually(() => status(page)).toMatch(/: the server responded with a different page\.$/)
     expect(await main(page)).toContain('GET /products/1')
     before = (_req, _res, next) => next()
     await expectGoingOn(visitor)
@@ -419,14 +422,14 @@ describe('when no page comes', () => {
   test('within ten seconds, it is given up, and asked for again: never twice at a time', async () => {
     const visitor = await visit('/cache/requests')
     const { page, asked } = visitor
-    await choose(page, 'every 2 s')
+    await choose(page, '2 s')
     before = () => {}
     await page.clock.runFor(2_000)
     await eventually(asked).toBe(1)
     await page.clock.runFor(9_000)
     expect(asked()).toBe(1)
     await page.clock.runFor(1_000)
-    await eventually(() => status(page)).toMatch(/: no answer within 10 s\.$/)
+    await eventually(() => status(page)).toMatch(/: no response within 10 s\.$/)
     before = (_req, _res, next) => next()
     await expectGoingOn(visitor)
     expect(asked()).toBe(2)
@@ -434,7 +437,7 @@ describe('when no page comes', () => {
 
   test('choosing anew gives up what is under way', async () => {
     const { page } = await visit('/cache/requests')
-    await choose(page, 'every 2 s')
+    await choose(page, '2 s')
     before = () => {}
     const given = page.waitForEvent('requestfailed')
     await page.clock.runFor(2_000)
@@ -450,10 +453,10 @@ describe('when no page comes', () => {
     await shop(1)
     const visitor = await visit('/cache/requests')
     const { page } = visitor
-    await choose(page, 'every 2 s')
+    await choose(page, '2 s')
     user = now
     await refreshOrLeave(page)
-    const says = 'Stopped: you are signed out, or may not see this page any more. Load it again.'
+    const says = 'Stopped: you are signed out or have no access. Reload the page.'
     await eventually(() => status(page)).toBe(says)
     await expectPaused(visitor, says)
     expect(page.url()).toBe(`${site}/cache/requests`)
@@ -471,7 +474,7 @@ describe('when no page comes', () => {
 test('looking again and again is in no figure and in no list', async () => {
   await shop(1)
   const { page } = await visit('/cache/keys/product::1')
-  await choose(page, 'every 2 s')
+  await choose(page, '2 s')
   const counted = () => handler.cache.processStats().totals
   const until = structuredClone(counted())
   for (let times = 0; times < 3; times++) await refresh(page)

@@ -52,21 +52,21 @@ afterAll(async () => {
 
 /** Every page, and what it must say of what has happened. */
 const PAGES: [path: string, says: RegExp][] = [
-  ['/cache/', /Of all processes.*Last minute\s*62\.5 %\s*of 8 reads/s],
-  ['/cache/?span=day', /The last day, in quarters of an hour/],
-  ['/cache/processes', /answers here\s*alive/],
+  ['/cache/', /Figures of all processes.*Last minute\s*62\.5 %\s*of 8 reads/s],
+  ['/cache/?span=day', /Last day, per 15 minutes/],
+  ['/cache/processes', /this process\s*active/],
   ['/cache/requests', /POST \/products\/1.*GET \/products\/3/s],
-  ['/cache/events', /Deleted with everything below.*product::1.*POST \/products\/1.*anna/s],
-  ['/cache/events?type=clear', /no event|No event|none|nothing/i],
+  ['/cache/events', /Deleted with children.*product::1.*POST \/products\/1.*anna/s],
+  ['/cache/events?type=clear', /No matches in/],
   ['/cache/keys', /product::2/],
   ['/cache/keys/product::2', /Cached|Written/],
   ['/cache/keys/product::1', /Deleted .* by process .*POST \/products\/1, user anna/],
-  ['/cache/keys/product::9', /Never set/],
+  ['/cache/keys/product::9', /No record of this key/],
   ['/cache/delete', /Delete/],
-  ['/cache/delete?key=product&children=yes&preview=yes', /2 keys\s+live at and below it now/],
-  ['/cache/delete?key=product&children=yes&how=expire&preview=yes', /About .* to compute all of it again/],
+  ['/cache/delete?key=product&children=yes&preview=yes', /Affected now: 2 keys/],
+  ['/cache/delete?key=product&children=yes&how=expire&preview=yes', /About .* to recompute/],
   ['/cache/clear', /prefix/],
-  ['/cache/bypass?path=%2Fproducts%2F1', /made anew for you alone/],
+  ['/cache/bypass?path=%2Fproducts%2F1', /rendered once without the cache, for you only/],
 ]
 
 async function open(options: BrowserContextOptions = {}): Promise<{ page: Page; noise: string[] }> {
@@ -108,7 +108,7 @@ describe.each([true, false])('with JavaScript on: %s', (javaScriptEnabled) => {
     const { page } = await open({ javaScriptEnabled })
     await page.goto(`${site}/cache/`)
     expect(await page.locator('svg rect.hits').count()).toBeGreaterThan(0)
-    await page.getByText('The same in figures').click()
+    await page.getByText('Show as table').click()
     const cells = page.locator('details tbody tr').first().locator('td')
     expect(await cells.first().isVisible()).toBe(true)
   })
@@ -140,7 +140,7 @@ test('what is left of a time to live counts down, also on a page that loads itse
   await page.clock.runFor(2_000)
   expect(await left.textContent()).toBe('in 2 s')
   await page.clock.runFor(5_000)
-  expect(await left.textContent()).toBe('just now')
+  expect(await left.textContent()).toBe('now')
 })
 
 const WIDE = { width: 1280, height: 720 }

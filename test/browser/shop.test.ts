@@ -50,10 +50,10 @@ async function signIn(page: Page, username: 'staff' | 'customer'): Promise<void>
 const PATIENT = { timeout: 20_000 }
 
 const MISSES: Call[] = [
-  { call: 'get product::2', result: 'miss', from: 'never set, or expired' },
+  { call: 'get product::2', result: 'miss', from: 'no record of it' },
   { call: 'compute product::2', result: 'computed', from: '' },
   { call: 'get product::2', result: 'hit', from: 'request memory' },
-  { call: 'get product::2::reviews', result: 'miss', from: 'never set, or expired' },
+  { call: 'get product::2::reviews', result: 'miss', from: 'no record of it' },
   { call: 'compute product::2::reviews', result: 'computed', from: '' },
 ]
 
@@ -64,7 +64,7 @@ const HITS: Call[] = [
 ]
 
 describe.each([
-  { store: 'the embedded store', workers: 1 },
+  { store: 'the in-memory store', workers: 1 },
   { store: 'Redis, four workers', workers: 4 },
 ])('the shop on $store', ({ workers }) => {
   let redis: RedisServer | undefined
@@ -93,7 +93,7 @@ describe.each([
   test('a newcomer sees misses, then hits', async () => {
     await page.goto(shop.url)
     expect(await calls(page)).toMatchObject([
-      { call: 'get catalogue::all', result: 'miss', from: 'never set, or expired' },
+      { call: 'get catalogue::all', result: 'miss', from: 'no record of it' },
       { call: 'compute catalogue::all', result: 'computed' },
     ])
     expect(await page.locator('.card').count()).toBe(24)
@@ -115,7 +115,7 @@ describe.each([
     await page.getByLabel('Weight in kg').fill('2.8')
     await page.getByLabel('Country').selectOption('Czechia')
     await page.getByLabel('Postal code').fill('110 00')
-    await page.getByRole('button', { name: 'Ask the carrier' }).click()
+    await page.getByRole('button', { name: 'Get a quote' }).click()
     const key = 'func::shippingQuote::3::CZ::11000'
     expect(await calls(page)).toMatchObject([
       { call: `get ${key}`, result: 'miss' },
@@ -124,7 +124,7 @@ describe.each([
     expect(await pageTime(page)).toBeGreaterThan(790)
     const quoted = await page.locator('.quote').textContent()
 
-    await page.getByRole('button', { name: 'Ask the carrier' }).click()
+    await page.getByRole('button', { name: 'Get a quote' }).click()
     expect(await calls(page)).toMatchObject([{ call: `get ${key}`, result: 'hit', from: 'store' }])
     expect(await page.locator('.quote').textContent()).toBe(quoted)
   })
@@ -166,7 +166,7 @@ describe.each([
     expect(await calls(page)).toContainEqual({
       call: 'get product::2::reviews',
       result: 'miss',
-      from: 'deleted with what is above it',
+      from: 'deleted with a parent key',
     })
 
     for (let view = 0; view < workers; view++) {
@@ -202,18 +202,18 @@ describe.each([
       ]),
     )
 
-    await page.getByLabel('Under').fill('product::2')
-    await page.getByRole('button', { name: 'Find' }).click()
+    await page.getByLabel('Under key').fill('product::2')
+    await page.getByRole('button', { name: 'Search' }).click()
     expect(await page.locator('table.keys th.key').count()).toBe(2)
-    await page.getByRole('link', { name: 'Delete it' }).click()
+    await page.getByRole('link', { name: 'Delete…' }).click()
     await page.getByLabel('Yes').check()
     await page.getByRole('button', { name: 'Preview' }).click()
-    expect(await page.locator('main').textContent()).toMatch(/2 keys live at and below it now/)
-    await page.getByRole('button', { name: 'Delete it and everything below' }).click()
+    expect(await page.locator('main').textContent()).toMatch(/Affected now: 2 keys/)
+    await page.getByRole('button', { name: 'Delete with children' }).click()
     const result = await page.locator('main').textContent()
-    expect(result).toMatch(/Deleted with everything below[\s\S]+2 keys lived at and below it just before/)
-    expect(result).toMatch(/By user\s*staff/)
-    expect(result).toMatch(/The key now\s*product::2\s*Deleted .+ user staff/)
+    expect(result).toMatch(/Deleted with children[\s\S]+Live before\s*2 keys/)
+    expect(result).toMatch(/User\s*staff/)
+    expect(result).toMatch(/Current state\s*product::2\s*Deleted .+ user staff/)
 
     await page.goto(`${shop.url}/cache/keys/product::2`)
     expect(await page.locator('main').textContent()).toMatch(/Not cached[\s\S]+User\s*staff/)
@@ -224,7 +224,7 @@ describe.each([
     expect(await calls(page)).toContainEqual({
       call: 'get product::2::reviews',
       result: 'miss',
-      from: expect.stringMatching(/^(deleted with what is above it|never set, or expired)$/),
+      from: expect.stringMatching(/^(deleted with a parent key|no record of it)$/),
     })
     // The view above may find its value refused when the dead entry is cleared away in the meantime; then the next stores it.
     await expect
@@ -321,7 +321,7 @@ describe('while Redis is in trouble', () => {
       expect(await pageTime(page), path).toBeLessThan(1500)
       for (const { call, result, from } of await calls(page)) {
         if (call.startsWith('get ') && from !== 'request memory') {
-          expect({ result, from }).toEqual({ result: 'miss', from: 'the store does not answer' })
+          expect({ result, from }).toEqual({ result: 'miss', from: 'store not responding' })
         }
       }
     }

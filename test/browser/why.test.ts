@@ -111,9 +111,11 @@ describe('The pages say why a key is not cached:', () => {
   test('it was never set', async () => {
     const { visit, why, misses } = await openShop()
     await visit('/read/product::1')
-    expect(await why('product::2')).toMatch(/^Not cached Never set, as far as is known: nothing stands here/)
-    expect(await why('product::1')).toMatch(/A request has found nothing here since, and has not set it yet/)
-    expect(await misses()).toContain('1 never set, as far as is known')
+    expect(await why('product::2')).toMatch(/^Not cached No record of this key\.$/)
+    expect(await why('product::1')).toMatch(
+      /No record of this key\. A request has missed it since, and has not stored a value yet\.$/,
+    )
+    expect(await misses()).toContain('1 no record of it')
   })
 
   test('it expired', async () => {
@@ -121,7 +123,7 @@ describe('The pages say why a key is not cached:', () => {
     await cache.set('product::1', 1, { ttl: '50ms' })
     await gone(cache, 'product::1')
     await visit('/read/product::1')
-    expect(await why('product::1')).toMatch(/^Not cached Expired .+ ago; it had been written .+ ago\./)
+    expect(await why('product::1')).toMatch(/^Not cached Expired .+ ago; written .+ ago\./)
     expect(await misses()).toContain('1 expired 100.0 %')
     expect(await lastRequest()).toMatch(/get product::1 miss expired/)
   })
@@ -145,7 +147,7 @@ describe('The pages say why a key is not cached:', () => {
     expect(await why('product::1')).toMatch(
       /^Not cached Deleted with everything under product, .+ ago by process .+, POST \/import, user anna\./,
     )
-    expect(await misses()).toContain('1 deleted with something above it')
+    expect(await misses()).toContain('1 deleted with a parent key')
   })
 
   test('everything was cleared', async () => {
@@ -153,7 +155,7 @@ describe('The pages say why a key is not cached:', () => {
     await cache.set('product::1', 1)
     await visit('/reset', 'POST')
     expect(await why('product::1')).toMatch(
-      /^Not cached Everything was cleared .+ ago by process .+, POST \/reset, user anna\./,
+      /^Not cached Everything was deleted .+ ago by process .+, POST \/reset, user anna\./,
     )
   })
 
@@ -162,9 +164,9 @@ describe('The pages say why a key is not cached:', () => {
     await cache.getOrSet('product::1', () => visit('/products/1', 'POST').then(() => 'old'))
     await visit('/read/product::1')
     expect(await why('product::1')).toMatch(
-      /^Not cached Deleted .+, user anna\. What was computed for it was not stored .+ ago, since it was invalidated meanwhile\./,
+      /^Not cached Deleted .+, user anna\. The last computed value was not stored .+ ago: the key was invalidated during the computation\./,
     )
-    expect(await misses()).toContain('1 the last value was fenced')
+    expect(await misses()).toContain('1 last value fenced')
   })
 
   test('a full store has evicted it', async () => {
@@ -175,9 +177,9 @@ describe('The pages say why a key is not cached:', () => {
     for (let i = 0; i < 40; i++) await cache.set(`other::${i}`, i)
     await visit('/read/product::1')
     expect(await why('product::1')).toMatch(
-      /^Not cached Gone before its TTL: written .+ ago, it was to stand for .+ more\. A full store has evicted it/,
+      /^Not cached Evicted or lost: written .+ ago, with .+ of its TTL remaining\. The store was full/,
     )
-    expect(await misses()).toContain('1 gone before its TTL')
+    expect(await misses()).toContain('1 evicted or lost')
   })
 
   test('it cannot be read', async () => {
@@ -185,9 +187,9 @@ describe('The pages say why a key is not cached:', () => {
     await admin.set(`${cache.keyPrefix}:product::1`, 'not ours')
     await visit('/read/product::1')
     // The request that missed has put its marker there.
-    expect(await misses()).toContain('1 unreadable bytes')
+    expect(await misses()).toContain('1 unreadable data')
     await admin.set(`${cache.keyPrefix}:product::1`, 'not ours')
-    expect(await why('product::1')).toMatch(/^Not cached What stands here cannot be read: damaged, foreign/)
+    expect(await why('product::1')).toMatch(/^Not cached The stored data is unreadable: damaged, foreign/)
   })
 
   test('the store has lost its generation', async () => {
@@ -195,17 +197,17 @@ describe('The pages say why a key is not cached:', () => {
     await cache.set('product::1', 1)
     const { keyPrefix } = cache
     await admin.del(`${keyPrefix}:gen:{${keyPrefix}:product}`)
-    expect(await why('product::1')).toMatch(/^Not cached The store has lost the generation of product/)
+    expect(await why('product::1')).toMatch(/^Not cached The store lost the generation of product/)
     await visit('/read/product::1')
-    expect(await misses()).toContain('1 the store lost its generation')
+    expect(await misses()).toContain('1 generation lost by the store')
   })
 
   test('it is not of the shape that is wanted', async () => {
     const { cache, visit, misses, lastRequest } = await openShop()
     await cache.set('product::1', 'a text')
     await visit('/shape/product::1')
-    expect(await misses()).toContain('1 not of the shape that is wanted')
-    expect(await lastRequest()).toMatch(/getOrSet product::1 computed not of the shape that is wanted/)
+    expect(await misses()).toContain('1 rejected by validation')
+    expect(await lastRequest()).toMatch(/getOrSet product::1 computed rejected by validation/)
   })
 
   test('computing it has just failed', async () => {
@@ -214,9 +216,9 @@ describe('The pages say why a key is not cached:', () => {
     await expect(cache.getOrSet('product::1', fail, { errorTtl: '1m' })).rejects.toThrow('no database')
     await visit('/read/product::1')
     expect(await why('product::1')).toMatch(
-      /^Not cached Computing it failed .+ ago in process .+, which is kept/,
+      /^Not cached The computation failed .+ ago in process .+\. This failure is kept for another/,
     )
-    expect(await misses()).toContain('1 computing it failed a moment ago')
+    expect(await misses()).toContain('1 recent computation failed')
   })
 
   test('it is past its TTL, and served by its grace alone', async () => {
@@ -225,7 +227,7 @@ describe('The pages say why a key is not cached:', () => {
     await gone(cache, 'product::1')
     await visit('/read/product::1')
     expect(await why('product::1')).toMatch(
-      /^Stale Written .+; expired .+ ago, still served by its grace for/,
+      /^Stale Written .+; expired .+ ago, served within its grace period for/,
     )
     expect(await misses()).toContain('1 expired')
   })
@@ -235,8 +237,8 @@ describe('The pages say why a key is not cached:', () => {
     await cache.set('product::1', 1)
     cache.enable(false)
     await visit('/read/product::1')
-    expect(await misses()).toContain('1 caching was off')
-    expect(await lastRequest()).toMatch(/get product::1 miss caching was off/)
+    expect(await misses()).toContain('1 caching off')
+    expect(await lastRequest()).toMatch(/get product::1 miss caching off/)
     expect(await why('product::1')).toMatch(/^Cached/)
   })
 
@@ -246,7 +248,7 @@ describe('The pages say why a key is not cached:', () => {
     const computing = cache.getOrSet('product::1', () => new Promise<string>((resolve) => (finish = resolve)))
     await expect
       .poll(() => why('product::1'))
-      .toMatch(/^Being computed Never set, .* It is being computed now\./)
+      .toMatch(/^Computing No record of this key\. .*A computation is in progress\./)
     finish('x')
     await computing
   })
@@ -265,8 +267,8 @@ describe('The pages say why a key is not cached:', () => {
     frozen.freeze()
     await visit('/products/1', 'POST')
     await visit('/read/product::1')
-    expect(await why('product::1')).toMatch(/^Unknown The store is not responding, so nobody can say\./)
-    expect(await misses()).toContain('1 the store did not answer')
+    expect(await why('product::1')).toMatch(/^Unknown The store is not responding\./)
+    expect(await misses()).toContain('1 store not responding')
     frozen.thaw()
     await expect
       .poll(() => why('product::1'), { timeout: 10_000 })
@@ -281,8 +283,8 @@ describe('The pages say why a key is not cached:', () => {
     await visit('/products/1', 'POST')
     await visit('/read/product::1')
     expect(await why('product::1')).toMatch(
-      /^Not cached This process has invalidated it, and the store does not know yet: that is repeated until it does\./,
+      /^Not cached This process has invalidated it, without confirmation by the store\. It retries until the store confirms\./,
     )
-    expect(await misses()).toContain('1 deleted here, and the store does not know yet')
+    expect(await misses()).toContain('1 invalidation pending')
   })
 })

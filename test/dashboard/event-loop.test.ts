@@ -74,7 +74,7 @@ test('a large bigint is on its page with its size and its beginning', async () =
   await cache.set('large', -(1n << 8_000_000n))
   const page = words((await ask('/cache/key?key=large')).text)
   expect(page).toContain('[a bigint of 8000001 bits] -0x1000')
-  expect(page).toContain('The first 20,000 characters.')
+  expect(page).toContain('First 20,000 characters.')
   const data = JSON.parse((await ask('/cache/api/key?key=large')).text)
   expect(data.value).toMatchObject({ kind: 'shown', isWhole: false })
 })

@@ -29,7 +29,7 @@ describe.each([
     parse.mockRestore()
     expect(longest).toBeLessThan(100_000)
     expect(words(text)).toContain('Chair, oak')
-    expect(words(text)).toContain('The first 20,000 characters.')
+    expect(words(text)).toContain('First 20,000 characters.')
     const about = JSON.parse(json.text)
     expect(about.value).toMatchObject({ kind: 'shown', isWhole: false })
     for (const shown of [text, json.text]) expect(shown).not.toMatch(/hunter2|secret-\d/)
@@ -47,7 +47,7 @@ describe.each([
     expect(words(wide)).toContain('žačíná tady')
     expect(latin + wide).not.toContain('hunter2')
     expect(words((await ask('/cache/keys/map')).text)).toMatch(
-      /too large to be shown here: \d+\.\d MiB\. Save the whole value as text/,
+      /Too large to show: \d+\.\d MiB\. Download the whole value/,
     )
     const { value } = JSON.parse((await ask('/cache/api/key?key=map')).text)
     expect(value).toMatchObject({ kind: 'large', isWhole: false })

@@ -111,7 +111,7 @@ async function lastEvents(key: CacheKey, request: PageRequest) {
   return {
     rows: log.events.slice(0, EVENTS).map((event) => eventRow(event, request)),
     more: Math.max(0, log.events.length - EVENTS),
-    recorded: countOf(log.recorded, 'event'),
+    recorded: countOf(log.recorded, 'recorded event'),
     leftOut: log.leftOut ? whole(log.leftOut) : undefined,
   }
 }
