@@ -1,5 +1,5 @@
 import { NAME_FIELD, VALUE_FIELD } from '../name-value-fields.js'
-import { BLANK } from './characters.js'
+import { BLANK } from './blank.js'
 import type { Cursor } from './cursor.js'
 import { maskUserinfo, slashesEnd } from './paths.js'
 import { percentDecoded } from './percent.js'

@@ -1,4 +1,4 @@
-import { BLANK } from './characters.js'
+import { BLANK } from './blank.js'
 import { type Cursor, MAX_USERINFO } from './cursor.js'
 import { percentDecoded } from './percent.js'
 

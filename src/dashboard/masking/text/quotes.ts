@@ -1,4 +1,4 @@
-import { BLANK } from './characters.js'
+import { BLANK } from './blank.js'
 import type { Cursor } from './cursor.js'
 import { lastWord, quotedName } from './names.js'
 import { backslashesBefore, closingQuote, endOfQuoted } from './quoted.js'

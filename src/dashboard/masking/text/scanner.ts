@@ -1,4 +1,4 @@
-import { BLANK, DELIMITERS, FIRST, kindOf, NOTHING, SIGN } from './characters.js'
+import { BLANK } from './blank.js'
 import { Cursor } from './cursor.js'
 import { maskJson } from './json.js'
 import { isQuoteEntity, passEntities, passTag } from './markup.js'
@@ -9,6 +9,28 @@ import { endOfQuoted } from './quoted.js'
 import { passComma, passQuote } from './quotes.js'
 import { type Scan, STEP, type Steps } from './scan.js'
 import { isShapeLikely, maskShape } from './shapes.js'
+
+/** Kinds of characters: nothing of interest, part of a word, a word that may begin a token, a sign. */
+const NOTHING = 0
+const WORD = 1
+const FIRST = 2
+const SIGN = 3
+
+const KINDS = Uint8Array.from({ length: 128 }, (_, code) => {
+  const character = String.fromCharCode(code)
+  if (/[abeghnrspwxyAWSNBP]/.test(character)) return FIRST
+  if (/[\w$]/.test(character)) return WORD
+  return /[[{}\n\r"'`:=,%<>/&;()?#|-]/.test(character) ? SIGN : NOTHING
+})
+
+/** The kind of a character code. A full-width colon or equals sign is a sign, too. */
+function kindOf(code: number): number {
+  if (code < 128) return KINDS[code] as number
+  return code === 0xff1a || code === 0xff1d ? SIGN : WORD
+}
+
+/** Signs that end a name and mean nothing else. */
+const DELIMITERS = '&;()?#|'
 
 /** The blank line after the headers of a part of a form. */
 const PART = /\r?\n\r?\n(?=[^\r\n])/y
