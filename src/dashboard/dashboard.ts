@@ -2,15 +2,15 @@ import { type Request, type RequestHandler, type Response, Router } from 'expres
 import { internalsOf, KeyedCache } from '../cache.js'
 import { pathOf } from '../local-path.js'
 import { originOf } from '../request-origin.js'
-import { admit } from './access/admission.js'
 import { notifyAudit } from './access/audit.js'
 import { requireSameOrigin } from './access/same-origin.js'
+import { checkStaffAccess } from './access/staff-access.js'
 import { readAssets } from './http/assets.js'
-import { formOf } from './http/body.js'
+import { readForm } from './http/form.js'
+import { HttpError } from './http/http-error.js'
 import { Links, rootFrom } from './http/links.js'
 import { Parameters, queryOf } from './http/parameters.js'
 import { problemJson, problemPage } from './http/problem.js'
-import { Refusal } from './http/refusal.js'
 import {
   sendAsset,
   sendDownload,
@@ -20,11 +20,11 @@ import {
   sendSeeOther,
   sendStream,
   setHeaders,
-} from './http/responding.js'
-import type { Answer, Page, PageRequest, StreamedPage } from './page-request.js'
+} from './http/responses.js'
+import type { HandlerResult, Page, PageRequest, StreamedPage } from './page-request.js'
 import type { ResolvedDashboard } from './resolved-options.js'
 import { route } from './routes.js'
-import { nextTurn } from './scheduling/turns.js'
+import { waitForSlice } from './scheduling/time-slices.js'
 import { createRender, viewsFolder } from './views.js'
 
 /**
@@ -48,9 +48,9 @@ export function serveDashboard(cache: KeyedCache, resolved: ResolvedDashboard): 
     const asset = assets.get(path)
     if (asset && (req.method === 'GET' || req.method === 'HEAD')) return sendAsset(req, res, asset)
 
-    const admission = await admit(req, resolved)
+    const admission = await checkStaffAccess(req, resolved)
     if (!admission.admitted) {
-      if (isForPrograms(path)) throw new Refusal(401, 'This page is for staff. Sign in first.')
+      if (isApiPath(path)) throw new HttpError(401, 'This page is for staff. Sign in first.')
       return sendRedirect(res, admission.login)
     }
     await answer(req, res, path, links).catch((error: unknown) => fail(req, res, error, links, site))
@@ -58,12 +58,12 @@ export function serveDashboard(cache: KeyedCache, resolved: ResolvedDashboard): 
 
   async function answer(req: Request, res: Response, path: string, links: Links): Promise<void> {
     const { handler, rest } = route(req.method, path, resolved.readOnly)
-    await nextTurn()
-    const fields = req.method === 'POST' ? await changeOf(req, res, resolved) : queryOf(req.url)
+    await waitForSlice()
+    const fields = req.method === 'POST' ? await readChange(req, res, resolved) : queryOf(req.url)
     await send(req, res, await handler(visitOf(req, new Parameters(fields), rest, links)), links)
   }
 
-  async function send(req: Request, res: Response, answer: Answer, links: Links): Promise<void> {
+  async function send(req: Request, res: Response, answer: HandlerResult, links: Links): Promise<void> {
     if ('pieces' in answer) return sendDownload(req, res, answer)
     if ('location' in answer) return sendSeeOther(res, answer)
     if ('json' in answer) return sendJson(req, res, answer)
@@ -80,7 +80,7 @@ export function serveDashboard(cache: KeyedCache, resolved: ResolvedDashboard): 
     more: object,
   ): Promise<void> {
     const { title, data, view, live = false, status = 200 } = page
-    await nextTurn()
+    await waitForSlice()
     sendHtml(req, res, status, await render(view, { title, view, live, links, ...more, ...data }))
   }
 
@@ -105,18 +105,18 @@ export function serveDashboard(cache: KeyedCache, resolved: ResolvedDashboard): 
   async function fail(req: Request, res: Response, error: unknown, links: Links, site?: Site): Promise<void> {
     // Whoever asked has gone.
     if (res.destroyed) return
-    if (!(error instanceof Refusal))
+    if (!(error instanceof HttpError))
       internalsOf(cache).logger.warn(`keyedcache: a dashboard request failed: ${describeError(error)}`)
     if (res.headersSent) {
       res.destroy()
       return
     }
-    if (error instanceof Refusal && error.allow !== undefined) res.setHeader('Allow', error.allow)
-    if (error instanceof Refusal && error.retryAfter !== undefined)
+    if (error instanceof HttpError && error.allow !== undefined) res.setHeader('Allow', error.allow)
+    if (error instanceof HttpError && error.retryAfter !== undefined)
       res.setHeader('Retry-After', error.retryAfter)
-    if (error instanceof Refusal && error.status === 401)
+    if (error instanceof HttpError && error.status === 401)
       res.setHeader('WWW-Authenticate', 'Session realm="keyedcache"')
-    if (isForPrograms(pathOf(req.url))) return sendJson(req, res, problemJson(error))
+    if (isApiPath(pathOf(req.url))) return sendJson(req, res, problemJson(error))
     await sendPage(req, res, problemPage(error), links, { site })
   }
 
@@ -124,7 +124,7 @@ export function serveDashboard(cache: KeyedCache, resolved: ResolvedDashboard): 
     const path = pathOf(req.url)
     const links = new Links(rootFrom(pathOf(req.originalUrl), path))
     setHeaders(res)
-    leaveOut(req, cache)
+    leaveOutOfRequestLog(req, cache)
     serve(req, res, path, links)
       .catch((error: unknown) => fail(req, res, error, links))
       .catch(next)
@@ -146,11 +146,11 @@ interface Site {
 }
 
 /** The fields of a change, once it is sure that our own page sent them. */
-async function changeOf(req: Request, res: Response, { origins, csrf }: ResolvedDashboard) {
+async function readChange(req: Request, res: Response, { origins, csrf }: ResolvedDashboard) {
   requireSameOrigin(req, origins)
-  const fields = await formOf(req, res)
+  const fields = await readForm(req, res)
   if (csrf && (await csrf.verify(req)) !== true) {
-    throw new Refusal(
+    throw new HttpError(
       403,
       'The change was refused: the CSRF token is missing or has expired.',
       'Nothing was changed. Reload the form and submit it again.',
@@ -160,14 +160,14 @@ async function changeOf(req: Request, res: Response, { origins, csrf }: Resolved
 }
 
 /** Looking changes nothing of what is looked at, where the application has had to do with the request before. */
-function leaveOut(req: Request, cache: KeyedCache): void {
+function leaveOutOfRequestLog(req: Request, cache: KeyedCache): void {
   internalsOf(cache).leaveOut()
   const { cache: around } = req as { cache?: unknown }
   if (around instanceof KeyedCache) internalsOf(around).leaveOut()
 }
 
 /** Whether data is asked for, not a page. */
-function isForPrograms(path: string): boolean {
+function isApiPath(path: string): boolean {
   return path.startsWith('/api/')
 }
 

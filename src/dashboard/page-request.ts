@@ -70,6 +70,6 @@ export interface SeeOther {
   readonly cookie: string
 }
 
-export type Answer = Page | StreamedPage | Download | Json | SeeOther
+export type HandlerResult = Page | StreamedPage | Download | Json | SeeOther
 
-export type Handler = (visit: PageRequest) => Answer | Promise<Answer>
+export type Handler = (visit: PageRequest) => HandlerResult | Promise<HandlerResult>

@@ -1,7 +1,7 @@
 import { types } from 'node:util'
 import { maskedText } from './masking/mask-text.js'
-import { type Holes, type Member, membersOf } from './masking/members.js'
-import { holdsSecret, spellsSecret } from './masking/secret-bytes.js'
+import { type EmptySlots, type Member, membersOf } from './masking/members.js'
+import { bytesContainSecret, numbersContainSecret } from './masking/secret-bytes.js'
 import { MASKED, type SecretNames } from './masking/secret-names.js'
 import { secretObjects } from './masking/secret-objects.js'
 
@@ -44,7 +44,7 @@ type Task =
   | Rest
 
 interface Rest {
-  readonly members: Iterator<Member | Holes, void>
+  readonly members: Iterator<Member | EmptySlots, void>
   readonly close: string
   readonly depth: number
   isEmpty: boolean
@@ -77,7 +77,9 @@ class ValueWriter {
         if (short !== undefined) text += short
         else if (isContainer(written)) {
           const isSpelled =
-            Array.isArray(written) && areCodes(written) && (yield* spellsSecret(written, this.#secrets))
+            Array.isArray(written) &&
+            areCodes(written) &&
+            (yield* numbersContainSecret(written, this.#secrets))
           text += isSpelled ? MASKED : this.#container(written, holder, depth)
         } else {
           yield text
@@ -107,7 +109,7 @@ class ValueWriter {
 
   #container(container: object, holder: string | undefined, depth: number): string {
     if (depth > MAX_DEPTH) return '[…]'
-    const members = membersOf(container, holder, this.#secrets) as Iterator<Member | Holes, void>
+    const members = membersOf(container, holder, this.#secrets) as Iterator<Member | EmptySlots, void>
     const [open, close] = bracketsOf(container)
     this.#tasks.push({ members, close, depth, isEmpty: true })
     return open
@@ -122,7 +124,7 @@ class ValueWriter {
     task.isEmpty = false
     this.#tasks.push(task)
     const line = `${joint}\n${INDENT.repeat(depth + 1)}`
-    if ('holes' in member) return `${line}[${member.holes} empty]`
+    if ('emptySlots' in member) return `${line}[${member.emptySlots} empty]`
     const { label, name, value, isSecret } = member
     const short = isSecret ? MASKED : this.#primitive(value)
     if (short === undefined) this.#tasks.push({ value, holder: name, depth: depth + 1 })
@@ -186,8 +188,10 @@ class ValueWriter {
     yield `${view.constructor.name}(${view.length}) [`
     const shown = view.subarray(0, Math.min(view.length, this.#longest))
     const isSecret =
-      (yield* holdsSecret(new Uint8Array(shown.buffer, shown.byteOffset, shown.byteLength), this.#secrets)) ||
-      (yield* spellsSecret(shown, this.#secrets))
+      (yield* bytesContainSecret(
+        new Uint8Array(shown.buffer, shown.byteOffset, shown.byteLength),
+        this.#secrets,
+      )) || (yield* numbersContainSecret(shown, this.#secrets))
     if (isSecret) yield MASKED
     else {
       for (let start = 0; start < shown.length; start += PIECE)
@@ -199,7 +203,7 @@ class ValueWriter {
   *#bytes(name: string, bytes: Uint8Array): Pieces {
     yield `${name}(${bytes.length})`
     const shown = bytes.subarray(0, Math.min(bytes.length, this.#longest))
-    if (yield* holdsSecret(shown, this.#secrets)) {
+    if (yield* bytesContainSecret(shown, this.#secrets)) {
       yield ` ${MASKED}`
       return
     }

@@ -30,9 +30,9 @@ const KEYS: [parts: (string | number)[], shown: string][] = [
 test.each(KEYS)('%j is listed as %s', (parts, shown) => {
   const key = CacheKey.from(parts)
   for (const asked of [key, key.text]) {
-    const { text, reads, key: whole } = maskKey(asked, secrets)
+    const { text, unescaped, key: whole } = maskKey(asked, secrets)
     expect(text).toBe(shown.endsWith('/[masked]') && parts.length > 2 ? `${shown}::[masked]` : shown)
-    expect(reads).not.toContain(HIDDEN)
+    expect(unescaped).not.toContain(HIDDEN)
     expect(whole).toBeUndefined()
   }
 })

@@ -1,5 +1,5 @@
 import type { Request } from 'express'
-import { Refusal } from '../http/refusal.js'
+import { HttpError } from '../http/http-error.js'
 
 const HINT = 'Nothing was changed. Open the dashboard and submit its form.'
 
@@ -28,8 +28,8 @@ export function requireSameOrigin(req: Request, origins: ReadonlySet<string>): v
   )
 }
 
-function refused(why: string, more?: string): Refusal {
-  return new Refusal(403, `The change was refused: ${why}.`, more === undefined ? HINT : `${HINT} ${more}`)
+function refused(why: string, more?: string): HttpError {
+  return new HttpError(403, `The change was refused: ${why}.`, more === undefined ? HINT : `${HINT} ${more}`)
 }
 
 /** This page's origin as the browser sees it, also through a proxy that the application trusts. */

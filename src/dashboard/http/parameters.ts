@@ -1,4 +1,4 @@
-import { badRequest } from './refusal.js'
+import { badRequest } from './http-error.js'
 
 /** The most characters of a path with its query. */
 export const MAX_PATH = 2_048

@@ -1,6 +1,6 @@
 import { CacheNotRespondingError } from '../../errors.js'
 import type { Json, Page } from '../page-request.js'
-import { Refusal } from './refusal.js'
+import { HttpError } from './http-error.js'
 
 const TITLES: Readonly<Record<number, string>> = {
   400: 'Bad request',
@@ -30,10 +30,10 @@ export function problemJson(error: unknown): Json {
   return { status, json: { error: { status, message, ...(hint !== undefined && { hint }) } } }
 }
 
-function refusalFor(error: unknown): Refusal {
-  if (error instanceof Refusal) return error
-  if (error instanceof CacheNotRespondingError) return new Refusal(503, error.message)
-  return new Refusal(
+function refusalFor(error: unknown): HttpError {
+  if (error instanceof HttpError) return error
+  if (error instanceof CacheNotRespondingError) return new HttpError(503, error.message)
+  return new HttpError(
     500,
     'The dashboard failed to answer this request.',
     'The application log has the error.',

@@ -10,21 +10,21 @@ const SEPARATOR = '::'
 const UNFINDABLE = '\0'
 
 /** A key's text as staff may see it where it is not asked for by itself. */
-export interface ShownKey {
+export interface MaskedKey {
   readonly text: string
   /** The key itself, where all of it is shown. */
   readonly key?: CacheKey
   /** What stands before the first part that is masked. */
   readonly under?: string
   /** The same text as it reads, unescaped. */
-  readonly reads: string
+  readonly unescaped: string
 }
 
 /**
  * What follows a part that looks like a secret's name, as in `session::5e1f…`, is masked; and within a part what is
  * masked in any text, as in `page::/x?token=…`.
  */
-export function maskKey(asked: CacheKey | string, secrets: SecretNames): ShownKey {
+export function maskKey(asked: CacheKey | string, secrets: SecretNames): MaskedKey {
   const key = typeof asked === 'string' ? keyOf(asked) : asked
   const text = typeof asked === 'string' ? asked : asked.text
   const segments = text.split(SEPARATOR)
@@ -44,22 +44,24 @@ export function maskKey(asked: CacheKey | string, secrets: SecretNames): ShownKe
     if (masked === -1) masked = at + 1
     break
   }
-  if (masked === -1) return { text, reads: parts.join(SEPARATOR), ...(key && { key }) }
+  if (masked === -1) return { text, unescaped: parts.join(SEPARATOR), ...(key && { key }) }
   return {
     text: written.join(SEPARATOR),
-    reads: reads.join(SEPARATOR),
+    unescaped: reads.join(SEPARATOR),
     ...(masked > 0 && { under: segments.slice(0, masked).join(SEPARATOR) }),
   }
 }
 
 /** Whether a text that is looked for, in lower case, stands in what is shown of a key: never in what is masked. */
-export function contains({ text, reads }: ShownKey, wanted: string): boolean {
-  return [text, reads].some((shown) => shown.replaceAll(MASKED, UNFINDABLE).toLowerCase().includes(wanted))
+export function containsText({ text, unescaped }: MaskedKey, wanted: string): boolean {
+  return [text, unescaped].some((shown) =>
+    shown.replaceAll(MASKED, UNFINDABLE).toLowerCase().includes(wanted),
+  )
 }
 
 /** The same of one key among many: masks cost most, so they are asked for only where the text stands. */
-export function showsText(key: CacheKey, wanted: string, secrets: SecretNames): boolean {
-  return stands(key, wanted) && contains(maskKey(key, secrets), wanted)
+export function matchesText(key: CacheKey, wanted: string, secrets: SecretNames): boolean {
+  return stands(key, wanted) && containsText(maskKey(key, secrets), wanted)
 }
 
 /** As it is written, or as it reads: which are the same where nothing is escaped. */

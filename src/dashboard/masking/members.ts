@@ -14,12 +14,12 @@ export interface Member {
 }
 
 /** Number of empty places of an array, in a row. Zero is only a place to let other work have its turn. */
-export interface Holes {
-  readonly holes: number
+export interface EmptySlots {
+  readonly emptySlots: number
 }
 
 /** Number of empty places in a row after which only the filled places are visited. */
-const MANY_HOLES = 1_000
+const MANY_EMPTY_SLOTS = 1_000
 
 /** Number of members skipped between two places to let other work have its turn. */
 const STEP = 10_000
@@ -35,7 +35,7 @@ export function membersOf(
   holder: string | undefined,
   secrets: SecretNames,
   isWanted: (value: unknown) => boolean = all,
-): Generator<Member | Holes, void, undefined> | undefined {
+): Generator<Member | EmptySlots, void, undefined> | undefined {
   if (ArrayBuffer.isView(container) || types.isAnyArrayBuffer(container)) return undefined
   if (types.isDate(container) || types.isRegExp(container)) return undefined
   return new Container(holder, secrets, isWanted).members(container)
@@ -57,13 +57,13 @@ class Container {
     this.#isWanted = isWanted
   }
 
-  members(container: object): Generator<Member | Holes, void, undefined> {
+  members(container: object): Generator<Member | EmptySlots, void, undefined> {
     if (types.isMap(container)) return this.#pairs(container)
     if (types.isSet(container)) return this.#items(container)
     return Array.isArray(container) ? this.#elements(container) : this.#properties(container)
   }
 
-  *#properties(object: object): Generator<Member | Holes, void> {
+  *#properties(object: object): Generator<Member | EmptySlots, void> {
     const names = Object.keys(object)
     const values = object as Readonly<Record<string, unknown>>
     // { name: 'Cookie', value: '…' }
@@ -72,7 +72,7 @@ class Container {
     for (const name of names) {
       const value = values[name]
       if (!this.#isWanted(value)) {
-        if (this.#isStep()) yield NO_HOLES
+        if (this.#isStep()) yield NO_EMPTY_SLOTS
         continue
       }
       const isSecret = this.#secrets.hasUnder(this.#holder, name) || (namesSecret && VALUE_FIELD.test(name))
@@ -80,10 +80,10 @@ class Container {
     }
   }
 
-  *#pairs(map: Map<unknown, unknown>): Generator<Member | Holes, void> {
+  *#pairs(map: Map<unknown, unknown>): Generator<Member | EmptySlots, void> {
     for (const [key, value] of map) {
       if (!this.#isWanted(value) && !this.#isWanted(key)) {
-        if (this.#isStep()) yield NO_HOLES
+        if (this.#isStep()) yield NO_EMPTY_SLOTS
         continue
       }
       const name = typeof key === 'string' ? key : undefined
@@ -92,33 +92,33 @@ class Container {
     }
   }
 
-  *#items(set: Set<unknown>): Generator<Member | Holes, void> {
+  *#items(set: Set<unknown>): Generator<Member | EmptySlots, void> {
     for (const value of set) {
       if (this.#isWanted(value)) yield { label: undefined, name: this.#holder, value, isSecret: false }
-      else if (this.#isStep()) yield NO_HOLES
+      else if (this.#isStep()) yield NO_EMPTY_SLOTS
     }
   }
 
-  *#elements(array: readonly unknown[]): Generator<Member | Holes, void> {
+  *#elements(array: readonly unknown[]): Generator<Member | EmptySlots, void> {
     // [name, value], and name, value, name, value: how headers and form fields are often kept.
     const isPaired = array.length % 2 === 0
-    let holes = 0
+    let emptySlots = 0
     for (const at of filledPlaces(array)) {
       if (at < 0) {
-        holes -= at
+        emptySlots -= at
         continue
       }
       const value = array[at]
       if (!this.#isWanted(value)) {
-        if (this.#isStep()) yield NO_HOLES
+        if (this.#isStep()) yield NO_EMPTY_SLOTS
         continue
       }
-      if (holes > 0) yield { holes }
-      holes = 0
+      if (emptySlots > 0) yield { emptySlots }
+      emptySlots = 0
       const isSecret = isPaired && at % 2 === 1 && this.#isName(array[at - 1])
       yield { label: undefined, name: this.#holder, value, isSecret }
     }
-    if (holes > 0) yield { holes }
+    if (emptySlots > 0) yield { emptySlots }
   }
 
   #isName(value: unknown): boolean {
@@ -130,14 +130,14 @@ class Container {
   }
 }
 
-const NO_HOLES: Holes = { holes: 0 }
+const NO_EMPTY_SLOTS: EmptySlots = { emptySlots: 0 }
 
 /** The places of an array where something stands, and in the place of empty ones, how many: as a negative number. */
 function* filledPlaces(array: readonly unknown[]): Generator<number, void> {
   let at = 0
-  for (let holes = 0; at < array.length && holes < MANY_HOLES; at++) {
+  for (let emptySlots = 0; at < array.length && emptySlots < MANY_EMPTY_SLOTS; at++) {
     const isFilled = at in array
-    holes = isFilled ? 0 : holes + 1
+    emptySlots = isFilled ? 0 : emptySlots + 1
     yield isFilled ? at : -1
   }
   if (at === array.length) return

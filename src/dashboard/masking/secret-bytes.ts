@@ -12,7 +12,10 @@ const READABLE = /[^\p{Cc}\ufffd]{6,}/gu
  * Whether bytes hold a secret in the clear: JSON, a form, a key; as UTF-8 or UTF-16.
  * Each `yield` is a place to let others have their turn.
  */
-export function* holdsSecret(bytes: Uint8Array, secrets: SecretNames): Generator<string, boolean, undefined> {
+export function* bytesContainSecret(
+  bytes: Uint8Array,
+  secrets: SecretNames,
+): Generator<string, boolean, undefined> {
   for (let start = 0; start < bytes.length; start += WINDOW - OVERLAP) {
     yield ''
     const window = Buffer.from(bytes.buffer, bytes.byteOffset + start, Math.min(WINDOW, bytes.length - start))
@@ -24,7 +27,7 @@ export function* holdsSecret(bytes: Uint8Array, secrets: SecretNames): Generator
 }
 
 /** The same of numbers that may be the bytes of a text. One that cannot be, and none is. */
-export function* spellsSecret(
+export function* numbersContainSecret(
   numbers: ArrayLike<number | bigint>,
   secrets: SecretNames,
 ): Generator<string, boolean, undefined> {

@@ -50,7 +50,7 @@ function* walk(
     if (seen.size > MAX_OBJECTS) return false
     for (const member of membersOf(next.object, next.holder, secrets, isObject) ?? []) {
       if (++steps % STEP === 0) yield
-      if ('holes' in member) {
+      if ('emptySlots' in member) {
         yield
         continue
       }

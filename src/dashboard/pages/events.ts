@@ -2,8 +2,8 @@ import { internalsOf } from '../../cache.js'
 import { formatDuration } from '../../duration.js'
 import type { CacheEvent } from '../../stats/events.js'
 import { MAX_EVENTS } from '../../store/statistics.js'
-import { badRequest } from '../http/refusal.js'
-import { contains, type ShownKey } from '../masking/mask-key.js'
+import { badRequest } from '../http/http-error.js'
+import { containsText, type MaskedKey } from '../masking/mask-key.js'
 import type { Json, Page, PageRequest } from '../page-request.js'
 import { type MaskedEvent, type MaskedEvents, readEvents, readEventsIfUp } from '../reading/masked-events.js'
 import { countOf, past, whole } from '../rendering/figures.js'
@@ -92,7 +92,7 @@ function matches(event: MaskedEvent, { type, q }: Filter): boolean {
   const wanted = q.toLowerCase()
   return (
     wanted === '' ||
-    contains(key, wanted) ||
+    containsText(key, wanted) ||
     [route, user, process].some((text) => text?.toLowerCase().includes(wanted))
   )
 }
@@ -119,7 +119,7 @@ export function eventRow(event: MaskedEvent, { links, now }: Pick<PageRequest, '
 }
 
 /** Links to the key, or to the keys above its masked part. */
-function hrefOf({ key, under }: ShownKey, links: PageRequest['links']): string {
+function hrefOf({ key, under }: MaskedKey, links: PageRequest['links']): string {
   return key ? links.key(key.text) : links.keys({ under })
 }
 

@@ -1,7 +1,7 @@
 import { CacheNotRespondingError } from '../../errors.js'
 import type { CacheKey } from '../../key/cache-key.js'
-import { Refusal } from '../http/refusal.js'
-import { showsText } from '../masking/mask-key.js'
+import { HttpError } from '../http/http-error.js'
+import { matchesText } from '../masking/mask-key.js'
 import type { PageRequest } from '../page-request.js'
 import { toKey } from './requested-key.js'
 
@@ -22,7 +22,7 @@ export function keyFilterOf({ parameters, secrets }: PageRequest): KeyFilter {
   return {
     under: under === '' ? undefined : toKey(under),
     q,
-    matches: wanted === '' ? undefined : (key) => showsText(key, wanted, secrets),
+    matches: wanted === '' ? undefined : (key) => matchesText(key, wanted, secrets),
     cursor: parameters.text('cursor') || undefined,
   }
 }
@@ -38,7 +38,7 @@ export async function unlessStoreDown(
 ): Promise<void> {
   if (!(error instanceof CacheNotRespondingError)) throw error
   if (cursor !== undefined && (await responds(cache))) {
-    throw new Refusal(
+    throw new HttpError(
       400,
       'This page of the list does not exist or has expired.',
       'Start again from the first page.',

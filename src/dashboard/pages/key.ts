@@ -3,12 +3,12 @@ import { formatDuration } from '../../duration.js'
 import type { Inspection } from '../../inspection.js'
 import type { CacheKey } from '../../key/cache-key.js'
 import type { CacheEvent } from '../../stats/events.js'
-import { Refusal } from '../http/refusal.js'
+import { HttpError } from '../http/http-error.js'
 import { maskedText } from '../masking/mask-text.js'
 import type { Json, Page, PageRequest } from '../page-request.js'
 import { readEventsIfUp } from '../reading/masked-events.js'
 import { countOf, future, past, size, whole } from '../rendering/figures.js'
-import { shareTurn } from '../scheduling/turns.js'
+import { yieldAfterSlice } from '../scheduling/time-slices.js'
 import { truncated, valueText } from '../value-text.js'
 import { crumbsOf } from './crumbs.js'
 import { eventRow } from './events.js'
@@ -77,7 +77,7 @@ export async function keyJson(request: PageRequest): Promise<Json> {
     inspect(request, key, BUILT),
     readEventsIfUp(request, concerns(key)),
   ])
-  if (found.state === 'unknown' || log === undefined) throw new Refusal(503, found.why)
+  if (found.state === 'unknown' || log === undefined) throw new HttpError(503, found.why)
   const { value: _, ...about } = found
   const { kind, text, isWhole } = await shownValue(found, request)
   return {
@@ -139,10 +139,10 @@ async function shownValue(
   if (value instanceof UnbuiltValue) {
     const beginning = await value.beginning(2 * SHOWN)
     if (beginning === undefined) return { kind: 'large', text: size(value.bytes), isWhole: false, ...more }
-    const { text } = await truncated(maskedText(beginning, secrets), SHOWN, shareTurn)
+    const { text } = await truncated(maskedText(beginning, secrets), SHOWN, yieldAfterSlice)
     return { kind: 'shown', text, isWhole: false, ...more }
   }
   const pieces = valueText(value, secrets, { longest: 2 * SHOWN })
-  const { text, whole: isWhole } = await truncated(pieces, SHOWN, shareTurn)
+  const { text, whole: isWhole } = await truncated(pieces, SHOWN, yieldAfterSlice)
   return { kind: 'shown', text, isWhole, ...more }
 }

@@ -1,6 +1,6 @@
 import { InvalidKeyError } from '../../errors.js'
 import { CacheKey } from '../../key/cache-key.js'
-import { badRequest } from '../http/refusal.js'
+import { badRequest } from '../http/http-error.js'
 import type { PageRequest } from '../page-request.js'
 
 /** In characters. */

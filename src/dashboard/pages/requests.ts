@@ -3,7 +3,7 @@ import { isLocalPath } from '../../local-path.js'
 import { busyMs } from '../../stats/busy.js'
 import { isCut } from '../../stats/request-log.js'
 import { MAX_REQUESTS } from '../../store/statistics.js'
-import { contains } from '../masking/mask-key.js'
+import { containsText } from '../masking/mask-key.js'
 import { MASKED } from '../masking/secret-names.js'
 import type { Json, Page, PageRequest } from '../page-request.js'
 import {
@@ -86,7 +86,7 @@ function filterOf({ parameters }: PageRequest): Filter {
 /** Compares only what is shown, so that a search does not reveal a masked text. */
 function matches({ route, calls }: MaskedRequest, { q }: Filter): boolean {
   const wanted = q.toLowerCase()
-  return route.toLowerCase().includes(wanted) || calls.some(({ key }) => contains(key, wanted))
+  return route.toLowerCase().includes(wanted) || calls.some(({ key }) => containsText(key, wanted))
 }
 
 /** Share of requests that this process logs: `none`, `all`, or a text. */

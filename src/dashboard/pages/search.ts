@@ -1,9 +1,9 @@
 import { CacheNotRespondingError } from '../../errors.js'
-import { Refusal } from '../http/refusal.js'
+import { HttpError } from '../http/http-error.js'
 import type { PageRequest, Part, StreamedPage } from '../page-request.js'
 import { type FullScan, scanAll } from '../reading/full-scan.js'
 import { whole } from '../rendering/figures.js'
-import { Places } from '../scheduling/places.js'
+import { Semaphore } from '../scheduling/semaphore.js'
 import { crumbsOf } from './crumbs.js'
 import { type KeyFilter, unlessStoreDown } from './key-filter.js'
 import { keyRow } from './key-row.js'
@@ -12,7 +12,7 @@ import { keyRow } from './key-row.js'
 const ENOUGH = 1_000
 
 /** Concurrent searches in this process, searches that wait for a slot, and the longest wait. */
-const searches = new Places(2, 16)
+const searches = new Semaphore(2, 16)
 const MAX_WAIT_MS = 60_000
 const RETRY_AFTER_S = 10
 
@@ -54,7 +54,7 @@ async function* searching(
   let state: 'down' | 'busy' | undefined
   const mustWait = !searches.isFree
   // Before the first await, so that no other search takes the slot after the check.
-  const place = searches.take(AbortSignal.any([signal, AbortSignal.timeout(MAX_WAIT_MS)]))
+  const place = searches.acquire(AbortSignal.any([signal, AbortSignal.timeout(MAX_WAIT_MS)]))
   try {
     yield {
       view: 'search/start',
@@ -91,10 +91,10 @@ async function* searching(
   }
 }
 
-function busy(): Refusal {
+function busy(): HttpError {
   const message = 'Too many full searches are in progress in this process.'
   const hint = 'Try again in a few seconds, or list the keys page by page.'
-  return new Refusal(503, message, hint, undefined, RETRY_AFTER_S)
+  return new HttpError(503, message, hint, undefined, RETRY_AFTER_S)
 }
 
 function stateOf({ cursor, found }: FullScan): 'more' | 'found' | 'no match' {

@@ -1,15 +1,15 @@
 import { CacheNotRespondingError } from '../../errors.js'
 import type { CacheEvent } from '../../stats/events.js'
 import { MAX_EVENTS } from '../../store/statistics.js'
-import { maskKey, type ShownKey } from '../masking/mask-key.js'
+import { type MaskedKey, maskKey } from '../masking/mask-key.js'
 import { maskText } from '../masking/mask-text.js'
 import type { SecretNames } from '../masking/secret-names.js'
 import type { PageRequest } from '../page-request.js'
 import { withStoreSlot } from '../scheduling/store-slots.js'
-import { shareTurn } from '../scheduling/turns.js'
+import { yieldAfterSlice } from '../scheduling/time-slices.js'
 
 /** An event with secrets masked in its key and texts. */
-export type MaskedEvent = Omit<CacheEvent, 'key'> & { readonly key: ShownKey }
+export type MaskedEvent = Omit<CacheEvent, 'key'> & { readonly key: MaskedKey }
 
 export interface MaskedEvents {
   /** The wanted events, newest first. */
@@ -31,7 +31,7 @@ export async function readEvents(
   const all = await withStoreSlot(() => cache.events(MAX_EVENTS))
   const events: MaskedEvent[] = []
   for (const event of all.filter(isWanted)) {
-    await shareTurn()
+    await yieldAfterSlice()
     events.push(masked(event, secrets))
   }
   const leftOut = all.reduce((sum, event) => sum + (event.leftOut ?? 0), 0)

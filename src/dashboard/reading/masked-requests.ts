@@ -1,14 +1,14 @@
 import { CacheNotRespondingError } from '../../errors.js'
 import { isCut, type RequestRecord } from '../../stats/request-log.js'
 import { MAX_REQUESTS } from '../../store/statistics.js'
-import { maskKey, type ShownKey } from '../masking/mask-key.js'
+import { type MaskedKey, maskKey } from '../masking/mask-key.js'
 import { maskText } from '../masking/mask-text.js'
 import type { SecretNames } from '../masking/secret-names.js'
 import type { PageRequest } from '../page-request.js'
 import { withStoreSlot } from '../scheduling/store-slots.js'
-import { shareTurn } from '../scheduling/turns.js'
+import { yieldAfterSlice } from '../scheduling/time-slices.js'
 
-export type MaskedCall = Omit<RequestRecord['calls'][number], 'key'> & { readonly key: ShownKey }
+export type MaskedCall = Omit<RequestRecord['calls'][number], 'key'> & { readonly key: MaskedKey }
 
 /** A logged request with secrets masked in its route and keys. */
 export type MaskedRequest = Omit<RequestRecord, 'calls'> & { readonly calls: readonly MaskedCall[] }
@@ -20,9 +20,9 @@ export type MaskedRequest = Omit<RequestRecord, 'calls'> & { readonly calls: rea
 export async function readRequests({ cache, secrets }: PageRequest): Promise<MaskedRequest[]> {
   const requests: MaskedRequest[] = []
   // Many requests read the same keys.
-  const shown = new Map<string, ShownKey>()
+  const shown = new Map<string, MaskedKey>()
   for (const request of await withStoreSlot(() => cache.requests(MAX_REQUESTS))) {
-    await shareTurn()
+    await yieldAfterSlice()
     requests.push(masked(request, secrets, shown))
   }
   return requests
@@ -38,8 +38,8 @@ export async function readRequestsIfUp(visit: PageRequest): Promise<MaskedReques
   }
 }
 
-function masked(request: RequestRecord, secrets: SecretNames, shown: Map<string, ShownKey>): MaskedRequest {
-  const show = (text: string): ShownKey => {
+function masked(request: RequestRecord, secrets: SecretNames, shown: Map<string, MaskedKey>): MaskedRequest {
+  const show = (text: string): MaskedKey => {
     const known = shown.get(text) ?? shownKey(text, secrets)
     shown.set(text, known)
     return known
@@ -52,7 +52,7 @@ function masked(request: RequestRecord, secrets: SecretNames, shown: Map<string,
 }
 
 /** A key that was cut in the log must not be linked: its beginning may be the text of another key. */
-function shownKey(text: string, secrets: SecretNames): ShownKey {
+function shownKey(text: string, secrets: SecretNames): MaskedKey {
   const { key, ...shown } = maskKey(text, secrets)
   return key && !isCut(text) ? { ...shown, key } : shown
 }

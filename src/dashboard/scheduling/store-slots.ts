@@ -1,17 +1,17 @@
-import { Places } from './places.js'
-import { nextTurn } from './turns.js'
+import { Semaphore } from './semaphore.js'
+import { waitForSlice } from './time-slices.js'
 
 /**
  * Maximum number of concurrent store reads by pages: their replies may all arrive in one turn of the event loop. Fewer
  * would queue pages while the store is down, since each read then takes as long as its deadline.
  */
-const slots = new Places(10, Number.POSITIVE_INFINITY)
+const slots = new Semaphore(10, Number.POSITIVE_INFINITY)
 
 /** Runs a store read in one of the few slots that all pages of this process share. */
 export async function withStoreSlot<Found>(read: () => Promise<Found>): Promise<Found> {
-  const leave = await slots.take()
+  const leave = await slots.acquire()
   try {
-    await nextTurn()
+    await waitForSlice()
     return await read()
   } finally {
     leave?.()

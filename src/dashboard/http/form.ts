@@ -1,5 +1,5 @@
 import express, { type Request, type Response } from 'express'
-import { Refusal } from './refusal.js'
+import { HttpError } from './http-error.js'
 
 /** Room for the longest key, percent-encoded, and a token. */
 const parse = express.urlencoded({ extended: false, limit: '64kb', parameterLimit: 20 })
@@ -8,9 +8,9 @@ const parse = express.urlencoded({ extended: false, limit: '64kb', parameterLimi
  * The fields of a form, also where the application has parsed it already.
  * @throws Refusal for anything but a form of bounded size
  */
-export async function formOf(req: Request, res: Response): Promise<Record<string, unknown>> {
+export async function readForm(req: Request, res: Response): Promise<Record<string, unknown>> {
   if (!/^application\/x-www-form-urlencoded\s*(;|$)/i.test(req.headers['content-type'] ?? '')) {
-    throw new Refusal(415, 'A change must be sent as a form (application/x-www-form-urlencoded).')
+    throw new HttpError(415, 'A change must be sent as a form (application/x-www-form-urlencoded).')
   }
   // Read by the application: to read it again would be to wait for what has gone by.
   if (!req.readableEnded) await read(req, res)
@@ -31,8 +31,8 @@ function read(req: Request, res: Response): Promise<void> {
 
 function refusalOf(error: unknown): unknown {
   const status = (error as { status?: unknown }).status
-  if (status === 413) return new Refusal(413, 'The form is too large.')
+  if (status === 413) return new HttpError(413, 'The form is too large.')
   if (typeof status === 'number' && status >= 400 && status < 500)
-    return new Refusal(400, 'The form could not be read.')
+    return new HttpError(400, 'The form could not be read.')
   return error
 }

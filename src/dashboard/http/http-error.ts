@@ -1,5 +1,5 @@
 /** A request that the dashboard refuses, with a message for the user. */
-export class Refusal extends Error {
+export class HttpError extends Error {
   constructor(
     readonly status: number,
     message: string,
@@ -14,6 +14,6 @@ export class Refusal extends Error {
   }
 }
 
-export function badRequest(message: string, hint?: string): Refusal {
-  return new Refusal(400, message, hint)
+export function badRequest(message: string, hint?: string): HttpError {
+  return new HttpError(400, message, hint)
 }

@@ -10,7 +10,7 @@ let sliceBegan = 0
  * The next turn of the event loop that no other page uses: however many pages are made at once, the application waits
  * for one slice of work, not for one of each page.
  */
-export function nextTurn(): Promise<void> {
+export function waitForSlice(): Promise<void> {
   return new Promise((resolve) => {
     waiting.push(resolve)
     if (!isPumping) {
@@ -28,6 +28,6 @@ function pump(): void {
 }
 
 /** Waits for another turn where this one has been used up. */
-export async function shareTurn(): Promise<void> {
-  if (performance.now() - sliceBegan > SLICE_MS) await nextTurn()
+export async function yieldAfterSlice(): Promise<void> {
+  if (performance.now() - sliceBegan > SLICE_MS) await waitForSlice()
 }

@@ -1,11 +1,11 @@
 import type { Request } from 'express'
 import { within } from '../../background.js'
 import { isLocalPath } from '../../local-path.js'
-import { Refusal } from '../http/refusal.js'
+import { HttpError } from '../http/http-error.js'
 import type { ResolvedDashboard } from '../resolved-options.js'
 
 /** What becomes of someone at the door. */
-export type Admission = { readonly admitted: true } | { readonly admitted: false; readonly login: string }
+export type StaffAccess = { readonly admitted: true } | { readonly admitted: false; readonly login: string }
 
 /** A check that takes longer than this has failed. */
 const PATIENCE_MS = 10_000
@@ -15,20 +15,20 @@ const PATIENCE_MS = 10_000
  * refuses everyone else. Only `true` lets a request in. A signed-in user reads what was found instead; a stranger does not.
  * @throws Refusal, and whatever `isStaff` throws: then nobody gets in
  */
-export async function admit(
+export async function checkStaffAccess(
   req: Request,
   { isStaff, isOwnCheck, loginUrl, warnOnce }: ResolvedDashboard,
-): Promise<Admission> {
+): Promise<StaffAccess> {
   const answer: unknown = await within<unknown, never>(PATIENCE_MS, isStaff(req), refuseLate)
   if (answer === true) return { admitted: true }
   if (isOwnCheck && typeof answer !== 'boolean') warnOnce(`isStaff returned ${shown(answer)}. ${ONLY_TRUE}`)
   const { user } = req as { user?: unknown }
   if (user) {
     const why = isOwnCheck ? whyOfCheck(answer) : whyOfUser(user)
-    throw new Refusal(403, `This page is for staff, and this account is not staff.${why}`, why && HINT)
+    throw new HttpError(403, `This page is for staff, and this account is not staff.${why}`, why && HINT)
   }
   if (loginUrl !== undefined) return { admitted: false, login: withWayBack(loginUrl, req) }
-  throw new Refusal(401, 'This page is for staff. Sign in first.', hintFor(req))
+  throw new HttpError(401, 'This page is for staff. Sign in first.', hintFor(req))
 }
 
 const ONLY_TRUE = 'Only true, or a promise of true, gives access.'

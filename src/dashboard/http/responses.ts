@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express'
 import type { Download, Json, SeeOther } from '../page-request.js'
-import { shareTurn } from '../scheduling/turns.js'
+import { yieldAfterSlice } from '../scheduling/time-slices.js'
 import type { Asset } from './assets.js'
 import { HEADERS } from './headers.js'
 
@@ -69,7 +69,7 @@ export async function sendDownload(
       if (!res.write(text)) await drained(res, patienceMs)
       text = ''
     }
-    await shareTurn()
+    await yieldAfterSlice()
     if (res.destroyed) return
   }
   res.end(`${text}\n`)

@@ -3,7 +3,7 @@ interface Waiter {
 }
 
 /** Places for work that is bounded in number, and a bounded queue for them. First come, first served. */
-export class Places {
+export class Semaphore {
   readonly #most: number
   readonly #mostWaiting: number
   readonly #waiting: Waiter[] = []
@@ -28,7 +28,7 @@ export class Places {
    * Waits for a place. Resolves to a function that gives the place back, once; to `undefined` where there is no room to
    * wait, or the signal came first.
    */
-  async take(signal?: AbortSignal): Promise<(() => void) | undefined> {
+  async acquire(signal?: AbortSignal): Promise<(() => void) | undefined> {
     if (signal?.aborted || this.isFull) return undefined
     if (this.isFree) {
       this.#taken++
