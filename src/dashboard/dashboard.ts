@@ -3,26 +3,16 @@ import { internalsOf, KeyedCache } from '../cache.js'
 import { pathOf } from '../local-path.js'
 import { originOf } from '../request-origin.js'
 import { notifyAudit } from './access/audit.js'
-import { requireSameOrigin } from './access/same-origin.js'
 import { checkStaffAccess } from './access/staff-access.js'
+import { submittedChange } from './access/submitted-change.js'
 import { readAssets } from './http/assets.js'
-import { readForm } from './http/form.js'
 import { HttpError } from './http/http-error.js'
 import { Links, rootFrom } from './http/links.js'
 import { Parameters, queryOf } from './http/parameters.js'
-import { problemJson, problemPage } from './http/problem.js'
-import {
-  sendAsset,
-  sendDownload,
-  sendHtml,
-  sendJson,
-  sendRedirect,
-  sendSeeOther,
-  sendStream,
-  setHeaders,
-} from './http/responses.js'
-import type { HandlerResult, Page, PageRequest, StreamedPage } from './page-request.js'
+import { sendAsset, sendRedirect, setHeaders } from './http/responses.js'
+import type { PageRequest } from './page-request.js'
 import type { ResolvedDashboard } from './resolved-options.js'
+import { isApiPath, Responder } from './responder.js'
 import { route } from './routes.js'
 import { waitForSlice } from './scheduling/time-slices.js'
 import { createRender, viewsFolder } from './views.js'
@@ -34,63 +24,32 @@ import { createRender, viewsFolder } from './views.js'
 export function serveDashboard(cache: KeyedCache, resolved: ResolvedDashboard): RequestHandler {
   const views = viewsFolder(resolved.views)
   const assets = readAssets(views)
-  const render = createRender(views)
-  const site: Site = {
-    prefix: cache.keyPrefix,
-    get store() {
-      return cache.storeDescription
-    },
-    processes: internalsOf(cache).isShared ? 'all processes' : 'this process',
-    readOnly: resolved.readOnly,
-  }
+  const responder = new Responder(cache, createRender(views), resolved)
 
+  /** Serves assets to everyone, and pages to staff. */
   async function serve(req: Request, res: Response, path: string, links: Links): Promise<void> {
     const asset = assets.get(path)
     if (asset && (req.method === 'GET' || req.method === 'HEAD')) return sendAsset(req, res, asset)
 
-    const admission = await checkStaffAccess(req, resolved)
-    if (!admission.admitted) {
+    const access = await checkStaffAccess(req, resolved)
+    if (!access.isGranted) {
       if (isApiPath(path)) throw new HttpError(401, 'This page is for staff. Sign in first.')
-      return sendRedirect(res, admission.login)
+      return sendRedirect(res, access.login)
     }
-    await answer(req, res, path, links).catch((error: unknown) => fail(req, res, error, links, site))
+    await serveStaff(req, res, path, links).catch((error: unknown) =>
+      responder.sendError(req, res, error, { links, isStaff: true }),
+    )
   }
 
-  async function answer(req: Request, res: Response, path: string, links: Links): Promise<void> {
+  async function serveStaff(req: Request, res: Response, path: string, links: Links): Promise<void> {
     const { handler, rest } = route(req.method, path, resolved.readOnly)
     await waitForSlice()
-    const fields = req.method === 'POST' ? await readChange(req, res, resolved) : queryOf(req.url)
-    await send(req, res, await handler(visitOf(req, new Parameters(fields), rest, links)), links)
+    const fields = req.method === 'POST' ? await submittedChange(req, res, resolved) : queryOf(req.url)
+    const request = pageRequest(req, new Parameters(fields), rest, links)
+    await responder.send(req, res, await handler(request), links)
   }
 
-  async function send(req: Request, res: Response, answer: HandlerResult, links: Links): Promise<void> {
-    if ('pieces' in answer) return sendDownload(req, res, answer)
-    if ('location' in answer) return sendSeeOther(res, answer)
-    if ('json' in answer) return sendJson(req, res, answer)
-    if ('parts' in answer) return sendStream(req, res, (signal) => rendered(answer, links, signal))
-    const csrf = resolved.csrf && { field: resolved.csrf.field, token: await resolved.csrf.token(req) }
-    await sendPage(req, res, answer, links, { site, csrf })
-  }
-
-  async function sendPage(
-    req: Request,
-    res: Response,
-    page: Page,
-    links: Links,
-    more: object,
-  ): Promise<void> {
-    const { title, data, view, live = false, status = 200 } = page
-    await waitForSlice()
-    sendHtml(req, res, status, await render(view, { title, view, live, links, ...more, ...data }))
-  }
-
-  async function* rendered({ parts, view, title }: StreamedPage, links: Links, signal: AbortSignal) {
-    for await (const part of parts(signal)) {
-      yield await render(part.view, { title, view, links, site, ...part.data })
-    }
-  }
-
-  function visitOf(req: Request, parameters: Parameters, rest: string, links: Links): PageRequest {
+  function pageRequest(req: Request, parameters: Parameters, rest: string, links: Links): PageRequest {
     const { readOnly, hideValues, secrets, audit, onAudit, logger } = resolved
     return {
       ...{ cache, parameters, rest, links, readOnly, hideValues, secrets },
@@ -101,32 +60,13 @@ export function serveDashboard(cache: KeyedCache, resolved: ResolvedDashboard): 
     }
   }
 
-  /** Without `site` the page tells a stranger nothing, not even which store there is. */
-  async function fail(req: Request, res: Response, error: unknown, links: Links, site?: Site): Promise<void> {
-    // Whoever asked has gone.
-    if (res.destroyed) return
-    if (!(error instanceof HttpError))
-      internalsOf(cache).logger.warn(`keyedcache: a dashboard request failed: ${describeError(error)}`)
-    if (res.headersSent) {
-      res.destroy()
-      return
-    }
-    if (error instanceof HttpError && error.allow !== undefined) res.setHeader('Allow', error.allow)
-    if (error instanceof HttpError && error.retryAfter !== undefined)
-      res.setHeader('Retry-After', error.retryAfter)
-    if (error instanceof HttpError && error.status === 401)
-      res.setHeader('WWW-Authenticate', 'Session realm="keyedcache"')
-    if (isApiPath(pathOf(req.url))) return sendJson(req, res, problemJson(error))
-    await sendPage(req, res, problemPage(error), links, { site })
-  }
-
   return (req, res, next) => {
     const path = pathOf(req.url)
     const links = new Links(rootFrom(pathOf(req.originalUrl), path))
     setHeaders(res)
     leaveOutOfRequestLog(req, cache)
     serve(req, res, path, links)
-      .catch((error: unknown) => fail(req, res, error, links))
+      .catch((error: unknown) => responder.sendError(req, res, error, { links, isStaff: false }))
       .catch(next)
   }
 }
@@ -136,41 +76,9 @@ export function routerAt(path: string, handler: RequestHandler): RequestHandler 
   return Router().use(path, handler)
 }
 
-/** What every page of the dashboard tells. */
-interface Site {
-  readonly prefix: string
-  readonly store: string
-  /** Whose entries these are, for people: those of all processes or of this one. */
-  readonly processes: string
-  readonly readOnly: boolean
-}
-
-/** The fields of a change, once it is sure that our own page sent them. */
-async function readChange(req: Request, res: Response, { origins, csrf }: ResolvedDashboard) {
-  requireSameOrigin(req, origins)
-  const fields = await readForm(req, res)
-  if (csrf && (await csrf.verify(req)) !== true) {
-    throw new HttpError(
-      403,
-      'The change was refused: the CSRF token is missing or has expired.',
-      'Nothing was changed. Reload the form and submit it again.',
-    )
-  }
-  return Object.entries(fields)
-}
-
-/** Looking changes nothing of what is looked at, where the application has had to do with the request before. */
+/** The dashboard must not change what it shows: its own requests are not logged, nor added to those of another cache. */
 function leaveOutOfRequestLog(req: Request, cache: KeyedCache): void {
   internalsOf(cache).leaveOut()
   const { cache: around } = req as { cache?: unknown }
   if (around instanceof KeyedCache) internalsOf(around).leaveOut()
-}
-
-/** Whether data is asked for, not a page. */
-function isApiPath(path: string): boolean {
-  return path.startsWith('/api/')
-}
-
-function describeError(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }

@@ -17,7 +17,7 @@ export interface AuditEvent {
 }
 
 /** Maximum wait for the application's hook, in milliseconds. */
-const PATIENCE_MS = 1_000
+const HOOK_TIMEOUT_MS = 1_000
 
 /** Calls the application's hook. A failure is logged, a slow hook is not waited for: the page continues in any case. */
 export async function notifyAudit(
@@ -30,5 +30,5 @@ export async function notifyAudit(
       `keyedcache: onAudit failed for ${event.action} of "${event.key ?? 'everything'}": ${String(error)}`,
     )
   })
-  await within(PATIENCE_MS, notified)
+  await within(HOOK_TIMEOUT_MS, notified)
 }

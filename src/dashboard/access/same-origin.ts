@@ -8,7 +8,7 @@ const HINT = 'Nothing was changed. Open the dashboard and submit its form.'
  * one that the application named. Browsers set both headers themselves; where
  * they tell nothing, nothing is changed.
  * @see https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header
- * @throws Refusal that says why
+ * @throws HttpError with the reason
  */
 export function requireSameOrigin(req: Request, origins: ReadonlySet<string>): void {
   const site = req.headers['sec-fetch-site']

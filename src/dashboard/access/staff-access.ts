@@ -4,30 +4,31 @@ import { isLocalPath } from '../../local-path.js'
 import { HttpError } from '../http/http-error.js'
 import type { ResolvedDashboard } from '../resolved-options.js'
 
-/** What becomes of someone at the door. */
-export type StaffAccess = { readonly admitted: true } | { readonly admitted: false; readonly login: string }
+/** Whether a request may see the dashboard; if not, the login page to redirect it to. */
+export type StaffAccess = { readonly isGranted: true } | { readonly isGranted: false; readonly login: string }
 
-/** A check that takes longer than this has failed. */
-const PATIENCE_MS = 10_000
+/** Maximum duration of `isStaff`. */
+const STAFF_CHECK_TIMEOUT_MS = 10_000
 
 /**
- * Lets staff in, sends those who are not signed in to the login page, and
- * refuses everyone else. Only `true` lets a request in. A signed-in user reads what was found instead; a stranger does not.
- * @throws Refusal, and whatever `isStaff` throws: then nobody gets in
+ * Grants access to staff, and redirects requests without a user to the login page. Only `true` of `isStaff` grants access.
+ * A signed-in user is shown what was found in its place; a stranger is not.
+ * @throws HttpError for everyone else
+ * @throws any error of `isStaff`
  */
 export async function checkStaffAccess(
   req: Request,
   { isStaff, isOwnCheck, loginUrl, warnOnce }: ResolvedDashboard,
 ): Promise<StaffAccess> {
-  const answer: unknown = await within<unknown, never>(PATIENCE_MS, isStaff(req), refuseLate)
-  if (answer === true) return { admitted: true }
-  if (isOwnCheck && typeof answer !== 'boolean') warnOnce(`isStaff returned ${shown(answer)}. ${ONLY_TRUE}`)
+  const result: unknown = await within<unknown, never>(STAFF_CHECK_TIMEOUT_MS, isStaff(req), refuseLate)
+  if (result === true) return { isGranted: true }
+  if (isOwnCheck && typeof result !== 'boolean') warnOnce(`isStaff returned ${shown(result)}. ${ONLY_TRUE}`)
   const { user } = req as { user?: unknown }
   if (user) {
-    const why = isOwnCheck ? whyOfCheck(answer) : whyOfUser(user)
+    const why = isOwnCheck ? reasonOfCheck(result) : reasonOfUser(user)
     throw new HttpError(403, `This page is for staff, and this account is not staff.${why}`, why && HINT)
   }
-  if (loginUrl !== undefined) return { admitted: false, login: withWayBack(loginUrl, req) }
+  if (loginUrl !== undefined) return { isGranted: false, login: withReturnPath(loginUrl, req) }
   throw new HttpError(401, 'This page is for staff. Sign in first.', hintFor(req))
 }
 
@@ -35,13 +36,13 @@ const ONLY_TRUE = 'Only true, or a promise of true, gives access.'
 const HINT =
   'To change this, load is_staff as a boolean, or set the dashboard option isStaff: (req) => req.user?.is_staff === 1.'
 
-/** What the application's own check answered, where that is neither yes nor no. */
-function whyOfCheck(answer: unknown): string {
-  return typeof answer === 'boolean' ? '' : ` The option isStaff returned ${shown(answer)}. ${ONLY_TRUE}`
+/** A sentence about what `isStaff` returned, unless that was a boolean. */
+function reasonOfCheck(result: unknown): string {
+  return typeof result === 'boolean' ? '' : ` The option isStaff returned ${shown(result)}. ${ONLY_TRUE}`
 }
 
-/** What the user has in the place of `true`. Nothing else of the user is looked at. */
-function whyOfUser(user: unknown): string {
+/** A sentence about `is_staff` of the user. Nothing else of the user is read. */
+function reasonOfUser(user: unknown): string {
   if (typeof user !== 'object')
     return ` req.user is a ${typeof user}; it must be an object with is_staff === true.`
   const { is_staff: given } = user as { is_staff?: unknown }
@@ -52,7 +53,7 @@ function whyOfUser(user: unknown): string {
 
 const MAX_SHOWN = 40
 
-/** A value with its type: short ones as they are written, of all others the type alone. */
+/** A value with its type. A long string is cut; an object is shown by its type only. */
 function shown(value: unknown): string {
   if (value === null || value === undefined) return String(value)
   if (typeof value === 'string') {
@@ -73,11 +74,12 @@ function hintFor(req: Request): string | undefined {
   return 'If you are signed in: req.user was not set when the request reached this page. Mount the cache after the authentication.'
 }
 
-function withWayBack(loginUrl: string, req: Request): string {
+/** The login page, with the requested path as the parameter `next`. */
+function withReturnPath(loginUrl: string, req: Request): string {
   const safe = req.method === 'GET' || req.method === 'HEAD'
   const candidates = safe ? [req.originalUrl, `${req.baseUrl}/`] : [`${req.baseUrl}/`]
   const back = candidates.find(isLocalPath) ?? '/'
   const [page, fragment] = loginUrl.split('#', 2) as [string, string | undefined]
-  const joint = page.includes('?') ? '&' : '?'
-  return `${page}${joint}next=${encodeURIComponent(back)}${fragment === undefined ? '' : `#${fragment}`}`
+  const separator = page.includes('?') ? '&' : '?'
+  return `${page}${separator}next=${encodeURIComponent(back)}${fragment === undefined ? '' : `#${fragment}`}`
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+/** A file that pages refer to. */
 export interface Asset {
   readonly type: string
   readonly etag: string
@@ -15,7 +16,7 @@ const TYPES = {
   'icon.svg': 'image/svg+xml',
 } as const
 
-/** The files that pages refer to. They tell nothing of the cache, so that error pages can use them too. */
+/** Reads the files that pages refer to, by their paths. They show nothing of the cache, so error pages use them, too. */
 export function readAssets(views: string): ReadonlyMap<string, Asset> {
   return new Map(
     Object.entries(TYPES).map(([name, type]) => {

@@ -1,4 +1,4 @@
-/** On every answer, whatever it is. */
+/** Headers of every response of the dashboard. */
 export const HEADERS: Readonly<Record<string, string>> = {
   'Content-Security-Policy': [
     "default-src 'none'",
@@ -12,7 +12,7 @@ export const HEADERS: Readonly<Record<string, string>> = {
   ].join('; '),
   'Cache-Control': 'no-store',
   'Cross-Origin-Resource-Policy': 'same-origin',
-  // Sent to this site alone, so that a host on plain HTTP gets a usable Origin with its forms.
+  // `no-referrer` would make browsers send `Origin: null` with the forms of a host on plain HTTP.
   'Referrer-Policy': 'same-origin',
   'X-Content-Type-Options': 'nosniff',
   'X-Frame-Options': 'DENY',

@@ -1,6 +1,7 @@
-/** A request that the dashboard refuses, with a message for the user. */
+/** An answer that refuses a request, with a message for the user. */
 export class HttpError extends Error {
   constructor(
+    /** HTTP status. */
     readonly status: number,
     message: string,
     /** How to fix it. */

@@ -1,9 +1,9 @@
 import { badRequest } from './http-error.js'
 
-/** The most characters of a path with its query. */
+/** Maximum length of a path with its query. */
 export const MAX_PATH = 2_048
 
-/** What a request may ask with: names, and the most characters of each. A key's own text has at most 4,000. */
+/** Known parameters, each with its maximum length. The text of a key has at most 4,000 characters. */
 const LIMITS: Readonly<Record<string, number>> = {
   key: 4_096,
   path: MAX_PATH,
@@ -23,11 +23,11 @@ const LIMITS: Readonly<Record<string, number>> = {
 
 type Fields = Iterable<readonly [name: string, value: unknown]>
 
-/** A request's parameters: each a text of bounded length, given at most once. Others are not looked at. */
+/** Known parameters of a request: each a text of bounded length, given at most once. */
 export class Parameters {
   readonly #values = new Map<string, string>()
 
-  /** @throws Refusal */
+  /** @throws HttpError for a parameter that is too long, or not a single text */
   constructor(fields: Fields) {
     for (const [name, value] of fields) {
       const known = name.split('[', 1)[0] as string
@@ -42,12 +42,15 @@ export class Parameters {
     }
   }
 
-  /** The text without surrounding blanks; empty where there is none. */
+  /** The trimmed text of a parameter; empty where it is absent. */
   text(name: string): string {
     return this.#values.get(name)?.trim() ?? ''
   }
 
-  /** `yes` or `no`; absent is no. Anything else is refused, lest a slip be taken for a yes. */
+  /**
+   * Whether a parameter is `yes`. An absent one is `no`.
+   * @throws HttpError for anything else, so that a typing error does not count as `no`
+   */
   yes(name: string): boolean {
     const answer = this.text(name)
     if (answer === 'yes') return true
@@ -55,7 +58,10 @@ export class Parameters {
     throw badRequest(`The parameter “${name}” must be “yes” or “no”.`)
   }
 
-  /** One of a few words, the first where none is given. Anything else is refused. */
+  /**
+   * One of a few words; the first one where the parameter is absent.
+   * @throws HttpError for any other word
+   */
   oneOf<const Word extends string>(name: string, words: readonly [Word, ...Word[]]): Word {
     const given = this.text(name)
     const word = given === '' ? words[0] : words.find((one) => one === given)
@@ -63,6 +69,10 @@ export class Parameters {
     throw badRequest(`The parameter “${name}” must be ${words.map((one) => `“${one}”`).join(' or ')}.`)
   }
 
+  /**
+   * A whole number; 0 where the parameter is absent.
+   * @throws HttpError for anything else
+   */
   count(name: string): number {
     const text = this.text(name)
     if (!/^\d*$/.test(text)) throw badRequest(`The parameter “${name}” must be a whole number.`)
@@ -70,7 +80,7 @@ export class Parameters {
   }
 }
 
-/** The parameters of a URL; the application's own query parser has no say in it. */
+/** Parameters of a URL, whatever query parser the application uses. */
 export function queryOf(url: string): Fields {
   const start = url.indexOf('?')
   return new URLSearchParams(start === -1 ? '' : url.slice(start + 1))

@@ -13,9 +13,9 @@ const TITLES: Readonly<Record<number, string>> = {
   503: 'Store not responding',
 }
 
-/** The page for an error. Only a refusal shows its message: any other error may contain secrets. */
+/** The page for an error. Only an `HttpError` shows its message: any other error may contain secrets. */
 export function problemPage(error: unknown): Page & { readonly status: number } {
-  const { status, message, hint, retryAfter } = refusalFor(error)
+  const { status, message, hint, retryAfter } = httpErrorOf(error)
   return {
     view: 'problem',
     status,
@@ -26,11 +26,11 @@ export function problemPage(error: unknown): Page & { readonly status: number } 
 
 /** The JSON for an error. */
 export function problemJson(error: unknown): Json {
-  const { status, message, hint } = refusalFor(error)
+  const { status, message, hint } = httpErrorOf(error)
   return { status, json: { error: { status, message, ...(hint !== undefined && { hint }) } } }
 }
 
-function refusalFor(error: unknown): HttpError {
+function httpErrorOf(error: unknown): HttpError {
   if (error instanceof HttpError) return error
   if (error instanceof CacheNotRespondingError) return new HttpError(503, error.message)
   return new HttpError(

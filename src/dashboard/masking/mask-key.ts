@@ -6,78 +6,78 @@ import { MASKED, type SecretNames } from './secret-names.js'
 
 const SEPARATOR = '::'
 
-/** Stands for a mask in a search: no query can hold it, and no key does. */
+/** Replaces masks in a search: neither a query nor a key contains it. */
 const UNFINDABLE = '\0'
 
-/** A key's text as staff may see it where it is not asked for by itself. */
+/** A key with its secrets masked, for every list of keys. */
 export interface MaskedKey {
   readonly text: string
-  /** The key itself, where all of it is shown. */
+  /** The key itself; `undefined` where a part of it is masked, or where the text is no key. */
   readonly key?: CacheKey
-  /** What stands before the first part that is masked. */
+  /** Text of the key above the first masked part. */
   readonly under?: string
-  /** The same text as it reads, unescaped. */
+  /** The masked text without escapes. */
   readonly unescaped: string
 }
 
 /**
- * What follows a part that looks like a secret's name, as in `session::5e1f…`, is masked; and within a part what is
- * masked in any text, as in `page::/x?token=…`.
+ * Masks the parts of a key after a part that is the name of a secret, as in `session::5e1f…`, and secrets within a part,
+ * as in `page::/x?token=…`.
  */
-export function maskKey(asked: CacheKey | string, secrets: SecretNames): MaskedKey {
-  const key = typeof asked === 'string' ? keyOf(asked) : asked
-  const text = typeof asked === 'string' ? asked : asked.text
+export function maskKey(given: CacheKey | string, secrets: SecretNames): MaskedKey {
+  const key = typeof given === 'string' ? keyOf(given) : given
+  const text = typeof given === 'string' ? given : given.text
   const segments = text.split(SEPARATOR)
   const parts = key ? key.parts.map(String) : segments
   const written: string[] = []
-  const reads: string[] = []
+  const plain: string[] = []
   let masked = -1
   for (const [at, segment] of segments.entries()) {
     const part = readable(segment, parts[at] as string)
     const shown = maskText(part, secrets)
     written.push(shown === part ? segment : shown.split(MASKED).map(escapeText).join(MASKED))
-    reads.push(shown === part ? (parts[at] as string) : shown)
+    plain.push(shown === part ? (parts[at] as string) : shown)
     if (shown !== part && masked === -1) masked = at
     if (at === segments.length - 1 || !secrets.hasUnder(parts[at - 1], part)) continue
     written.push(MASKED)
-    reads.push(MASKED)
+    plain.push(MASKED)
     if (masked === -1) masked = at + 1
     break
   }
   if (masked === -1) return { text, unescaped: parts.join(SEPARATOR), ...(key && { key }) }
   return {
     text: written.join(SEPARATOR),
-    unescaped: reads.join(SEPARATOR),
+    unescaped: plain.join(SEPARATOR),
     ...(masked > 0 && { under: segments.slice(0, masked).join(SEPARATOR) }),
   }
 }
 
-/** Whether a text that is looked for, in lower case, stands in what is shown of a key: never in what is masked. */
+/** Whether the shown part of a key contains a text that is in lower case. */
 export function containsText({ text, unescaped }: MaskedKey, wanted: string): boolean {
   return [text, unescaped].some((shown) =>
     shown.replaceAll(MASKED, UNFINDABLE).toLowerCase().includes(wanted),
   )
 }
 
-/** The same of one key among many: masks cost most, so they are asked for only where the text stands. */
+/** Whether the shown part of a key contains a text. Masks a key only where it contains the text, since masking costs most. */
 export function matchesText(key: CacheKey, wanted: string, secrets: SecretNames): boolean {
-  return stands(key, wanted) && containsText(maskKey(key, secrets), wanted)
+  return hasText(key, wanted) && containsText(maskKey(key, secrets), wanted)
 }
 
-/** As it is written, or as it reads: which are the same where nothing is escaped. */
-function stands(key: CacheKey, wanted: string): boolean {
+/** Whether a key contains a text, escaped or not. */
+function hasText(key: CacheKey, wanted: string): boolean {
   return (
     key.text.toLowerCase().includes(wanted) ||
     (key.text.includes('%') && key.parts.map(String).join(SEPARATOR).toLowerCase().includes(wanted))
   )
 }
 
-/** What a segment says, also where it was shortened: its beginning can be read then. */
+/** A segment without escapes, also where the segment was shortened to a digest. */
 function readable(segment: string, part: string): string {
   return segment === part && segment.includes('%') ? unescapeText(segment) : part
 }
 
-/** Nothing for what cannot be a key: the beginning of one, or a text of somebody else's. */
+/** Parses a key; `undefined` for a text that cannot be one, such as the beginning of a key. */
 function keyOf(text: string): CacheKey | undefined {
   try {
     return CacheKey.from(text)

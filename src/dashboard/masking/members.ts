@@ -2,33 +2,33 @@ import { types } from 'node:util'
 import { NAME_FIELD, VALUE_FIELD } from './name-value-fields.js'
 import type { SecretNames } from './secret-names.js'
 
-/** One thing that an object, an array, a Map or a Set holds. */
+/** One member of an object, an array, a Map or a Set. */
 export interface Member {
-  /** Under what it stands: a property's name or a Map's key. Nothing for an element. */
+  /** Name of a property, or key in a Map; `undefined` for an element. */
   readonly label: { readonly name: string } | { readonly key: unknown } | undefined
-  /** The name that its own members are under, where it is a text. */
+  /** Name that holds the members of the value, where it is a string. */
   readonly name: string | undefined
   readonly value: unknown
-  /** Whether it stands under the name of a secret. */
+  /** Whether its name is the name of a secret. */
   readonly isSecret: boolean
 }
 
-/** Number of empty places of an array, in a row. Zero is only a place to let other work have its turn. */
+/** Empty slots of an array, in a row. Zero is only a place to let other work have its turn. */
 export interface EmptySlots {
   readonly emptySlots: number
 }
 
-/** Number of empty places in a row after which only the filled places are visited. */
+/** Number of empty slots in a row after which only filled slots are visited. */
 const MANY_EMPTY_SLOTS = 1_000
 
 /** Number of members skipped between two places to let other work have its turn. */
 const STEP = 10_000
 
 /**
- * What stands in a container, in order: what is there, whatever length it says it has. Nothing for what holds no
- * values.
- * @param holder the name under which it stands itself
- * @param isWanted which values to yield; with it, the numbers of empty places are not exact
+ * Yields the members of a container, in order; `undefined` for a value that has none. Its time depends on the members that
+ * exist, not on the length of an array.
+ * @param holder name that holds the container
+ * @param isWanted which values to yield; with it, the numbers of empty slots are not exact
  */
 export function membersOf(
   container: object,
@@ -103,7 +103,7 @@ class Container {
     // [name, value], and name, value, name, value: how headers and form fields are often kept.
     const isPaired = array.length % 2 === 0
     let emptySlots = 0
-    for (const at of filledPlaces(array)) {
+    for (const at of filledSlots(array)) {
       if (at < 0) {
         emptySlots -= at
         continue
@@ -132,8 +132,8 @@ class Container {
 
 const NO_EMPTY_SLOTS: EmptySlots = { emptySlots: 0 }
 
-/** The places of an array where something stands, and in the place of empty ones, how many: as a negative number. */
-function* filledPlaces(array: readonly unknown[]): Generator<number, void> {
+/** Indexes of the filled slots of an array; for empty slots in a row, their number as a negative number. */
+function* filledSlots(array: readonly unknown[]): Generator<number, void> {
   let at = 0
   for (let emptySlots = 0; at < array.length && emptySlots < MANY_EMPTY_SLOTS; at++) {
     const isFilled = at in array

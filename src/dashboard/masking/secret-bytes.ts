@@ -1,16 +1,16 @@
 import { maskedText } from './mask-text.js'
 import type { SecretNames } from './secret-names.js'
 
-/** Bytes that are looked through at one time, and how far they reach into those before: a name and a value meet there. */
+/** Number of bytes that are searched at a time. They overlap, so that a name and its value are seen together. */
 const WINDOW = 65_536
 const OVERLAP = 1_024
 
-/** A readable text among other bytes, at least this long. */
+/** A readable text among other bytes, of a minimum length. */
 const READABLE = /[^\p{Cc}\ufffd]{6,}/gu
 
 /**
- * Whether bytes hold a secret in the clear: JSON, a form, a key; as UTF-8 or UTF-16.
- * Each `yield` is a place to let others have their turn.
+ * Whether bytes contain a readable secret (JSON, a form, a key), as UTF-8 or UTF-16. Each `yield` is a place to let other
+ * work have its turn.
  */
 export function* bytesContainSecret(
   bytes: Uint8Array,
@@ -20,13 +20,13 @@ export function* bytesContainSecret(
     yield ''
     const window = Buffer.from(bytes.buffer, bytes.byteOffset + start, Math.min(WINDOW, bytes.length - start))
     if (yield* isMasked(window.toString(), secrets)) return true
-    // In UTF-16, every second byte of ASCII is zero.
+    // ASCII in UTF-16 has zeros in between.
     if (window.includes(0) && (yield* isMasked(window.toString('utf16le'), secrets))) return true
   }
   return false
 }
 
-/** The same of numbers that may be the bytes of a text. One that cannot be, and none is. */
+/** Whether numbers are the bytes of a text that contains a secret. `false` if any of them is not a byte. */
 export function* numbersContainSecret(
   numbers: ArrayLike<number | bigint>,
   secrets: SecretNames,

@@ -1,13 +1,13 @@
 import { ConfigurationError } from '../../errors.js'
 import type { CacheKey } from '../../key/cache-key.js'
 
-/** What stands where a value is left out. */
+/** Replacement of a masked value. */
 export const MASKED = '[masked]'
 
 export type SecretName = string | RegExp
 export type RedactOption = readonly SecretName[] | { readonly only: readonly SecretName[] }
 
-/** Names of what staff have no need to read. Better a value too many masked than one too few. */
+/** Names whose values staff need not read. A value masked in vain does less harm than a secret shown. */
 const DEFAULT_NAMES: readonly SecretName[] = [
   ...['password', 'passwd', 'passphrase', 'passcode', 'passwort', 'kennwort', 'contraseña', 'пароль', '密码'],
   ...['pwd', 'pass', 'dbpass', 'dbpwd', 'userpass', 'mypass', 'mypwd', 'passkey', 'pw', 'psk'],
@@ -19,34 +19,34 @@ const DEFAULT_NAMES: readonly SecretName[] = [
   ...['card number', 'connection string', 'database url', 'redis url', 'mongo url', 'webhook url'],
 ]
 
-/** Ordinary words that hold the name of a secret, and say nothing of one. */
-const INNOCENT =
+/** Ordinary words that contain the name of a secret. */
+const ORDINARY =
   /^(secretar(y|ies|ial|iat)|tokeni[sz](e|ed|er|ers|es|ing|ation)|(password|cookie|session|token)less|(pos|ob)sessions?|coauthors?)$/
 
-/** A name this short is found in too many others (`pin` in `shipping`), so it must be a word of its own. */
+/** Maximum length of a name that must be a whole word, since it occurs in too many others: `pin` in `shipping`. */
 const SHORT = 4
 
-/** Characters of a name that are looked through. What is longer is no name that a person gave: it counts as secret. */
+/** Maximum length of a name. A longer one was not written by a person, and counts as secret. */
 const MAX_NAME = 10_000
 
-/** A pattern may take its time with a long text, so it gets the beginning. */
+/** Maximum length that a pattern is tested against, since a pattern may be slow with a long text. */
 const MAX_FOR_PATTERN = 1_000
 
-/** Answers that are remembered: the same few names come again and again. */
-const REMEMBERED = 4_096
-const MAX_REMEMBERED_NAME = 64
+/** Maximum number of cached results, and maximum length of their names: the same few names occur again and again. */
+const MAX_CACHED = 4_096
+const MAX_CACHED_NAME = 64
 
-/** Names of secrets: which ones look like it. */
+/** Decides which names are names of secrets. */
 export class SecretNames {
   readonly #anywhere: RegExp | undefined
   readonly #words: ReadonlySet<string>
-  /** Names of several words, as one: they may also lie one above the other, as in `api: { key }`. */
+  /** Names of several words, joined. The first word may be the name of the holder, as in `api: { key }`. */
   readonly #compounds: ReadonlySet<string>
-  /** Finds the end of such a name, and whatever may be a name at all, in ASCII: to say no quickly. */
+  /** Quick tests for ASCII names: whether one may end such a name, and whether one may be a name of a secret at all. */
   readonly #lastWord: RegExp
   readonly #mayBe: RegExp
   readonly #patterns: readonly RegExp[]
-  readonly #remembered = new Map<string, boolean>()
+  readonly #results = new Map<string, boolean>()
 
   /** @throws ConfigurationError */
   constructor(redact: RedactOption = []) {
@@ -67,22 +67,23 @@ export class SecretNames {
     this.#mayBe = new RegExp(texts.join('|') || '(?!)', 'u')
   }
 
+  /** Whether a name is the name of a secret. */
   has(name: string): boolean {
-    if (name.length > MAX_REMEMBERED_NAME) return this.#looksSecret(name)
-    const known = this.#remembered.get(name)
+    if (name.length > MAX_CACHED_NAME) return this.#looksSecret(name)
+    const known = this.#results.get(name)
     if (known !== undefined) return known
-    const answer = this.#looksSecret(name)
-    if (this.#remembered.size === REMEMBERED) this.#remembered.clear()
-    this.#remembered.set(name, answer)
-    return answer
+    const result = this.#looksSecret(name)
+    if (this.#results.size === MAX_CACHED) this.#results.clear()
+    this.#results.set(name, result)
+    return result
   }
 
-  /** Whether a name is that of a secret by itself, or with the name of what holds it: `api` and `key`. */
+  /** Whether a name is the name of a secret, by itself or together with the name of its holder: `api` and `key`. */
   hasUnder(holder: string | undefined, name: string): boolean {
     return this.has(name) || (holder !== undefined && this.#isCompound(holder, name))
   }
 
-  /** Whether everything under a key is to be masked: a part of it looks like a secret's name. */
+  /** Whether the value of a key must be masked, since a part of the key is the name of a secret. */
   inKey(key: CacheKey): boolean {
     return key.parts.some((part, at, parts) =>
       this.hasUnder(at === 0 ? undefined : String(parts[at - 1]), String(part)),
@@ -96,7 +97,7 @@ export class SecretNames {
       if (this.#patterns.some((pattern) => pattern.test(beginning))) return true
     }
     if (IS_ASCII.test(name) && !this.#mayBe.test(name.toLowerCase().replace(/[^a-z0-9]+/g, ''))) return false
-    const words = wordsOf(name).filter((word) => !INNOCENT.test(word))
+    const words = wordsOf(name).filter((word) => !ORDINARY.test(word))
     return (this.#anywhere?.test(words.join('')) ?? false) || words.some((word) => this.#isShort(word))
   }
 
@@ -123,12 +124,12 @@ function namesOf(redact: unknown): readonly SecretName[] {
 
 function badNames(): ConfigurationError {
   return new ConfigurationError(
-    "redact holds names: texts like 'iban' and regular expressions, none empty. Write ['iban'] to add to the default list, { only: ['iban'] } to replace it.",
+    "redact must contain names: non-empty strings like 'iban', or regular expressions. Write ['iban'] to add to the default list, or { only: ['iban'] } to replace it.",
   )
 }
 
 /**
- * The words of a name, folded to what readers take them for: `X-Api-Key`, `apiKey` and `API_KEY` are all `api`, `key`.
+ * The words of a name in lower case, as a reader sees them: `X-Api-Key`, `apiKey` and `API_KEY` are all `api`, `key`.
  */
 function wordsOf(name: string): string[] {
   const plain = IS_ASCII.test(name) ? name : folded(name)
@@ -142,7 +143,7 @@ function wordsOf(name: string): string[] {
 
 const IS_ASCII = /^[\0-\x7f]*$/
 
-/** Without accents and invisible characters, and with Latin letters in the place of those that look like them. */
+/** Removes accents and invisible characters, and replaces letters that look like Latin ones. */
 function folded(name: string): string {
   return name
     .normalize('NFKD')
@@ -161,7 +162,7 @@ const LOOK_ALIKES = new Map(
   }),
 )
 
-/** With `g` or `y` a pattern remembers where it was. */
+/** Copies a pattern without `g` and `y`, whose state would change its results. */
 function stateless(pattern: RegExp): RegExp {
   return new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, ''))
 }

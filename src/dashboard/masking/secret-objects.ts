@@ -9,13 +9,13 @@ const STEP = 2_000
 const MAX_OBJECTS = 4_000_000
 
 /**
- * All objects that can be reached under the name of a secret: they are masked also where they are met under another
- * name first. `undefined` where there are too many objects.
+ * Finds all objects that can be reached under the name of a secret, so that they are masked also where another name leads
+ * to them. `undefined` where there are too many objects.
  */
 export function* secretObjects(value: unknown, secrets: SecretNames): Steps<ReadonlySet<object> | undefined> {
   const seen = new Set<object>()
   const roots: object[] = []
-  const isWhole = yield* walk(
+  const isWhole = yield* visit(
     value,
     seen,
     (member) => {
@@ -27,12 +27,12 @@ export function* secretObjects(value: unknown, secrets: SecretNames): Steps<Read
   )
   if (!isWhole) return undefined
   const found = new Set<object>()
-  for (const root of roots) if (!(yield* walk(root, found, () => true, secrets))) return undefined
+  for (const root of roots) if (!(yield* visit(root, found, () => true, secrets))) return undefined
   return found
 }
 
-/** Whether all objects that can be reached were looked at. */
-function* walk(
+/** Visits all objects that can be reached. Returns `false` where there are too many. */
+function* visit(
   start: unknown,
   seen: Set<object>,
   goesDown: (member: { readonly value: unknown; readonly isSecret: boolean }) => boolean,

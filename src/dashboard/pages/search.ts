@@ -1,7 +1,7 @@
 import { CacheNotRespondingError } from '../../errors.js'
 import { HttpError } from '../http/http-error.js'
 import type { PageRequest, Part, StreamedPage } from '../page-request.js'
-import { type FullScan, scanAll } from '../reading/full-scan.js'
+import { type ScanProgress, scanAll } from '../reading/full-scan.js'
 import { whole } from '../rendering/figures.js'
 import { Semaphore } from '../scheduling/semaphore.js'
 import { crumbsOf } from './crumbs.js'
@@ -45,12 +45,12 @@ async function* searching(
   const { under, q, cursor, matches } = filter
   const same = { under: under?.text, q }
   const before = parameters.count('seen')
-  const progress = ({ found, scanned, total }: FullScan) => {
+  const progress = ({ found, scanned, total }: ScanProgress) => {
     const seen = Math.min(before + scanned, total)
     return { found: whole(found), seen, all: total, scanned: whole(seen), total: whole(total) }
   }
   const first = links.keys(same)
-  let last: FullScan = { entries: [], found: 0, scanned: 0, total: 0, cursor }
+  let last: ScanProgress = { entries: [], found: 0, scanned: 0, total: 0, cursor }
   let state: 'down' | 'busy' | undefined
   const mustWait = !searches.isFree
   // Before the first await, so that no other search takes the slot after the check.
@@ -97,7 +97,7 @@ function busy(): HttpError {
   return new HttpError(503, message, hint, undefined, RETRY_AFTER_S)
 }
 
-function stateOf({ cursor, found }: FullScan): 'more' | 'found' | 'no match' {
+function stateOf({ cursor, found }: ScanProgress): 'more' | 'found' | 'no match' {
   if (cursor !== undefined) return 'more'
   return found > 0 ? 'found' : 'no match'
 }

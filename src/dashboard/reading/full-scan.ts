@@ -3,51 +3,51 @@ import type { ListedEntry } from '../../store/store.js'
 import { withStoreSlot } from '../scheduling/store-slots.js'
 import type { ScanOptions } from './scan.js'
 
-/** How many names one step looks at: enough to get on, too few to hold up a server or this process. */
+/** Number of names in one step: too few to block a server or this process. */
 const STEP = 500
 
-/** How often it tells how far it has come, at the most. */
-const TOLD_MS = 200
+/** Minimum time between two reports of progress, in milliseconds. */
+const REPORT_MS = 200
 
-/** How far a scan has come. */
-export interface FullScan {
-  /** What was found since it last told. */
+/** Progress of a full scan. */
+export interface ScanProgress {
+  /** Entries that were found since the last report. */
   readonly entries: readonly ListedEntry[]
-  /** In all. */
+  /** Number of entries that were found so far. */
   readonly found: number
-  /** Names looked at, and about how many the store holds. */
+  /** Number of names that were visited so far. */
   readonly scanned: number
+  /** Approximate number of names in the store. */
   readonly total: number
-  /** Where to go on; `undefined` when every name was looked at. */
+  /** Where to continue; `undefined` once every name was visited. */
   readonly cursor: string | undefined
 }
 
 export interface FullScanOptions extends ScanOptions {
-  /** Stops it. */
+  /** Ends the scan. */
   readonly signal: AbortSignal
 }
 
 /**
- * Looks through all names until enough keys were found, telling now and then
- * how far it has come, at the end in any case.
+ * Scans all names until enough keys were found. Reports its progress at intervals, and at its end.
  * @throws CacheNotRespondingError
  */
 export async function* scanAll(
   cache: KeyedCache,
   { under, matches, cursor: start, enough, signal }: FullScanOptions,
-): AsyncGenerator<FullScan, void, undefined> {
+): AsyncGenerator<ScanProgress, void, undefined> {
   // A store may list a key twice.
   const seen = new Set<string>()
   let entries: ListedEntry[] = []
   let cursor = start
   let scanned = 0
   let total = 0
-  let toldAt = Number.NEGATIVE_INFINITY
-  const tell = (): FullScan => {
-    const told = { entries, found: seen.size, scanned, total, cursor }
+  let reportedAt = Number.NEGATIVE_INFINITY
+  const report = (): ScanProgress => {
+    const progress = { entries, found: seen.size, scanned, total, cursor }
     entries = []
-    toldAt = performance.now()
-    return told
+    reportedAt = performance.now()
+    return progress
   }
   try {
     do {
@@ -60,11 +60,11 @@ export async function* scanAll(
         seen.add(entry.key.text)
         entries.push(entry)
       }
-      if (performance.now() - toldAt >= TOLD_MS) yield tell()
+      if (performance.now() - reportedAt >= REPORT_MS) yield report()
     } while (cursor !== undefined && seen.size < enough && !signal.aborted)
   } catch (error) {
-    if (scanned > 0) yield tell()
+    if (scanned > 0) yield report()
     throw error
   }
-  yield tell()
+  yield report()
 }

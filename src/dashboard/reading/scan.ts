@@ -3,32 +3,35 @@ import type { CacheKey } from '../../key/cache-key.js'
 import type { ListedEntry } from '../../store/store.js'
 import { withStoreSlot } from '../scheduling/store-slots.js'
 
-/** How many names one step looks at: so many rows a page may have more than it asked for. */
+/** Number of names in one step. A page may have that many more rows than it asked for. */
 const STEP = 250
 
-/** What one page may cost, however many keys there are. */
+/** Maximum number of names, and maximum time, of one scan. */
 const MAX_NAMES = 20_000
 const MAX_MS = 400
 
+/** Result of a bounded scan. */
 export interface Scan {
   readonly entries: readonly ListedEntry[]
-  /** Where to go on; `undefined` when every name was looked at. */
+  /** Where to continue; `undefined` once every name was visited. */
   readonly cursor: string | undefined
-  /** Names looked at here, and about how many the store holds in all. */
+  /** Number of names that were visited. */
   readonly scanned: number
+  /** Approximate number of names in the store. */
   readonly total: number
 }
 
 export interface ScanOptions {
+  /** Only keys below this one. */
   readonly under?: CacheKey | undefined
   readonly cursor?: string | undefined
-  /** Stop at so many. */
+  /** Number of entries at which the scan ends. */
   readonly enough: number
   readonly matches?: ((key: CacheKey) => boolean) | undefined
 }
 
 /**
- * Looks for live keys until there are enough, or no more, or it has cost enough.
+ * Scans for live keys until there are enough, every name was visited, or the limits of one scan are reached.
  * @throws CacheNotRespondingError
  */
 export async function scan(

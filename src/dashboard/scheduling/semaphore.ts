@@ -2,43 +2,43 @@ interface Waiter {
   readonly enter: () => void
 }
 
-/** Places for work that is bounded in number, and a bounded queue for them. First come, first served. */
+/** Limits the number of concurrent tasks. Further ones wait in a bounded queue, in the order of their calls. */
 export class Semaphore {
-  readonly #most: number
-  readonly #mostWaiting: number
+  readonly #permits: number
+  readonly #maxWaiting: number
   readonly #waiting: Waiter[] = []
-  #taken = 0
+  #held = 0
 
-  constructor(most: number, mostWaiting: number) {
-    this.#most = most
-    this.#mostWaiting = mostWaiting
+  constructor(permits: number, maxWaiting: number) {
+    this.#permits = permits
+    this.#maxWaiting = maxWaiting
   }
 
-  /** Whether there is no room, not even to wait. */
+  /** Whether the queue is full, so that `acquire` would return `undefined`. */
   get isFull(): boolean {
-    return this.#taken >= this.#most && this.#waiting.length >= this.#mostWaiting
+    return this.#held >= this.#permits && this.#waiting.length >= this.#maxWaiting
   }
 
-  /** Whether a place is free at once. */
+  /** Whether `acquire` would not have to wait. */
   get isFree(): boolean {
-    return this.#taken < this.#most
+    return this.#held < this.#permits
   }
 
   /**
-   * Waits for a place. Resolves to a function that gives the place back, once; to `undefined` where there is no room to
-   * wait, or the signal came first.
+   * Waits for a permit. Resolves to a function that releases it, or to `undefined` where the queue is full or the signal
+   * is aborted first.
    */
   async acquire(signal?: AbortSignal): Promise<(() => void) | undefined> {
     if (signal?.aborted || this.isFull) return undefined
     if (this.isFree) {
-      this.#taken++
-      return this.#leaving()
+      this.#held++
+      return this.#release()
     }
     return new Promise((resolve) => {
       const waiter: Waiter = {
         enter: () => {
           signal?.removeEventListener('abort', give)
-          resolve(this.#leaving())
+          resolve(this.#release())
         },
       }
       const give = () => {
@@ -50,15 +50,14 @@ export class Semaphore {
     })
   }
 
-  #leaving(): () => void {
-    let isIn = true
+  #release(): () => void {
+    let isHeld = true
     return () => {
-      if (!isIn) return
-      isIn = false
+      if (!isHeld) return
+      isHeld = false
       const next = this.#waiting.shift()
-      // The place goes on to the next one.
       if (next) next.enter()
-      else this.#taken--
+      else this.#held--
     }
   }
 }

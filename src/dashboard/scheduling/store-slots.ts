@@ -9,11 +9,11 @@ const slots = new Semaphore(10, Number.POSITIVE_INFINITY)
 
 /** Runs a store read in one of the few slots that all pages of this process share. */
 export async function withStoreSlot<Found>(read: () => Promise<Found>): Promise<Found> {
-  const leave = await slots.acquire()
+  const release = await slots.acquire()
   try {
     await waitForSlice()
     return await read()
   } finally {
-    leave?.()
+    release?.()
   }
 }
