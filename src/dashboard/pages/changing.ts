@@ -3,7 +3,7 @@ import { CacheNotRespondingError } from '../../errors.js'
 import type { CacheKey } from '../../key/cache-key.js'
 import type { AuditEvent } from '../access/audit.js'
 import type { PageRequest } from '../page-request.js'
-import { type Count, count } from '../reading/scan.js'
+import { type Count, count } from '../reading/count.js'
 
 /** A change and its outcome. */
 export interface Change {

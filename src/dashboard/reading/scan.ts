@@ -53,26 +53,3 @@ export async function scan(
   const entries = [...found.values()].sort((one, other) => (one.key.text < other.key.text ? -1 : 1))
   return { entries, cursor, scanned: Math.min(scanned, total), total }
 }
-
-/** Live keys at and below one, as far as a bounded look tells; `undefined` when the store fails. */
-export interface Count {
-  readonly keys: number
-  /** Whether there may be more. */
-  readonly more: boolean
-  readonly samples: readonly CacheKey[]
-  /** How many of them were computed, and how long that took, all in all. */
-  readonly computed: number
-  readonly computingMs: number
-}
-
-const MAX_COUNTED = 5_000
-const SAMPLES = 8
-
-/** @throws CacheNotRespondingError */
-export async function count(cache: KeyedCache, under?: CacheKey): Promise<Count> {
-  const { entries, cursor } = await scan(cache, { under, enough: MAX_COUNTED })
-  const samples = entries.slice(0, SAMPLES).map(({ key }) => key)
-  const times = entries.map(({ computingMs }) => computingMs).filter((ms) => ms > 0)
-  const computingMs = times.reduce((sum, ms) => sum + ms, 0)
-  return { keys: entries.length, more: cursor !== undefined, samples, computed: times.length, computingMs }
-}
