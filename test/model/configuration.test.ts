@@ -148,7 +148,7 @@ describe('The name of a class', () => {
     const unnamed = [CachedObject(Row), (() => class extends CachedObject(Row) {})()]
     for (const type of unnamed) {
       expect(() => type.cacheKey(1)).toThrow(
-        "A class whose objects are to be cached needs a name for their keys: static cacheName = 'product', or CachedObject(Base, { name: 'product' }).",
+        "A cached class needs a name for its keys: static cacheName = 'product', or CachedObject(Base, { name: 'product' }).",
       )
     }
     class Numbered extends CachedObject(Row) {
@@ -169,7 +169,7 @@ describe('The name of a class', () => {
     await expect(new again(1).cacheGet()).rejects.toMatchObject({
       code: CONFIGURATION,
       message: expect.stringMatching(
-        /^Another class is cached as "Product" already, and each would get the other's/,
+        /^Two classes are cached under the name "Product", and would get each other's/,
       ),
     })
   })
