@@ -1,6 +1,6 @@
 import type { Request } from 'express'
 import { ConfigurationError } from '../errors.js'
-import { show } from '../key/show.js'
+import { describeValue } from '../key/describe-value.js'
 import { aBoolean, aFunction, aList, aText } from '../option-checks.js'
 import { OptionsReader } from '../take-options.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
@@ -101,7 +101,7 @@ const DASHBOARD_OPTIONS = new OptionsReader<DashboardOptions>('dashboard option'
     aText(value, name)
     if (/^(https?:\/\/[^/]|\/(?![/\\]))[^\s\\]*$/.test(value as string)) return
     throw new ConfigurationError(
-      `${name} must be a path like '/login' or an http(s) URL, not ${show(value)}.`,
+      `${name} must be a path like '/login' or an http(s) URL, not ${describeValue(value)}.`,
     )
   },
   readOnly: aBoolean,
@@ -116,7 +116,7 @@ const DASHBOARD_OPTIONS = new OptionsReader<DashboardOptions>('dashboard option'
     aText(value, name)
     if (hasViews(value as string)) return
     throw new ConfigurationError(
-      `${name} is ${show(value)}, where no views are: copy the folder views of the package keyedcache there.`,
+      `${name} is ${describeValue(value)}, where no views are: copy the folder views of the package keyedcache there.`,
     )
   },
   origins(value, name) {
@@ -156,6 +156,6 @@ export function parseOrigin(given: unknown): string {
   const origin = typeof given === 'string' && URL.canParse(given) ? new URL(given).origin : 'null'
   if (/^https?:/.test(origin) && String(given).replace(/\/$/, '').split('/').length === 3) return origin
   throw new ConfigurationError(
-    `origins contains ${show(given)}. An origin looks like 'https://admin.example.com'.`,
+    `origins contains ${describeValue(given)}. An origin looks like 'https://admin.example.com'.`,
   )
 }

@@ -1,7 +1,7 @@
 import type { Factory } from '../compute/factory.js'
 import { ConfigurationError } from '../errors.js'
 import type { KeyPart } from '../key/cache-key.js'
-import { show } from '../key/show.js'
+import { describeValue } from '../key/describe-value.js'
 import type { CachedInstance, Loader } from './cached-class.js'
 import type { Model } from './model.js'
 import type { FindOptions } from './options.js'
@@ -15,7 +15,7 @@ export async function find<T extends CachedInstance, Id extends KeyPart>(
 ): Promise<T | null | undefined> {
   if (typeof loader !== 'function')
     throw new ConfigurationError(
-      `findCached(id, loader) needs a function that loads the object, not ${show(loader)}.`,
+      `findCached(id, loader) needs a function that loads the object, not ${describeValue(loader)}.`,
     )
   // `validate` and the caller get the same object: `fromCache` runs once.
   let last: { readonly data: unknown; readonly object: T | null | undefined } | undefined
@@ -40,7 +40,7 @@ export async function find<T extends CachedInstance, Id extends KeyPart>(
 /** Only `true` accepts an object: an async `validate` would make every call load it again. */
 function warnNotBoolean<T extends object>(model: Model<T>, returned: unknown): void {
   model.warnOnce(
-    `validate of ${model.name}.findCached() must return true or false, not ${show(returned)}: until it does, every call loads the object again.`,
+    `validate of ${model.name}.findCached() must return true or false, not ${describeValue(returned)}: until it does, every call loads the object again.`,
   )
 }
 
@@ -64,7 +64,7 @@ function loading<T extends CachedInstance, Id extends KeyPart>(
     const asked = context.key.text
     if (!model.has(found)) {
       throw new ConfigurationError(
-        `The loader of "${asked}" must return a ${model.name}, or undefined if there is none, not ${show(found)}.`,
+        `The loader of "${asked}" must return a ${model.name}, or undefined if there is none, not ${describeValue(found)}.`,
         { key: asked },
       )
     }

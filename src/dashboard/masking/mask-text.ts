@@ -23,12 +23,17 @@ export function maskText(text: string, secrets: SecretNames): string {
 /**
  * Masks a text like `maskText`, in pieces. An empty piece is a place to let other work have its turn. Its time is
  * linear in the length of the text.
+ * @param length maximum number of characters to return, masked by the whole text
  */
-export function* maskedText(text: string, secrets: SecretNames): Generator<string, void, undefined> {
+export function* maskedText(
+  text: string,
+  secrets: SecretNames,
+  length?: number,
+): Generator<string, void, undefined> {
   const steps = editsOf(text, secrets, 0)
   let step = steps.next()
   for (; !step.done; step = steps.next()) yield ''
-  yield* edited(text, step.value)
+  yield* edited(text, step.value, length)
 }
 
 function* editsOf(text: string, secrets: SecretNames, depth: number): Steps<readonly Edit[]> {

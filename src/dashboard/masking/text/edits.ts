@@ -21,15 +21,22 @@ export function merged(edits: readonly Edit[]): Edit[] {
   return all
 }
 
-/** Applies edits to a text, in pieces that split no character. */
-export function* edited(text: string, edits: readonly Edit[]): Generator<string, void, undefined> {
+/** Applies edits to a text, or to its first `length` characters, in pieces that split no character. */
+export function* edited(
+  text: string,
+  edits: readonly Edit[],
+  length = text.length,
+): Generator<string, void, undefined> {
+  const last = text.charCodeAt(length - 1)
+  const limit = length < text.length && last >= 0xd800 && last < 0xdc00 ? length - 1 : length
   let done = 0
   for (const { start, end, by } of edits) {
+    if (start >= limit) break
     yield* sliced(text, done, start)
     yield by
     done = end
   }
-  yield* sliced(text, done, text.length)
+  yield* sliced(text, done, limit)
 }
 
 function* sliced(text: string, from: number, to: number): Generator<string, void, undefined> {
