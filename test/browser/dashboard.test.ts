@@ -164,7 +164,7 @@ describe.each([true, false])('JavaScript on: %s', (javaScript) => {
     expect(await page.textContent('main [role=status]')).toMatch(/Marked stale\s*product::1 only/)
     await page.getByRole('link', { name: 'product::1', exact: true }).click()
     expect(await page.textContent('main [role=status]')).toMatch(
-      /Stale.*marked stale .* user anna; served within its grace period/s,
+      /Stale.*Marked stale .* user anna\. Served within its grace period/s,
     )
     expect(await page.textContent('pre')).toContain('old')
     expect(await cache.getOrSet('product::1', () => 'new', { grace: '1h' })).toBe('old')

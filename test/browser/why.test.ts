@@ -227,7 +227,7 @@ describe('The pages say why a key is not cached:', () => {
     await gone(cache, 'product::1')
     await visit('/read/product::1')
     expect(await why('product::1')).toMatch(
-      /^Stale Written .+; expired .+ ago, served within its grace period for/,
+      /^Stale Written .+\. Expired .+ ago\. Served within its grace period for/,
     )
     expect(await misses()).toContain('1 expired')
   })
