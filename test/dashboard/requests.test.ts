@@ -69,7 +69,7 @@ test('says what each asked of the cache, in order, and what came of it', async (
   const { text, status } = await ask('/cache/requests')
   expect(status).toBe(200)
   const said = words(text)
-  expect(said).toContain('1 shown, newest first, of 1 matching in 1 request.')
+  expect(said).toContain('1 shown, newest first. Matching: 1 of 1 request.')
   expect(said).toContain('This process logs every request')
   expect(said).toMatch(
     /GET \/shop\/basket 1 computed repeated reads 200 [\d.]+ (µs|ms) 6 calls [\d.]+ % in cache calls/,
