@@ -145,7 +145,7 @@ describe.each([true, false])('JavaScript on: %s', (javaScript) => {
 
     await cache.set('product::1', 'again')
     await page.goBack()
-    expect(await page.textContent('main')).toMatch(/1 key\s+live at and below it now/)
+    expect(await page.textContent('main')).toMatch(/Affected now: 1 key\./)
     expect(await cache.has('product::1')).toBe(true)
     expect(noise).toEqual([])
   })
