@@ -35,6 +35,8 @@ const REASONS = {
   'generation-lost': 'generation lost by the store',
   undecodable: 'unreadable data',
   expired: 'expired',
+  evicted: 'evicted or lost',
+  fenced: 'last value fenced',
   failed: 'recent computation failed',
   invalid: 'rejected by validation',
   'pending-invalidation': 'invalidation pending',

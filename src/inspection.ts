@@ -114,16 +114,16 @@ function live(
   const expiry = expiryOf(frame, peek.generations)
   const isLetExpire = expiry !== undefined && expiry.at < writtenAt + body.ttlMs
   const expired = isLetExpire
-    ? `marked stale${below(key, expiry.depth)} ${by(peek.now, expiry.provenance)}`
-    : `expired ${ago(-remainingMs)}`
-  const left = `served within its grace period for another ${formatDuration(peek.ttlMs)}`
+    ? `Marked stale${below(key, expiry.depth)} ${by(peek.now, expiry.provenance)}`
+    : `Expired ${ago(-remainingMs)}`
+  const left = `Served within its grace period for another ${formatDuration(peek.ttlMs)}`
   const isFresh = state === 'fresh'
   return {
     state: isFresh ? 'fresh' : 'stale',
     reason: isFresh ? undefined : 'expired',
     why: isFresh
       ? `${written}; expires in ${formatDuration(remainingMs)}.${refreshing}`
-      : `${written}; ${expired}${isLetExpire ? '; ' : ', '}${left}.${refreshing}`,
+      : `${written}. ${expired}. ${left}.${refreshing}`,
     provenance: isLetExpire ? expiry.provenance : undefined,
     ttlMs: isFresh ? remainingMs : 0,
     bytes: peek.bytes,

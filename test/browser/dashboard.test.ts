@@ -14,7 +14,7 @@ const USERS: Record<string, object> = {
   carl: { is_staff: false, username: 'carl' },
 }
 
-/** Those that are not our own. */
+/** Scripts other than the dashboard's. */
 const OTHER_SCRIPTS = 'script:not([src$="/assets/dashboard.js"], [src$="/assets/live.js"])'
 
 let browser: Browser
@@ -55,7 +55,7 @@ async function listen(app: Parameters<typeof createServer>[1]): Promise<string> 
 
 interface Visitor {
   readonly page: Page
-  /** Everything that went wrong in the page: dialogs, errors, what the policy blocked, what went elsewhere. */
+  /** Problems on the page: dialogs, errors, blocked resources, requests to other origins. */
   readonly noise: string[]
 }
 
@@ -85,7 +85,7 @@ async function visit(
 }
 
 describe.each([true, false])('JavaScript on: %s', (javaScript) => {
-  test('a stranger is sent to sign in, and comes back to the page', async () => {
+  test('an anonymous user is redirected to sign in, and back to the page', async () => {
     await cache.set('product::1', 'the value')
     const { page } = await visit(undefined, javaScript)
     await page.goto(`${site}/cache/keys/product::1`)
@@ -95,7 +95,7 @@ describe.each([true, false])('JavaScript on: %s', (javaScript) => {
     expect(await page.textContent('pre')).toContain('the value')
   })
 
-  test('a customer is refused, with a page to look at', async () => {
+  test('a customer receives the 403 page', async () => {
     const { page } = await visit('carl', javaScript)
     const answer = await page.goto(`${site}/cache/`)
     expect(answer?.status()).toBe(403)
@@ -145,12 +145,12 @@ describe.each([true, false])('JavaScript on: %s', (javaScript) => {
 
     await cache.set('product::1', 'again')
     await page.goBack()
-    expect(await page.textContent('main')).toMatch(/1 key\s+live at and below it now/)
+    expect(await page.textContent('main')).toMatch(/Affected now: 1 key\./)
     expect(await cache.has('product::1')).toBe(true)
     expect(noise).toEqual([])
   })
 
-  test('staff let a key expire softly, and see that it is still served', async () => {
+  test('staff mark a key stale, and it is still served within its grace period', async () => {
     await cache.getOrSet('product::1', () => 'old', { grace: '1h' })
     const { page, noise } = await visit('anna', javaScript)
     await page.goto(`${site}/cache/keys/product::1`)
@@ -164,14 +164,14 @@ describe.each([true, false])('JavaScript on: %s', (javaScript) => {
     expect(await page.textContent('main [role=status]')).toMatch(/Marked stale\s*product::1 only/)
     await page.getByRole('link', { name: 'product::1', exact: true }).click()
     expect(await page.textContent('main [role=status]')).toMatch(
-      /Stale.*marked stale .* user anna; served within its grace period/s,
+      /Stale.*Marked stale .* user anna\. Served within its grace period/s,
     )
     expect(await page.textContent('pre')).toContain('old')
     expect(await cache.getOrSet('product::1', () => 'new', { grace: '1h' })).toBe('old')
     expect(noise).toEqual([])
   })
 
-  test('hostile keys and values do nothing', async () => {
+  test('hostile keys and values have no effect', async () => {
     const evil = `"'></pre></textarea><img src=x onerror=alert(1)><script>alert(1)</script>`
     await cache.set(evil, { [evil]: evil })
     await cache.set([evil, '..', 'javascript:alert(1)'], evil)
@@ -227,7 +227,7 @@ describe.each([true, false])('JavaScript on: %s', (javaScript) => {
   })
 })
 
-test('the slash key goes to the search, but is typed in a field', async () => {
+test('the slash key focuses the search, except in a field', async () => {
   const { page, noise } = await visit('anna')
   await page.goto(`${site}/cache/`)
   await page.keyboard.press('/')
@@ -239,7 +239,7 @@ test('the slash key goes to the search, but is typed in a field', async () => {
   expect(noise).toEqual([])
 })
 
-test('the first thing that Tab reaches skips to the page', async () => {
+test('the first tab stop is the skip link', async () => {
   const { page } = await visit('anna')
   await page.goto(`${site}/cache/keys`)
   await page.keyboard.press('Tab')

@@ -14,7 +14,7 @@ let redis: RedisServer
 let site: string
 let close: () => Promise<void>
 
-/** A shop that has been visited: everything that a page can show is there. */
+/** A shop after some visits, so that every page has content. */
 beforeAll(async () => {
   browser = await launchBrowser()
   redis = await startRedis()
@@ -50,7 +50,7 @@ afterAll(async () => {
   await redis?.stop()
 })
 
-/** Every page, and what it must say of what has happened. */
+/** Every page, with text that it must contain. */
 const PAGES: [path: string, says: RegExp][] = [
   ['/cache/', /Figures of all processes.*Last minute\s*62\.5 %\s*of 8 reads/s],
   ['/cache/?span=day', /Last day, per 15 minutes/],
@@ -84,7 +84,7 @@ async function open(options: BrowserContextOptions = {}): Promise<{ page: Page; 
 }
 
 describe.each([true, false])('with JavaScript on: %s', (javaScriptEnabled) => {
-  test('each page says what has happened, and nothing goes wrong on it', async () => {
+  test('each page shows what has happened, without errors', async () => {
     const { page, noise } = await open({ javaScriptEnabled })
     for (const [path, says] of PAGES) {
       expect((await page.goto(site + path))?.status(), path).toBe(200)
@@ -104,7 +104,7 @@ describe.each([true, false])('with JavaScript on: %s', (javaScriptEnabled) => {
     expect(await page.textContent('h1')).toBe('product::3')
   })
 
-  test('the history is there in figures too', async () => {
+  test('the history is available as a table', async () => {
     const { page } = await open({ javaScriptEnabled })
     await page.goto(`${site}/cache/`)
     expect(await page.locator('svg rect.hits').count()).toBeGreaterThan(0)
@@ -114,9 +114,9 @@ describe.each([true, false])('with JavaScript on: %s', (javaScriptEnabled) => {
   })
 })
 
-test('what is left of a time to live counts down, also on a page that loads itself again', async () => {
+test('the remaining TTL counts down, also after an auto-refresh', async () => {
   const { page } = await open()
-  // Its clock stands still except where this test lets it run: a second of real time would be one too many.
+  // The page's clock is stopped: a second of real time would change the expected text.
   await page.clock.install({ time: '2026-01-31T12:00:00Z' })
   await page.clock.pauseAt('2026-01-31T12:00:01Z')
   await page.goto(`${site}/cache/keys/product::2`)
@@ -151,7 +151,7 @@ const LOOKS = [
   { look: 'narrow', colorScheme: 'light', viewport: NARROW },
 ] as const
 
-test('in no look has any page anything that keeps someone from using it', async () => {
+test('all pages are accessible, in all looks (axe)', async () => {
   const { page } = await open()
   for (const [path] of PAGES) {
     await page.goto(site + path)

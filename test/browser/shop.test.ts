@@ -81,7 +81,7 @@ describe.each([
     await redis?.stop()
   })
 
-  test('says where it is, what it caches in and whom to sign in as', () => {
+  test('prints its address, its cache store and the demo accounts', () => {
     expect(shop.output()).toContain(`The shop is listening on ${shop.url}/`)
     expect(shop.output()).toContain(`${shop.url}/cache/`)
     expect(shop.output()).toMatch(
@@ -90,7 +90,7 @@ describe.each([
     expect(shop.output()).toContain('staff / staff-demo, customer / customer-demo')
   })
 
-  test('a newcomer sees misses, then hits', async () => {
+  test('the first visit misses, the second hits', async () => {
     await page.goto(shop.url)
     expect(await calls(page)).toMatchObject([
       { call: 'get catalogue::all', result: 'miss', from: 'no record of it' },
@@ -110,7 +110,7 @@ describe.each([
     expect(await pageTime(page)).toBeLessThan(slow)
   })
 
-  test('a shipping quote is asked of the carrier once', async () => {
+  test('a shipping quote is computed once', async () => {
     await page.getByRole('link', { name: 'Shipping', exact: true }).click()
     await page.getByLabel('Weight in kg').fill('2.8')
     await page.getByLabel('Country').selectOption('Czechia')
@@ -129,7 +129,7 @@ describe.each([
     expect(await page.locator('.quote').textContent()).toBe(quoted)
   })
 
-  test('every worker makes pages, and all of them see one cache', async () => {
+  test('all workers serve pages from one cache', async () => {
     const seen = new Set<string | null>()
     await expect
       .poll(async () => {
@@ -140,7 +140,7 @@ describe.each([
       .toBe(workers)
   })
 
-  test('staff change a price, and the new one is seen at once', async () => {
+  test('a price that staff change appears at once', async () => {
     await page.getByRole('link', { name: 'Sign in' }).click()
     expect(await page.locator('.demo').textContent()).toContain('Demo accounts')
     await signIn(page, 'staff')
@@ -178,7 +178,7 @@ describe.each([
     }
   })
 
-  test('the dashboard counts along, lists the keys, and deletes a product with what is below it', async () => {
+  test('the dashboard counts, lists the keys, and deletes a product with children', async () => {
     await page.getByRole('link', { name: 'Cache' }).click()
     expect(page.url()).toBe(`${shop.url}/cache/`)
     expect(await page.locator('main').textContent()).toContain('Store up')
@@ -242,7 +242,7 @@ describe.each([
     expect(page.url()).toBe(`${shop.url}/login?next=%2Fproducts%2F2%2Fedit`)
   })
 
-  test('whoever is not signed in is sent to sign in, and back', async () => {
+  test('an anonymous user is redirected to sign in, and back', async () => {
     const context = await browser.newContext()
     try {
       const visitor = await context.newPage()
@@ -269,7 +269,7 @@ describe.each([
     }
   })
 
-  test('nothing went wrong behind the pages', async () => {
+  test('no errors were logged', async () => {
     await shop.stop()
     expect(await shop.ended).toEqual({ code: 0, signal: null })
     expect(shop.output()).not.toMatch(/error|warn/i)
@@ -293,7 +293,7 @@ function byCall(one: Call, other: Call): number {
   return one.call.localeCompare(other.call) || one.result.localeCompare(other.result)
 }
 
-describe('while Redis is in trouble', () => {
+describe('while Redis fails', () => {
   let redis: RedisServer
   let shop: Shop
   let page: Page
@@ -346,7 +346,7 @@ describe('while Redis is in trouble', () => {
     expect(await price(page)).toBe(`€${(cents / 100).toFixed(2)}`)
   })
 
-  test('it still stops in good order', async () => {
+  test('shutdown still works', async () => {
     await redis.kill()
     shop.process.kill('SIGTERM')
     expect(await shop.ended).toEqual({ code: 0, signal: null })

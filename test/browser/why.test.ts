@@ -28,16 +28,16 @@ afterAll(async () => {
   await redis?.stop()
 })
 
-/** A shop with a cache, and what its pages say to a member of staff. */
+/** A shop with a cache, and the pages that staff see. */
 interface Shop {
   readonly cache: KeyedCache
   /** Sends a request to the shop. */
   visit(path: string, method?: string): Promise<void>
-  /** What the key's own page says of it. */
+  /** State and reason on the page of the key. */
   why(key: string): Promise<string>
-  /** What the overview says of all misses. */
+  /** Miss reasons on the overview. */
   misses(): Promise<string>
-  /** What the newest request says of its calls. */
+  /** Calls of the newest request. */
   lastRequest(): Promise<string>
 }
 
@@ -102,13 +102,13 @@ async function said(page: Page, selector: string): Promise<string> {
   return ((await page.locator(selector).first().textContent()) ?? '').replace(/\s+/g, ' ').trim()
 }
 
-/** As soon as it is not there any more. */
+/** Waits until a key is not cached any more. */
 async function gone(cache: KeyedCache, key: string): Promise<void> {
   await vi.waitFor(async () => expect(await cache.has(key)).toBe(false), { timeout: 5_000, interval: 10 })
 }
 
 describe('The pages say why a key is not cached:', () => {
-  test('it was never set', async () => {
+  test('no record of it', async () => {
     const { visit, why, misses } = await openShop()
     await visit('/read/product::1')
     expect(await why('product::2')).toMatch(/^Not cached No record of this key\.$/)
@@ -139,7 +139,7 @@ describe('The pages say why a key is not cached:', () => {
     expect(await misses()).toContain('1 deleted 100.0 %')
   })
 
-  test('it was deleted with what lies above it', async () => {
+  test('it was deleted with a parent key', async () => {
     const { cache, visit, why, misses } = await openShop()
     await cache.set('product::1', 1)
     await visit('/import', 'POST')
@@ -150,7 +150,7 @@ describe('The pages say why a key is not cached:', () => {
     expect(await misses()).toContain('1 deleted with a parent key')
   })
 
-  test('everything was cleared', async () => {
+  test('everything was deleted', async () => {
     const { cache, visit, why } = await openShop()
     await cache.set('product::1', 1)
     await visit('/reset', 'POST')
@@ -159,7 +159,7 @@ describe('The pages say why a key is not cached:', () => {
     )
   })
 
-  test('what was computed for it was fenced', async () => {
+  test('its last value was fenced', async () => {
     const { cache, visit, why, misses } = await openShop()
     await cache.getOrSet('product::1', () => visit('/products/1', 'POST').then(() => 'old'))
     await visit('/read/product::1')
@@ -182,7 +182,7 @@ describe('The pages say why a key is not cached:', () => {
     expect(await misses()).toContain('1 evicted or lost')
   })
 
-  test('it cannot be read', async () => {
+  test('it is unreadable', async () => {
     const { cache, visit, why, misses } = await openShop()
     await admin.set(`${cache.keyPrefix}:product::1`, 'not ours')
     await visit('/read/product::1')
@@ -202,7 +202,7 @@ describe('The pages say why a key is not cached:', () => {
     expect(await misses()).toContain('1 generation lost by the store')
   })
 
-  test('it is not of the shape that is wanted', async () => {
+  test('validation rejected it', async () => {
     const { cache, visit, misses, lastRequest } = await openShop()
     await cache.set('product::1', 'a text')
     await visit('/shape/product::1')
@@ -210,7 +210,7 @@ describe('The pages say why a key is not cached:', () => {
     expect(await lastRequest()).toMatch(/getOrSet product::1 computed rejected by validation/)
   })
 
-  test('computing it has just failed', async () => {
+  test('its computation has just failed', async () => {
     const { cache, visit, why, misses } = await openShop()
     const fail = () => Promise.reject(new Error('no database'))
     await expect(cache.getOrSet('product::1', fail, { errorTtl: '1m' })).rejects.toThrow('no database')
@@ -221,13 +221,13 @@ describe('The pages say why a key is not cached:', () => {
     expect(await misses()).toContain('1 recent computation failed')
   })
 
-  test('it is past its TTL, and served by its grace alone', async () => {
+  test('it is stale, and served within its grace period', async () => {
     const { cache, visit, why, misses } = await openShop()
     await cache.set('product::1', 1, { ttl: '50ms', grace: '1m' })
     await gone(cache, 'product::1')
     await visit('/read/product::1')
     expect(await why('product::1')).toMatch(
-      /^Stale Written .+; expired .+ ago, served within its grace period for/,
+      /^Stale Written .+\. Expired .+ ago\. Served within its grace period for/,
     )
     expect(await misses()).toContain('1 expired')
   })
@@ -242,7 +242,7 @@ describe('The pages say why a key is not cached:', () => {
     expect(await why('product::1')).toMatch(/^Cached/)
   })
 
-  test('somebody is computing it', async () => {
+  test('a computation is in progress', async () => {
     const { cache, why } = await openShop()
     let finish: (value: string) => void = () => {}
     const computing = cache.getOrSet('product::1', () => new Promise<string>((resolve) => (finish = resolve)))
@@ -253,7 +253,7 @@ describe('The pages say why a key is not cached:', () => {
     await computing
   })
 
-  test('the store does not answer, or does not know yet that it was deleted', async () => {
+  test('the store is not responding, then confirms the delete', async () => {
     const frozen = await startRedis()
     onTestFinished(() => frozen.stop())
     const cache = createCache({
@@ -275,7 +275,7 @@ describe('The pages say why a key is not cached:', () => {
       .toMatch(/^Not cached Deleted .+ user anna\./)
   })
 
-  test('this process has deleted it, and the store does not know yet', async () => {
+  test('its invalidation is pending', async () => {
     const store = new MemoryStore()
     const { visit, why, misses, cache } = await openShop(createCache({ store, logger: { warn() {} } }))
     await cache.set('product::1', 1)

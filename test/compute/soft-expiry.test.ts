@@ -144,7 +144,7 @@ describeOnEveryBackend('What was let expire', (open) => {
     expect(await cache.get('a::b')).toBeUndefined()
     const { state, reason, why } = await cache.inspect('a::b')
     expect({ state, reason }).toEqual({ state: 'missing', reason: 'expired' })
-    expect(why).toMatch('let expire')
+    expect(why).toMatch('Marked stale')
     expect(await cache.getOrSet('a::b', () => 'new', options)).toBe('new')
   })
 
@@ -202,9 +202,9 @@ describeOnEveryBackend('What was let expire', (open) => {
     })
     await cache.set('a::b', 'old')
     await internalsOf(cache).bindTo(scope).expire('a', { children: true })
-    const by = String.raw`.* ago by process \S+, POST /prices, user anna; still served by its grace for [45] m`
+    const by = String.raw`.* ago by process \S+, POST /prices, user anna\. Served within its grace period for another [45] m`
     const below = await cache.inspect('a::b')
-    expect(below.why).toMatch(new RegExp(`^Written .*; let expire with everything under a, ${by}`))
+    expect(below.why).toMatch(new RegExp(`^Written .*\\. Marked stale with everything under a, ${by}`))
     expect(below).toMatchObject({
       state: 'stale',
       reason: 'expired',
@@ -214,7 +214,7 @@ describeOnEveryBackend('What was let expire', (open) => {
     })
     await cache.set('a::b', 'old')
     await internalsOf(cache).bindTo(scope).expire('a::b')
-    expect((await cache.inspect('a::b')).why).toMatch(new RegExp(`^Written .*; let expire ${by}`))
+    expect((await cache.inspect('a::b')).why).toMatch(new RegExp(`^Written .*\\. Marked stale ${by}`))
     scope.end()
   })
 
@@ -249,6 +249,6 @@ describeOnEveryBackend('What was let expire', (open) => {
     await cache.set('a::b', 'old', { ttl: '10ms', grace: '1h' })
     await becomesStale(cache, 'a::b')
     expect(await cache.expire('a::b')).toBe(true)
-    expect((await cache.inspect('a::b')).why).toMatch(/; expired .* ago, still served/)
+    expect((await cache.inspect('a::b')).why).toMatch(/\. Expired .* ago\. Served within/)
   })
 })

@@ -52,7 +52,7 @@ describe('the page of events', () => {
     expect(cart).toContain(`Deleted | cart::7 | done | ${process} | POST /cart | carl |`)
     expect(text).toContain('<a href="./keys/cart::7"><bdi>cart::7</bdi></a>')
     const said = words(text)
-    expect(said).toContain('4 shown, newest first, of 4 matching in 4 events.')
+    expect(said).toContain('4 shown, newest first. Matching: 4 of 4 events.')
     expect(said).toContain(`Events of this process only, ${process} (in-memory store)`)
     expect(text).toMatch(/<a href="\.\/events" aria-current="page">Events<\/a>/)
   })
@@ -136,7 +136,7 @@ describe('the page of events', () => {
     expect(rows(text).at(-1)).toContain('Deleted 800 earlier ones not recorded | k::800')
     expect(rows(text)[0]).not.toContain('not recorded')
     expect(words(text)).toContain(
-      '200 shown, newest first, of 200 matching in 200 events. 800 more were not recorded',
+      '200 shown, newest first. Matching: 200 of 200 events. 800 more were not recorded',
     )
     expect(rows((await ask('/cache/events')).text)).toHaveLength(100)
     const none = words((await ask('/cache/events?q=k::12')).text)

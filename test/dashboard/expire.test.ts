@@ -48,7 +48,7 @@ test('from the form by a preview to the result, with everything below', async ()
   expect(words(text)).toContain('Marked stale with children product, for')
   expect(words(text)).toMatch(/Live before\s*3 keys/)
   expect(words((await ask('/cache/keys/product::1')).text)).toMatch(
-    /Stale Written .*; marked stale with everything under product, .* ago by process .*, POST \/cache\/delete, user anna; served within its grace period for/,
+    /Stale Written .*\. Marked stale with everything under product, .* ago by process .*, POST \/cache\/delete, user anna\. Served within its grace period for/,
   )
 })
 
@@ -62,7 +62,7 @@ test('one key alone', async () => {
   const said = words(text)
   expect(said).toContain('Marked stale product::1 only')
   expect(said).toMatch(
-    /Current state\s*product::1\s*Written .*; marked stale .* ago by process .*, user anna/,
+    /Current state\s*product::1\s*Written .*\. Marked stale .* ago by process .*, user anna/,
   )
   expect(await cache.getOrSet('product::1', () => 'new', { grace: '1h' })).toBe('computed')
 })

@@ -242,7 +242,7 @@ test('a stale value is shown as what it is, a computation under way too', async 
   await cache.getOrSet('quote', () => ({ price: 12 }), { ttl: '20ms', grace: '1h' })
   await becomesStale(cache, 'quote')
   const stale = words((await ask('/cache/keys/quote')).text)
-  expect(stale).toMatch(/Stale Written .* expired .* ago, served within its grace period for/)
+  expect(stale).toMatch(/Stale Written .* Expired .* ago\. Served within its grace period for/)
   expect(stale).toContain('price: 12')
   expect((await ask('/cache/download?key=quote')).status).toBe(200)
   expect(words((await ask('/cache/keys')).text)).toMatch(/quote .*stale/)

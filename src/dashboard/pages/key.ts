@@ -1,6 +1,6 @@
 import { UnbuiltValue } from '../../codec/unbuilt.js'
 import { formatDuration } from '../../duration.js'
-import type { Inspection } from '../../inspection.js'
+import { describeUnknown, type Inspection } from '../../inspection.js'
 import type { CacheKey } from '../../key/cache-key.js'
 import type { CacheEvent } from '../../stats/events.js'
 import { HttpError } from '../http/http-error.js'
@@ -76,7 +76,7 @@ export async function keyJson(request: PageRequest): Promise<Json> {
     inspect(request, key, BUILT),
     readEventsIfUp(request, concerns(key)),
   ])
-  if (found.state === 'unknown' || log === undefined) throw new HttpError(503, found.why)
+  if (found.state === 'unknown' || log === undefined) throw new HttpError(503, describeUnknown(key).why)
   const { value: _, ...about } = found
   const { kind, text, isWhole, isDamaged } = await shownValue(found, request)
   return {
