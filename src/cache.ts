@@ -38,11 +38,10 @@ import type { CacheEvent } from './stats/events.js'
 import type { RequestRecord } from './stats/request-log.js'
 import type { Resolution } from './store/statistics.js'
 import type { ListOptions, ListPage, StoreUsage } from './store/store.js'
-import type { DeleteOutcome, ExpireOutcome } from './tiers/outcome.js'
 import type { ProcessMemoryUsage } from './tiers/process-memory.js'
 import { RequestScope } from './tiers/request-scope.js'
 
-export type { DeleteOptions, DeleteOutcome, ExpireOptions, ExpireOutcome, GetOptions, SetOptions }
+export type { DeleteOptions, ExpireOptions, GetOptions, SetOptions }
 
 /** The same in every copy of this package. */
 const BRAND = Symbol.for('keyedcache.KeyedCache')

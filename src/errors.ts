@@ -1,6 +1,6 @@
-/** What every error of this package carries beside its message. */
-interface ErrorDetails {
-  /** The text of the key that the operation was about. */
+/** The properties of an error beside its message. */
+export interface ErrorDetails {
+  /** The text of the key that was concerned. */
   key?: string | undefined
   cause?: unknown
 }

@@ -1,7 +1,7 @@
 import type { CacheKey } from '../key/cache-key.js'
 import { aBoolean } from '../option-checks.js'
 import { OptionsReader } from '../take-options.js'
-import type { DeleteOutcome, ExpireOutcome } from '../tiers/outcome.js'
+import type { ClearOutcome, DeleteOutcome, ExpireOutcome } from '../tiers/outcome.js'
 import type { RequestScope } from '../tiers/request-scope.js'
 import type { Core } from './core.js'
 
@@ -57,10 +57,10 @@ export async function expire(
 export async function clear(
   { recorder, writer }: Core,
   scope: RequestScope | undefined,
-): Promise<DeleteOutcome> {
+): Promise<ClearOutcome> {
   const startedAt = performance.now()
   const origin = scope?.origin()
-  let outcome: DeleteOutcome = 'failed'
+  let outcome: ClearOutcome = 'failed'
   try {
     outcome = await writer.clear(scope, origin)
     return outcome

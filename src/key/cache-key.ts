@@ -2,7 +2,7 @@ import type { CacheKeyed, KeyPairs, KeyPart } from './key-input.js'
 import { type DecodedPart, decodeSegment } from './segment.js'
 import { firstOf, prefixesOf, SEPARATOR, textOfParts, textOfPath } from './text.js'
 
-export type { CacheKeyed, Identified, KeyPairs, KeyPart, ValueObject } from './key-input.js'
+export type { CacheKeyed, Identified, KeyPairs, KeyPart, PrimaryKey, ValueObject } from './key-input.js'
 
 /**
  * Anything that means a key: a path (`'product::123'`), parts (`['product', 123]`), pairs

@@ -70,7 +70,7 @@ export interface CachedStatics<Made> {
     id: Id & KeyPart,
     loader: Loader<T, Id, Found>,
     options?: FindOptions<T>,
-  ): Promise<T | Missing<Found>>
+  ): Promise<T | NoObject<Found>>
 }
 
 /** Loads the object with this primary key; `undefined` or `null` when there is none. */
@@ -79,12 +79,12 @@ export type Loader<T, Id, Found = T | null | undefined> = (
   context: FactoryContext<T>,
 ) => Found | PromiseLike<Found>
 
-/** What a loader says where there is no object. */
-export type Missing<Found> =
+/** The value of a loader that found no object: `null` or `undefined`, as far as it returns them. */
+export type NoObject<Found> =
   | (null extends Found ? null : never)
   | (undefined extends Found ? undefined : never)
 
-/** A cached class as its methods see it, whatever its constructor takes. */
+/** A cached class, whatever its constructor takes. */
 export interface ModelClass<T extends object = object> {
   readonly prototype: T
   fromCache(data: unknown): object
@@ -93,8 +93,9 @@ export interface ModelClass<T extends object = object> {
 /** Any class, an abstract one too. */
 export type AnyClass = abstract new (...args: never[]) => object
 
+/** The constructor of a mixin, as TypeScript wants it. */
 // biome-ignore lint/suspicious/noExplicitAny: what TypeScript takes for a mixin has exactly these arguments.
-type MixinConstructor = abstract new (...args: any[]) => CachedInstance
+export type MixinConstructor = abstract new (...args: any[]) => CachedInstance
 
 /** A class to extend, constructed as `Base` is. */
 export type CachedClass<Base extends AnyClass> = Base &
