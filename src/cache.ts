@@ -53,7 +53,7 @@ const SCAN = 500
 
 let open: (core: Core, boundScope?: RequestScope) => KeyedCache
 
-let internals: (cache: KeyedCache) => CacheInternals
+let internals: (cache: KeyedCache) => CacheInternals<KeyedCache>
 
 /**
  * A cache of values under keys that form a tree. Where the store fails, reads
@@ -463,7 +463,7 @@ export function openCache(core: Core): KeyedCache {
 }
 
 /** What is not for applications: for the middleware, the dashboard and the models. */
-export function internalsOf(cache: KeyedCache): CacheInternals {
+export function internalsOf(cache: KeyedCache): CacheInternals<KeyedCache> {
   return internals(cache)
 }
 

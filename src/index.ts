@@ -60,7 +60,14 @@ export {
   type ModelClass,
   type NoObject,
 } from './model/cached-object.js'
-export type { BackendOption, CacheOptions, ProcessMemoryOption, StoreOption } from './options.js'
+export type {
+  BackendOption,
+  CacheOptions,
+  ProcessMemoryOption,
+  RequestLogOption,
+  StoreOption,
+  TimeoutOptions,
+} from './options.js'
 export type { CacheStats, HistoryStep, LiveProcess } from './stats/cache-stats.js'
 export type { ProcessStats } from './stats/counters.js'
 export type { CacheEvent } from './stats/events.js'

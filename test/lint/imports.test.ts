@@ -11,7 +11,7 @@ const RANKS = [
   ['tiers/store-reader.ts'],
   ['stats/counters.ts'],
   ['compute/lease.ts'],
-  ['cache.ts', 'options.ts', 'inspection.ts', 'cache/inspect.ts'],
+  ['cache.ts', 'options.ts', 'inspection.ts', 'cache/inspect.ts', 'options/backend.ts'],
   ['express/middleware.ts', 'model/mixin.ts', 'dashboard/pages/keys.ts', 'cli/main.ts'],
 ]
 const FACES = RANKS.length - 1
