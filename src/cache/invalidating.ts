@@ -5,13 +5,21 @@ import type { ClearOutcome, DeleteOutcome, ExpireOutcome } from '../tiers/outcom
 import type { RequestScope } from '../tiers/request-scope.js'
 import type { Core } from './core.js'
 
+/** Options of `delete`. */
 export interface DeleteOptions {
-  /** Also everything below the key, in one atomic step. Default: false. */
+  /**
+   * Delete everything below the key too, in one atomic step.
+   * @default false
+   */
   readonly children?: boolean | undefined
 }
 
+/** Options of `expire`. */
 export interface ExpireOptions {
-  /** Also everything below the key, in one atomic step. Default: false. */
+  /**
+   * Mark everything below the key as stale too, in one atomic step.
+   * @default false
+   */
   readonly children?: boolean | undefined
 }
 

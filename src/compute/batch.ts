@@ -62,7 +62,7 @@ function copied(text: string, value: unknown, made: Map<string, Copies>): unknow
 }
 
 /** A key whose value is to be computed with the others. */
-interface Wanted {
+interface Pending {
   readonly key: CacheKey
   readonly context: FactoryContext
   readonly computation: Computation
@@ -82,7 +82,7 @@ class Batch {
   readonly #undecided: Set<string>
   /** As the caller's, whichever key it is that is decided last. */
   readonly #inContext = AsyncLocalStorage.snapshot()
-  #wanted: Wanted[] = []
+  #wanted: Pending[] = []
   #scheduled = false
 
   constructor(keys: readonly CacheKey[], factory: ManyFactory<CacheKey, unknown>) {
@@ -116,7 +116,7 @@ class Batch {
     const wanted = this.#wanted
     this.#wanted = []
     const keys = wanted.map(({ key }) => key)
-    const [{ computation }] = wanted as [Wanted, ...Wanted[]]
+    const [{ computation }] = wanted as [Pending, ...Pending[]]
     const all = new Computation(
       computation.owner,
       keys.map(({ text }) => text),

@@ -50,7 +50,7 @@ export class Computation extends Isolation {
    * Refuses a key that is being computed around this.
    * @throws ComputeCycleError
    */
-  refuseOwn(owner: object, key: string): void {
+  rejectCycle(owner: object, key: string): void {
     const chain = [key]
     for (let computation: Computation | undefined = this; computation; computation = computation.#around) {
       if (computation.hasEnded) continue

@@ -134,7 +134,7 @@ export class Election {
     signal.addEventListener('abort', wake)
     try {
       for (;;) {
-        wait.forget()
+        wait.reset()
         signal.throwIfAborted()
         const acquisition = await this.#acquire(flight, job, watch)
         if (acquisition === undefined) return 'alone'
@@ -151,7 +151,7 @@ export class Election {
           this.#recorder.count(key, 'waits')
           job.onWait?.()
         }
-        wait.on(acquisition.holder)
+        wait.setHolder(acquisition.holder)
         const own = this.#flights.holding(key, acquisition.holder)
         if (own?.isClosed) {
           // It will store nothing, and what it brings, if anything, is for those alone who wait already.
@@ -169,8 +169,8 @@ export class Election {
           // Only a waiter that asks while news arrive is known to wait.
           if (watch.active) continue
         }
-        flight.waits()
-        await wait.forNews(watch.active, acquisition.lapsesInMs)
+        flight.markWaiting()
+        await wait.forEvent(watch.active, acquisition.lapsesInMs)
         signal.throwIfAborted()
         // Each waiter in its turn would wait for all before it, and none of them stores anything.
         if (wait.isOver || wait.isInVain) return 'alone'
@@ -187,7 +187,7 @@ export class Election {
   /** What another flight of this process brings, which computes the same under its lease. */
   async #followOwn(flight: Flight, own: Flight): Promise<FlightResult | 'abandoned'> {
     const { signal } = flight.abort
-    const leave = own.want()
+    const leave = own.addWaiter()
     const stop = () => leave(signal.reason)
     signal.addEventListener('abort', stop)
     try {
@@ -207,12 +207,12 @@ export class Election {
     let askedAt = 0
     const ask = () => {
       const awaiting = watch.active && !background
-      flight.asks(this.#flights.tick())
+      flight.markRequested(this.#flights.tick())
       askedAt = performance.now()
       return this.#store.acquire(key, token, { leaseMs: policy.leaseMs, awaiting })
     }
     try {
-      return { ...(await this.#turns.ask(key.text, ask, true)), askedAt }
+      return { ...(await this.#turns.run(key.text, ask, true)), askedAt }
     } catch (error) {
       // It may have been got all the same: nobody should wait for it.
       if (askedAt > 0) void this.#release(key, token)
@@ -231,7 +231,7 @@ export class Election {
   /** Reads what others have computed meanwhile. */
   async #look(flight: Flight, { policy }: Job): Promise<Payload | undefined> {
     const { key } = flight
-    flight.asks(this.#flights.tick())
+    flight.markRequested(this.#flights.tick())
     const { entry } = await this.#reader.read(key, 'getOrSet')
     const found = entry && this.#usable(key, entry, policy)
     if (found) this.#recorder.count(key, 'avoided')
@@ -280,7 +280,7 @@ export class Election {
 
   /** Without a lease, once in this process: nothing is stored. */
   async #computeAlone(flight: Flight, job: Job): Promise<FlightResult> {
-    flight.asks(this.#flights.tick())
+    flight.markRequested(this.#flights.tick())
     const { value } = await this.#compute(flight, job, undefined, undefined)
     const brought = payloadOrValue(value, flight.key, this.#maxValueBytes)
     if (brought instanceof Unstorable) this.#refuse(flight, job.policy, brought.reason)

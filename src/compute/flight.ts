@@ -69,7 +69,7 @@ export class Flight {
   }
 
   /** The moment, by the ticks of all flights, of its last question to the store, whose answer its value will follow from. */
-  get askedAt(): number {
+  get requestedAt(): number {
     return this.#askedAt
   }
 
@@ -84,13 +84,13 @@ export class Flight {
   }
 
   /** It asks the store now: what was invalidated before this, the answer shows. */
-  asks(now: number): void {
+  markRequested(now: number): void {
     this.#askedAt = now
     this.#doomed = false
   }
 
   /** It waits, and will ask again before it has a value. */
-  waits(): void {
+  markWaiting(): void {
     this.#askedAt = NOT_YET
   }
 
@@ -115,12 +115,12 @@ export class Flight {
   }
 
   /** Rejects for all that still wait for it, whatever its factory does. */
-  giveUp(reason: unknown): void {
+  reject(reason: unknown): void {
     this.#reject(reason)
   }
 
   /** Somebody waits for it; gives what says that they don't any more, and why. */
-  want(): (reason: unknown) => void {
+  addWaiter(): (reason: unknown) => void {
     this.#wanted++
     return (reason) => {
       this.#wanted--
@@ -170,7 +170,7 @@ export class Flights {
     const current = reading && joinGenerations(reading.generations)
     for (const flight of flights) {
       if (flight.isClosed) continue
-      if (!reading || flight.askedAt > since) return flight
+      if (!reading || flight.requestedAt > since) return flight
       if (lease && current && lease.token.equals(flight.token) && lease.started.equals(current)) return flight
     }
     return undefined

@@ -24,8 +24,8 @@ export class Limits {
   }
 
   /** It is this flight that the caller waits for. */
-  want(flight: Flight): void {
-    const leave = flight.want()
+  waitFor(flight: Flight): void {
+    const leave = flight.addWaiter()
     if (this.#policy.signal === undefined) return
     this.#leave = leave
     // The caller's signal may outlive a factory that never ends: it must not keep the flight.
@@ -36,7 +36,7 @@ export class Limits {
   }
 
   /** Nothing is begun for a caller who has gone. */
-  refuseLate(): void {
+  throwIfOver(): void {
     this.#policy.signal?.throwIfAborted()
     if (this.#isOver) throw new ComputeTimeoutError(this.#key.text, this.#policy.hardMs ?? 0)
   }

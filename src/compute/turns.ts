@@ -28,7 +28,7 @@ export class Turns {
   #isClosed = false
 
   /** Whether a question may go now, without waiting. */
-  get areFree(): boolean {
+  get isFree(): boolean {
     return this.#isClosed || this.#underWay < MAX_UNDER_WAY
   }
 
@@ -37,9 +37,9 @@ export class Turns {
    * @throws CacheNotRespondingError also when the store does not answer the questions before it
    * @throws CacheClosedError
    */
-  ask<T>(key: string, question: () => Promise<T>, hasBegun: boolean): Promise<T> {
-    if (this.areFree) return this.count(question())
-    return this.turn(key, hasBegun).then(() => {
+  run<T>(key: string, question: () => Promise<T>, hasBegun: boolean): Promise<T> {
+    if (this.isFree) return this.count(question())
+    return this.wait(key, hasBegun).then(() => {
       this.take()
       return this.count(question())
     })
@@ -50,7 +50,7 @@ export class Turns {
    * @throws CacheNotRespondingError when the store does not answer the questions before it
    * @throws CacheClosedError
    */
-  turn(key: string, hasBegun: boolean): Promise<void> {
+  wait(key: string, hasBegun: boolean): Promise<void> {
     const line = hasBegun ? this.#first : this.#others
     return new Promise((resolve, reject) => line.push({ key, resolve, reject }))
   }
@@ -88,7 +88,7 @@ export class Turns {
 
   #end(): void {
     this.#underWay--
-    while (this.areFree) {
+    while (this.isFree) {
       const next = this.#first.shift() ?? this.#others.shift()
       if (!next) return
       this.#underWay++

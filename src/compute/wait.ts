@@ -22,7 +22,7 @@ export class Wait {
   }
 
   /** It is this computation, by its token, that is waited for. */
-  on(holder: Buffer): void {
+  setHolder(holder: Buffer): void {
     if (this.#holder?.equals(holder)) return
     // A copy: a view would keep the whole reply alive.
     this.#holder = Buffer.from(holder)
@@ -39,7 +39,7 @@ export class Wait {
   }
 
   /** News from now on count: what came before, the store will show. */
-  forget(): void {
+  reset(): void {
     this.#isWoken = false
   }
 
@@ -50,7 +50,7 @@ export class Wait {
   }
 
   /** Until news come, or it is time to look without. */
-  async forNews(areComing: boolean, lapsesInMs: number): Promise<void> {
+  async forEvent(areComing: boolean, lapsesInMs: number): Promise<void> {
     if (this.#isWoken) return
     const pollMs = areComing ? POLL_MS.withNews : this.#pollMs
     this.#pollMs = Math.min(POLL_MS.last, this.#pollMs * 1.5)
