@@ -1,5 +1,5 @@
 import type { Core } from './cache/core.js'
-import { getOrSet, checkFactory } from './cache/get-or-set.js'
+import { checkFactory, getOrSet } from './cache/get-or-set.js'
 import { inspect } from './cache/inspect.js'
 import { CacheInternals } from './cache/internals.js'
 import {
