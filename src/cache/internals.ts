@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import type { Inspection } from '../inspection.js'
 import { CacheKey, type KeyInput } from '../key/cache-key.js'
-import { treeKeyOf } from '../key/tree.js'
+import { treeKeyOf } from '../key/tree-key.js'
 import type { CacheStats } from '../stats/cache-stats.js'
 import type { RequestRecord } from '../stats/request-log.js'
 import type { Logger } from '../store/failsafe.js'

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 // Node's own, also while a test has faked the global one: it marks the end of this tick, not a time.
 import { setImmediate } from 'node:timers'
 import { serializeValue } from '../codec/codec.js'
-import { type Copies, copiesOf, sameAlways } from '../codec/copies.js'
+import { type Copies, copiesOf, primitiveCopies } from '../codec/copies.js'
 import { ConfigurationError } from '../errors.js'
 import { CacheKey, type KeyInput } from '../key/cache-key.js'
 import type { Call } from './call.js'
@@ -51,7 +51,7 @@ function copied(text: string, value: unknown, made: Map<string, Copies>): unknow
     try {
       copies = copiesOf(serializeValue(value))
     } catch {
-      copies = sameAlways(value)
+      copies = primitiveCopies(value)
     }
     made.set(text, copies)
   }

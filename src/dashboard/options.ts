@@ -1,6 +1,6 @@
 import type { Request } from 'express'
 import { ConfigurationError } from '../errors.js'
-import { show } from '../key/show.js'
+import { describeValue } from '../key/describe-value.js'
 import { aBoolean, aList, aText } from '../option-checks.js'
 import type { Logger } from '../store/failsafe.js'
 import { OptionsReader } from '../take-options.js'
@@ -172,7 +172,9 @@ function checkLoginUrl(url: string | undefined): string | undefined {
 function checkOrigin(given: string): string {
   const origin = typeof given === 'string' && URL.canParse(given) ? new URL(given).origin : 'null'
   if (/^https?:/.test(origin) && given.replace(/\/$/, '').split('/').length === 3) return origin
-  throw new ConfigurationError(`origins holds ${show(given)}: write it like 'https://admin.example.com'.`)
+  throw new ConfigurationError(
+    `origins holds ${describeValue(given)}: write it like 'https://admin.example.com'.`,
+  )
 }
 
 function checkCsrf(hook: CsrfHook | undefined): Required<CsrfHook> | undefined {

@@ -5,11 +5,10 @@ import type { CacheKey } from '../../key/cache-key.js'
 import type { CacheEvent } from '../../stats/events.js'
 import { events, future, past, size, whole } from '../figures.js'
 import { knownEvents } from '../known-events.js'
-import { maskedText } from '../masking/text.js'
 import type { Json, Page, PageRequest } from '../page-request.js'
 import { Refusal } from '../refusal.js'
 import { shareTurn } from '../turns.js'
-import { truncated, valueText } from '../value-text.js'
+import { beginningText, truncated, valueText } from '../value-text.js'
 import { askedKey } from './asked-key.js'
 import { crumbsOf } from './crumbs.js'
 import { eventRow } from './events.js'
@@ -66,12 +65,12 @@ export async function keyJson(visit: PageRequest): Promise<Json> {
   const [found, known] = await Promise.all([inspect(visit, key, BUILT), knownEvents(visit, concerns(key))])
   if (found.state === 'unknown' || known === undefined) throw new Refusal(503, found.why)
   const { value: _, ...about } = found
-  const { kind, text, isWhole } = await shownValue(found, visit)
+  const { kind, text, isWhole, isDamaged } = await shownValue(found, visit)
   return {
     json: {
       now: visit.now,
       ...about,
-      value: { kind, text, isWhole },
+      value: { kind, text, isWhole, isDamaged: isDamaged || undefined },
       events: known.events.slice(0, EVENTS).map((event) => ({ ...event, key: event.key.text })),
     },
   }
@@ -98,13 +97,13 @@ async function lastEvents(key: CacheKey, visit: PageRequest) {
 }
 
 interface ShownValue {
-  /**
-   * `none`: there is none; `hidden`: the dashboard shows no values; `masked`: its key looks secret; `large`: it would
-   * have to be built to be shown, and `text` is its size.
-   */
-  readonly kind: 'none' | 'hidden' | 'masked' | 'shown' | 'large'
+  /** `none`: there is none; `hidden`: the dashboard shows no values; `masked`: its key looks secret. */
+  readonly kind: 'none' | 'hidden' | 'masked' | 'shown'
   readonly text?: string
   readonly isWhole?: boolean
+  /** Whether the text ends where the stored bytes are damaged. */
+  readonly isDamaged?: boolean
+  /** Number of characters shown, as text. */
   readonly limit?: string
   readonly download?: string
 }
@@ -116,14 +115,16 @@ async function shownValue(
   if (state !== 'fresh' && state !== 'stale') return { kind: 'none' }
   if (hideValues) return { kind: 'hidden' }
   if (secrets.inKey(key)) return { kind: 'masked' }
-  const more = { limit: whole(SHOWN), download: links.download(key.text) }
-  if (value instanceof UnbuiltValue) {
-    const beginning = await value.beginning(2 * SHOWN)
-    if (beginning === undefined) return { kind: 'large', text: size(value.bytes), isWhole: false, ...more }
-    const { text } = await truncated(maskedText(beginning, secrets), SHOWN, shareTurn)
-    return { kind: 'shown', text, isWhole: false, ...more }
+  const beginning = value instanceof UnbuiltValue ? await value.beginning(shareTurn) : undefined
+  const longest = { longest: 2 * SHOWN }
+  const pieces = beginning ? beginningText(beginning, secrets, longest) : valueText(value, secrets, longest)
+  const { text, whole: isAll } = await truncated(pieces, SHOWN, shareTurn)
+  return {
+    kind: 'shown',
+    text,
+    isWhole: isAll && beginning === undefined,
+    isDamaged: isAll && beginning?.isDamaged === true,
+    limit: whole(isAll ? text.length : SHOWN),
+    download: links.download(key.text),
   }
-  const pieces = valueText(value, secrets, { longest: 2 * SHOWN })
-  const { text, whole: isWhole } = await truncated(pieces, SHOWN, shareTurn)
-  return { kind: 'shown', text, isWhole, ...more }
 }
