@@ -28,9 +28,8 @@ import { StoreReader } from './tiers/store-reader.js'
 import { StoreWriter } from './tiers/store-writer.js'
 
 /**
- * Makes a cache; it connects when it is first used. Without options the
- * environment decides: `REDIS_URL`, `KEYEDCACHE_PREFIX`, `KEYEDCACHE_ALIAS`,
- * `KEYEDCACHE_ENABLED`; without `REDIS_URL` entries live in this process.
+ * Makes a cache, which connects at its first operation. Defaults come from the environment: `REDIS_URL`,
+ * `KEYEDCACHE_PREFIX`, `KEYEDCACHE_ALIAS`, `KEYEDCACHE_ENABLED`. Without `REDIS_URL` entries are stored in this process.
  * @example const cache = createCache({ redis: 'redis://127.0.0.1:6379', keyPrefix: 'shop' })
  * @throws ConfigurationError that says what to write
  */
@@ -93,25 +92,23 @@ export function createCache(given?: CacheOptions): KeyedCache {
   return cache
 }
 
-/** The process's memory, where it is wanted and the store tells of changes; the embedded store is in this process already. */
+/** Makes process memory, where the store reports changes. The embedded store is in this process already. */
 function openMemory({ store, memory, logger }: ResolvedOptions): ProcessMemory | undefined {
   if (!memory) return undefined
   if (store.tracking) {
     return new ProcessMemory(store.tracking, memory, ({ message }) => {
-      logger.warn(
-        `keyedcache: nothing is kept in this process's memory, since the store does not tell of changes. ${message}`,
-      )
+      logger.warn(`keyedcache: process memory is off, since the store does not report changes. ${message}`)
     })
   }
   if (!(store instanceof MemoryStore)) {
     logger.warn(
-      `keyedcache: the option memory does nothing here, since ${store.description} does not tell of changes.`,
+      `keyedcache: the option memory has no effect, since ${store.description} does not report changes.`,
     )
   }
   return undefined
 }
 
-/** For a store that keeps none. */
+/** The key of signatures of this process, where the store keeps none. */
 function ownSecret(): () => Promise<Buffer> {
   const secret = randomBytes(SECRET_BYTES)
   return async () => secret

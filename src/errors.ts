@@ -1,5 +1,5 @@
 /** Properties that an error has beside its message. */
-interface ErrorDetails {
+export interface ErrorDetails {
   /** The text of the key that the operation was about. */
   key?: string | undefined
   cause?: unknown

@@ -1,8 +1,7 @@
 export {
   type DeleteOptions,
-  type DeleteOutcome,
   type ExpireOptions,
-  type ExpireOutcome,
+  type GetOptions,
   KeyedCache,
   type SetOptions,
 } from './cache.js'
@@ -18,7 +17,7 @@ export type {
   RedactOption,
   SecretName,
 } from './dashboard/mount.js'
-export type { Timeout, Ttl } from './duration.js'
+export type { DurationText, Timeout, Ttl } from './duration.js'
 export type { Provenance } from './entry/provenance.js'
 export {
   CacheClosedError,
@@ -27,6 +26,7 @@ export {
   ComputeFailedError,
   ComputeTimeoutError,
   ConfigurationError,
+  type ErrorDetails,
   InvalidKeyError,
   KeyedCacheError,
   NotCachedError,
@@ -43,9 +43,12 @@ export {
   type KeyInput,
   type KeyPairs,
   type KeyPart,
+  type PrimaryKey,
   type ValueObject,
 } from './key/cache-key.js'
+export type { DecodedPart } from './key/segment.js'
 export {
+  type AnyClass,
   type CachedClass,
   type CachedInstance,
   CachedObject,
@@ -53,8 +56,18 @@ export {
   type CachedStatics,
   type FindOptions,
   type Loader,
+  type MixinConstructor,
+  type ModelClass,
+  type NoObject,
 } from './model/cached-object.js'
-export type { BackendOption, CacheOptions, ProcessMemoryOption, StoreOption } from './options.js'
+export type {
+  BackendOption,
+  CacheOptions,
+  ProcessMemoryOption,
+  RequestLogOption,
+  StoreOption,
+  TimeoutOptions,
+} from './options.js'
 export type { CacheStats, HistoryStep, LiveProcess } from './stats/cache-stats.js'
 export type { ProcessStats } from './stats/counters.js'
 export type { CacheEvent } from './stats/events.js'
@@ -62,8 +75,18 @@ export type { Figures, Timed } from './stats/figures.js'
 export { type Latency, quantile } from './stats/latency.js'
 export type { CallRecord, RequestRecord } from './stats/request-log.js'
 export type { Logger } from './store/failsafe.js'
+export type { AbsenceReason } from './store/judge.js'
 export type { MemoryStoreOptions } from './store/memory-store.js'
 export type { RedisTarget } from './store/redis/connection.js'
+export type {
+  Bucket,
+  Gathered,
+  ProcessReport,
+  Report,
+  Resolution,
+  Statistics,
+  Tally,
+} from './store/statistics.js'
 export type {
   AcquireOptions,
   Acquisition,
@@ -80,10 +103,14 @@ export type {
   ReleaseOptions,
   RemoveOptions,
   Store,
+  StoreUsage,
+  Wake,
   Watch,
   WriteOptions,
   WriteResult,
 } from './store/store.js'
-export type { MissReason, Tier } from './tiers/outcome.js'
+export type { Trace, TraceKind, Traces } from './store/traces.js'
+export type { Tracking, TrackingListener } from './store/tracking.js'
+export type { DeleteOutcome, ExpireOutcome, MissReason, Tier } from './tiers/outcome.js'
 export type { ProcessMemoryUsage } from './tiers/process-memory.js'
-export type { RequestOrigin, RequestScope } from './tiers/request-scope.js'
+export type { RequestOrigin } from './tiers/request-scope.js'

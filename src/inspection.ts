@@ -11,31 +11,32 @@ import type { Peek } from './store/store.js'
 import type { EntryState, LiveEntry } from './tiers/entry-state.js'
 import type { MissReason } from './tiers/outcome.js'
 
-/** What is known about one key, without a trace of having looked. Times in milliseconds. */
+/** The description of one key. Times in milliseconds. */
 export interface Inspection {
   readonly key: CacheKey
-  /** `computing`: it is missing, and somebody is at it; `unknown` when the store does not answer. */
+  /** `computing`: missing, with a computation in progress. `unknown`: the store fails. */
   readonly state: 'fresh' | 'stale' | 'computing' | 'missing' | 'unknown'
-  /** Why it is not cached; `undefined` when it is. */
+  /** Why it is not cached; `undefined` where it is. */
   readonly reason: MissReason | undefined
-  /** The reason, or what stands there, as a sentence. */
+  /** The state and its reason, as a sentence. */
   readonly why: string
-  /** The first tier that would answer: this process's memory, or the store. */
+  /** The first tier that has it, of process memory and the store. */
   readonly tier: 'process' | 'store' | undefined
-  /** How long it is fresh still. */
+  /** Time until it expires. */
   readonly ttlMs: number | undefined
+  /** Size of the stored entry in bytes. */
   readonly bytes: number | undefined
-  /** On the store's clock. */
+  /** When it was written, on the store's clock. */
   readonly writtenAt: number | undefined
   /** The process that wrote it, `host:pid`. */
   readonly writtenBy: string | undefined
-  /** How long computing it took; `undefined` for what was set. */
+  /** How long computing the value took; `undefined` for one that was set. */
   readonly computingMs: number | undefined
-  /** Who deleted it or what lies above it, or let it expire, where that is known. */
+  /** Who deleted or expired the key, or a key above it, where that is known. */
   readonly provenance: Provenance | undefined
-  /** The generations above it, the prefix's first; `id` is `undefined` where none stands. */
+  /** The generations above it, that of the prefix first; `id` is `undefined` for a missing one. */
   readonly generations: readonly { readonly of: string; readonly id: string | undefined }[]
-  /** The value, decoded for this look alone. */
+  /** The value: a copy. */
   readonly value: unknown
 }
 
@@ -50,12 +51,12 @@ const NOTHING = {
   value: undefined,
 } as const
 
-/** What is known beside what stands in a key's place. */
+/** What `describe` takes beside the read entry. */
 export interface Background {
   readonly keyPrefix: string
   /** Why it is missing, where it is. */
   readonly explained: Explanation | undefined
-  /** Whether this process's memory would answer. */
+  /** Whether process memory has it. */
   readonly isInMemory: boolean
 }
 

@@ -18,7 +18,7 @@ import type { ProcessMemory } from '../tiers/process-memory.js'
 import type { StoreReader } from '../tiers/store-reader.js'
 import type { StoreWriter } from '../tiers/store-writer.js'
 
-/** What all views of one cache share. */
+/** The parts of a cache, shared by all its views. */
 export interface Core {
   readonly options: ResolvedOptions
   readonly store: Store
@@ -32,17 +32,17 @@ export interface Core {
   readonly recorder: Recorder
   readonly reporter: Reporter
   readonly misses: MissLog
-  /** What is told with the next report. */
+  /** Logged requests that the next report will contain. */
   readonly requests: Outbox<RequestRecord>
   readonly statistics: Statistics
   readonly scopes: Scopes
   readonly computing: Computing
   readonly policies: Policies
   readonly functions: CachedFunctions
-  /** What its processes sign with. */
+  /** The key of signatures, shared by all processes where the store keeps it. */
   readonly secret: () => Promise<Buffer>
-  /** Told when it is closed. */
+  /** Called when the cache is closed. */
   readonly onClose: () => void
-  /** Whether caching is on, in this process. */
+  /** Whether caching is on in this process. */
   enabled: boolean
 }

@@ -3,7 +3,7 @@ import { describe, describeUnknown, type Inspection } from '../inspection.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Core } from './core.js'
 
-/** Whether a key is cached, and why not; past all that counts, and past the request's memory. */
+/** Describes a key, without counting it and without request memory. */
 export async function inspect(
   { memories, misses, options, reader, store }: Core,
   key: CacheKey,

@@ -1,5 +1,4 @@
 import { createHmac } from 'node:crypto'
-import type { KeyedCache } from '../cache.js'
 import type { Inspection } from '../inspection.js'
 import { CacheKey, type KeyInput } from '../key/cache-key.js'
 import { treeKeyOf } from '../key/tree-key.js'
@@ -20,16 +19,19 @@ import {
 } from './invalidating.js'
 import { statisticsScope } from './shared-statistics.js'
 
-/** The part of a cache that the middleware, the dashboard and the models use, and no application: see `internalsOf`. */
-export class CacheInternals {
+/**
+ * The part of a cache that the middleware, the dashboard and the models use, and no application: see `internalsOf`.
+ * `View` is the cache's own class.
+ */
+export class CacheInternals<View> {
   readonly #core: Core
   readonly #boundScope: RequestScope | undefined
-  readonly #open: (core: Core, scope: RequestScope) => KeyedCache
+  readonly #open: (core: Core, scope: RequestScope) => View
 
   constructor(
     core: Core,
     boundScope: RequestScope | undefined,
-    open: (core: Core, scope: RequestScope) => KeyedCache,
+    open: (core: Core, scope: RequestScope) => View,
   ) {
     this.#core = core
     this.#boundScope = boundScope
@@ -110,12 +112,12 @@ export class CacheInternals {
   }
 
   /** A view of this cache for one request: it finds the scope also where the async context is lost. */
-  bindTo(scope: RequestScope): KeyedCache {
+  bindTo(scope: RequestScope): View {
     return this.#open(this.#core, scope)
   }
 
   /** Whether both are views of one cache. */
-  isViewOf(other: CacheInternals): boolean {
+  isViewOf(other: CacheInternals<View>): boolean {
     return this.#core === other.#core
   }
 

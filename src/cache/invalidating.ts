@@ -1,17 +1,25 @@
 import type { CacheKey } from '../key/cache-key.js'
 import { aBoolean } from '../option-checks.js'
 import { OptionsReader } from '../take-options.js'
-import type { DeleteOutcome, ExpireOutcome } from '../tiers/outcome.js'
+import type { ClearOutcome, DeleteOutcome, ExpireOutcome } from '../tiers/outcome.js'
 import type { RequestScope } from '../tiers/request-scope.js'
 import type { Core } from './core.js'
 
+/** Options of `delete`. */
 export interface DeleteOptions {
-  /** Also everything below the key, in one atomic step. Default: false. */
+  /**
+   * Delete everything below the key too, in one atomic step.
+   * @default false
+   */
   readonly children?: boolean | undefined
 }
 
+/** Options of `expire`. */
 export interface ExpireOptions {
-  /** Also everything below the key, in one atomic step. Default: false. */
+  /**
+   * Mark everything below the key as stale too, in one atomic step.
+   * @default false
+   */
   readonly children?: boolean | undefined
 }
 
@@ -57,10 +65,10 @@ export async function expire(
 export async function clear(
   { recorder, writer }: Core,
   scope: RequestScope | undefined,
-): Promise<DeleteOutcome> {
+): Promise<ClearOutcome> {
   const startedAt = performance.now()
   const origin = scope?.origin()
-  let outcome: DeleteOutcome = 'failed'
+  let outcome: ClearOutcome = 'failed'
   try {
     outcome = await writer.clear(scope, origin)
     return outcome

@@ -3,10 +3,14 @@ import { OptionsReader } from '../take-options.js'
 import { type ReadOutcome, STORE_DOWN } from '../tiers/outcome.js'
 import type { RequestScope } from '../tiers/request-scope.js'
 import type { Core } from './core.js'
-import { without } from './without.js'
+import { missWithoutCache } from './without.js'
 
+/** Options of `get`. */
 export interface GetOptions<D = unknown> {
-  /** What is returned where nothing is cached. Default: `undefined`. */
+  /**
+   * Returned where the key is not cached.
+   * @default undefined
+   */
   readonly default?: D | undefined
 }
 
@@ -19,7 +23,7 @@ export function read(
   scope: RequestScope | undefined,
 ): ReadOutcome | Promise<ReadOutcome> {
   const startedAt = performance.now()
-  const missed = without(core, scope)
+  const missed = missWithoutCache(core, scope)
   if (missed) {
     scope?.observations?.unprovable(key.text, startedAt)
     core.recorder.read(key, missed, startedAt, scope)
@@ -53,7 +57,7 @@ async function recorded(
 export async function isCached(core: Core, key: CacheKey, scope: RequestScope | undefined): Promise<boolean> {
   const { memories, reader, recorder } = core
   const startedAt = performance.now()
-  const missed = without(core, scope)
+  const missed = missWithoutCache(core, scope)
   if (missed) {
     scope?.observations?.unprovable(key.text, startedAt)
     recorder.has(key, false, startedAt, scope, missed.reason)

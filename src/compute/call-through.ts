@@ -17,7 +17,7 @@ export async function callThrough(
   { key, factory, policy, scope, open }: Call,
   missed: Miss,
 ): Promise<unknown> {
-  Computation.inner()?.refuseOwn(flights, key.text)
+  Computation.inner()?.rejectCycle(flights, key.text)
   const startedAt = performance.now()
   recorder.read(key, missed, startedAt)
   open?.read(missed)

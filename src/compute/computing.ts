@@ -57,7 +57,7 @@ export class Computing {
     // Not an async function: each promise of each caller counts where a thousand call at once.
     try {
       const around = Computation.inner()
-      around?.refuseOwn(flights, key.text)
+      around?.rejectCycle(flights, key.text)
       const hit = memories.getFromRequest(key, scope)
       if (hit !== undefined) return this.#fromRequest(call, hit)
       const entry = memories.getFromProcess(key, scope)
@@ -86,7 +86,7 @@ export class Computing {
     const flights = this.#options.flights.all()
     if (flights.length === 0) return
     const reject = () => {
-      for (const flight of flights) flight.giveUp(new CacheClosedError(flight.key.text))
+      for (const flight of flights) flight.reject(new CacheClosedError(flight.key.text))
     }
     setTimeout(reject, DRAIN_MS).unref()
   }
@@ -117,10 +117,10 @@ export class Computing {
     const { key, policy } = call
     const { flights, reader, turns } = this.#options
     const startedAt = performance.now()
-    if (turns.areFree) return this.#fetchNow(call, isComputing, startedAt)
+    if (turns.isFree) return this.#fetchNow(call, isComputing, startedAt)
     // The limits of such a call also bound how long it waits for its turn.
     if (!policy.isPlain) return this.#fetchAlone(call, { ...this.#read(key, isComputing), startedAt })
-    return turns.turn(key.text, isComputing).then(
+    return turns.wait(key.text, isComputing).then(
       () => {
         turns.take()
         return this.#fetchNow(call, isComputing, startedAt)
@@ -194,7 +194,7 @@ export class Computing {
       })
       const served = this.#serving.serve(call, found, since)
       if (served !== undefined) return served
-      limits.refuseLate()
+      limits.throwIfOver()
       const flight = flights.joinable(key, since, found.reading)
       const obtained = flight
         ? await this.#join(flight, call, limits)
@@ -223,7 +223,7 @@ export class Computing {
   #read(key: CacheKey, hasBegun: boolean): Attempt {
     const { flights, reader, store, turns } = this.#options
     const since = flights.tick()
-    const reading = turns.ask(key.text, () => store.read(key, { lease: flights.has(key) }), hasBegun)
+    const reading = turns.run(key.text, () => store.read(key, { lease: flights.has(key) }), hasBegun)
     return { since, read: reader.finish({ key, reading }, 'getOrSet') }
   }
 
@@ -233,7 +233,7 @@ export class Computing {
     if (this.#isClosed && !call.isLate) throw new CacheClosedError(key.text)
     const work = open ? recordedWork(call, open) : { factory, onWait }
     const flight = this.#election.start(key, { ...work, policy, leaseless })
-    limits.want(flight)
+    limits.waitFor(flight)
     const result = await follow(Computation.waiting(), flight, flight.result)
     open?.stored(flight.hasStored)
     return typeof result === 'string' ? undefined : obtainedFromFlight(result, policy)
@@ -246,7 +246,7 @@ export class Computing {
     recorder.count(key, 'waits', callers)
     open?.became('waited')
     onWait?.()
-    limits.want(flight)
+    limits.waitFor(flight)
     const wait = follow(Computation.waiting(), flight, flight.joined)
     const result = policy.waitMs < flight.waitMs ? await within(policy.waitMs, wait) : await wait
     if (result === undefined) {

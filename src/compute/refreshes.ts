@@ -41,7 +41,7 @@ export class Refreshes {
     const job = { factory, policy, background: policy.softMs === 0, replaces }
     const flight = detached(() => this.#election.start(key, job))
     // No caller that leaves ends it.
-    flight.want()
+    flight.addWaiter()
     flight.isRefresh = true
     this.#running.set(text, flight)
     const pause = () => this.#pausedUntil.set(text, this.#clock.now() + policy.retryDelayMs)

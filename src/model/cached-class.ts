@@ -74,7 +74,7 @@ export interface CachedStatics<Made> {
     id: Id & KeyPart,
     loader: Loader<T, Id, Found>,
     options?: FindOptions<T>,
-  ): Promise<T | Missing<Found>>
+  ): Promise<T | NoObject<Found>>
 }
 
 /** Loads the object with a primary key; `undefined` or `null` if there is none. */
@@ -83,8 +83,8 @@ export type Loader<T, Id, Found = T | null | undefined> = (
   context: FactoryContext<T>,
 ) => Found | PromiseLike<Found>
 
-/** What a loader may return where there is no object. */
-export type Missing<Found> =
+/** The value of a loader that found no object: `null` or `undefined`, as far as it returns them. */
+export type NoObject<Found> =
   | (null extends Found ? null : never)
   | (undefined extends Found ? undefined : never)
 
@@ -97,8 +97,9 @@ export interface ModelClass<T extends object = object> {
 /** Any class, also an abstract one. */
 export type AnyClass = abstract new (...args: never[]) => object
 
+/** The constructor of a mixin. */
 // biome-ignore lint/suspicious/noExplicitAny: TypeScript requires exactly these arguments of a mixin.
-type MixinConstructor = abstract new (...args: any[]) => CachedInstance
+export type MixinConstructor = abstract new (...args: any[]) => CachedInstance
 
 /** A class to extend, with the constructor of `Base`. */
 export type CachedClass<Base extends AnyClass> = Base &

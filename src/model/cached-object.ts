@@ -10,7 +10,16 @@ import { find } from './finding.js'
 import { type Mixin, Model, primaryKeyOf } from './model.js'
 import { CACHED_OBJECT_OPTIONS, type CachedObjectOptions, FIND_OPTIONS, type FindOptions } from './options.js'
 
-export type { CachedClass, CachedInstance, CachedStatics, Loader } from './cached-class.js'
+export type {
+  AnyClass,
+  CachedClass,
+  CachedInstance,
+  CachedStatics,
+  Loader,
+  MixinConstructor,
+  ModelClass,
+  NoObject,
+} from './cached-class.js'
 export type { CachedObjectOptions, FindOptions } from './options.js'
 
 /**

@@ -1,11 +1,6 @@
 import { CacheKey } from '../key/cache-key.js'
+import type { DeleteOutcome, ExpireOutcome } from '../tiers/outcome.js'
 import { isDate } from './amounts.js'
-
-/** What a delete came to: `absent` when nothing was there, `failed` when it did not surely reach the store. */
-export type DeleteOutcome = 'deleted' | 'absent' | 'failed'
-
-/** What a soft expiry came to, as a delete. */
-export type ExpireOutcome = 'expired' | 'absent' | 'failed'
 
 /** Something that people want to know of: what was invalidated by whom, and what the store did not surely carry out. */
 export interface CacheEvent {

@@ -42,12 +42,12 @@ export class Memories {
   /** Whether a lookup would hit. It leaves no trace. */
   has(key: CacheKey, scope: RequestScope | undefined): boolean {
     if (scope?.memory?.get(key)) return true
-    return this.#processFor(scope)?.holds(key) ?? false
+    return this.#processFor(scope)?.has(key) ?? false
   }
 
   /** Whether process memory would hit, for any request. It leaves no trace. */
   isInProcess(key: CacheKey): boolean {
-    return this.#process?.holds(key) ?? false
+    return this.#process?.has(key) ?? false
   }
 
   /** Begins a read whose result process memory may keep, just before it is sent; `endRead` must follow. */

@@ -54,17 +54,27 @@ export const STORE_DOWN: Miss = { hit: false, reason: 'store-down' }
  */
 export type WriteOutcome = 'stored' | 'refused' | 'skipped' | 'failed'
 
-/** The result of a delete or of `clear`. `absent`: the key was not there. `failed`: the store did not confirm it. */
+/** The result of a delete. `absent`: the key was not there. `failed`: the store did not confirm it. */
 export type DeleteOutcome = 'deleted' | 'absent' | 'failed'
 
 /** The result of a soft expiry. `absent`: the key was not there. `failed`: the store did not confirm it. */
 export type ExpireOutcome = 'expired' | 'absent' | 'failed'
 
+/** The result of `clear`. `failed`: the store did not confirm it. */
+export type ClearOutcome = Exclude<DeleteOutcome, 'absent'>
+
 /** The result of a `getOrSet` that found no fresh value: `stale` returned an old one, `waited` joined a computation. */
 export type ComputeOutcome = 'stale' | 'computed' | 'waited' | 'failed'
 
 /** The result of any call of the cache. */
-export type CallOutcome = 'hit' | 'miss' | ComputeOutcome | WriteOutcome | DeleteOutcome | ExpireOutcome
+export type CallOutcome =
+  | 'hit'
+  | 'miss'
+  | ComputeOutcome
+  | WriteOutcome
+  | DeleteOutcome
+  | ExpireOutcome
+  | ClearOutcome
 
 /** The result of a `set`, for the record. */
 export interface Written {

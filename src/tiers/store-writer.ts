@@ -5,7 +5,7 @@ import type { CacheKey } from '../key/cache-key.js'
 import type { Failsafe } from '../store/failsafe.js'
 import type { Origin, Store } from '../store/store.js'
 import type { Memories } from './memories.js'
-import type { DeleteOutcome, ExpireOutcome, Written } from './outcome.js'
+import type { ClearOutcome, DeleteOutcome, ExpireOutcome, Written } from './outcome.js'
 import type { PendingInvalidations } from './pending-invalidations.js'
 import type { RequestOrigin, RequestScope } from './request-scope.js'
 
@@ -132,7 +132,7 @@ export class StoreWriter {
   ): Promise<DeleteOutcome> {
     const options = { children, origin: this.#originOf(origin) }
     const send = () => this.#store.remove(key, options)
-    return this.#invalidate('delete', { key, scope, ...options }, send, 'deleted')
+    return this.#invalidate('delete', { key, scope, ...options }, send, 'deleted', 'absent')
   }
 
   /** Marks a key as stale, with `children` everything below it. It is repeated as a delete where the store fails. */
@@ -144,31 +144,28 @@ export class StoreWriter {
   ): Promise<ExpireOutcome> {
     const options = { children, origin: this.#originOf(origin) }
     const send = () => this.#store.expire(key, options)
-    return this.#invalidate('expire', { key, scope, ...options }, send, 'expired')
+    return this.#invalidate('expire', { key, scope, ...options }, send, 'expired', 'absent')
   }
 
-  /** Deletes everything under the prefix; never `absent`. */
-  clear(scope: RequestScope | undefined, origin: RequestOrigin | undefined): Promise<DeleteOutcome> {
+  /** Deletes everything under the prefix. */
+  clear(scope: RequestScope | undefined, origin: RequestOrigin | undefined): Promise<ClearOutcome> {
     const named = this.#originOf(origin)
     const send = () => this.#store.clear(named)
-    return this.#invalidate(
-      'clear',
-      { key: undefined, children: true, scope, origin: named },
-      send,
-      'deleted',
-    )
+    const everything = { key: undefined, children: true, scope, origin: named }
+    return this.#invalidate('clear', everything, send, 'deleted', 'deleted')
   }
 
-  /** `send` resolves to `false` where nothing was there. */
-  async #invalidate<Done>(
+  /** `send` resolves to `false` where nothing was there: then the outcome is `absent`. */
+  async #invalidate<Done, Absent>(
     operation: 'delete' | 'expire' | 'clear',
     { key, children, scope, origin }: Invalidation,
     send: () => Promise<unknown>,
     done: Done,
-  ): Promise<Done | 'absent' | 'failed'> {
+    absent: Absent,
+  ): Promise<Done | Absent | 'failed'> {
     this.#beginInvalidation(key, children, scope)
     try {
-      return (await send()) === false ? 'absent' : done
+      return (await send()) === false ? absent : done
     } catch (error) {
       this.#addPending(error, key, children, origin)
       return this.#failsafe.absorb(operation, key?.text, error, 'failed')

@@ -68,7 +68,7 @@ describe('Options', () => {
       'two places at once',
       { redis: 'redis://127.0.0.1', store: 'memory' },
       {},
-      'Give one of redis and store: both say where entries live.',
+      'Give one of redis and store: both say where entries are stored.',
     ],
     ['a bad default ttl', { ttl: 'soon' }, {}, /^ttl must be a positive number of seconds or a text like/],
     [
@@ -79,8 +79,8 @@ describe('Options', () => {
     ],
     ['a bad deadline', { timeouts: { store: 0 } }, {}, /^timeouts\.store must be a positive number/],
     ['a bad jitter', { ttlJitter: 2 }, {}, 'ttlJitter must be a share from 0 to less than 1, not 2.'],
-    ['a bad prefix', { keyPrefix: 'a b*' }, {}, /^keyPrefix may hold letters, digits/],
-    ['a prefix that ends in a colon', { keyPrefix: 'shop:' }, {}, /^keyPrefix may hold letters, digits/],
+    ['a bad prefix', { keyPrefix: 'a b*' }, {}, /^keyPrefix may contain letters, digits/],
+    ['a prefix that ends in a colon', { keyPrefix: 'shop:' }, {}, /^keyPrefix may contain letters, digits/],
     [
       'no prefix in production',
       {},

@@ -59,7 +59,7 @@ describe('The cache of a class', () => {
     const other = openCache()
     vi.stubEnv('NODE_ENV', 'production')
     await expect(new Product(1).isCached()).rejects.toThrow(
-      '2 caches are open: say which one is meant, static cache = cache in the class, or CachedObject(Base, { cache }).',
+      '2 caches are open: name the one to use, by static cache = cache in the class, or CachedObject(Base, { cache }).',
     )
     await other.close()
     expect(await new Product(1).isCached()).toBe(true)
@@ -91,7 +91,7 @@ describe('A module that is evaluated again, outside production,', () => {
     expect([await first.has('Product::2'), await second.has('Product::2')]).toEqual([false, true])
     expect(warn).toHaveBeenCalledOnce()
     expect(warn.mock.calls[0]?.[0]).toMatch(
-      /^keyedcache: the newest open cache is used: .* hot reload.*: 2 caches are open: say which one is meant/,
+      /^keyedcache: the newest open cache is used\. .* hot reload.*: 2 caches are open: name the one to use/,
     )
     await second.close()
     expect(await new Product(1).isCached()).toBe(true)
