@@ -144,7 +144,7 @@ describeOnEveryBackend('What was let expire', (open) => {
     expect(await cache.get('a::b')).toBeUndefined()
     const { state, reason, why } = await cache.inspect('a::b')
     expect({ state, reason }).toEqual({ state: 'missing', reason: 'expired' })
-    expect(why).toMatch('Marked stale')
+    expect(why).toMatch('marked stale')
     expect(await cache.getOrSet('a::b', () => 'new', options)).toBe('new')
   })
 

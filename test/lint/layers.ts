@@ -10,6 +10,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ['tiers/'],
   ['stats/', 'request-origin.ts'],
   ['compute/'],
+  ['options/'],
   ['options.ts', 'inspection.ts'],
   ['cache/'],
   ['cache.ts'],
