@@ -1,7 +1,7 @@
-import { createHmac } from 'node:crypto'
 import type { Core } from './cache/core.js'
-import { getOrSet, refuseNoFactory } from './cache/get-or-set.js'
+import { checkFactory, getOrSet } from './cache/get-or-set.js'
 import { inspect } from './cache/inspect.js'
+import { CacheInternals } from './cache/internals.js'
 import {
   clear,
   DELETE_OPTIONS,
@@ -13,7 +13,7 @@ import {
 } from './cache/invalidating.js'
 import { LIST_OPTIONS } from './cache/listing.js'
 import { manyOf, pairOf } from './cache/many.js'
-import { GET_OPTIONS, type GetOptions, held, isCached, read } from './cache/reading.js'
+import { GET_OPTIONS, type GetOptions, isCached, read } from './cache/reading.js'
 import {
   checkLimit,
   checkResolution,
@@ -21,12 +21,11 @@ import {
   readHistory,
   readRequests,
   readStats,
-  statisticsScope,
 } from './cache/shared-statistics.js'
 import { SET_OPTIONS, type SetOptions, write } from './cache/writing.js'
 import { computeMany, type ManyFactory } from './compute/batch.js'
 import { CACHED_OPTIONS, type CachedFunction, type CachedOptions } from './compute/cached-functions.js'
-import type { Factory } from './compute/factory.js'
+import type { Factory, FactoryContext } from './compute/factory.js'
 import type { GetOrSetOptions } from './compute/options.js'
 import { ConfigurationError, NotCachedError } from './errors.js'
 import type { Inspection } from './inspection.js'
@@ -37,45 +36,52 @@ import type { CacheEvent } from './stats/cache-event.js'
 import type { CacheStats, HistoryStep } from './stats/cache-stats.js'
 import type { ProcessStats } from './stats/counters.js'
 import type { RequestRecord } from './stats/request-record.js'
-import type { Logger } from './store/failsafe.js'
 import type { Resolution } from './store/statistics.js'
 import type { ListOptions, ListPage, StoreUsage } from './store/store.js'
-import type { DeleteOutcome, ExpireOutcome } from './tiers/outcome.js'
 import type { ProcessMemoryUsage } from './tiers/process-memory.js'
-import { RequestScope, type RequestScopeOptions } from './tiers/request-scope.js'
+import { RequestScope } from './tiers/request-scope.js'
 
-export type { DeleteOptions, DeleteOutcome, ExpireOptions, ExpireOutcome, GetOptions, SetOptions }
+export type { DeleteOptions, ExpireOptions, GetOptions, SetOptions }
 
-/** The same in every copy of this package. */
+/** One symbol for every copy of this package: so a cache of another copy is recognised. */
 const BRAND = Symbol.for('keyedcache.KeyedCache')
 
 const inspectable = Symbol.for('nodejs.util.inspect.custom')
 
-/** How many names one step of `keys()` looks at. */
+/** How many names one page of `keys()` and `list()` scans. */
 const SCAN = 500
 
+let open: (core: Core, boundScope?: RequestScope) => KeyedCache
+
+let internals: (cache: KeyedCache) => CacheInternals<KeyedCache>
+
 /**
- * A cache of values under keys that form a tree. Where the store fails, reads
- * miss, writes are skipped and nothing hangs, unless `throwOnStoreError` asks
- * for a `CacheNotRespondingError`; every method says what it answers then.
+ * A cache of values under keys that form a tree. Made by `createCache`.
+ *
+ * Where the store fails, reads miss, writes are skipped and nothing hangs. With `throwOnStoreError` every method rejects
+ * with a `CacheNotRespondingError` instead.
  */
 export class KeyedCache {
-  private readonly core: Core
-  private readonly boundScope: RequestScope | undefined
+  readonly #core: Core
+  readonly #boundScope: RequestScope | undefined
+
+  static {
+    open = (core, boundScope) => new KeyedCache(core, boundScope)
+    internals = (cache) => new CacheInternals(cache.#core, cache.#boundScope, open)
+  }
+
+  private constructor(core: Core, boundScope?: RequestScope) {
+    this.#core = core
+    this.#boundScope = boundScope
+  }
 
   get [BRAND](): true {
     return true
   }
 
-  /** Use `createCache`. */
-  constructor(core: Core, boundScope?: RequestScope) {
-    this.core = core
-    this.boundScope = boundScope
-  }
-
   /**
-   * Builds a key; see `CacheKey`. One argument means what it means in
-   * `get(argument)`, of several each is one part, escaped.
+   * Builds a key. A single argument is read as by `get`: a text is a path. Of several arguments each is one part, and is
+   * escaped.
    * @example cache.key('SHIP_company', { country: 'CZ', weight: 3 }) // SHIP_company::country::CZ::weight::3
    * @throws InvalidKeyError
    */
@@ -86,8 +92,8 @@ export class KeyedCache {
   }
 
   /**
-   * The value, or `default` (or `undefined`) when it is not cached. A store failure is a miss.
-   * Nothing proves that a value has the type that is named: another version of the program may have stored it.
+   * Reads a value: `default`, or `undefined`, where the key is not cached or the store fails. The type argument is not
+   * checked: another version of the application may have stored the value.
    * @example const quote = await cache.get<Quote>(key) // Quote | undefined
    * @example const views = await cache.get(['views', id], { default: 0 }) // number
    * @throws InvalidKeyError, ConfigurationError
@@ -96,90 +102,83 @@ export class KeyedCache {
   async get<T>(key: KeyInput, options: { readonly default: T }): Promise<T>
   async get<T, D>(key: KeyInput, options: { readonly default: D }): Promise<T | D>
   async get(key: KeyInput, options?: GetOptions): Promise<unknown> {
-    const asked = CacheKey.from(key)
+    const target = CacheKey.from(key)
     const { default: otherwise } = GET_OPTIONS.take(options)
-    const { core, scope } = this
-    const outcome = held(core, asked, scope) ?? (await read(core, asked, scope))
+    const reading = read(this.#core, target, this.#scope)
+    const outcome = reading instanceof Promise ? await reading : reading
     return outcome.hit ? outcome.value : otherwise
   }
 
   /**
-   * The value.
-   * @throws NotCachedError when it is not cached, or the store fails; `key` is the key's text.
+   * Reads a value that has to be cached.
+   * @throws NotCachedError where the key is not cached, or the store fails; its `key` is the text of the key
    * @throws InvalidKeyError
    */
   async getOrThrow<T = unknown>(key: KeyInput): Promise<T> {
-    const asked = CacheKey.from(key)
-    const { core, scope } = this
-    const outcome = held(core, asked, scope) ?? (await read(core, asked, scope))
-    if (!outcome.hit) throw new NotCachedError(asked.text)
+    const target = CacheKey.from(key)
+    const reading = read(this.#core, target, this.#scope)
+    const outcome = reading instanceof Promise ? await reading : reading
+    if (!outcome.hit) throw new NotCachedError(target.text)
     return outcome.value as T
   }
 
-  /** Whether it is cached; never counted as a read. `false` when the store fails. */
+  /**
+   * Whether a key is cached; `false` where the store fails. It is not counted as a read.
+   * @throws InvalidKeyError
+   */
   async has(key: KeyInput): Promise<boolean> {
-    return await isCached(this.core, CacheKey.from(key), this.scope)
+    return await isCached(this.#core, CacheKey.from(key), this.#scope)
   }
 
   /**
-   * Stores a value; resolves to whether it was stored. It is not when caching
-   * is off, when the store fails, and when this request found the key missing
-   * and it was invalidated since: then the value may be out of date.
-   * @throws UnserializableValueError naming what in the value cannot be stored
-   * @throws ConfigurationError for a bad `ttl`, and an unknown option
+   * Stores a value, and resolves to whether it was stored. It is not where caching is off, where the store fails, and
+   * where this request has found the key missing and the key was invalidated since: the value may be out of date then.
+   * @example await cache.set(['product', id], product, { ttl: '1h' })
+   * @throws UnserializableValueError for a value that cannot be stored: it names the part
+   * @throws ValueTooLargeError for a value of more than `maxValueBytes`
+   * @throws ConfigurationError for an option that is not allowed
    * @throws InvalidKeyError
    */
   async set(key: KeyInput, value: unknown, options?: SetOptions): Promise<boolean> {
-    return await write(this.core, CacheKey.from(key), value, options, this.scope)
+    return await write(this.#core, CacheKey.from(key), value, options, this.#scope)
   }
 
   /**
-   * Removes a key, with `children` everything below it too; resolves to whether
-   * anything was there. Goes through while caching is off. `false`, and a
-   * warning, when the store did not surely do it.
+   * Deletes a key, with `children` everything below it too, and resolves to whether anything was there. Also while caching
+   * is off. Where the store does not confirm it, it resolves to `false`, logs a warning, and is repeated.
+   * @example await cache.delete('product', { children: true })
    * @throws InvalidKeyError
    */
   async delete(key: KeyInput, options?: DeleteOptions): Promise<boolean> {
-    return (await this.deleteOutcome(key, options)) === 'deleted'
-  }
-
-  /**
-   * Deletes, and tells nothing there (`absent`) from not surely done (`failed`). For integrations.
-   * @throws InvalidKeyError
-   */
-  async deleteOutcome(key: KeyInput, options?: DeleteOptions): Promise<DeleteOutcome> {
     const { children = false } = DELETE_OPTIONS.take(options)
-    return await remove(this.core, children ? treeKeyOf(key) : CacheKey.from(key), children, this.scope)
+    const target = children ? treeKeyOf(key) : CacheKey.from(key)
+    return (await remove(this.#core, target, children, this.#scope)) === 'deleted'
   }
 
   /**
-   * Lets a key expire, with `children` everything below it too; resolves to whether anything was there. It is stale
-   * from now on, for as long as it would have stood: `getOrSet` with a `grace` serves it while it is computed anew, all
-   * other reads miss. What was being computed is not stored. Not a delete: where there is a grace, the old value is
-   * served until the new one is there. Goes through while caching is off. `false`, and a warning, when the store did
-   * not surely do it: then it is repeated as a delete.
-   * @example await cache.expire('product', { children: true }) // a new price list: old prices until the new are computed
+   * Marks a key as stale, with `children` everything below it too, and resolves to whether anything was there. `getOrSet`
+   * with a `grace` returns the old value while it is refreshed; all other reads miss. Computations under way are not
+   * stored. Also while caching is off. Where the store does not confirm it, it resolves to `false`, logs a warning, and
+   * is repeated as a delete.
+   * @example await cache.expire('product', { children: true }) // a new price list: old prices until the new ones are computed
    * @throws InvalidKeyError
    */
   async expire(key: KeyInput, options?: ExpireOptions): Promise<boolean> {
-    return (await this.expireOutcome(key, options)) === 'expired'
+    const { children = false } = EXPIRE_OPTIONS.take(options)
+    const target = children ? treeKeyOf(key) : CacheKey.from(key)
+    return (await expire(this.#core, target, children, this.#scope)) === 'expired'
+  }
+
+  /** Deletes everything under the prefix of this cache, and nothing else. Resolves to whether the store confirmed it. */
+  async clear(): Promise<boolean> {
+    return (await clear(this.#core, this.#scope)) === 'deleted'
   }
 
   /**
-   * Lets expire, and tells nothing there (`absent`) from not surely done (`failed`). For integrations.
-   * @throws InvalidKeyError
+   * Reads many keys in one round trip: their values in the same order, `default` or `undefined` for a key that is not
+   * cached.
+   * @throws InvalidKeyError, ConfigurationError
    */
-  async expireOutcome(key: KeyInput, options?: ExpireOptions): Promise<ExpireOutcome> {
-    const { children = false } = EXPIRE_OPTIONS.take(options)
-    return await expire(this.core, children ? treeKeyOf(key) : CacheKey.from(key), children, this.scope)
-  }
-
-  /** Removes everything under this cache's prefix and nothing else; resolves to whether the store surely did it. */
-  async clear(): Promise<boolean> {
-    return await clear(this.core, this.scope)
-  }
-
-  /** The values of many keys in one round trip, in their order; `default` (or `undefined`) for what is not cached. */
   async getMany<T = unknown>(
     keys: Iterable<KeyInput>,
     options?: GetOptions<undefined>,
@@ -187,14 +186,19 @@ export class KeyedCache {
   async getMany<T>(keys: Iterable<KeyInput>, options: { readonly default: T }): Promise<T[]>
   async getMany<T, D>(keys: Iterable<KeyInput>, options: { readonly default: D }): Promise<(T | D)[]>
   async getMany(keys: Iterable<KeyInput>, options?: GetOptions): Promise<unknown[]> {
-    const asked = manyOf(keys, 'getMany', 'keys', (key) => CacheKey.from(key))
+    const targets = manyOf(keys, 'getMany', 'keys', (key) => CacheKey.from(key))
     const { default: otherwise } = GET_OPTIONS.take(options)
-    const { core, scope } = this
-    const outcomes = await Promise.all(asked.map((key) => held(core, key, scope) ?? read(core, key, scope)))
+    const core = this.#core
+    const scope = this.#scope
+    const outcomes = await Promise.all(targets.map((key) => read(core, key, scope)))
     return outcomes.map((outcome) => (outcome.hit ? outcome.value : otherwise))
   }
 
-  /** Stores many values in one round trip, each as `set` would; resolves to how many were stored. */
+  /**
+   * Stores many values in one round trip, each as by `set`, and resolves to how many were stored.
+   * @example await cache.setMany([[['product', 1], one], [['product', 2], two]], { ttl: '1h' })
+   * @throws as `set`
+   */
   async setMany(
     entries: Iterable<readonly [key: KeyInput, value: unknown]>,
     options?: SetOptions,
@@ -204,7 +208,10 @@ export class KeyedCache {
     return count(pairs.map(([key, value]) => this.set(key, value, given)))
   }
 
-  /** Removes many keys in one round trip, each as `delete` would; resolves to for how many anything was there. */
+  /**
+   * Deletes many keys in one round trip, each as by `delete`, and resolves to the number of keys where anything was.
+   * @throws InvalidKeyError, ConfigurationError
+   */
   async deleteMany(keys: Iterable<KeyInput>, options?: DeleteOptions): Promise<number> {
     const given = DELETE_OPTIONS.take(options)
     const targets = manyOf(keys, 'deleteMany', 'keys', given.children ? treeKeyOf : CacheKey.from)
@@ -212,56 +219,84 @@ export class KeyedCache {
   }
 
   /**
-   * The value, computed if it is not cached: once, however many callers in however many processes ask for it. What
-   * was invalidated while it was being computed goes to those who wait already, and is not stored. A value that cannot
-   * be stored is returned all the same, the very object to all callers of this process. While caching is off each caller
-   * computes; while the store fails, each process.
+   * Reads a value, or computes and stores it: once for all callers in all processes. A value whose key is invalidated
+   * during the computation is returned to the callers that wait, and not stored. One that cannot be serialised is returned
+   * too: the same object to all callers of this process. While caching is off each caller computes; while the store fails,
+   * each process.
    * @example const product = await cache.getOrSet(['product', id], () => db.product(id), { ttl: '1h', grace: '1d' })
    * @throws what the factory throws
-   * @throws UnserializableValueError (with `strictValues`) naming what in the value cannot be stored
-   * @throws ComputeCycleError, ComputeTimeoutError (with `hardTimeout`), ComputeFailedError (with `errorTtl`), CacheClosedError
+   * @throws UnserializableValueError for a value that cannot be stored, with `strictValues`
+   * @throws ComputeTimeoutError with `hardTimeout`, and ComputeFailedError with `errorTtl`
+   * @throws ComputeCycleError, CacheClosedError
    * @throws ConfigurationError, InvalidKeyError
    */
+  getOrSet<T, Context extends FactoryContext>(
+    key: KeyInput,
+    factory: (context: Context) => T | PromiseLike<T>,
+    options?: GetOrSetOptions<T>,
+  ): Promise<T>
+  /**
+   * With the type of the value named, `previous` and `notModified()` of the factory's context have that type, too.
+   * @example await cache.getOrSet<Quote>(key, ({ previous }) => askTheCarrier(shipment, previous?.etag))
+   */
+  getOrSet<T>(key: KeyInput, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T>
   getOrSet<T>(key: KeyInput, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T> {
     // Not an async function: see `Computing.getOrSet`.
     try {
-      const policy = this.core.policies.of(options as GetOrSetOptions | undefined)
-      refuseNoFactory(factory)
+      const policy = this.#core.policies.of(options as GetOrSetOptions | undefined)
+      checkFactory(factory)
       const call = {
         key: CacheKey.from(key),
         factory: factory as Factory<unknown>,
         policy,
-        scope: this.scope,
+        scope: this.#scope,
       }
-      return getOrSet(this.core, call) as Promise<T>
+      return getOrSet(this.#core, call) as Promise<T>
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
   /**
-   * The values of many keys, in their order. The factory gets the missing ones, as they were given, that fall to this
-   * process, and returns their values in that order; a second time, if another process fails on those that it took.
+   * Reads many keys, or computes and stores their values, in the order of the keys. The factory gets the missing keys that
+   * no other process computes, and returns their values in that order. It runs again for keys on which another process
+   * failed.
+   * @example await cache.getOrSetMany(keys, (missing) => db.products(missing), { ttl: '1h' })
    * @throws as `getOrSet`
    */
+  getOrSetMany<K extends KeyInput, T, Context extends FactoryContext>(
+    keys: Iterable<K>,
+    factory: (
+      missing: readonly K[],
+      contexts: readonly Context[],
+    ) => readonly T[] | PromiseLike<readonly T[]>,
+    options?: GetOrSetOptions<T>,
+  ): Promise<T[]>
+  /** With the types of keys and values named, the contexts have the type of the values, too. */
+  getOrSetMany<K extends KeyInput, T>(
+    keys: Iterable<K>,
+    factory: ManyFactory<K, T>,
+    options?: GetOrSetOptions<T>,
+  ): Promise<T[]>
   async getOrSetMany<K extends KeyInput, T>(
     keys: Iterable<K>,
     factory: ManyFactory<K, T>,
     options?: GetOrSetOptions<T>,
   ): Promise<T[]> {
-    const { core, scope } = this
+    const core = this.#core
+    const scope = this.#scope
     const policy = core.policies.of(options as GetOrSetOptions | undefined)
-    refuseNoFactory(factory)
-    const asked = manyOf(keys, 'getOrSetMany', 'keys', (key) => key)
-    const values = await computeMany(asked, factory as ManyFactory<K, unknown>, (call) =>
+    checkFactory(factory)
+    const given = manyOf(keys, 'getOrSetMany', 'keys', (key) => key)
+    const values = await computeMany(given, factory as ManyFactory<K, unknown>, (call) =>
       getOrSet(core, { ...call, policy, scope }),
     )
     return values as T[]
   }
 
   /**
-   * A function with the same signature whose results are cached under `func::<name>::<arguments…>`. Wrap it once,
-   * where it is defined: the result must depend on nothing but the arguments, or what `keyOf` says.
+   * Wraps a function: one with the same signature, whose results are cached under `func::<name>::<arguments…>`. Wrap it
+   * once, where it is defined. Its results may depend on its arguments only, or on what `keyOf` returns.
    * @example const nearestRestaurant = cache.cached(findNearestRestaurant, { ttl: '1m' })
    * @throws ConfigurationError for a function without a name, or a name that another function has
    */
@@ -270,45 +305,43 @@ export class KeyedCache {
     given?: CachedOptions<Args, Awaited<R>>,
   ): CachedFunction<This, Args, Awaited<R>> {
     const { name, keyOf, ...options } = CACHED_OPTIONS.take(given as CachedOptions | undefined)
-    const { functions, policies } = this.core
+    const { functions, policies } = this.#core
     const policy = policies.of(options as GetOrSetOptions)
-    // Whoever calls it later is in a request of their own.
-    const cache = new KeyedCache(this.core)
+    // Unbound: it is called in other requests.
+    const cache = new KeyedCache(this.#core)
     return functions.wrap(fn, name, keyOf as CachedOptions<Args>['keyOf'], {
-      compute: (key, factory) => getOrSet(cache.core, { key, factory, policy, scope: cache.scope }),
+      compute: (key, factory) => getOrSet(cache.#core, { key, factory, policy, scope: cache.#scope }),
       remove: (key, children) => cache.delete(key, { children }),
     })
   }
 
   /**
-   * Drops every cached result of a function, given the original or the wrapped one; resolves to whether any was there.
+   * Deletes all cached results of a function, the original or the wrapped one. Resolves to whether there were any.
    * @throws ConfigurationError for a function that this cache has not wrapped
    */
   async deleteFunction(fn: (...args: never[]) => unknown): Promise<boolean> {
-    return (await this.deleteMany(this.core.functions.rootsOf(fn), { children: true })) > 0
+    return (await this.deleteMany(this.#core.functions.rootsOf(fn), { children: true })) > 0
   }
 
   /**
-   * Whether a key is cached, why not, what is stored and by whom. Leaves no
-   * trace, no counted trouble either; `state` is `unknown` when the store fails.
+   * Describes a key: whether it is cached, why not, and which process stored it. It changes and counts nothing. `state`
+   * is `unknown` where the store fails.
+   * @throws InvalidKeyError
    */
   async inspect(key: KeyInput): Promise<Inspection> {
-    return await inspect(this.core, CacheKey.from(key))
-  }
-
-  /** Inspects a key; a value of more than `bytes` is not built, but an `UnbuiltValue`. For integrations. */
-  async inspectUpTo(key: KeyInput, bytes: number): Promise<Inspection> {
-    return await inspect(this.core, CacheKey.from(key), bytes)
+    return await inspect(this.#core, CacheKey.from(key))
   }
 
   /**
-   * The live keys, all or those at and below one, in no order; fetched a page
-   * at a time. One that is there all the while comes at least once.
-   * @throws CacheNotRespondingError, since a listing that stops short would be taken for a whole one
+   * Iterates over the fresh keys, in no order: all, or those at and below one. A key that exists all the time comes at
+   * least once.
+   * @example for await (const key of cache.keys('product')) console.log(key.text)
+   * @throws CacheNotRespondingError where the store fails, since an incomplete listing would look complete
+   * @throws InvalidKeyError
    */
   async *keys(under?: KeyInput): AsyncGenerator<CacheKey, void, undefined> {
     const within = under === undefined ? undefined : CacheKey.from(under)
-    const { pending, store } = this.core
+    const { pending, store } = this.#core
     let cursor: string | undefined
     do {
       const page: ListPage = await store.list({ under: within, cursor, scan: SCAN })
@@ -318,209 +351,143 @@ export class KeyedCache {
   }
 
   /**
-   * One page of live entries, with their sizes and times: what `keys()` is made
-   * of, for those who page themselves.
+   * One page of entries, with sizes and times: `keys()` is made of these pages.
+   * @example const { entries, cursor } = await cache.list({ under: cache.key('product') })
    * @throws CacheNotRespondingError, ConfigurationError
    */
   async list(options: Partial<ListOptions>): Promise<ListPage> {
-    return await this.core.store.list({ scan: SCAN, ...LIST_OPTIONS.take(options) })
+    return await this.#core.store.list({ scan: SCAN, ...LIST_OPTIONS.take(options) })
   }
 
   /**
-   * What all processes have counted, this one until now and the others until a second ago; on the embedded store this
-   * one only.
-   * @throws CacheNotRespondingError, since figures without those of the others would be taken for all
+   * Figures of all processes: of this one until now, of the others until a second ago. With the embedded store, of this
+   * process only.
+   * @throws CacheNotRespondingError where the store fails, since the figures of one process would look like those of all
    */
   async stats(): Promise<CacheStats> {
-    return await readStats(this.core)
+    return await readStats(this.#core)
   }
 
   /**
-   * What all processes have done in the last hour in steps of 10 s (`fine`), or in the last day in minutes (`coarse`),
-   * oldest first; steps in which nothing happened are left out.
-   * @throws CacheNotRespondingError
+   * Figures of all processes over time, oldest first: of the last hour in steps of 10 s (`fine`), or of the last day in
+   * steps of a minute (`coarse`). Steps without operations are left out.
+   * @throws CacheNotRespondingError, ConfigurationError
    */
   async history(resolution: Resolution = 'coarse'): Promise<HistoryStep[]> {
-    return await readHistory(this.core, checkResolution(resolution))
+    return await readHistory(this.#core, checkResolution(resolution))
   }
 
   /**
-   * What was deleted, let expire and cleared, by which process, route and user, and what the store did not surely
-   * carry out: the newest, by all processes, newest first; some 1,000 are kept. Those of this process are there until
-   * now, those of the others until a second ago; on the embedded store there are this one's only.
+   * The last deletes, soft expiries, clears and store failures of all processes, newest first, with process, route and
+   * user. Some 1,000 are kept. With the embedded store, those of this process only.
    * @example const [last] = await cache.events(1) // { type: 'delete', key: 'product::123', user: 'anna', … }
    * @throws CacheNotRespondingError
    */
   async events(limit = 100): Promise<CacheEvent[]> {
-    return await readEvents(this.core, checkLimit(limit, 'events'))
+    return await readEvents(this.#core, checkLimit(limit, 'events'))
   }
 
   /**
-   * The newest requests that were taken down, of all processes, newest first, each with its calls of the cache; some
-   * 200 are kept. See the option `requestLog`.
-   * @throws CacheNotRespondingError
+   * The last requests in the request log of all processes, newest first, each with its calls of the cache. Some 200 are
+   * kept. See the option `requestLog`.
+   * @throws CacheNotRespondingError, ConfigurationError
    */
   async requests(limit = 50): Promise<RequestRecord[]> {
-    return await readRequests(this.core, checkLimit(limit, 'requests'))
+    return await readRequests(this.#core, checkLimit(limit, 'requests'))
   }
 
-  /** What this process has counted since it started. */
+  /** Figures of this process, since it made the cache. */
   processStats(): ProcessStats {
-    return this.core.counters.snapshot()
+    return this.#core.counters.snapshot()
   }
 
   /**
-   * Proves that the store takes a value and gives it back.
+   * Checks the store: it has to take a value and return it.
+   * @example await cache.check() // in a health check
    * @throws CacheNotRespondingError
    */
   async check(): Promise<void> {
-    await this.core.store.check()
+    await this.#core.store.check()
   }
 
   /**
-   * How full the store is, and what it has pushed out for want of room; nothing where it does not tell.
+   * Memory use of the store, its limit and its evictions; `undefined` for a store that does not report them.
    * @throws CacheNotRespondingError
    */
   async usage(): Promise<StoreUsage | undefined> {
-    return this.core.store.usage?.()
+    return this.#core.store.usage?.()
   }
 
-  /** How full this process's memory is, and whether it serves; nothing without one: see the option `memory`. */
+  /** Size of process memory, and whether it is used at the moment; `undefined` without the option `memory`. */
   get memoryUsage(): ProcessMemoryUsage | undefined {
-    return this.core.memory?.usage
+    return this.#core.processMemory?.usage
   }
 
-  /** How many invalidations by this process did not surely reach the store, and are repeated until they do. */
+  /** Number of invalidations by this process that the store has not confirmed. They are repeated until it does. */
   get pendingInvalidations(): number {
-    return this.core.pending.size
+    return this.#core.pending.size
   }
 
-  /** Whether caching is on. */
+  /** Whether caching is on in this process. */
   get enabled(): boolean {
-    return this.core.enabled
+    return this.#core.enabled
   }
 
   /**
-   * Switches caching on or off in this process: off, reads miss and `set` does nothing; deletes go through.
-   * @throws ConfigurationError when it is neither `true` nor `false`
+   * Switches caching on or off in this process. While it is off, reads miss and `set` does nothing; deletes go through.
+   * @throws ConfigurationError for anything but `true` and `false`
    */
   enable(state: boolean): void {
     aBoolean(state, 'The state of enable(state)')
-    this.core.enabled = state
+    this.#core.enabled = state
   }
 
   /**
-   * Runs a job with a request memory, gone when it settles; within a request, or
-   * another job, it shares that one's. In it, a `set` after a miss is a fill, as
-   * in a request with a safe method.
+   * Runs a job with a request memory of its own, which is dropped when the job settles. Within a request, or another job,
+   * it shares the memory of that. A `set` after a miss is a fill, as in a GET request.
+   * @example await cache.withRequestMemory((cache) => sendNewsletter(cache))
    */
   async withRequestMemory<T>(job: (cache: KeyedCache) => T): Promise<Awaited<T>> {
     aFunction(job, 'The job of withRequestMemory')
-    const memory = this.core.options.requestMemory
-    const scope = new RequestScope({ memory, fills: true }, this.scope)
+    const memory = this.#core.options.requestMemory
+    const scope = new RequestScope({ memory, fills: true }, this.#scope)
     try {
-      return await this.runInScope(scope, () => job(this.bindTo(scope)))
+      return await this.#core.scopes.run(scope, () => job(open(this.#core, scope)))
     } finally {
       scope.end()
     }
   }
 
   /**
-   * Aborts what is being computed and gives up its leases, so that other processes take over at once; waits for
-   * refreshes in the background, five seconds at most; reports the last figures; and disconnects what this cache opened.
-   * A client that was handed in stays open. A caller gets what its factory brings within those five seconds, else a
-   * `CacheClosedError`. Where the store does not answer, closing takes little longer than `timeouts.store`. On Redis, a
-   * cache that is closed answers as one whose store fails.
+   * Closes the cache: aborts computations and releases their leases, waits up to five seconds for refreshes, reports the
+   * last figures, and disconnects what the cache has opened. A client of the application stays open. A caller whose
+   * factory takes longer than those five seconds gets a `CacheClosedError`. Where the store fails, closing takes little
+   * longer than `timeouts.store`. On Redis, a closed cache behaves like one whose store fails.
    */
   async close(): Promise<void> {
-    this.core.onClose()
-    await this.core.computing.close()
-    await Promise.all([this.core.pending.close(), this.core.reporter.close()])
-    await this.core.store.close()
+    this.#core.onClose()
+    await this.#core.computing.close()
+    await Promise.all([this.#core.pending.close(), this.#core.reporter.close()])
+    await this.#core.store.close()
   }
 
-  /** What entries are held by, for people: `redis 127.0.0.1:6379/0`. */
+  /** The store, as people read it: `redis 127.0.0.1:6379/0`. */
   get storeDescription(): string {
-    return this.core.store.description
+    return this.#core.store.description
   }
 
-  /** Whether other processes see the same entries. */
-  get isShared(): boolean {
-    return this.core.store.shared
-  }
-
-  /** Whose figures and events it tells: with a store of one's own that takes none, only those of this process. */
-  get statisticsScope(): CacheStats['scope'] {
-    return statisticsScope(this.core)
-  }
-
+  /** The beginning of all names of this cache in Redis: see the option `keyPrefix`. */
   get keyPrefix(): string {
-    return this.core.options.keyPrefix
+    return this.#core.options.keyPrefix
   }
 
-  /** Where warnings go. For integrations. */
-  get logger(): Logger {
-    return this.core.options.logger
-  }
-
-  /** Whether anything is counted: see the option `stats`. */
-  get isCounting(): boolean {
-    return this.core.options.stats
-  }
-
-  /** Which share of the requests is taken down: 0 for none, 1 for all. */
-  get requestLogShare(): number {
-    return this.core.options.requestLogShare
-  }
-
-  /**
-   * Signs a text for all processes of this cache, by HMAC-SHA-256, with a key that the store keeps for them; one that
-   * keeps none leaves each process with its own. For integrations.
-   * @throws CacheNotRespondingError
-   */
-  async sign(text: string): Promise<Buffer> {
-    return createHmac('sha256', await this.core.secret())
-      .update(text)
-      .digest()
-  }
-
-  /** The request that asks is not one of the application: it is not taken down. For integrations. */
-  leaveOut(): void {
-    this.scope?.log?.leaveOut()
-  }
-
-  /** Puts a request into the request log. For integrations. */
-  addRequest(request: Omit<RequestRecord, 'process'>): void {
-    this.core.requests.add({ ...request, process: this.core.options.process })
-  }
-
-  /** A scope for one request. For integrations: it must be `end()`ed. */
-  openScope(options: Omit<RequestScopeOptions, 'memory'>): RequestScope {
-    return new RequestScope({ ...options, memory: this.core.options.requestMemory })
-  }
-
-  /** Runs `fn`, and whatever it starts, in a scope. */
-  runInScope<T>(scope: RequestScope, fn: () => T): T {
-    return this.core.scopes.run(scope, fn)
-  }
-
-  /** This cache for one request, also where the async context has been lost on the way. */
-  bindTo(scope: RequestScope): KeyedCache {
-    return new KeyedCache(this.core, scope)
-  }
-
-  /** Whether this is a view of the same cache. For integrations. */
-  isViewOf(other: KeyedCache): boolean {
-    return this.core === other.core
-  }
-
-  /** What it is, for logs: without the connection, entries and figures. */
+  /** The cache in logs: without the connection, entries and figures. */
   toJSON(): object {
     const { keyPrefix, storeDescription: store, enabled } = this
     return { store, keyPrefix, enabled }
   }
 
-  /** As `console.log` and `util.inspect` show it. */
+  /** The cache as `console.log` and `util.inspect` show it. */
   [inspectable](
     _depth: number,
     options: object,
@@ -529,21 +496,31 @@ export class KeyedCache {
     return `KeyedCache ${inspect(this.toJSON(), options)}`
   }
 
-  private get scope(): RequestScope | undefined {
-    return this.core.scopes.current(this.boundScope)
+  get #scope(): RequestScope | undefined {
+    return this.#core.scopes.current(this.#boundScope)
   }
 }
 
+/** Makes a cache of its parts. */
+export function openCache(core: Core): KeyedCache {
+  return open(core)
+}
+
+/** The part of a cache that no application uses: for the middleware, the dashboard and the models. */
+export function internalsOf(cache: KeyedCache): CacheInternals<KeyedCache> {
+  return internals(cache)
+}
+
 /**
- * The cache that was given; `undefined` for something else.
- * @throws ConfigurationError for a cache whose class is another: test runners and bundlers may evaluate this package twice
+ * The value itself if it is a cache, else `undefined`.
+ * @throws ConfigurationError for a cache of another copy: test runners and bundlers may evaluate this package twice
  */
 export function asCache(value: unknown): KeyedCache | undefined {
   try {
     if (value instanceof KeyedCache) return value
     if (typeof value !== 'object' || value === null || !(BRAND in value)) return undefined
   } catch {
-    // A proxy that has been revoked.
+    // A revoked proxy.
     return undefined
   }
   throw new ConfigurationError(
@@ -551,7 +528,7 @@ export function asCache(value: unknown): KeyedCache | undefined {
   )
 }
 
-/** How many came to something. All are tried before the first error is thrown. */
+/** The number of attempts that resolve to `true`. All are awaited before the first error is thrown. */
 async function count(attempts: readonly Promise<boolean>[]): Promise<number> {
   const settled = await Promise.allSettled(attempts)
   for (const result of settled) if (result.status === 'rejected') throw result.reason

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { KeyedCache } from './cache.js'
+import { type KeyedCache, openCache } from './cache.js'
 import { CachedFunctions } from './compute/cached-functions.js'
 import { Computing } from './compute/computing.js'
 import { Flights } from './compute/flight.js'
@@ -20,15 +20,16 @@ import { Failsafe } from './store/failsafe.js'
 import { MemoryStatistics } from './store/memory-statistics.js'
 import { MemoryStore } from './store/memory-store.js'
 import { SECRET_BYTES } from './store/store.js'
-import { type InvalidationListener, TierChain } from './tiers/chain.js'
 import { Scopes } from './tiers/context.js'
+import { Memories } from './tiers/memories.js'
 import { PendingInvalidations } from './tiers/pending-invalidations.js'
 import { ProcessMemory } from './tiers/process-memory.js'
+import { StoreReader } from './tiers/store-reader.js'
+import { StoreWriter } from './tiers/store-writer.js'
 
 /**
- * Makes a cache; it connects when it is first used. Without options the
- * environment decides: `REDIS_URL`, `KEYEDCACHE_PREFIX`, `KEYEDCACHE_ALIAS`,
- * `KEYEDCACHE_ENABLED`; without `REDIS_URL` entries live in this process.
+ * Makes a cache, which connects at its first operation. Defaults come from the environment: `REDIS_URL`,
+ * `KEYEDCACHE_PREFIX`, `KEYEDCACHE_ALIAS`, `KEYEDCACHE_ENABLED`. Without `REDIS_URL` entries are stored in this process.
  * @example const cache = createCache({ redis: 'redis://127.0.0.1:6379', keyPrefix: 'shop' })
  * @throws ConfigurationError that says what to write
  */
@@ -39,11 +40,11 @@ export function createCache(given?: CacheOptions): KeyedCache {
   const statistics = store.statistics ?? new MemoryStatistics()
   const events = new EventLog(process, () => reporter.start())
   const requests = new ReportQueue<RequestRecord>(() => reporter.start())
-  const memory = openMemory(options)
+  const processMemory = openMemory(options)
   const keyHistory = new KeyHistoryLog(() => reporter.start())
   const misses = new MissLog(statistics, keyHistory, counters)
   const { host, pid } = options
-  const sources = { host, pid, counters, events, requests, keyHistory, misses, memory }
+  const sources = { host, pid, counters, events, requests, keyHistory, misses, memory: processMemory }
   const reporter: Reporter = new Reporter(statistics, sources, options.storeTimeoutMs)
   const recorder = new Recorder({ ...(options.stats && { counters }), events, keyHistory, misses })
   const failsafe = new Failsafe(
@@ -52,29 +53,23 @@ export function createCache(given?: CacheOptions): KeyedCache {
     recorder.storeFailed.bind(recorder),
   )
   const flights = new Flights()
-  const onInvalidate: InvalidationListener = (key, children) => {
-    flights.invalidate(key, children)
-    memory?.invalidate(key, children)
-  }
   const pending = new PendingInvalidations(store, options.storeTimeoutMs, options.logger)
-  const chain = new TierChain({
-    store,
-    failsafe,
-    pending,
-    memory,
-    compressionThreshold,
-    maxValueBytes,
-    process,
-    onInvalidate,
-  })
+  const memories = new Memories(processMemory)
+  const tiers = { store, failsafe, pending, memories, maxValueBytes }
+  const reader = new StoreReader(tiers)
+  const onInvalidate = flights.invalidate.bind(flights)
+  const writer = new StoreWriter({ ...tiers, compressionThreshold, process, onInvalidate })
   const scopes = new Scopes(options.requestMemory)
   const warnings = new Warnings(options.logger)
-  const cache: KeyedCache = new KeyedCache({
+  const cache: KeyedCache = openCache({
     options,
     store,
+    reader,
+    writer,
+    memories,
+    processMemory,
     pending,
-    memory,
-    chain,
+    flights,
     counters,
     recorder,
     reporter,
@@ -83,12 +78,11 @@ export function createCache(given?: CacheOptions): KeyedCache {
     statistics,
     scopes,
     computing: new Computing({
-      store,
-      chain,
-      failsafe,
+      ...tiers,
+      reader,
+      writer,
       recorder,
       flights,
-      scopes,
       warnings,
       turns: new Turns(),
     }),
@@ -102,25 +96,23 @@ export function createCache(given?: CacheOptions): KeyedCache {
   return cache
 }
 
-/** The process's memory, where it is wanted and the store tells of changes; the embedded store is in this process already. */
+/** Makes process memory, where the store reports changes. The embedded store is in this process already. */
 function openMemory({ store, memory, logger }: ResolvedOptions): ProcessMemory | undefined {
   if (!memory) return undefined
   if (store.tracking) {
     return new ProcessMemory(store.tracking, memory, ({ message }) => {
-      logger.warn(
-        `keyedcache: nothing is kept in this process's memory, since the store does not tell of changes. ${message}`,
-      )
+      logger.warn(`keyedcache: process memory is off, since the store does not report changes. ${message}`)
     })
   }
   if (!(store instanceof MemoryStore)) {
     logger.warn(
-      `keyedcache: the option memory does nothing here, since ${store.description} does not tell of changes.`,
+      `keyedcache: the option memory has no effect, since ${store.description} does not report changes.`,
     )
   }
   return undefined
 }
 
-/** For a store that keeps none. */
+/** The key of signatures of this process, where the store keeps none. */
 function ownSecret(): () => Promise<Buffer> {
   const secret = randomBytes(SECRET_BYTES)
   return async () => secret

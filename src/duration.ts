@@ -7,7 +7,8 @@ const LONGEST_MS = 10 * 365 * 86_400_000
 /** Maximum delay of a timer: 2^31 - 1 ms, some 24 days. */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1
 
-type DurationText = `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
+/** A duration with its unit: `500ms`, `10s`, `5m`, `1h`, `30d`. */
+export type DurationText = `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 
 /**
  * Lifetime of an entry: a number of seconds, as in Redis, or a text with its unit.

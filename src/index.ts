@@ -1,8 +1,7 @@
 export {
   type DeleteOptions,
-  type DeleteOutcome,
   type ExpireOptions,
-  type ExpireOutcome,
+  type GetOptions,
   KeyedCache,
   type SetOptions,
 } from './cache.js'
@@ -19,7 +18,7 @@ export type {
   RedactOption,
   SecretName,
 } from './dashboard/mount.js'
-export type { Timeout, Ttl } from './duration.js'
+export type { DurationText, Timeout, Ttl } from './duration.js'
 export type { Provenance } from './entry/provenance.js'
 export {
   CacheClosedError,
@@ -28,6 +27,7 @@ export {
   ComputeFailedError,
   ComputeTimeoutError,
   ConfigurationError,
+  type ErrorDetails,
   InvalidKeyError,
   KeyedCacheError,
   NotCachedError,
@@ -43,9 +43,12 @@ export {
   type KeyInput,
   type KeyPairs,
   type KeyPart,
+  type PrimaryKey,
   type ValueObject,
 } from './key/cache-key.js'
+export type { DecodedPart } from './key/segment.js'
 export {
+  type AnyClass,
   type CachedClass,
   type CachedInstance,
   CachedObject,
@@ -53,8 +56,18 @@ export {
   type CachedStatics,
   type FindOptions,
   type Loader,
+  type MixinConstructor,
+  type ModelClass,
+  type NoObject,
 } from './model/cached-object.js'
-export type { BackendOption, CacheOptions, ProcessMemoryOption, StoreOption } from './options.js'
+export type {
+  BackendOption,
+  CacheOptions,
+  ProcessMemoryOption,
+  RequestLogOption,
+  StoreOption,
+  TimeoutOptions,
+} from './options.js'
 export type { CacheEvent } from './stats/cache-event.js'
 export type { CacheStats, HistoryStep, LiveProcess } from './stats/cache-stats.js'
 export type { ProcessStats } from './stats/counters.js'
@@ -63,6 +76,7 @@ export type { CacheFigures, Figures, HistoryFigures, Timed } from './stats/metri
 export type { OperationMessage } from './stats/operation-message.js'
 export type { CallRecord, RequestRecord } from './stats/request-record.js'
 export type { Logger } from './store/failsafe.js'
+export type { AbsenceReason } from './store/judge.js'
 export type { KeyChange, KeyChangeKind, KeyHistory } from './store/key-history.js'
 export type { MemoryStoreOptions } from './store/memory-store.js'
 export type { RedisTarget } from './store/redis/target.js'
@@ -91,10 +105,13 @@ export type {
   ReleaseOptions,
   RemoveOptions,
   Store,
+  StoreUsage,
+  WakeWaiter,
   Watch,
   WriteOptions,
   WriteResult,
 } from './store/store.js'
-export type { CallOutcome, MissReason, Tier } from './tiers/outcome.js'
+export type { Tracking, TrackingListener } from './store/tracking.js'
+export type { CallOutcome, DeleteOutcome, ExpireOutcome, MissReason, Tier } from './tiers/outcome.js'
 export type { ProcessMemoryUsage } from './tiers/process-memory.js'
-export type { RequestOrigin, RequestScope } from './tiers/request-scope.js'
+export type { RequestOrigin } from './tiers/request-scope.js'

@@ -3,32 +3,33 @@ import { ConfigurationError } from './errors.js'
 import { isProduction } from './name-owners.js'
 import type { ResolvedOptions } from './options.js'
 
-/** The caches that this process has made and not closed, the newest last, with their options. */
+/** The open caches of this process with their options, the newest last. */
 export const openCaches = new Map<KeyedCache, ResolvedOptions>()
 
 let hasWarned = false
 
 /**
- * The cache of a process that has opened one, and not closed it. Outside production several are taken for one whose
- * module was evaluated again: then it is the newest, with one warning.
- * @throws ConfigurationError when none is open, or in production several are
+ * The only open cache of this process. Outside production it is the newest of several, with one warning: the module that
+ * makes it may have been evaluated again.
+ * @throws ConfigurationError where none is open, or in production several are
  */
 export function onlyOpenCache(): KeyedCache {
-  const newest = [...openCaches.keys()].at(-1)
-  if (newest === undefined) {
+  const last = [...openCaches].at(-1)
+  if (last === undefined) {
     throw new ConfigurationError(
       'No cache is open: make one first, with createCache({ … }) or app.use(keyedCache({ … })).',
     )
   }
+  const [newest, { logger }] = last
   if (openCaches.size === 1) {
     hasWarned = false
     return newest
   }
-  const conflict = `${openCaches.size} caches are open: say which one is meant, static cache = cache in the class, or CachedObject(Base, { cache }).`
+  const conflict = `${openCaches.size} caches are open: name the one to use, by static cache = cache in the class, or CachedObject(Base, { cache }).`
   if (isProduction()) throw new ConfigurationError(conflict)
   if (!hasWarned) {
-    newest.logger.warn(
-      `keyedcache: the newest open cache is used: that is right after a hot reload, where the older one should be closed. Otherwise it is a mistake, and an error with NODE_ENV=production: ${conflict}`,
+    logger.warn(
+      `keyedcache: the newest open cache is used. After a hot reload that is right, and the older one should be closed. Otherwise it is a mistake, and an error with NODE_ENV=production: ${conflict}`,
     )
   }
   hasWarned = true

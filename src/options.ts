@@ -1,6 +1,5 @@
 import { hostname } from 'node:os'
-import { ignore } from './background.js'
-import { COMPRESSION_THRESHOLD, DEFAULT_VALUE_BYTES, MAX_VALUE_BYTES } from './codec/codec.js'
+import { COMPRESSION_THRESHOLD, DEFAULT_VALUE_BYTES } from './codec/codec.js'
 import {
   type ComputeDefaults,
   type EarlyRefreshOption,
@@ -10,120 +9,172 @@ import {
 } from './compute/options.js'
 import { parseDuration, parseTimeout, parseTtl, type Timeout, type Ttl } from './duration.js'
 import { ConfigurationError } from './errors.js'
-import { describeValue } from './key/describe-value.js'
 import { aBoolean, aPositiveWholeNumber, aText, notNull } from './option-checks.js'
+import { type BackendOption, chooseBackend } from './options/backend.js'
+import { type Environment, isEnabled } from './options/environment.js'
+import { resolveKeyPrefix } from './options/key-prefix.js'
+import { resolveLogger } from './options/logger.js'
+import { checkCompressionThreshold, checkMaxValueBytes, checkTtlJitter } from './options/numbers.js'
+import { type ProcessMemoryOption, resolveProcessMemory } from './options/process-memory.js'
+import { type RequestLogOption, resolveRequestLog } from './options/request-log.js'
+import { openStore, type StoreOption } from './options/store.js'
 import type { Logger } from './store/failsafe.js'
-import { MemoryStore, type MemoryStoreOptions } from './store/memory-store.js'
-import { isKeyPrefix } from './store/redis/names.js'
 import { RedisStore } from './store/redis/redis-store.js'
-import { checkTarget, type RedisTarget } from './store/redis/target.js'
+import type { RedisTarget } from './store/redis/target.js'
 import type { Store } from './store/store.js'
-import { storeWithDeadlines } from './store/store-with-deadlines.js'
-import { STORE_METHODS } from './store/wrap-store.js'
 import { type KnownOptions, OptionsReader } from './take-options.js'
 import type { ProcessMemoryOptions } from './tiers/process-memory.js'
 
-/** What to use instead of Redis: the embedded store, or one of one's own. */
-export type StoreOption = 'memory' | { readonly memory: MemoryStoreOptions } | Store
+export type { BackendOption, ProcessMemoryOption, RequestLogOption, StoreOption }
 
-/** One place where entries live. A text is a Redis URL. */
-export type BackendOption =
-  | string
-  | { readonly redis: RedisTarget | undefined }
-  | { readonly store: StoreOption | undefined }
-
-interface BackendParts {
-  readonly redis?: RedisTarget | undefined
-  readonly store?: StoreOption | undefined
+/** Limits of time: milliseconds, or a text with its unit. */
+export interface TimeoutOptions {
+  /**
+   * Maximum time of one operation of the store, connecting included.
+   * @default '250ms'
+   */
+  store?: Timeout | undefined
+  /**
+   * Maximum time of one attempt to connect.
+   * @default '2s'
+   */
+  connect?: Timeout | undefined
+  /**
+   * How long a lease lasts unless it is renewed: how long the computation of a process that died blocks others.
+   * @default '5s'
+   */
+  lease?: Timeout | undefined
+  /**
+   * Maximum time that a caller waits for the computation of another one, which then loses its lease. Must be longer than
+   * computing takes.
+   * @default '60s'
+   */
+  wait?: Timeout | undefined
 }
 
-export interface ProcessMemoryOption {
-  /** The most entries; 10,000 by default. */
-  readonly maxEntries?: number | undefined
-  /** The most bytes of keys and values together, about; 64 MiB by default. */
-  readonly maxBytes?: number | undefined
-  /** How long a value may be served without asking Redis, beside its own TTL. Default: as long as it lives. */
-  readonly ttl?: Ttl | undefined
-}
-
+/** Options of `createCache`. A value that is not allowed is a `ConfigurationError`, and so is an unknown name. */
 export interface CacheOptions {
-  /** A Redis URL, ioredis options, or an ioredis client (never closed by us). Default: `REDIS_URL`. */
+  /**
+   * Redis: a URL, options of ioredis, or a client of ioredis, which the cache never closes.
+   * @default `REDIS_URL`
+   * @example 'redis://127.0.0.1:6379', 'redis+cluster://a:7000,b:7000'
+   */
   redis?: RedisTarget | undefined
-  /** Instead of `redis`. Default, where `REDIS_URL` is not set: `'memory'`. */
+  /**
+   * A store other than Redis.
+   * @default `'memory'`, where there is no `REDIS_URL`
+   * @example 'memory', { memory: { maxEntries: 10_000 } }
+   */
   store?: StoreOption | undefined
-  /** Several of the above by name; `alias` says which one this cache uses. */
+  /**
+   * Several of the above by name, of which `alias` chooses one.
+   * @example { default: 'redis://cache-1', catalog: { store: 'memory' } }
+   */
   backends?: Readonly<Record<string, BackendOption | undefined>> | undefined
-  /** Default: `KEYEDCACHE_ALIAS`, else `default`. */
+  /**
+   * Name of the backend that this cache uses.
+   * @default `KEYEDCACHE_ALIAS`, else 'default'
+   */
   alias?: string | undefined
-  /** Separates applications and sites in one Redis; obligatory there in production. Default: `KEYEDCACHE_PREFIX`. */
+  /**
+   * Beginning of all names in Redis: separates applications and sites there. Required in production.
+   * @default `KEYEDCACHE_PREFIX`, else 'keyedcache'
+   * @example 'shop'
+   */
   keyPrefix?: string | undefined
-  /** How long an entry lives where `set` does not say. Default: 300 seconds. */
+  /**
+   * Lifetime of an entry whose call gives none, in seconds or as a text.
+   * @default 300
+   * @example 300, '5m', '1h'
+   */
   ttl?: Ttl | undefined
-  /** No entry may live longer. Default: 30 days. */
+  /**
+   * Maximum lifetime of any entry, in seconds or as a text.
+   * @default '30d'
+   */
   maxTtl?: Ttl | undefined
-  /** Shortens each TTL by a random part of up to this share (0 to 1), so that what was set together does not expire together. Default: 0. */
+  /**
+   * Random share by which each TTL is shortened, from 0 to less than 1: entries that were written together do not expire
+   * together.
+   * @default 0
+   * @example 0.1
+   */
   ttlJitter?: number | undefined
   /**
-   * How long after its TTL a value may still be served by `getOrSet`, while a new one is computed or when computing
-   * fails. Default: 0, never.
+   * How long after its TTL `getOrSet` may still return a value, while it is refreshed or when computing fails: in seconds
+   * or as a text. `false` is never.
+   * @default false
+   * @example '1d'
    */
   grace?: Ttl | false | undefined
-  /** Compute a value anew shortly before it expires, now and then, so that nobody waits for it. Default: false. */
+  /**
+   * Refresh values shortly before they expire, by chance, so that no caller waits. `beta` above 1 refreshes earlier.
+   * @default false
+   * @example true, { beta: 1.5 }
+   */
   earlyRefresh?: EarlyRefreshOption | undefined
   /**
    * Reject with an `UnserializableValueError` where `getOrSet` has computed a value that cannot be stored, instead of
-   * returning it without storing it. Default: false.
+   * returning it.
+   * @default false
    */
   strictValues?: boolean | undefined
-  /** Keep what a request has read in that request's memory. Default: true. */
+  /**
+   * Keep what a request reads and writes in the memory of that request.
+   * @default true
+   */
   requestMemory?: boolean | undefined
   /**
-   * Keep what this process has read in its memory, for all its requests, and serve it from there without asking Redis.
-   * Redis tells of changes (`CLIENT TRACKING`, Redis 6 or later): what another process deletes is gone here
-   * milliseconds later, and never served for longer than a second. `{}` for the defaults. Default: false.
+   * Keep what this process reads in its own memory, for all its requests. Redis 6 or later reports changes
+   * (`CLIENT TRACKING`): an entry that another process deletes is gone here milliseconds later, and never returned for
+   * longer than a second.
+   * @default false
+   * @example {}, { maxEntries: 50_000, maxBytes: 256 * 1024 * 1024 }
    */
   memory?: false | ProcessMemoryOption | undefined
-  /** Values of more bytes are compressed where it pays; `false` for never. Default: 32 KiB. */
+  /**
+   * Size in bytes above which a value is compressed, where that makes it smaller. `false` is never.
+   * @default 32 KiB
+   */
   compressionThreshold?: number | false | undefined
   /**
-   * Maximum size in bytes of one serialised value, before it is compressed. `set` rejects a larger one with a
-   * `ValueTooLargeError`; `getOrSet` returns it without storing it. A larger one that another process has stored is a
-   * miss. The memory that reading a value takes is bounded too, by about four times as much. At most 64 MiB.
+   * Maximum size in bytes of one serialised value, before compression; at most 64 MiB. `set` rejects a larger one with a
+   * `ValueTooLargeError`, `getOrSet` returns it without storing it, and one that is stored is a miss. Reading a value
+   * takes about four times as much memory.
    * @default 16 MiB
    */
   maxValueBytes?: number | undefined
-  /** Count what happens, and tell the store once a second, so that the dashboard knows of all processes. Default: true. */
+  /**
+   * Count operations, and report the figures to the store every second: the dashboard shows those of all processes.
+   * @default true
+   */
   stats?: boolean | undefined
   /**
-   * Which requests are taken down with their calls of the cache, for the dashboard: `true` for every one, a share of
-   * them (0 to 1), or none. Staff's are in it too, unless it is `false`. Default: every one, in production 1 in 100.
+   * Requests that are logged with their calls of the cache: `true` for all, a share of them, or `false` for none. Those
+   * of staff are always logged, unless it is `false`.
+   * @default true; { sample: 0.01 } with NODE_ENV=production
    */
-  requestLog?: boolean | { readonly sample: number } | undefined
-  /** In milliseconds, or as durations. */
-  timeouts?:
-    | {
-        /** The most that a store operation may take, connecting included. Default: 250 ms. */
-        store?: Timeout | undefined
-        /** The most that one attempt to connect may take. Default: 2 s. */
-        connect?: Timeout | undefined
-        /** How long a process that died keeps others from computing what it computed. Default: 5 s. */
-        lease?: Timeout | undefined
-        /**
-         * The most that anyone waits for somebody else's computation, which then loses its lease. Must be longer than
-         * computing takes. Default: 60 s.
-         */
-        wait?: Timeout | undefined
-      }
-    | undefined
-  /** Reject where the store fails, instead of answering as if nothing were cached. Default: false. */
+  requestLog?: boolean | RequestLogOption | undefined
+  /** Limits of time. */
+  timeouts?: TimeoutOptions | undefined
+  /**
+   * Reject with a `CacheNotRespondingError` where the store fails, instead of answering as if nothing were cached.
+   * @default false
+   */
   throwOnStoreError?: boolean | undefined
-  /** Switched off, reads miss and `set` does nothing. Default: `KEYEDCACHE_ENABLED`, else true. */
+  /**
+   * Whether caching is on. Where it is off, reads miss and `set` does nothing; deletes go through.
+   * @default `KEYEDCACHE_ENABLED`, else true
+   */
   enabled?: boolean | undefined
-  /** Where warnings go. Default: `console`. */
+  /**
+   * Where warnings go.
+   * @default console
+   */
   logger?: Logger | undefined
 }
 
-/** The options once everything is decided: what the cache works with. */
+/** The options of a cache with all defaults filled in, checked. */
 export interface ResolvedOptions {
   readonly store: Store
   readonly storeTimeoutMs: number
@@ -137,9 +188,9 @@ export interface ResolvedOptions {
   readonly memory: ProcessMemoryOptions | undefined
   readonly compressionThreshold: number | false
   readonly maxValueBytes: number
-  /** Whether anything is counted. */
+  /** Whether operations are counted. */
   readonly stats: boolean
-  /** Which share of the requests is taken down. */
+  /** The share of the requests that are logged, from 0 to 1. */
   readonly requestLogShare: number
   readonly throwOnStoreError: boolean
   readonly enabled: boolean
@@ -150,9 +201,7 @@ export interface ResolvedOptions {
   readonly process: string
 }
 
-type Environment = Readonly<Record<string, string | undefined>>
-
-/** The options of `createCache`. Most are checked where they are resolved. */
+/** The names of all options, with what can be checked at once. The rest is checked in `src/options`. */
 export const CACHE_OPTIONS: KnownOptions<CacheOptions> = {
   redis: notNull,
   store: notNull,
@@ -178,21 +227,16 @@ export const CACHE_OPTIONS: KnownOptions<CacheOptions> = {
 }
 
 const OPTIONS = new OptionsReader<CacheOptions>('option', CACHE_OPTIONS)
-const TIMEOUTS = new OptionsReader<NonNullable<CacheOptions['timeouts']>>('timeout', {
+const TIMEOUTS = new OptionsReader<TimeoutOptions>('timeout', {
   store: notNull,
   connect: notNull,
   lease: notNull,
   wait: notNull,
 })
-const LIMITS = { maxEntries: aPositiveWholeNumber, maxBytes: aPositiveWholeNumber }
-const MEMORY = new OptionsReader<ProcessMemoryOption>('option', { ...LIMITS, ttl: true }, 'memory')
-const STORE = new OptionsReader<{ readonly memory: MemoryStoreOptions }>('option', { memory: true }, 'store')
-const STORE_LIMITS = new OptionsReader<MemoryStoreOptions>('limit', LIMITS, 'the memory store')
-const REQUEST_LOG = new OptionsReader<{ readonly sample: number }>('option', { sample: true }, 'requestLog')
 
 /**
- * Decides everything once.
- * @throws ConfigurationError that says what to write.
+ * Checks the options, and fills in the defaults and what the environment says.
+ * @throws ConfigurationError that says what to write
  */
 export function resolveOptions(given?: CacheOptions, env: Environment = process.env): ResolvedOptions {
   try {
@@ -209,28 +253,31 @@ function resolve(given: CacheOptions | undefined, env: Environment): ResolvedOpt
   const options = OPTIONS.take(given)
   const timeouts = TIMEOUTS.take(options.timeouts)
   const logger = resolveLogger(options.logger ?? console)
-  const production = env.NODE_ENV === 'production'
+  const isProduction = env.NODE_ENV === 'production'
   const alias = options.alias ?? env.KEYEDCACHE_ALIAS ?? 'default'
   const backend = chooseBackend(options, alias, env)
-  const keyPrefix = resolvePrefix(
+  const keyPrefix = resolveKeyPrefix(
     options.keyPrefix ?? env.KEYEDCACHE_PREFIX,
-    'redis' in backend && production,
+    'redis' in backend && isProduction,
   )
-  if (production && !('redis' in backend) && backend.store === undefined) {
+  if (isProduction && !('redis' in backend) && backend.store === undefined) {
     logger.warn(
       'keyedcache: no Redis is configured, so each process keeps its own entries in memory, and a delete in one is not seen by the others. Set REDIS_URL, or write store: "memory" if that is meant.',
     )
   }
   const maxTtlMs = parseDuration(options.maxTtl ?? '30d', 'maxTtl')
   const ttlMs = parseTtl(options.ttl ?? 300, maxTtlMs)
-  const ttlJitter = resolveShare(options.ttlJitter ?? 0)
-  const storeTimeoutMs = parseTimeout(timeouts.store ?? '250ms', 'timeouts.store')
+  const ttlJitter = checkTtlJitter(options.ttlJitter ?? 0)
+  const timeoutMs = parseTimeout(timeouts.store ?? '250ms', 'timeouts.store')
+  const connectTimeoutMs = parseTimeout(timeouts.connect ?? '2s', 'timeouts.connect')
+  const { pid } = process
+  const host = hostname()
   return {
-    store: openStore(backend, keyPrefix, {
-      timeoutMs: storeTimeoutMs,
-      connectTimeoutMs: parseTimeout(timeouts.connect ?? '2s', 'timeouts.connect'),
-    }),
-    storeTimeoutMs,
+    store:
+      'redis' in backend
+        ? new RedisStore({ redis: backend.redis, keyPrefix, timeoutMs, connectTimeoutMs })
+        : openStore(backend.store ?? 'memory', timeoutMs),
+    storeTimeoutMs: timeoutMs,
     alias,
     keyPrefix,
     ttlMs,
@@ -247,193 +294,16 @@ function resolve(given: CacheOptions | undefined, env: Environment): ResolvedOpt
       strictValues: parseStrictValues(options.strictValues ?? false),
     },
     requestMemory: options.requestMemory ?? true,
-    memory: resolveMemory(options.memory ?? false, maxTtlMs),
-    compressionThreshold: resolveThreshold(options.compressionThreshold ?? COMPRESSION_THRESHOLD),
-    maxValueBytes: resolveMaxValue(options.maxValueBytes ?? DEFAULT_VALUE_BYTES),
+    memory: resolveProcessMemory(options.memory ?? false, maxTtlMs),
+    compressionThreshold: checkCompressionThreshold(options.compressionThreshold ?? COMPRESSION_THRESHOLD),
+    maxValueBytes: checkMaxValueBytes(options.maxValueBytes ?? DEFAULT_VALUE_BYTES),
     stats: options.stats ?? true,
-    requestLogShare: resolveRequestLog(options.requestLog ?? { sample: production ? 0.01 : 1 }),
+    requestLogShare: resolveRequestLog(options.requestLog ?? { sample: isProduction ? 0.01 : 1 }),
     throwOnStoreError: options.throwOnStoreError ?? false,
-    enabled: options.enabled ?? isEnabled(env.KEYEDCACHE_ENABLED),
+    enabled: options.enabled ?? isEnabled(env),
     logger,
-    host: hostname(),
-    pid: process.pid,
-    process: `${hostname()}:${process.pid}`,
-  }
-}
-
-/** A backend with what it lacks left open: `store: undefined` is nobody's choice. */
-type Backend = { readonly redis: RedisTarget } | { readonly store: StoreOption | undefined }
-
-function chooseBackend(options: CacheOptions, alias: string, env: Environment): Backend {
-  const { redis, store, backends } = options
-  const given = (['redis', 'store', 'backends'] as const).filter((name) => options[name] !== undefined)
-  if (given.length > 1) {
-    throw new ConfigurationError(`Give one of ${given.join(' and ')}: both say where entries live.`)
-  }
-  if (backends !== undefined) return namedBackend(backends, alias)
-  if (alias !== 'default') {
-    throw new ConfigurationError(
-      `There is no backend "${shown(alias)}": only the default one is configured. Name it in \`backends\`.`,
-    )
-  }
-  if (redis !== undefined) return { redis: checkTarget(redis) }
-  const url = env.REDIS_URL
-  return store === undefined && url ? { redis: checkTarget(url, 'REDIS_URL') } : { store }
-}
-
-/** The backend of this alias; the others must be right too. */
-function namedBackend(backends: NonNullable<CacheOptions['backends']>, alias: string): Backend {
-  if (typeof backends !== 'object' || Array.isArray(backends)) {
-    throw new ConfigurationError(
-      "backends must be an object of names: { default: 'redis://…', catalog: { store: 'memory' } }.",
-    )
-  }
-  const known = new Map<string, Backend>()
-  for (const [name, backend] of Object.entries(backends)) {
-    if (backend !== undefined) known.set(name, checkBackend(backend, name))
-  }
-  const chosen = known.get(alias)
-  if (chosen !== undefined) return chosen
-  const names = [...known.keys()].map((name) => `"${name}"`)
-  const unset = Object.hasOwn(backends, alias) ? ' Its value is undefined.' : ''
-  throw new ConfigurationError(
-    `There is no backend "${shown(alias)}". Known are ${names.join(', ') || 'none'}.${unset}`,
-  )
-}
-
-function checkBackend(backend: BackendOption, name: string): Backend {
-  if (typeof backend === 'string') return { redis: checkTarget(backend, `backend "${name}"`) }
-  const { redis, store } = new OptionsReader<BackendParts>(
-    'option',
-    { redis: true, store: true },
-    `backend "${name}"`,
-  ).take(backend)
-  if ((redis === undefined) === (store === undefined)) {
-    throw new ConfigurationError(
-      `The backend "${name}" must have either redis or store: it has ${redis === undefined ? 'none of them' : 'both'}.`,
-    )
-  }
-  return redis === undefined ? { store } : { redis: checkTarget(redis, `redis of backend "${name}"`) }
-}
-
-function openStore(
-  backend: Backend,
-  keyPrefix: string,
-  timeouts: { readonly timeoutMs: number; readonly connectTimeoutMs: number },
-): Store {
-  if ('redis' in backend) return new RedisStore({ redis: backend.redis, keyPrefix, ...timeouts })
-  const { store = 'memory' } = backend
-  if (store === 'memory') return new MemoryStore()
-  if (typeof store === 'object' && store !== null && 'read' in store) {
-    return storeWithDeadlines(checkStore(store), timeouts.timeoutMs)
-  }
-  if (typeof store === 'object' && store !== null && 'memory' in store) {
-    const { memory } = STORE.take(store)
-    return new MemoryStore(STORE_LIMITS.take(memory))
-  }
-  throw new ConfigurationError(
-    `store must be 'memory', { memory: { maxEntries, maxBytes } } or an object with the store interface.`,
-  )
-}
-
-/** @throws ConfigurationError for one that lacks a method */
-function checkStore(store: Store): Store {
-  const missing = STORE_METHODS.filter((name) => typeof store[name] !== 'function')
-  if (missing.length === 0) return store
-  throw new ConfigurationError(`store lacks methods of the store interface: ${missing.join(', ')}.`)
-}
-
-const MEMORY_DEFAULTS = { maxEntries: 10_000, maxBytes: 64 * 1024 * 1024 }
-
-function resolveMemory(
-  memory: false | ProcessMemoryOption,
-  maxTtlMs: number,
-): ProcessMemoryOptions | undefined {
-  if (memory === false) return undefined
-  if (typeof memory !== 'object' || memory === null) {
-    throw new ConfigurationError(
-      'memory must be false, or { maxEntries, maxBytes, ttl }, of which each has a default: memory: {}.',
-    )
-  }
-  const { ttl, ...limits } = MEMORY.take(memory)
-  return {
-    maxEntries: limits.maxEntries ?? MEMORY_DEFAULTS.maxEntries,
-    maxBytes: limits.maxBytes ?? MEMORY_DEFAULTS.maxBytes,
-    ttlMs: ttl === undefined ? Number.POSITIVE_INFINITY : parseTtl(ttl, maxTtlMs),
-  }
-}
-
-function resolvePrefix(prefix: string | undefined, obligatory: boolean): string {
-  if (prefix === undefined || prefix === '') {
-    if (!obligatory) return 'keyedcache'
-    throw new ConfigurationError(
-      "In production a Redis needs a key prefix, so that applications and sites never meet: write keyPrefix: 'shop' or set KEYEDCACHE_PREFIX=shop.",
-    )
-  }
-  if (isKeyPrefix(prefix)) return prefix
-  throw new ConfigurationError(
-    `keyPrefix may hold letters, digits, "_", "-", "." and single colons between them, at most 100 characters: not '${shown(prefix)}'.`,
-  )
-}
-
-function resolveShare(share: number): number {
-  if (typeof share === 'number' && share >= 0 && share < 1) return share
-  throw new ConfigurationError(
-    `ttlJitter must be a share from 0 to less than 1, not ${describeValue(share)}.`,
-  )
-}
-
-function resolveMaxValue(bytes: number): number {
-  if (bytes <= MAX_VALUE_BYTES) return bytes
-  throw new ConfigurationError(
-    `maxValueBytes is ${bytes}, more than ${MAX_VALUE_BYTES} (64 MiB): store larger values in parts, or as files.`,
-  )
-}
-
-function resolveThreshold(bytes: number | false): number | false {
-  if (bytes === false || (typeof bytes === 'number' && bytes >= 0)) return bytes
-  throw new ConfigurationError(
-    `compressionThreshold must be a number of bytes, or false, not ${describeValue(bytes)}.`,
-  )
-}
-
-function resolveRequestLog(requestLog: boolean | { readonly sample: number }): number {
-  if (typeof requestLog === 'boolean') return requestLog ? 1 : 0
-  if (typeof requestLog === 'object' && requestLog !== null) {
-    const { sample } = REQUEST_LOG.take(requestLog)
-    if (typeof sample === 'number' && sample > 0 && sample <= 1) return sample
-  }
-  throw new ConfigurationError(
-    'requestLog must be true for every request, false for none, or a share of them above 0 and at most 1: requestLog: { sample: 0.01 }.',
-  )
-}
-
-function resolveLogger(logger: Logger): Logger {
-  if (typeof logger?.warn === 'function') return unfailing(logger)
-  throw new ConfigurationError('logger must have a method warn(message).')
-}
-
-function isEnabled(text: string | undefined): boolean {
-  if (text === undefined || /^(1|true|yes|on|)$/i.test(text)) return true
-  if (/^(0|false|no|off)$/i.test(text)) return false
-  throw new ConfigurationError(`KEYEDCACHE_ENABLED must be true or false, not '${shown(text)}'.`)
-}
-
-/** A setting as a message shows it; one that may be an address with a password is not shown. */
-function shown(text: string): string {
-  return /[@/]/.test(text) ? '…' : text.slice(0, 100)
-}
-
-/** A logger whose failure keeps nothing from being done, and ends no process: many warnings come from timers. */
-function unfailing(logger: Logger): Logger {
-  return {
-    warn(message) {
-      try {
-        const logging: unknown = logger.warn(message)
-        if (logging instanceof Promise) logging.catch(ignore)
-      } catch {
-        // Nobody is left to be warned.
-      }
-    },
+    host,
+    pid,
+    process: `${host}:${pid}`,
   }
 }

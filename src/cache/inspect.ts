@@ -3,18 +3,18 @@ import { describe, describeUnknown, type Inspection } from '../inspection.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Core } from './core.js'
 
-/** Whether a key is cached, and why not; past all that counts, and past the request's memory. */
+/** Describes a key, without counting it and without request memory. */
 export async function inspect(
-  { chain, misses, options, store }: Core,
+  { memories, misses, options, reader, store }: Core,
   key: CacheKey,
   buildUpTo?: number,
 ): Promise<Inspection> {
   try {
     const peek = await store.peek(key)
-    const standing = await chain.standing(key, peek, buildUpTo)
-    const explained = standing.state === 'missing' ? await misses.explainOne(key, standing.reason) : undefined
-    const isRemembered = chain.remembers(key)
-    return describe(key, peek, standing, { keyPrefix: options.keyPrefix, explained, isRemembered })
+    const entry = await reader.stateOf(key, peek, buildUpTo)
+    const explained = entry.state === 'missing' ? await misses.explainOne(key, entry.reason) : undefined
+    const isInMemory = memories.isInProcess(key)
+    return describe(key, peek, entry, { keyPrefix: options.keyPrefix, explained, isInMemory })
   } catch (error) {
     if (options.throwOnStoreError || !(error instanceof CacheNotRespondingError)) throw error
     return describeUnknown(key)

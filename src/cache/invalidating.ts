@@ -1,70 +1,78 @@
 import type { CacheKey } from '../key/cache-key.js'
 import { aBoolean } from '../option-checks.js'
 import { OptionsReader } from '../take-options.js'
-import type { DeleteOutcome, ExpireOutcome } from '../tiers/outcome.js'
+import type { ClearOutcome, DeleteOutcome, ExpireOutcome } from '../tiers/outcome.js'
 import type { RequestScope } from '../tiers/request-scope.js'
 import type { Core } from './core.js'
 
+/** Options of `delete`. */
 export interface DeleteOptions {
-  /** Also everything below the key, in one atomic step. Default: false. */
+  /**
+   * Delete everything below the key too, in one atomic step.
+   * @default false
+   */
   readonly children?: boolean | undefined
 }
 
+/** Options of `expire`. */
 export interface ExpireOptions {
-  /** Also everything below the key, in one atomic step. Default: false. */
+  /**
+   * Mark everything below the key as stale too, in one atomic step.
+   * @default false
+   */
   readonly children?: boolean | undefined
 }
 
 export const DELETE_OPTIONS = new OptionsReader<DeleteOptions>('option', { children: aBoolean }, 'delete')
 export const EXPIRE_OPTIONS = new OptionsReader<ExpireOptions>('option', { children: aBoolean }, 'expire')
 
-// None of them asks whether caching is on: what was deleted must not be there when it is on again.
+// Invalidations go through while caching is off: what was deleted must not be there when it is on again.
 
 export async function remove(
-  { chain, recorder }: Core,
+  { recorder, writer }: Core,
   key: CacheKey,
   children: boolean,
   scope: RequestScope | undefined,
 ): Promise<DeleteOutcome> {
-  const left = performance.now()
+  const startedAt = performance.now()
   const origin = scope?.origin()
   let outcome: DeleteOutcome = 'failed'
   try {
-    const was = await chain.remove(key, children, scope, origin)
-    if (was !== undefined) outcome = was ? 'deleted' : 'absent'
+    outcome = await writer.delete(key, children, scope, origin)
     return outcome
   } finally {
-    recorder.delete(key, { children, outcome, origin }, left, scope)
+    recorder.delete(key, { children, outcome, origin }, startedAt, scope)
   }
 }
 
 export async function expire(
-  { chain, recorder }: Core,
+  { recorder, writer }: Core,
   key: CacheKey,
   children: boolean,
   scope: RequestScope | undefined,
 ): Promise<ExpireOutcome> {
-  const left = performance.now()
+  const startedAt = performance.now()
   const origin = scope?.origin()
   let outcome: ExpireOutcome = 'failed'
   try {
-    const was = await chain.expire(key, children, scope, origin)
-    if (was !== undefined) outcome = was ? 'expired' : 'absent'
+    outcome = await writer.expire(key, children, scope, origin)
     return outcome
   } finally {
-    recorder.expire(key, { children, outcome, origin }, left, scope)
+    recorder.expire(key, { children, outcome, origin }, startedAt, scope)
   }
 }
 
-/** Resolves to whether the store surely did it. */
-export async function clear({ chain, recorder }: Core, scope: RequestScope | undefined): Promise<boolean> {
-  const left = performance.now()
+export async function clear(
+  { recorder, writer }: Core,
+  scope: RequestScope | undefined,
+): Promise<ClearOutcome> {
+  const startedAt = performance.now()
   const origin = scope?.origin()
-  let done = false
+  let outcome: ClearOutcome = 'failed'
   try {
-    done = await chain.clear(scope, origin)
-    return done
+    outcome = await writer.clear(scope, origin)
+    return outcome
   } finally {
-    recorder.clear({ outcome: done ? 'deleted' : 'failed', origin }, left, scope)
+    recorder.clear({ outcome, origin }, startedAt, scope)
   }
 }

@@ -3,7 +3,7 @@ import { CacheKey, type KeyInput } from '../key/cache-key.js'
 import { describeValue } from '../key/describe-value.js'
 
 /**
- * What a method of many is given, each item as `take` makes it. A text is refused: its characters would be taken for keys.
+ * Reads the argument of a method of many, each item by `take`. A text is refused: its characters would be read as keys.
  * @throws ConfigurationError
  */
 export function manyOf<Given, Taken>(

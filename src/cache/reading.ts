@@ -1,57 +1,73 @@
 import type { CacheKey } from '../key/cache-key.js'
 import { OptionsReader } from '../take-options.js'
-import type { Miss, ReadOutcome } from '../tiers/outcome.js'
+import { type ReadOutcome, STORE_DOWN } from '../tiers/outcome.js'
 import type { RequestScope } from '../tiers/request-scope.js'
 import type { Core } from './core.js'
-import { without } from './without.js'
+import { missWithoutCache } from './without.js'
 
+/** Options of `get`. */
 export interface GetOptions<D = unknown> {
-  /** What is returned where nothing is cached. Default: `undefined`. */
+  /**
+   * Returned where the key is not cached.
+   * @default undefined
+   */
   readonly default?: D | undefined
 }
 
 export const GET_OPTIONS = new OptionsReader<GetOptions>('option', { default: true }, 'get')
 
-const STORE_DOWN: Miss = { hit: false, reason: 'store-down' }
-
-/** What the memories hold, counted; the quick way of every read. */
-export function held(core: Core, key: CacheKey, scope: RequestScope | undefined): ReadOutcome | undefined {
-  if ((scope === undefined && !core.memory) || without(core, scope)) return undefined
-  const left = performance.now()
-  const outcome = core.chain.held(key, scope)
-  if (outcome) core.recorder.read(key, outcome, left, scope)
-  return outcome
+/** Reads a key, and records the read. Not a promise where a memory hits: that is the shortest way of a read. */
+export function read(
+  core: Core,
+  key: CacheKey,
+  scope: RequestScope | undefined,
+): ReadOutcome | Promise<ReadOutcome> {
+  const startedAt = performance.now()
+  const missed = missWithoutCache(core, scope)
+  if (missed) {
+    scope?.observations?.unprovable(key.text, startedAt)
+    core.recorder.read(key, missed, startedAt, scope)
+    return missed
+  }
+  const hit = core.memories.get(key, scope)
+  if (hit === undefined) return recorded(core, key, core.reader.get(key, scope), startedAt, scope)
+  if (hit instanceof Promise) return recorded(core, key, hit, startedAt, scope)
+  core.recorder.read(key, hit, startedAt, scope)
+  return hit
 }
 
-export async function read(core: Core, key: CacheKey, scope: RequestScope | undefined): Promise<ReadOutcome> {
-  const left = performance.now()
-  const missed = without(core, scope)
-  if (missed) scope?.observations?.unprovable(key.text, left)
-  // What is thrown is told as well.
+/** Records a read at its end, also one that rejects. */
+async function recorded(
+  { recorder }: Core,
+  key: CacheKey,
+  reading: Promise<ReadOutcome>,
+  startedAt: number,
+  scope: RequestScope | undefined,
+): Promise<ReadOutcome> {
   let outcome: ReadOutcome = STORE_DOWN
   try {
-    outcome = missed ?? (await core.chain.read(key, scope))
+    outcome = await reading
     return outcome
   } finally {
-    core.recorder.read(key, outcome, left, scope)
+    recorder.read(key, outcome, startedAt, scope)
   }
 }
 
-/** Whether there is anything to read. */
+/** Whether a read would hit. */
 export async function isCached(core: Core, key: CacheKey, scope: RequestScope | undefined): Promise<boolean> {
-  const { chain, recorder } = core
-  const left = performance.now()
-  const missed = without(core, scope)
+  const { memories, reader, recorder } = core
+  const startedAt = performance.now()
+  const missed = missWithoutCache(core, scope)
   if (missed) {
-    scope?.observations?.unprovable(key.text, left)
-    recorder.has(key, false, left, scope, missed.reason)
+    scope?.observations?.unprovable(key.text, startedAt)
+    recorder.has(key, false, startedAt, scope, missed.reason)
     return false
   }
   let found = false
   try {
-    found = await chain.has(key, scope)
+    found = memories.has(key, scope) || (await reader.has(key, scope))
     return found
   } finally {
-    recorder.has(key, found, left, scope)
+    recorder.has(key, found, startedAt, scope)
   }
 }

@@ -6,14 +6,26 @@ import { OptionsReader } from '../take-options.js'
 import type { Written } from '../tiers/outcome.js'
 import type { RequestScope } from '../tiers/request-scope.js'
 import type { Core } from './core.js'
-import { without } from './without.js'
+import { missWithoutCache } from './without.js'
 
+/** Options of `set`. */
 export interface SetOptions {
-  /** How long it lives. Default: the cache's `ttl`. */
+  /**
+   * Lifetime of the value, in seconds or as a text.
+   * @default the cache's `ttl`
+   * @example 60, '1h'
+   */
   readonly ttl?: Ttl | undefined
-  /** How long after its TTL `getOrSet` may still serve it. Default: the cache's `grace`. */
+  /**
+   * How long after its TTL `getOrSet` may still return the value, in seconds or as a text. `false` is never.
+   * @default the cache's `grace`
+   */
   readonly grace?: Ttl | false | undefined
-  /** Store it whatever happened since this request found the key missing: for a value that does not come from what was read then. */
+  /**
+   * Store the value also where the key was invalidated since this request found it missing: for a value that was not made
+   * from data read after that.
+   * @default false
+   */
   readonly overwrite?: boolean | undefined
 }
 
@@ -25,7 +37,7 @@ export const SET_OPTIONS = new OptionsReader<SetOptions>(
 
 const FAILED: Written = { outcome: 'failed' }
 
-/** Stores a value; resolves to whether it was stored. */
+/** Stores a value, and records it. Resolves to whether it was stored. */
 export async function write(
   core: Core,
   key: CacheKey,
@@ -33,20 +45,20 @@ export async function write(
   given: SetOptions | undefined,
   scope: RequestScope | undefined,
 ): Promise<boolean> {
-  const { chain, options, recorder } = core
+  const { options, recorder, writer } = core
   const { ttl, grace, overwrite = false } = SET_OPTIONS.take(given)
   const { maxTtlMs, ttlJitter, compute } = options
   const ttlMs = jittered(ttl === undefined ? options.ttlMs : parseTtl(ttl, maxTtlMs), ttlJitter)
   const graceMs = grace === undefined ? compute.graceMs : parseGrace(grace, maxTtlMs)
-  const left = performance.now()
-  const missed = without(core, scope)
+  const startedAt = performance.now()
+  const missed = missWithoutCache(core, scope)
   let written = FAILED
   try {
     written = missed
       ? { outcome: 'skipped', reason: missed.reason }
-      : await chain.write(key, value, { ttlMs, graceMs }, scope, overwrite)
+      : await writer.write(key, value, { ttlMs, graceMs, overwrite }, scope)
   } finally {
-    recorder.write(key, written, left, scope)
+    recorder.write(key, written, startedAt, scope)
   }
   return written.outcome === 'stored'
 }

@@ -1,53 +1,50 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-// The machine's own, also while a test has faked the global one: it is the end of this tick, and no time.
+// Node's own, also while a test has faked the global one: it marks the end of this tick, not a time.
 import { setImmediate } from 'node:timers'
 import { serializeValue } from '../codec/codec.js'
 import { type Copies, copiesOf, primitiveCopies } from '../codec/copies.js'
 import { ConfigurationError } from '../errors.js'
 import { CacheKey, type KeyInput } from '../key/cache-key.js'
+import type { Call } from './call.js'
 import { Computation } from './computation.js'
-import type { Call } from './computing.js'
 import type { Factory, FactoryContext } from './factory.js'
 import type { Flight } from './flight.js'
 
-/** Computes the values of many keys at once, in the order of the keys. */
+/** A function that computes the values of many keys at once, in the order of the keys. */
 export type ManyFactory<K, T> = (
   missing: readonly K[],
   contexts: readonly FactoryContext<T>[],
 ) => readonly T[] | PromiseLike<readonly T[]>
 
-/**
- * The values of many keys, in their order, however often a key stands among
- * them; `compute` is what comes to the value of one.
- */
+/** Obtains the values of many keys, in their order, each once. `compute` obtains one, with the factory that it is given. */
 export async function computeMany<K extends KeyInput>(
   keys: Iterable<K>,
   factory: ManyFactory<K, unknown>,
   compute: (call: Pick<Call, 'key' | 'factory' | 'onWait'>) => Promise<unknown>,
 ): Promise<unknown[]> {
-  const asked = Array.from(keys, (given) => ({ given, key: CacheKey.from(given) }))
-  const unique = new Map(asked.map((one) => [one.key.text, one]))
+  const requested = Array.from(keys, (given) => ({ given, key: CacheKey.from(given) }))
+  const unique = new Map(requested.map((one) => [one.key.text, one]))
   const missing = ({ text }: CacheKey) => unique.get(text)?.given as K
   const batch = new Batch(
     [...unique.values()].map(({ key }) => key),
-    (wanted, contexts) => factory(wanted.map(missing), contexts),
+    (pending, contexts) => factory(pending.map(missing), contexts),
   )
   const computing = Array.from(unique.values(), async ({ key }) => {
     const onWait = () => batch.decided(key)
     return [key.text, await compute({ key, factory: batch.factoryOf(key), onWait }).finally(onWait)] as const
   })
-  // All are tried before the first error is thrown.
+  // All are awaited before the first error is thrown.
   await Promise.allSettled(computing)
   const values = new Map(await Promise.all(computing))
   const copies = new Map<string, Copies>()
-  return asked.map((one) => {
+  return requested.map((one) => {
     const { text } = one.key
     const value = values.get(text)
     return unique.get(text) === one ? value : copied(text, value, copies)
   })
 }
 
-/** A value of its own for a key that stands among others a second time; the same one where it cannot be copied. */
+/** A copy for a key that is requested a second time; the same value where it cannot be copied. */
 function copied(text: string, value: unknown, made: Map<string, Copies>): unknown {
   let copies = made.get(text)
   if (!copies) {
@@ -61,8 +58,8 @@ function copied(text: string, value: unknown, made: Map<string, Copies>): unknow
   return copies.next()
 }
 
-/** A key whose value is to be computed with the others. */
-interface Wanted {
+/** A key that is to be computed with the next run of the factory. */
+interface Pending {
   readonly key: CacheKey
   readonly context: FactoryContext
   readonly computation: Computation
@@ -71,18 +68,17 @@ interface Wanted {
 }
 
 /**
- * Turns a factory of many values into one factory a key. It runs once for all
- * keys whose computation falls to this process. It never waits for a key that
- * is computed elsewhere: two processes that each held one of two leases and
- * waited for the other's would wait for ever.
+ * Turns a factory of many values into one factory for each key. It runs once, for all keys whose leases this process has
+ * got. It never waits for a key that another process computes: two processes that each hold one of two leases would wait
+ * for each other for ever.
  */
 class Batch {
   readonly #factory: ManyFactory<CacheKey, unknown>
-  /** Keys of which it is not known yet whether they are to be computed here. */
+  /** Keys that may still have to be computed here. */
   readonly #undecided: Set<string>
-  /** As the caller's, whichever key it is that is decided last. */
+  /** The caller's async context, whichever key is decided last. */
   readonly #inContext = AsyncLocalStorage.snapshot()
-  #wanted: Wanted[] = []
+  #pending: Pending[] = []
   #scheduled = false
 
   constructor(keys: readonly CacheKey[], factory: ManyFactory<CacheKey, unknown>) {
@@ -95,17 +91,17 @@ class Batch {
     return (context) =>
       new Promise((resolve, reject) => {
         const computation = Computation.inner() as Computation
-        this.#wanted.push({ key, context, computation, resolve, reject })
+        this.#pending.push({ key, context, computation, resolve, reject })
         this.decided(key)
       })
   }
 
-  /** It is known of a key whether it is to be computed here: it is, it was found, or somebody else is at it. */
+  /** Marks a key as decided: it is to be computed here, was found, or is computed elsewhere. */
   decided({ text }: CacheKey): void {
     this.#undecided.delete(text)
-    if (this.#undecided.size > 0 || this.#wanted.length === 0 || this.#scheduled) return
+    if (this.#undecided.size > 0 || this.#pending.length === 0 || this.#scheduled) return
     this.#scheduled = true
-    // Those that are decided in the same tick come along.
+    // Together with the keys that are decided in the same tick.
     setImmediate(() => {
       this.#scheduled = false
       void this.#inContext(() => this.#run())
@@ -113,39 +109,39 @@ class Batch {
   }
 
   async #run(): Promise<void> {
-    const wanted = this.#wanted
-    this.#wanted = []
-    const keys = wanted.map(({ key }) => key)
-    const [{ computation }] = wanted as [Wanted, ...Wanted[]]
+    const pending = this.#pending
+    this.#pending = []
+    const keys = pending.map(({ key }) => key)
+    const [{ computation }] = pending as [Pending, ...Pending[]]
     const all = new Computation(
       computation.owner,
       keys.map(({ text }) => text),
-      flightsOf(wanted.map((one) => one.computation)),
+      flightsOf(pending.map((one) => one.computation)),
       computation.bypass,
     )
     try {
       const values = await all.run(() =>
         this.#factory(
           keys,
-          wanted.map(({ context }) => context),
+          pending.map(({ context }) => context),
         ),
       )
-      if (!Array.isArray(values) || values.length !== wanted.length) {
+      if (!Array.isArray(values) || values.length !== pending.length) {
         const got = Array.isArray(values) ? `${values.length} of them` : typeof values
         throw new ConfigurationError(
-          `A factory of many must return an array of one value for each of the ${wanted.length} missing keys, in their order, not ${got}.`,
+          `A factory of many must return an array with one value for each of the ${pending.length} missing keys, in their order, not ${got}.`,
         )
       }
-      for (const [index, { resolve }] of wanted.entries()) resolve(values[index])
+      for (const [index, { resolve }] of pending.entries()) resolve(values[index])
     } catch (error) {
-      for (const { reject } of wanted) reject(error)
+      for (const { reject } of pending) reject(error)
     } finally {
       all.end()
     }
   }
 }
 
-/** Not made where the batch runs: what its factory leaves behind keeps this, and must not keep what it computes. */
+/** A function of its own: work that the factory leaves behind keeps this in memory, and must not keep the values. */
 function flightsOf(parts: readonly Computation[]): () => readonly Flight[] {
   return () => parts.flatMap(({ flights }) => flights)
 }

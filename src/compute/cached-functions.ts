@@ -11,11 +11,19 @@ import { GET_OR_SET_OPTIONS, type GetOrSetOptions } from './options.js'
 /** The family of all cached functions. */
 export const FUNCTIONS = 'func'
 
+/** Options of `cached`: those of `getOrSet`, a name and a choice of arguments. */
 export interface CachedOptions<Args extends readonly unknown[] = readonly unknown[], T = unknown>
   extends GetOrSetOptions<T> {
-  /** What the function is called in keys. Default: its own name. */
+  /**
+   * Name of the function in keys.
+   * @default its own name
+   */
   readonly name?: string | undefined
-  /** What of its arguments (and of `this`) the result depends on. Default: all arguments. */
+  /**
+   * The parts of the key: all that the result depends on, of the arguments and of `this`.
+   * @default all arguments
+   * @example (request) => [request.country, request.weight]
+   */
   readonly keyOf?: ((this: unknown, ...args: Args) => readonly KeyPart[]) | undefined
 }
 
@@ -25,26 +33,26 @@ export const CACHED_OPTIONS = new OptionsReader<CachedOptions>('option', {
   keyOf: aFunction,
 })
 
-/** A function whose results are cached: called like the original, it always returns a promise. */
+/** A function whose results are cached. It is called like the original, and always returns a promise. */
 export interface CachedFunction<This, Args extends readonly unknown[], T> {
   (this: This, ...args: Args): Promise<T>
   /** The key of the result for these arguments. */
   key(...args: Args): CacheKey
-  /** Drops the result for these arguments; resolves to whether one was there. */
+  /** Deletes the result for these arguments, and resolves to whether there was one. */
   delete(...args: Args): Promise<boolean>
-  /** Drops all results; resolves to whether any was there. */
+  /** Deletes all results, and resolves to whether there were any. */
   deleteAll(): Promise<boolean>
 }
 
 type AnyFunction = (...args: never) => unknown
 
-/** What a cached function does with a key: bound to whoever calls it. */
+/** The operations of a cached function on its keys. */
 interface Access {
   compute(key: CacheKey, factory: () => unknown): Promise<unknown>
   remove(key: CacheKey, children: boolean): Promise<boolean>
 }
 
-/** Which functions are cached, and under which names. */
+/** The cached functions of one cache, and their names. */
 export class CachedFunctions {
   readonly #byName = new NameOwners<AnyFunction>()
   readonly #rootsOf = new WeakMap<AnyFunction, Map<string, CacheKey>>()
@@ -55,7 +63,7 @@ export class CachedFunctions {
   }
 
   /**
-   * The function with the same signature whose results are cached.
+   * Wraps a function.
    * @throws ConfigurationError for a function without a name, or in production a name that another function has
    */
   wrap<This, Args extends readonly unknown[], R>(
@@ -70,7 +78,7 @@ export class CachedFunctions {
     const wrapped = async function (this: This, ...args: Args) {
       return compute(keyFor(this, args), () => fn.call(this, ...args))
     }
-    this.#standsFor(wrapped, root)
+    this.#addRoot(wrapped, root)
     return Object.assign(Object.defineProperty(wrapped, 'name', { value: fn.name }), {
       key: (...args: Args) => keyFor(undefined, args),
       delete: async (...args: Args) => remove(keyFor(undefined, args), false),
@@ -79,7 +87,7 @@ export class CachedFunctions {
   }
 
   /**
-   * The key that all results of a function lie below.
+   * Claims the name of a function, and returns the key above all its results.
    * @throws ConfigurationError for a function without a name, or in production a name that another function has
    */
   #register(fn: AnyFunction, given: string | undefined): CacheKey {
@@ -89,7 +97,7 @@ export class CachedFunctions {
     const name = given ?? fn.name.replace(/^bound /, '')
     if (typeof name !== 'string' || name === '') {
       throw new ConfigurationError(
-        "A function that is to be cached needs a name for its keys: write cached(fn, { name: 'nearestRestaurant' }).",
+        "A cached function needs a name for its keys: write cached(fn, { name: 'nearestRestaurant' }).",
       )
     }
     this.#byName.claim(name, fn, {
@@ -97,31 +105,31 @@ export class CachedFunctions {
       logger: this.#logger,
     })
     const root = CacheKey.of(FUNCTIONS, name)
-    this.#standsFor(fn, root)
+    this.#addRoot(fn, root)
     return root
   }
 
-  /** This function, the original or the wrapped one, has results below this key. */
-  #standsFor(fn: AnyFunction, root: CacheKey): void {
+  /** Records that a function, the original or the wrapped one, has results below this key. */
+  #addRoot(fn: AnyFunction, root: CacheKey): void {
     this.#rootsOf.set(fn, (this.#rootsOf.get(fn) ?? new Map()).set(root.text, root))
   }
 
   /**
-   * The keys that all results of a function lie below: several if it is cached under several names.
+   * The keys above the results of a function: several if it is cached under several names.
    * @throws ConfigurationError for a function that is not cached here
    */
   rootsOf(fn: AnyFunction): readonly CacheKey[] {
     const roots = typeof fn === 'function' ? this.#rootsOf.get(fn) : undefined
     if (roots) return [...roots.values()]
     throw new ConfigurationError(
-      'deleteFunction() takes a function that this cache has wrapped with cached(), or what cached() has returned for it.',
+      'deleteFunction() takes a function that this cache has wrapped with cached(), or the function that cached() returned.',
     )
   }
 }
 
 /**
- * The key of a call: each argument is one segment, so that no two calls meet. An object is a digest of its class and
- * content, since its pairs, or its id, could be another call's arguments. Arguments left out at the end are as if
+ * The key of a call: each argument is one segment, so that no two calls share a key. An object is a digest of its class and
+ * content, since its pairs, or its id, could be the arguments of another call. Missing arguments at the end are as if
  * `undefined` had been given.
  * @throws InvalidKeyError
  */
@@ -131,15 +139,15 @@ function keyOfCall(root: CacheKey, args: readonly unknown[]): CacheKey {
 }
 
 function partOf(argument: unknown): KeyPart {
-  // What stands in an array within the key is a digest.
+  // An array within the key becomes a digest.
   if (argument === undefined || Number.isNaN(argument)) return [argument]
   if (typeof argument !== 'object' || argument === null || isPlainDate(argument)) return argument as KeyPart
   return [argument]
 }
 
 /**
- * The key of the parts that `keyOf` gave.
- * @throws ConfigurationError when it gave something else than an array
+ * The key of the parts that `keyOf` has returned.
+ * @throws ConfigurationError for anything but an array
  * @throws InvalidKeyError
  */
 function keyOfParts(root: CacheKey, parts: readonly KeyPart[]): CacheKey {

@@ -1,43 +1,39 @@
-// The machine's own, also while a test has faked the global one: it is the end of this tick, and no time.
+// Node's own, also while a test has faked the global one: it marks the end of this tick, not a time.
 import { setImmediate } from 'node:timers'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Reading } from '../store/store.js'
-import type { EntryState } from '../tiers/entry-state.js'
 import type { ReadOutcome } from '../tiers/outcome.js'
+import type { StoreRead } from '../tiers/store-reader.js'
+import type { Call } from './call.js'
+import type { Obtained } from './obtained.js'
 import type { Policy } from './policy.js'
 
-/** What a read of the store came to; nothing while the store is in trouble. */
-export interface StoreRead {
-  readonly reading: Reading | undefined
-  readonly standing: EntryState | undefined
-}
-
-/** Those who follow in a crowd, and ask for the same as the first of them. */
-export interface Followers<Call, Value> {
+/** The callers that share a coalesced read, all but the first. */
+export interface Followers {
+  /** The first of them. The others ask for the same. */
   readonly call: Call
-  /** When each came, by `performance.now()`. */
-  readonly arrivals: number[]
+  /** When each began, by `performance.now()`. */
+  readonly startedAt: number[]
   /** When the last of them came, by the ticks of all flights. */
   since: number
-  /** What they come to, once for all. */
-  together?: Promise<Value>
+  /** What they obtain, once for all; nothing where each must read for itself. */
+  shared?: Promise<Obtained | undefined>
   /** How their read counts. */
   outcome?: ReadOutcome
 }
 
 /**
- * Callers of one key who came while its read was still to be sent: one who
- * looks, and those who follow. A thousand of them cost little more than two:
- * who follows takes a copy of what they all come to together.
+ * One read of the store that callers of one key share while it has not been sent. The first decides by itself; the others
+ * follow: one decision for all of them, and a copy of the value each. So a thousand callers cost little more than two.
  */
-export class CoalescedRead<Call extends { readonly policy: Policy }, Value> {
+export class CoalescedRead {
   readonly reading: Promise<Reading>
-  readonly look: Promise<StoreRead>
-  #followers: Followers<Call, Value> | undefined
+  readonly result: Promise<StoreRead>
+  #followers: Followers | undefined
 
-  constructor(reading: Promise<Reading>, look: Promise<StoreRead>) {
+  constructor(reading: Promise<Reading>, result: Promise<StoreRead>) {
     this.reading = reading
-    this.look = look
+    this.result = result
   }
 
   /** Whether a caller with this policy may follow. */
@@ -45,33 +41,32 @@ export class CoalescedRead<Call extends { readonly policy: Policy }, Value> {
     return this.#followers ? policy.isAlike(this.#followers.call.policy) : policy.isPlain
   }
 
-  /** One more. */
-  join(call: Call, began: number, since: number): Followers<Call, Value> {
-    this.#followers ??= { call, arrivals: [], since }
-    this.#followers.arrivals.push(began)
+  join(call: Call, startedAt: number, since: number): Followers {
+    this.#followers ??= { call, startedAt: [], since }
+    this.#followers.startedAt.push(startedAt)
     this.#followers.since = since
     return this.#followers
   }
 }
 
-/** The crowds of this tick, by key. */
-export class CoalescedReads<Call extends { readonly policy: Policy }, Value> {
-  // Not one map for ever, with each key put in and taken out: the garbage of that is dearer than the reads.
-  #byKey: Map<string, CoalescedRead<Call, Value>> | undefined
+/** The coalesced reads of this tick, by key. */
+export class CoalescedReads {
+  // A new map for each tick: in one that stays, adding and deleting each key costs more than the reads themselves.
+  #byKey: Map<string, CoalescedRead> | undefined
 
-  /** The crowd that shares this reading. */
-  around({ text }: CacheKey, reading: Promise<Reading>): CoalescedRead<Call, Value> | undefined {
-    const crowd = this.#byKey?.get(text)
-    return crowd?.reading === reading ? crowd : undefined
+  /** The coalesced read with this reading. The store returns one promise to all readers of a key that share a command. */
+  of({ text }: CacheKey, reading: Promise<Reading>): CoalescedRead | undefined {
+    const coalesced = this.#byKey?.get(text)
+    return coalesced?.reading === reading ? coalesced : undefined
   }
 
-  add({ text }: CacheKey, crowd: CoalescedRead<Call, Value>): void {
+  add({ text }: CacheKey, coalesced: CoalescedRead): void {
     if (!this.#byKey) {
       this.#byKey = new Map()
       setImmediate(() => {
         this.#byKey = undefined
       })
     }
-    this.#byKey.set(text, crowd)
+    this.#byKey.set(text, coalesced)
   }
 }

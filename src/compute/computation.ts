@@ -2,7 +2,7 @@ import { ComputeCycleError } from '../errors.js'
 import { type Bypass, Isolation } from '../tiers/context.js'
 import type { Flight } from './flight.js'
 
-/** A run of a factory, and whatever runs inside it: isolated from the requests around, and known to need what it waits for. */
+/** One run of a factory, with all that runs inside it: isolated from requests, and part of the graph of who waits for whom. */
 export class Computation extends Isolation {
   readonly owner: object
   readonly #keys: readonly string[]
@@ -10,8 +10,8 @@ export class Computation extends Isolation {
   #flights: () => readonly Flight[]
 
   /**
-   * `owner` is the cache whose keys these are: two caches may call different things by one name. `flights` gives those
-   * whose factory this is, as long as anyone waits for them.
+   * `owner` stands for the cache: two caches may use one key for different things. `flights` returns the flights that this
+   * factory computes for, as long as anyone waits for them.
    */
   constructor(owner: object, keys: readonly string[], flights: () => readonly Flight[], bypass?: Bypass) {
     super(bypass)
@@ -21,7 +21,7 @@ export class Computation extends Isolation {
     this.#around = Computation.inner()
   }
 
-  /** The computation that what runs now belongs to: the innermost whose factory has not ended. */
+  /** The innermost computation around the current call whose factory has not ended. */
   static inner(): Computation | undefined {
     let computation = Isolation.current()
     while (computation instanceof Computation) {
@@ -31,21 +31,23 @@ export class Computation extends Isolation {
     return undefined
   }
 
-  /** The flights whose factory this is. */
+  /** The flights whose factories wait for the current call. */
+  static waiting(): readonly Flight[] {
+    return Computation.inner()?.flights ?? []
+  }
+
+  /** The flights that this factory computes for. */
   get flights(): readonly Flight[] {
     return this.#flights()
   }
 
-  /** Nobody waits for its flights any more: what goes on in its factory must not keep them. */
+  /** Drops its flights, for which nobody waits any longer: a factory that never ends must not keep them in memory. */
   abandon(): void {
     this.#flights = none
   }
 
-  /**
-   * Refuses a key that is being computed around this.
-   * @throws ComputeCycleError
-   */
-  refuseOwn(owner: object, key: string): void {
+  /** @throws ComputeCycleError for a key that this computation, or one around it, computes */
+  rejectCycle(owner: object, key: string): void {
     const chain = [key]
     for (let computation: Computation | undefined = this; computation; computation = computation.#around) {
       if (computation.hasEnded) continue
@@ -58,7 +60,7 @@ export class Computation extends Isolation {
 
   override end(): void {
     super.end()
-    // What goes on after it keeps this, but must not keep what was computed.
+    // Work that goes on keeps this object in memory, and must not keep the computed value.
     this.#flights = none
   }
 }

@@ -1,93 +1,71 @@
 import { within } from '../background.js'
 import type { Payload } from '../codec/codec.js'
-import { formatDuration } from '../duration.js'
-import type { NewEntry } from '../entry/body.js'
 import { frameId } from '../entry/frame.js'
-import { CacheClosedError, ComputeCycleError, ComputeFailedError, type KeyedCacheError } from '../errors.js'
+import { CacheClosedError, ComputeFailedError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Recorder } from '../stats/recorder.js'
 import type { Failsafe } from '../store/failsafe.js'
-import type { Acquisition, Reading, Store, Watch, WriteResult } from '../store/store.js'
-import type { TierChain } from '../tiers/chain.js'
+import type { Acquisition, Reading, Store, Watch } from '../store/store.js'
 import { type EntryState, type LiveEntry, payloadOf } from '../tiers/entry-state.js'
+import type { StoreReader } from '../tiers/store-reader.js'
+import { Commits, type CommitsOptions } from './commits.js'
 import { Computation } from './computation.js'
-import { type Computed, type Factory, runFactory } from './factory.js'
-import { restoreFailure, serializeFailure } from './failure.js'
+import { type Computed, runFactory } from './factory.js'
+import { restoreFailure } from './failure.js'
 import { Flight, type FlightResult, type Flights, follow } from './flight.js'
+import type { Job } from './job.js'
 import { HeldLease } from './lease.js'
 import type { Policy } from './policy.js'
 import type { Turns } from './turns.js'
-import { payloadOrValue, refusal, Unstorable } from './unstorable.js'
+import { payloadOrValue, Unstorable } from './unstorable.js'
 import { Wait } from './wait.js'
-import type { Warnings } from './warnings.js'
 
-const REFUSED: WriteResult = { written: false }
-
-/** What a flight is for. */
-export interface Job {
-  readonly factory: Factory<unknown>
-  readonly policy: Policy
-  /** A refresh of what is served meanwhile: it does not wait for others who are at it. */
-  readonly background?: boolean
-  /** The store has just failed: it is not asked again. */
-  readonly leaseless?: boolean
-  /** The frame that is to be replaced although it is fresh. */
-  readonly replaces?: Buffer | undefined
-  /** Called when it has to wait for somebody else's computation. */
-  readonly onWait?: (() => void) | undefined
-}
-
-export interface ElectionOptions {
+export interface ElectionOptions extends CommitsOptions {
   readonly store: Store
-  readonly chain: TierChain
-  readonly failsafe: Failsafe
-  readonly recorder: Recorder
+  readonly reader: StoreReader
   readonly flights: Flights
-  readonly warnings: Warnings
-  readonly turns: Turns
 }
 
-/** How long `close` waits for the leases that it gives up. */
+/** How long `close` waits for the release of leases, in milliseconds. */
 const RELEASE_MS = 1_000
 
-/** The lease is this process's, and this is what stands there. */
+/** A lease that this process has got, and the entry that was read in the same step. */
 interface Won {
   readonly reading: Reading
   readonly lease: HeldLease
 }
 
 /**
- * Makes one of many the creator of a value: the one that gets the key's lease
- * computes, and commits under it; the others wait, and read what it has
- * committed. It knows a store with leases, and nothing of what is behind it.
+ * Elects one of many flights to compute a value: the one that gets the lease of the key computes, and commits under it. The
+ * others wait, and read what was committed.
  *
- * What keeps a stale value from being stored: the lease is asked for before
- * the factory reads anything, and every invalidation ends it.
+ * No stale value is stored: the lease is acquired before the factory reads anything, and every invalidation ends it.
  */
 export class Election {
   readonly #store: Store
-  readonly #chain: TierChain
+  readonly #reader: StoreReader
+  readonly #maxValueBytes: number
   readonly #failsafe: Failsafe
   readonly #recorder: Recorder
   readonly #flights: Flights
-  readonly #warnings: Warnings
   readonly #turns: Turns
-  /** Those that ask for a lease, or hold one. */
+  readonly #commits: Commits
+  /** The flights that wait for a lease, or hold one. */
   readonly #claims = new Set<Flight>()
   #isClosed = false
 
   constructor(options: ElectionOptions) {
-    const { store, chain, failsafe, recorder, flights, warnings, turns } = options
-    this.#store = store
-    this.#chain = chain
-    this.#failsafe = failsafe
-    this.#recorder = recorder
-    this.#flights = flights
-    this.#warnings = warnings
-    this.#turns = turns
+    this.#store = options.store
+    this.#reader = options.reader
+    this.#maxValueBytes = options.maxValueBytes
+    this.#failsafe = options.failsafe
+    this.#recorder = options.recorder
+    this.#flights = options.flights
+    this.#turns = options.turns
+    this.#commits = new Commits(options)
   }
 
-  /** Starts an attempt to come to a key's value. It is to be joined until it has settled. */
+  /** Starts a flight. Callers may join it until it has settled. */
   start(key: CacheKey, job: Job): Flight {
     const flight = new Flight(key, job.policy.waitMs)
     this.#flights.add(flight)
@@ -98,11 +76,12 @@ export class Election {
   }
 
   /**
-   * Aborts what is under way, but for flights that may go on, and gives up its leases, so that other processes take
-   * over at once. Nothing asks for a lease from now on.
+   * Aborts all flights but those that may go on, and releases their leases, so that other processes take over at once. No
+   * flight gets a lease from now on.
    */
   async close(mayGoOn: (flight: Flight) => boolean): Promise<void> {
     this.#isClosed = true
+    this.#commits.close()
     for (const flight of this.#flights.all()) {
       if (!mayGoOn(flight)) flight.abort.abort(new CacheClosedError(flight.key.text))
     }
@@ -115,7 +94,7 @@ export class Election {
   async #elect(flight: Flight, job: Job): Promise<FlightResult> {
     this.#claims.add(flight)
     try {
-      const outcome = await this.#ask(flight, job)
+      const outcome = await this.#win(flight, job)
       if (outcome === 'alone') return await this.#computeAlone(flight, job)
       if (typeof outcome === 'string' || !('lease' in outcome)) return outcome
       return await this.#computeUnderLease(flight, job, outcome)
@@ -124,11 +103,11 @@ export class Election {
     }
   }
 
-  /** Gets the lease, or waits for what its holder brings; `alone` where this process is to compute without a lease. */
-  async #ask(flight: Flight, job: Job): Promise<Won | FlightResult | 'alone'> {
+  /** Acquires the lease, or waits for the result of its holder; `alone` where the flight must compute without a lease. */
+  async #win(flight: Flight, job: Job): Promise<Won | FlightResult | 'alone'> {
     const { key } = flight
     const { policy } = job
-    // A holder that is given up on at the wait timeout needs a moment to let go.
+    // A holder that reaches its wait timeout needs a moment to release the lease.
     const wait = new Wait(policy.waitMs + Math.min(policy.leaseMs, policy.waitMs / 2))
     const watch = this.#store.watch(key, (isInVain) => wait.wake(isInVain))
     const { signal } = flight.abort
@@ -136,7 +115,7 @@ export class Election {
     signal.addEventListener('abort', wake)
     try {
       for (;;) {
-        wait.forget()
+        wait.reset()
         signal.throwIfAborted()
         const acquisition = await this.#acquire(flight, job, watch)
         if (acquisition === undefined) return 'alone'
@@ -144,7 +123,7 @@ export class Election {
           if (signal.aborted) void this.#release(key, flight.token)
           signal.throwIfAborted()
           if (acquisition.tookOver) this.#recorder.count(key, 'takeovers')
-          const lease = new HeldLease(this.#store, key, flight.token, policy.leaseMs, acquisition.askedAt)
+          const lease = new HeldLease(this.#store, key, flight.token, policy.leaseMs, acquisition.requestedAt)
           flight.lease = lease
           return { reading: acquisition.reading, lease }
         }
@@ -153,10 +132,10 @@ export class Election {
           this.#recorder.count(key, 'waits')
           job.onWait?.()
         }
-        wait.on(acquisition.holder)
+        wait.setHolder(acquisition.holder)
         const own = this.#flights.holding(key, acquisition.holder)
         if (own?.isClosed) {
-          // It will store nothing, and what it brings, if anything, is for those alone who wait already.
+          // It will store nothing, and only the callers that wait already may get its value.
           if (await this.#release(key, acquisition.holder)) continue
           return 'alone'
         }
@@ -168,28 +147,28 @@ export class Election {
         }
         if (!watch.active) {
           await watch.activate()
-          // Only a waiter that asks while news arrive is known to wait.
+          // The holder wakes only those that have tried to acquire the lease while they were watching it.
           if (watch.active) continue
         }
-        flight.waits()
-        await wait.forNews(watch.active, acquisition.lapsesInMs)
+        flight.markWaiting()
+        await wait.forEvent(watch.active, acquisition.lapsesInMs)
         signal.throwIfAborted()
-        // Each waiter in its turn would wait for all before it, and none of them stores anything.
+        // Otherwise the waiters would compute one after the other, and none of them would store anything.
         if (wait.isOver || wait.isInVain) return 'alone'
-        const found = await this.#look(flight, job)
+        const found = await this.#readAgain(flight, job)
         if (found) return found
       }
     } finally {
-      // Reached before the factory runs, which may never end.
+      // Before the factory runs, which may never end.
       signal.removeEventListener('abort', wake)
       watch.stop()
     }
   }
 
-  /** What another flight of this process brings, which computes the same under its lease. */
+  /** Waits for another flight of this process, which holds the lease. */
   async #followOwn(flight: Flight, own: Flight): Promise<FlightResult | 'abandoned'> {
     const { signal } = flight.abort
-    const leave = own.want()
+    const leave = own.addWaiter()
     const stop = () => leave(signal.reason)
     signal.addEventListener('abort', stop)
     try {
@@ -199,30 +178,30 @@ export class Election {
     }
   }
 
-  /** Asks for the lease, when it is its turn; `undefined` when the store does not answer. */
+  /** Tries to acquire the lease, when it is its turn; `undefined` where the store fails. */
   async #acquire(
     flight: Flight,
     { background, policy }: Job,
     watch: Watch,
-  ): Promise<(Acquisition & { readonly askedAt: number }) | undefined> {
+  ): Promise<(Acquisition & { readonly requestedAt: number }) | undefined> {
     const { key, token } = flight
-    let askedAt = 0
-    const ask = () => {
+    let requestedAt = 0
+    const request = () => {
       const awaiting = watch.active && !background
-      flight.asks(this.#flights.tick())
-      askedAt = performance.now()
+      flight.markRequested(this.#flights.tick())
+      requestedAt = performance.now()
       return this.#store.acquire(key, token, { leaseMs: policy.leaseMs, awaiting })
     }
     try {
-      return { ...(await this.#turns.ask(key.text, ask, true)), askedAt }
+      return { ...(await this.#turns.run(key.text, request, true)), requestedAt }
     } catch (error) {
-      // It may have been got all the same: nobody should wait for it.
-      if (askedAt > 0) void this.#release(key, token)
+      // The store may have granted it all the same: no waiter should wait for it.
+      if (requestedAt > 0) void this.#release(key, token)
       return this.#failsafe.absorb('getOrSet', key.text, error, undefined)
     }
   }
 
-  /** Gives a lease up; whether the store surely did it. */
+  /** Releases a lease, and resolves to whether the store confirmed it. */
   #release(key: CacheKey, token: Buffer): Promise<boolean> {
     return this.#store.release(key, token).then(
       () => true,
@@ -230,69 +209,63 @@ export class Election {
     )
   }
 
-  /** Reads what others have computed meanwhile. */
-  async #look(flight: Flight, { policy }: Job): Promise<Payload | undefined> {
-    flight.asks(this.#flights.tick())
-    try {
-      const found = this.#usable(flight.key, await this.#read(flight.key), policy)
-      if (found) this.#recorder.count(flight.key, 'avoided')
-      return found && payloadOf(found)
-    } catch (error) {
-      return this.#failsafe.absorb('getOrSet', flight.key.text, error, undefined)
-    }
-  }
-
-  async #read(key: CacheKey): Promise<EntryState> {
-    return this.#chain.standing(key, await this.#store.read(key))
+  /** Reads the key again: its holder may have committed a value. */
+  async #readAgain(flight: Flight, { policy }: Job): Promise<Payload | undefined> {
+    const { key } = flight
+    flight.markRequested(this.#flights.tick())
+    const { entry } = await this.#reader.read(key, 'getOrSet')
+    const found = entry && this.#usable(key, entry, policy)
+    if (found) this.#recorder.count(key, 'avoided')
+    return found && payloadOf(found)
   }
 
   /**
-   * A fresh value that will do, if that is what stands there.
-   * @throws ComputeFailedError when a failure does
+   * The entry, if it is fresh and accepted.
+   * @throws ComputeFailedError for a failure that is kept
    */
-  #usable(key: CacheKey, standing: EntryState, policy: Policy): LiveEntry | undefined {
-    if (standing.state === 'failed') throw new ComputeFailedError(key.text, restoreFailure(standing.value))
-    return standing.state === 'fresh' && policy.accepts(standing.value) ? standing : undefined
+  #usable(key: CacheKey, entry: EntryState, policy: Policy): LiveEntry | undefined {
+    if (entry.state === 'failed') throw new ComputeFailedError(key.text, restoreFailure(entry.value))
+    return entry.state === 'fresh' && policy.accepts(entry.value) ? entry : undefined
   }
 
   async #computeUnderLease(flight: Flight, job: Job, { reading, lease }: Won): Promise<FlightResult> {
     const { key } = flight
     const { policy } = job
     try {
-      const standing = await this.#chain.standing(key, reading)
-      const isToBeReplaced = standing.state !== 'missing' && job.replaces?.equals(frameId(standing.frame))
-      const usable = isToBeReplaced ? undefined : this.#usable(key, standing, policy)
+      const entry = await this.#reader.stateOf(key, reading)
+      const isToBeReplaced = entry.state !== 'missing' && job.replaces?.equals(frameId(entry.frame))
+      const usable = isToBeReplaced ? undefined : this.#usable(key, entry, policy)
       if (usable) {
         this.#recorder.count(key, 'avoided')
         return payloadOf(usable)
       }
       if (isToBeReplaced) this.#recorder.count(key, 'earlyRefreshes')
-      const previous = isPrevious(standing, policy) ? standing : undefined
+      const previous = isPrevious(entry, policy) ? entry : undefined
       const computed = await this.#compute(flight, job, previous, lease).catch(async (error: unknown) => {
-        await this.#commitFailure(flight, lease, error, previous, policy)
+        await this.#commits.commitFailure(flight, lease, policy, error, previous)
         throw error
       })
-      const brought =
+      const result =
         previous && computed.isUnchanged
           ? payloadOf(previous)
-          : payloadOrValue(computed.value, key, this.#chain.maxValueBytes)
-      if (!(brought instanceof Unstorable)) {
-        return await this.#commit(flight, lease, policy, { computed, payload: brought, previous })
+          : payloadOrValue(computed.value, key, this.#maxValueBytes)
+      if (!(result instanceof Unstorable)) {
+        return await this.#commits.commit(flight, lease, policy, { computed, payload: result, previous })
       }
-      this.#refuse(flight, policy, brought.reason)
-      return brought
+      this.#commits.reject(flight, policy, result.reason)
+      return result
     } finally {
       void lease.release({ unstored: flight.isUnstored })
     }
   }
 
-  /** Without a lease, once in this process: nothing is stored. */
+  /** Computes without a lease, once in this process. The value is not stored. */
   async #computeAlone(flight: Flight, job: Job): Promise<FlightResult> {
-    flight.asks(this.#flights.tick())
+    flight.markRequested(this.#flights.tick())
     const { value } = await this.#compute(flight, job, undefined, undefined)
-    const brought = payloadOrValue(value, flight.key, this.#chain.maxValueBytes)
-    if (brought instanceof Unstorable) this.#refuse(flight, job.policy, brought.reason)
-    return brought
+    const result = payloadOrValue(value, flight.key, this.#maxValueBytes)
+    if (result instanceof Unstorable) this.#commits.reject(flight, job.policy, result.reason)
+    return result
   }
 
   async #compute(
@@ -303,7 +276,7 @@ export class Election {
   ): Promise<Computed> {
     const { key, abort } = flight
     const computation = new Computation(this.#flights, [key.text], () => [flight])
-    // Its factory may never end, so all that would keep the flight alive ends here.
+    // The factory may never end: nothing may keep the flight in memory then.
     const abandon = setTimeout(() => {
       this.#flights.remove(flight)
       this.#claims.delete(flight)
@@ -311,133 +284,23 @@ export class Election {
       computation.abandon()
       flight.abandon()
     }, policy.waitMs)
-    // One that a test has faked may have no such method.
+    // A faked timer may have no such method.
     abandon.unref?.()
     flight.isComputing = true
-    const began = performance.now()
+    const startedAt = performance.now()
     try {
       const computed = await runFactory(factory, computation, { key, signal: abort.signal, previous })
-      this.#recorder.computed(key, began, false)
+      this.#recorder.computed(key, startedAt, false)
       return computed
     } catch (error) {
-      this.#recorder.computed(key, began, true)
+      this.#recorder.computed(key, startedAt, true)
       throw error
     } finally {
       clearTimeout(abandon)
     }
   }
-
-  /** Stores what was computed, where that may be; gives what its callers get. */
-  async #commit(
-    flight: Flight,
-    lease: HeldLease,
-    policy: Policy,
-    { computed, payload, previous }: Result,
-  ): Promise<Payload | Unstorable> {
-    const { key } = flight
-    const { ms, wrong } = policy.lifetime(computed)
-    if (ms === 0) {
-      flight.isUnstored = true
-      if (wrong !== undefined) this.#warnOfTtl(key, wrong)
-      return payload
-    }
-    const { computingMs } = computed
-    const unchanged = previous && computed.isUnchanged ? frameId(previous.frame) : undefined
-    let entry: NewEntry
-    try {
-      const ttlMs = policy.jittered(ms)
-      entry = await this.#chain.newEntry(payload, { ttlMs, graceMs: policy.graceMs, computingMs })
-    } catch (error) {
-      const reason = refusal(error, key.text)
-      this.#refuse(flight, policy, reason)
-      return new Unstorable(computed.value, reason, payload)
-    }
-    await this.#write(flight, lease, entry, unchanged)
-    return payload
-  }
-
-  /** A computed value cannot be stored: its callers get it, unless they want an error. */
-  #refuse(flight: Flight, { strictValues }: Policy, reason: KeyedCacheError): void {
-    const { key } = flight
-    flight.isUnstored = true
-    this.#recorder.count(key, 'unstorable')
-    if (strictValues && !flight.isRefresh) return
-    this.#warnings.once('value', key, (family) => {
-      return `a value computed for ${family} was returned to its callers and not stored. ${reason.message} Return plain data from the factory, or set strictValues to get an error. Further ones of this family are only counted.`
-    })
-  }
-
-  #warnOfTtl(key: CacheKey, wrong: string): void {
-    this.#recorder.count(key, 'unstorable')
-    this.#warnings.once('ttl', key, (family) => {
-      return `a value computed for ${family} was returned to its callers and not stored, since its TTL is no duration: ${wrong}. Give a number of seconds or a text like '10s', '5m' or '1h'. Further ones of this family are only counted.`
-    })
-  }
-
-  /** Keeps a failure, if that is wanted, and it says anything of the next attempt. */
-  async #commitFailure(
-    flight: Flight,
-    lease: HeldLease,
-    thrown: unknown,
-    previous: LiveEntry | undefined,
-    policy: Policy,
-  ): Promise<void> {
-    const { errorTtlMs: ttlMs } = policy
-    const isOurs = flight.abort.signal.aborted || thrown instanceof ComputeCycleError
-    // What may still be served is worth more than the news that computing failed.
-    if (ttlMs === undefined || isOurs || (previous && policy.serves(previous))) return
-    const entry = await this.#chain.newEntry(serializeFailure(thrown), { ttlMs, isFailure: true })
-    await this.#write(flight, lease, entry, undefined)
-  }
-
-  async #write(
-    flight: Flight,
-    lease: HeldLease,
-    entry: NewEntry,
-    unchanged: Buffer | undefined,
-  ): Promise<void> {
-    const { key } = flight
-    this.#chain.forget(key)
-    try {
-      const left = performance.now()
-      const isOver = flight.isDoomed || lease.isOver
-      const result = isOver ? REFUSED : await this.#turns.count(lease.commit(entry, { unchanged }))
-      if (!result.written) this.#fenced(flight, lease, flight.isDoomed || result.fenced === true)
-      else {
-        flight.hasStored = true
-        if (!entry.isFailure) this.#recorder.stored(key, entry, left)
-      }
-    } catch (error) {
-      this.#failsafe.absorb('getOrSet', key.text, error, undefined)
-    } finally {
-      this.#chain.forget(key)
-    }
-  }
-
-  /** A commit was refused. Where that was no invalidation, it is a time limit that is too short. */
-  #fenced(flight: Flight, lease: HeldLease, isInvalidated: boolean): void {
-    const { key, waitMs } = flight
-    this.#recorder.fenced(key, isInvalidated)
-    if (isInvalidated) return
-    const took = `computing took ${formatDuration(lease.heldMs)}`
-    if (flight.isAbandoned) {
-      this.#warnings.once('waitTimeout', key, (family) => {
-        return `a value computed for ${family} was not stored: ${took}, and after a waitTimeout of ${formatDuration(waitMs)} nobody waits for it any longer. Raise waitTimeout, or timeouts.wait, beyond what computing takes. Further ones of this family are only counted.`
-      })
-    } else if (!this.#isClosed && lease.hasLapsed) {
-      this.#warnings.once('leaseTime', key, (family) => {
-        return `a value computed for ${family} was not stored: ${took}, and its lease of ${formatDuration(lease.leaseMs)} was not renewed in time, since the process was blocked or the store did not answer. Raise leaseTime, or timeouts.lease, or do not block the process. Further ones of this family are only counted.`
-      })
-    }
-  }
 }
 
-interface Result {
-  readonly computed: Computed
-  readonly payload: Payload
-  readonly previous: LiveEntry | undefined
-}
-
-function isPrevious(standing: EntryState, policy: Policy): standing is LiveEntry {
-  return (standing.state === 'fresh' || standing.state === 'stale') && policy.accepts(standing.value)
+function isPrevious(entry: EntryState, policy: Policy): entry is LiveEntry {
+  return (entry.state === 'fresh' || entry.state === 'stale') && policy.accepts(entry.value)
 }

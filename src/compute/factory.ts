@@ -4,37 +4,47 @@ import type { CacheKey } from '../key/cache-key.js'
 import type { LiveEntry } from '../tiers/entry-state.js'
 import type { Computation } from './computation.js'
 
-/** What a factory is told and can decide. Its functions may be taken out of it. */
+/** The argument of a factory. Its functions work without it: `({ setTtl }) => …`. */
 export interface FactoryContext<T = unknown> {
   readonly key: CacheKey
-  /** Aborted when nobody wants the value any more: it takes too long, all who waited have gone, or the cache is closed. */
+  /** Aborted when the value is not needed any longer: no caller waits, it takes too long, or the cache is closed. */
   readonly signal: AbortSignal
-  /** The value that stands there, stale as a rule; `undefined` also where none does. */
+  /** The stored value that is to be replaced; `undefined` where there is none. */
   readonly previous: T | undefined
+  /** Whether there is a stored value, which may be `undefined`. */
   readonly hasPrevious: boolean
   /**
-   * How long the value that will be returned is to live. Never throws: 0 or less does not store it, more than `maxTtl`
-   * is `maxTtl`, `undefined` leaves it to the options, and what is no duration does not store it and logs one warning.
+   * Sets the lifetime of the value, in seconds or as a text. It never throws: 0 or less does not store the value, more than
+   * `maxTtl` is `maxTtl`, `undefined` leaves the lifetime to the options, and anything else does not store the value and
+   * logs one warning.
+   * @example setTtl(response.maxAge)
    */
   setTtl(ttl: Ttl | undefined): void
-  /** The value is not to be stored: `return skip(value)`. */
+  /**
+   * Leaves the value out of the store.
+   * @example return skip(value)
+   */
   skip<V>(value: V): V
   skip(): void
-  /** `previous` still holds: `return notModified()` begins its TTL anew, without sending it again. */
+  /**
+   * Returns `previous`, whose TTL begins anew; its bytes are not sent again.
+   * @example if (response.status === 304) return notModified()
+   * @throws ConfigurationError where there is no previous value
+   */
   notModified(): T
 }
 
-/** Computes a value. */
+/** A function that computes a value. */
 export type Factory<T> = (context: FactoryContext<T>) => T | PromiseLike<T>
 
-/** What a factory has decided beside its value. */
+/** The result of a factory. */
 export interface Computed {
   readonly value: unknown
-  /** What `setTtl` was last given: anything. */
+  /** The last argument of `setTtl`: anything. */
   readonly setTtl: unknown
-  /** It is not to be stored. */
+  /** Whether it called `skip`. */
   readonly isSkipped: boolean
-  /** It is the previous value, which still holds. */
+  /** Whether it is the previous value, by `notModified`. */
   readonly isUnchanged: boolean
   readonly computingMs: number
 }
@@ -45,7 +55,7 @@ export interface FactoryRun {
   readonly previous: LiveEntry | undefined
 }
 
-/** Runs a factory in its isolation, and tells what it decided. */
+/** Runs a factory in the isolation of its computation. */
 export async function runFactory(
   factory: Factory<unknown>,
   computation: Computation,
@@ -69,7 +79,7 @@ export async function runFactory(
     notModified() {
       if (!previous) {
         throw new ConfigurationError(
-          `notModified() of "${key.text}" has no previous value to keep: ask hasPrevious first.`,
+          `notModified() of "${key.text}" has no previous value to keep: check hasPrevious first.`,
           { key: key.text },
         )
       }
@@ -77,10 +87,10 @@ export async function runFactory(
       return previous.value
     },
   }
-  const began = performance.now()
+  const startedAt = performance.now()
   try {
     const value = await computation.run(() => factory(context))
-    const computingMs = performance.now() - began
+    const computingMs = performance.now() - startedAt
     const isKept = isUnchanged && value === previous?.value
     return {
       value,

@@ -1,6 +1,6 @@
 import { type Payload, serializeValue } from '../codec/codec.js'
 
-/** What is kept of an error: enough to tell what it was. */
+/** The stored part of an error. */
 interface FailureRecord {
   readonly name: string
   readonly message: string
@@ -9,7 +9,7 @@ interface FailureRecord {
 
 const MAX_TEXT = 2_000
 
-/** What a factory threw, as bytes. It may be anything, also what throws when it is looked at. */
+/** Serialises what a factory threw: anything, also an object whose properties throw. */
 export function serializeFailure(thrown: unknown): Payload {
   try {
     return serializeValue(recordOf(thrown))
@@ -26,7 +26,7 @@ function recordOf(thrown: unknown): FailureRecord {
   return typeof code === 'string' ? { ...record, code: clip(code) } : record
 }
 
-/** An error that tells what another process's, or an earlier one, said. */
+/** An error with the name, message and code of the one that was stored. */
 export function restoreFailure(record: unknown): Error {
   const { name = 'Error', message = '', code } = (record ?? {}) as Partial<FailureRecord>
   const error = new Error(String(message))

@@ -10,44 +10,44 @@ import type { HeldLease } from './lease.js'
 import type { Unstorable } from './unstorable.js'
 
 /**
- * What a flight brings: a value of which each caller gets a copy, one that cannot be copied, or that another process
- * is computing it already.
+ * The result of a flight: the payload of a value, of which each caller gets a copy; a value that cannot be stored; or
+ * `busy`, where another process computes the key and the flight does not wait for it.
  */
 export type FlightResult = Payload | Unstorable | 'busy'
 
-/** Later than all that was asked. */
-const NOT_YET = Number.POSITIVE_INFINITY
+/** Later than any tick. */
+const NEVER = Number.POSITIVE_INFINITY
 
-/** One attempt of this process to come to a key's value: by computing it, or by waiting for who does. */
+/** One computation of a key in this process, which callers may join. It waits where another process holds the lease. */
 export class Flight {
   readonly key: CacheKey
-  /** Under which it holds, or asks for, the key's lease. */
+  /** The token of its lease. */
   readonly token = newId()
-  /** Other flights that its factory is waiting for. */
+  /** The flights that its factory waits for. */
   readonly waitsFor = new Set<Flight>()
-  /** How many flights wait for it. */
+  /** Number of flights whose factories wait for it. */
   followers = 0
-  /** What it has computed stands in the store. */
+  /** Whether its value was stored. */
   hasStored = false
-  /** What it has computed is not to be stored: its factory, its TTL or the value itself does not allow it. */
+  /** Whether its value must not be stored: because of its factory, its TTL or the value itself. */
   isUnstored = false
-  /** It refreshes what is served meanwhile. */
+  /** Whether it refreshes a value that is served meanwhile. */
   isRefresh = false
-  /** Its factory runs. */
+  /** Whether its factory has been started. */
   isComputing = false
   /** The lease under which it computes. */
   lease: HeldLease | undefined
-  /** The most that anyone who joins it waits. */
+  /** Maximum time that a caller waits for it, in milliseconds. */
   readonly waitMs: number
-  /** What it comes to, for who started it. */
+  /** Its result, for the caller that started it. */
   readonly result: Promise<FlightResult>
-  /** The same for everyone else: `abandoned` once nobody should wait for it any longer. */
+  /** Its result for all other callers; `abandoned` once it has taken longer than `waitMs`. */
   readonly joined: Promise<FlightResult | 'abandoned'>
-  /** Aborted when its value is wanted no more. */
+  /** Aborted when no caller waits for it any longer, and when it takes too long. */
   readonly abort = new AbortController()
-  #askedAt = NOT_YET
+  #requestedAt = NEVER
   #doomed = false
-  #wanted = 0
+  #waiters = 0
   #resolve!: (result: FlightResult) => void
   #reject!: (reason: unknown) => void
   #isAbandoned = false
@@ -64,41 +64,42 @@ export class Flight {
       this.#abandon = resolve
       this.result.then(resolve, reject)
     })
-    // Nobody may be waiting any more when it fails.
+    // It may fail when no caller waits any longer.
     this.joined.catch(ignore)
   }
 
-  /** The moment, by the ticks of all flights, of its last question to the store, whose answer its value will follow from. */
-  get askedAt(): number {
-    return this.#askedAt
+  /** The tick of its last request to the store: its value will be made from data read after it. */
+  get requestedAt(): number {
+    return this.#requestedAt
   }
 
-  /** This process has invalidated the key since: the value goes to those who wait already, and nowhere else. */
+  /** Whether this process has invalidated the key since: the callers that wait get the value, and it is not stored. */
   get isDoomed(): boolean {
     return this.#doomed
   }
 
-  /** Whether nobody new may wait for it: what it brings is out of date, or will not come. */
+  /** Whether no new caller may join it: its value is out of date, or will not come. */
   get isClosed(): boolean {
     return this.#doomed || this.abort.signal.aborted
   }
 
-  /** It asks the store now: what was invalidated before this, the answer shows. */
-  asks(now: number): void {
-    this.#askedAt = now
+  /** Marks a request to the store: earlier invalidations are visible in its result. */
+  markRequested(now: number): void {
+    this.#requestedAt = now
     this.#doomed = false
   }
 
-  /** It waits, and will ask again before it has a value. */
-  waits(): void {
-    this.#askedAt = NOT_YET
+  /** Marks it as waiting: it will send another request before it has a value. */
+  markWaiting(): void {
+    this.#requestedAt = NEVER
   }
 
+  /** Marks its value as out of date, because of an invalidation. */
   doom(): void {
-    if (this.#askedAt !== NOT_YET) this.#doomed = true
+    if (this.#requestedAt !== NEVER) this.#doomed = true
   }
 
-  /** Whether it took longer than anyone waits for it. */
+  /** Whether it has taken longer than `waitMs`. */
   get isAbandoned(): boolean {
     return this.#isAbandoned
   }
@@ -107,24 +108,24 @@ export class Flight {
     result.then(this.#resolve, this.#reject)
   }
 
-  /** It takes too long: callers that joined it help themselves. */
+  /** Gives up on it, since it takes too long: the callers that joined it compute for themselves. */
   abandon(): void {
     this.#isAbandoned = true
     this.#abandon('abandoned')
     this.abort.abort(new ComputeTimeoutError(this.key.text, this.waitMs))
   }
 
-  /** Rejects for all that still wait for it, whatever its factory does. */
-  giveUp(reason: unknown): void {
+  /** Rejects for all callers that still wait, whatever its factory does. */
+  reject(reason: unknown): void {
     this.#reject(reason)
   }
 
-  /** Somebody waits for it; gives what says that they don't any more, and why. */
-  want(): (reason: unknown) => void {
-    this.#wanted++
+  /** Adds a waiter. The returned function removes it; when the last one leaves, the flight is aborted for that reason. */
+  addWaiter(): (reason: unknown) => void {
+    this.#waiters++
     return (reason) => {
-      this.#wanted--
-      if (this.#wanted === 0) this.abort.abort(reason)
+      this.#waiters--
+      if (this.#waiters === 0) this.abort.abort(reason)
     }
   }
 }
@@ -134,7 +135,7 @@ export class Flights {
   readonly #byKey = new Map<string, Set<Flight>>()
   #ticks = 0
 
-  /** A moment: later than all before it. */
+  /** The next tick: a logical clock for reads, requests and invalidations. */
   tick(): number {
     return ++this.#ticks
   }
@@ -157,11 +158,9 @@ export class Flights {
   }
 
   /**
-   * A flight that someone may join who began at `since` and has now read this.
-   * What it brings must not be made from data older than that beginning: so
-   * either it has asked the store later, or its own lease is what was just
-   * read, with the generations that stand now. With nothing to read, while the
-   * store is in trouble, any one will do.
+   * A flight that a caller may join whose read began at tick `since` and has found this. The flight's value must not be made
+   * from older data: so either it has sent a request later, or its own lease was read, with the current generations.
+   * Without a reading, while the store fails, any flight will do.
    */
   joinable({ text }: CacheKey, since: number, reading: Reading | undefined): Flight | undefined {
     const flights = this.#byKey.get(text)
@@ -170,24 +169,23 @@ export class Flights {
     const current = reading && joinGenerations(reading.generations)
     for (const flight of flights) {
       if (flight.isClosed) continue
-      if (!reading || flight.askedAt > since) return flight
+      if (!reading || flight.requestedAt > since) return flight
       if (lease && current && lease.token.equals(flight.token) && lease.started.equals(current)) return flight
     }
     return undefined
   }
 
-  /** The flight of this process that holds a lease. */
+  /** The flight of this process with this token. */
   holding({ text }: CacheKey, token: Buffer): Flight | undefined {
     for (const flight of this.#byKey.get(text) ?? []) if (flight.token.equals(token)) return flight
     return undefined
   }
 
-  /** All of them. */
   all(): Flight[] {
     return [...this.#byKey.values()].flatMap((flights) => [...flights])
   }
 
-  /** This process invalidates a key, with children everything below it, without a key everything. */
+  /** Dooms the flights of a key, with `children` of everything below it too, without a key all flights. */
   invalidate(key: CacheKey | undefined, children: boolean): void {
     if (key && !children) {
       for (const flight of this.#byKey.get(key.text) ?? []) flight.doom()
@@ -200,8 +198,8 @@ export class Flights {
 }
 
 /**
- * Waits for a flight on behalf of others, whose factories go on only then.
- * @throws ComputeCycleError when that flight waits for one of them, however indirectly
+ * Waits for a flight, inside the factories of other flights (`waiting`).
+ * @throws ComputeCycleError where that flight waits for one of them, directly or not
  */
 export function follow<T>(waiting: readonly Flight[], flight: Flight, wait: Promise<T>): Promise<T> {
   return waiting.length === 0 ? wait : followFor(waiting, flight, wait)
@@ -209,9 +207,9 @@ export function follow<T>(waiting: readonly Flight[], flight: Flight, wait: Prom
 
 async function followFor<T>(waiting: readonly Flight[], flight: Flight, wait: Promise<T>): Promise<T> {
   for (const one of waiting) {
-    // What nobody waits for closes no ring.
-    const way = one === flight || one.followers > 0 ? wayFrom(flight, one) : undefined
-    if (way) throw new ComputeCycleError([one, ...way].map(({ key }) => key.text))
+    // A flight without followers is in no cycle.
+    const path = one === flight || one.followers > 0 ? pathFrom(flight, one) : undefined
+    if (path) throw new ComputeCycleError([one, ...path].map(({ key }) => key.text))
   }
   for (const one of waiting) one.waitsFor.add(flight)
   flight.followers += waiting.length
@@ -223,13 +221,13 @@ async function followFor<T>(waiting: readonly Flight[], flight: Flight, wait: Pr
   }
 }
 
-function wayFrom(from: Flight, to: Flight, seen = new Set<Flight>()): Flight[] | undefined {
+function pathFrom(from: Flight, to: Flight, seen = new Set<Flight>()): Flight[] | undefined {
   if (from === to) return [to]
   if (seen.has(from)) return undefined
   seen.add(from)
   for (const next of from.waitsFor) {
-    const way = wayFrom(next, to, seen)
-    if (way) return [from, ...way]
+    const path = pathFrom(next, to, seen)
+    if (path) return [from, ...path]
   }
   return undefined
 }

@@ -1,59 +1,58 @@
-// The machine's own, also while a test has faked the global ones: a server's leases lapse by real time.
+// Node's own, also while a test has faked the global ones: a server's leases lapse by real time.
 import { clearTimeout, setTimeout } from 'node:timers'
 import { detached, ignore } from '../background.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { CommitOptions, NewEntry, ReleaseOptions, Store, WriteResult } from '../store/store.js'
 
 /**
- * A lease that this process holds: the right to compute a key, renewed for as
- * long as the process lives. One that could not be renewed is lost, which the
- * store will say when something is to be committed under it.
+ * A lease that this process holds: the right to compute a key. It is renewed while the process lives. Whether it still
+ * stands, only the store decides, at the commit.
  */
 export class HeldLease {
   readonly #store: Store
   readonly #key: CacheKey
   readonly #token: Buffer
-  /** How long it lasts unless it is renewed. */
+  /** How long it lasts unless it is renewed, in milliseconds. */
   readonly leaseMs: number
-  readonly #began = performance.now()
-  /** When the store was last asked for it, or for its renewal, with success. */
+  readonly #heldSince = performance.now()
+  /** When the last successful request for it, or for its renewal, was sent. */
   #confirmedAt: number
   #timer: NodeJS.Timeout | undefined
   #isOver = false
 
-  /** `askedAt` is when it was asked for, by `performance.now()`. */
-  constructor(store: Store, key: CacheKey, token: Buffer, leaseMs: number, askedAt: number) {
+  /** `requestedAt` is when it was requested, by `performance.now()`. */
+  constructor(store: Store, key: CacheKey, token: Buffer, leaseMs: number, requestedAt: number) {
     this.#store = store
     this.#key = key
     this.#token = token
     this.leaseMs = leaseMs
-    this.#confirmedAt = askedAt
+    this.#confirmedAt = requestedAt
     this.#schedule()
   }
 
-  /** Whether it was given up, or has ended with a commit. */
+  /** Whether it was released, or has ended with a commit. */
   get isOver(): boolean {
     return this.#isOver
   }
 
-  /** Whether it was not renewed in time, so that another process may have taken over. */
+  /** Whether it was not renewed in time: another process may have taken over. */
   get hasLapsed(): boolean {
     return performance.now() - this.#confirmedAt >= this.leaseMs
   }
 
-  /** How long it has been held. */
+  /** How long it has been held, in milliseconds. */
   get heldMs(): number {
-    return performance.now() - this.#began
+    return performance.now() - this.#heldSince
   }
 
-  /** Writes what was computed, and ends it. */
+  /** Commits an entry, and ends the lease. */
   async commit(entry: NewEntry, options: CommitOptions): Promise<WriteResult> {
     const result = await this.#store.commit(this.#key, this.#token, entry, options)
     this.#end()
     return result
   }
 
-  /** Gives it up: a waiter may compute. That this fails only costs the waiters the rest of its time. */
+  /** Releases it, so that a waiter may compute. Where that fails, waiters wait until it lapses. */
   async release(options?: ReleaseOptions): Promise<void> {
     if (this.#isOver) return
     this.#end()
@@ -66,16 +65,16 @@ export class HeldLease {
   }
 
   #schedule(): void {
-    // Two attempts may fail before it lapses.
+    // Two renewals may fail before it lapses.
     this.#timer = detached(() => setTimeout(() => void this.#renew(), this.leaseMs / 3))
     this.#timer.unref()
   }
 
   async #renew(): Promise<void> {
-    const askedAt = performance.now()
+    const requestedAt = performance.now()
     const stands = await this.#store.renew(this.#key, this.#token, this.leaseMs).then(
       (still) => {
-        if (still) this.#confirmedAt = askedAt
+        if (still) this.#confirmedAt = requestedAt
         return still
       },
       () => true,

@@ -2,25 +2,25 @@ import { types } from 'node:util'
 import { readTtl } from '../duration.js'
 import { describeValue } from '../key/describe-value.js'
 
-/** Longer texts are not shown: a TTL function may have returned the token instead of its life. */
+/** Longer texts are not shown: a TTL function may have returned the token instead of its lifetime. */
 const MAX_SHOWN = 24
 
-/** How long a computed value is to live. */
+/** Lifetime of a computed value. */
 export interface Lifetime {
-  /** 0 for a value that is not to be stored. */
+  /** Milliseconds; 0 for a value that is not stored. */
   readonly ms: number
-  /** What is wrong with the TTL that was computed, where that is why the value is not stored. */
+  /** What is wrong with the TTL, where the value is not stored because of it. */
   readonly wrong?: string
 }
 
 export const NOT_STORED: Lifetime = { ms: 0 }
 
-/** The life that `setTtl` has asked for. */
+/** The lifetime given to `setTtl`. */
 export function lifetimeGiven(ttl: unknown, maxTtlMs: number): Lifetime {
   return lifetimeOf(ttl, maxTtlMs, 'setTtl() was given')
 }
 
-/** The life that a TTL function computes; `otherwise` where it returns `undefined`. */
+/** The lifetime returned by a TTL function; `otherwise` where it returns `undefined`. */
 export function lifetimeBy(ttl: () => unknown, maxTtlMs: number, otherwise: number): Lifetime {
   let computed: unknown
   try {
@@ -39,7 +39,7 @@ function lifetimeOf(ttl: unknown, maxTtlMs: number, from: string): Lifetime {
   return { ms: 0, wrong: `${from} ${describe(ttl)}` }
 }
 
-/** What was given, without anything that could be a secret. */
+/** Describes what was given, without anything that could be a secret. */
 function describe(ttl: unknown): string {
   if (typeof ttl === 'string' && ttl.length > MAX_SHOWN) return `a text of ${ttl.length} characters`
   if (types.isPromise(ttl)) return 'a promise (a TTL must be known at once)'
@@ -55,7 +55,7 @@ function describeThrown(error: unknown): string {
   }
 }
 
-/** A promise that nobody awaits must not end the process. */
+/** Handles the rejection of a value that is a promise by mistake: unhandled, it would end the process. */
 export function ignoreRejection(value: unknown): void {
   if (types.isPromise(value)) Promise.prototype.then.call(value, undefined, () => {})
 }

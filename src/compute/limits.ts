@@ -4,7 +4,7 @@ import type { CacheKey } from '../key/cache-key.js'
 import type { Flight } from './flight.js'
 import type { Policy } from './policy.js'
 
-/** How long one caller waits, whatever for: until the hard timeout since the call, or until the signal. */
+/** The limits of one caller's wait: its hard timeout, counted from the call, and its signal. */
 export class Limits {
   readonly #key: CacheKey
   readonly #policy: Policy
@@ -17,30 +17,31 @@ export class Limits {
     this.#policy = policy
   }
 
-  /** Aborted with the caller's, for who computes for this caller alone. */
+  /** A signal that is aborted with the caller's: for a computation for this caller alone. */
   get signal(): AbortSignal {
     this.#abort ??= new AbortController()
     return this.#abort.signal
   }
 
-  /** It is this flight that the caller waits for. */
-  want(flight: Flight): void {
-    const leave = flight.want()
+  /** Makes the caller a waiter of a flight, until its limit is over. */
+  waitFor(flight: Flight): void {
+    const leave = flight.addWaiter()
     if (this.#policy.signal === undefined) return
     this.#leave = leave
-    // The caller's signal may outlive a factory that never ends: it must not keep the flight.
+    // The caller's signal may outlive the flight, and must not keep it in memory.
     const { signal } = flight.abort
     // Many callers may wait for one flight.
     setMaxListeners(0, signal)
-    signal.addEventListener('abort', () => this.#forget(leave), { once: true })
+    signal.addEventListener('abort', () => this.#release(leave), { once: true })
   }
 
-  /** Nothing is begun for a caller who has gone. */
-  refuseLate(): void {
+  /** @throws ComputeTimeoutError, or the reason of the signal, for a caller that waits no longer: nothing is begun for it */
+  throwIfOver(): void {
     this.#policy.signal?.throwIfAborted()
     if (this.#isOver) throw new ComputeTimeoutError(this.#key.text, this.#policy.hardMs ?? 0)
   }
 
+  /** Runs the work, and settles as it does, or when a limit is over. */
   hold<T>(work: () => Promise<T>): Promise<T> {
     const { hardMs, signal } = this.#policy
     if (hardMs === undefined && !signal) return work()
@@ -53,7 +54,7 @@ export class Limits {
     return promise
   }
 
-  /** Apart from the work: what listens to the caller's signal must not keep that. */
+  /** Knows nothing of the work: the listener of the caller's signal must not keep that in memory. */
   #limited<T>(): Limited<T> {
     const { hardMs, signal } = this.#policy
     let settle!: Limited<T>['settle']
@@ -78,12 +79,12 @@ export class Limits {
     return { promise, settle }
   }
 
-  #forget(leave: (reason: unknown) => void): void {
+  #release(leave: (reason: unknown) => void): void {
     if (this.#leave === leave) this.#leave = undefined
   }
 }
 
-/** A promise that a limit may settle first. */
+/** A promise, and the function that settles it. */
 interface Limited<T> {
   readonly promise: Promise<T>
   readonly settle: (how: (resolve: (value: T) => void, reject: (error: unknown) => void) => void) => void

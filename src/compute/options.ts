@@ -3,57 +3,84 @@ import { ConfigurationError } from '../errors.js'
 import { describeValue } from '../key/describe-value.js'
 import { type KnownOptions, OptionsReader } from '../take-options.js'
 
-/**
- * Whether a value is now and then computed anew before it expires, so that
- * nobody has to wait when it does. `beta` above 1 does so earlier, below 1 later.
- */
+/** Refreshing of values shortly before they expire, by chance. `beta` above 1 refreshes earlier, below 1 later. */
 export type EarlyRefreshOption = boolean | { readonly beta: number }
 
-/** How `getOrSet` and cached functions compute what is not cached. */
+/** Options of `getOrSet` and of cached functions. */
 export interface GetOrSetOptions<T = unknown> {
   /**
-   * How long the value lives: a duration, or a function of the value that returns one. From a function, 0 or less does
-   * not store the value, more than `maxTtl` is `maxTtl`, and `undefined` is the cache's `ttl`; anything else that is no
-   * duration, and an error, does not store the value and logs one warning. Default: the cache's `ttl`.
+   * Lifetime of the value, in seconds or as a text, or a function of the value that returns one. Of a function, 0 or less
+   * does not store the value, and `undefined` is the cache's `ttl`. A result that is no lifetime, and an error, does not
+   * store the value and logs one warning.
+   * @default the cache's `ttl`
+   * @example 60, '1h', (token) => token.expiresIn
    */
   readonly ttl?: Ttl | ((value: T) => Ttl | undefined) | undefined
-  /** How long `null` and `undefined` live; `false` does not store them. Default: as `ttl`. */
+  /**
+   * Lifetime of `null` and `undefined`, in seconds or as a text. `false` does not store them.
+   * @default as `ttl`
+   */
   readonly negativeTtl?: Ttl | false | undefined
   /**
-   * How long after its TTL the value may still be served: at once, while a new one is computed in the background,
-   * and when computing fails. Never what was deleted. Default: the cache's `grace`.
+   * How long after its TTL the value may still be returned, while it is refreshed or when computing fails: in seconds or
+   * as a text. What was deleted is never returned.
+   * @default the cache's `grace`
    */
   readonly grace?: Ttl | false | undefined
-  /** Default: the cache's `earlyRefresh`. */
+  /**
+   * Refresh the value shortly before it expires, by chance, so that no caller waits.
+   * @default the cache's `earlyRefresh`
+   */
   readonly earlyRefresh?: EarlyRefreshOption | undefined
-  /** Wait so long for a new value before a stale one is served, in ms or as a duration. Default: not at all. */
+  /**
+   * How long a caller waits for a refresh before it gets the stale value, in milliseconds or as a text.
+   * @default 0
+   */
   readonly softTimeout?: Timeout | undefined
-  /** Reject with a `ComputeTimeoutError` after so long, in ms or as a duration; computing goes on. Default: never. */
+  /**
+   * How long the caller waits, in milliseconds or as a text. Then it rejects with a `ComputeTimeoutError`; the
+   * computation goes on.
+   * @default no limit
+   */
   readonly hardTimeout?: Timeout | undefined
   /**
-   * The most that this call waits for somebody else's computation before it computes for itself, without storing it;
-   * and the most that others wait for this call's computation, which then loses its lease. In ms or as a duration.
-   * Must be longer than computing takes. Default: the cache's `timeouts.wait`.
+   * Maximum time that this caller waits for the computation of another one, and others for that of this caller: in
+   * milliseconds or as a text. After it, the waiting caller computes the value without storing it, and the computation
+   * loses its lease. Must be longer than computing takes.
+   * @default the cache's `timeouts.wait`
    */
   readonly waitTimeout?: Timeout | undefined
-  /** How long a process that died keeps others from computing, in ms or as a duration. Default: `timeouts.lease`. */
+  /**
+   * How long a lease lasts unless it is renewed, in milliseconds or as a text: how long the computation of a process that
+   * died blocks others.
+   * @default the cache's `timeouts.lease`
+   */
   readonly leaseTime?: Timeout | undefined
   /**
-   * Reject with an `UnserializableValueError` for a computed value that cannot be stored, instead of returning it
-   * without storing it. Default: the cache's `strictValues`.
+   * Reject with an `UnserializableValueError` for a computed value that cannot be stored, instead of returning it.
+   * @default the cache's `strictValues`
    */
   readonly strictValues?: boolean | undefined
-  /** Ends the wait, and the computation if nobody else waits for it. */
+  /** Ends the wait of this caller, and the computation if no other caller waits for it. */
   readonly signal?: AbortSignal | undefined
-  /** Whether a stored value will do; one for which this is false, or throws, counts as not cached. */
+  /**
+   * Whether a stored value is accepted. One for which it returns `false`, or throws, counts as not cached.
+   * @example (value) => productSchema.safeParse(value).success
+   */
   readonly validate?: ((value: unknown) => boolean) | undefined
-  /** Keep a failure for so long: whoever asks meanwhile gets a `ComputeFailedError`. Default: not at all. */
+  /**
+   * How long a failure is kept, in seconds or as a text. Callers get a `ComputeFailedError` meanwhile.
+   * @default not kept
+   */
   readonly errorTtl?: Ttl | undefined
-  /** The pause after a failed refresh of a stale value, in ms or as a duration. Default: 5 s. */
+  /**
+   * Time between a failed refresh and the next one, in milliseconds or as a text.
+   * @default '5s'
+   */
   readonly retryDelay?: Timeout | undefined
 }
 
-/** What the cache's own options say of computing. Times in milliseconds. */
+/** Defaults for all calls of one cache, from its options. Times in milliseconds. */
 export interface ComputeDefaults {
   readonly ttlMs: number
   readonly maxTtlMs: number
@@ -84,12 +111,15 @@ export const GET_OR_SET_OPTIONS = {
 
 const EARLY_REFRESH = new OptionsReader<{ readonly beta: number }>('option', { beta: true }, 'earlyRefresh')
 
-/** A TTL shortened by a random part of up to a share. */
+/** Shortens a TTL by a random part, up to a share of it. */
 export function jittered(ttlMs: number, share: number): number {
   return share === 0 ? ttlMs : Math.max(1, Math.round(ttlMs * (1 - Math.random() * share)))
 }
 
-/** @throws ConfigurationError */
+/**
+ * The option `grace` in milliseconds.
+ * @throws ConfigurationError
+ */
 export function parseGrace(grace: Ttl | false, maxTtlMs: number): number {
   if (grace === false || grace === 0) return 0
   return parseTtl(grace, maxTtlMs, 'grace')
@@ -102,7 +132,7 @@ export function parseStrictValues(option: boolean): boolean {
 }
 
 /**
- * β of an option; 0 for none.
+ * The `beta` of the option `earlyRefresh`; 0 for no early refresh.
  * @throws ConfigurationError
  */
 export function parseEarlyRefresh(option: EarlyRefreshOption): number {

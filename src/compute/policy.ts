@@ -1,6 +1,8 @@
 import { parseTimeout, parseTtl, type Timeout } from '../duration.js'
 import { ConfigurationError } from '../errors.js'
 import { OptionsReader } from '../take-options.js'
+import type { Demands, LiveEntry } from '../tiers/entry-state.js'
+import type { MissReason } from '../tiers/outcome.js'
 import type { Computed } from './factory.js'
 import { ignoreRejection, type Lifetime, lifetimeBy, lifetimeGiven, NOT_STORED } from './lifetime.js'
 import {
@@ -13,13 +15,13 @@ import {
   parseStrictValues,
 } from './options.js'
 
-/** A process that asks again and again for what cannot be computed must not do so at every read. */
-const RETRY_PAUSE_MS = 5_000
+/** A key that cannot be computed must not be computed again at every read. */
+const RETRY_DELAY_MS = 5_000
 
 const OPTIONS = new OptionsReader<GetOrSetOptions>('option', GET_OR_SET_OPTIONS)
 
-/** One call's options once everything is decided: times in milliseconds. */
-export class Policy {
+/** The options of one call, with the defaults of the cache filled in. Times in milliseconds. */
+export class Policy implements Demands {
   readonly graceMs: number
   /** 0 for no early refresh. */
   readonly beta: number
@@ -30,15 +32,15 @@ export class Policy {
   readonly signal: AbortSignal | undefined
   readonly errorTtlMs: number | undefined
   readonly retryDelayMs: number
-  /** Whether a computed value that cannot be stored is an error for its callers. */
+  /** Whether callers get an error for a computed value that cannot be stored. */
   readonly strictValues: boolean
   readonly #defaults: ComputeDefaults
   readonly #validate: GetOrSetOptions['validate']
   readonly #ttl: GetOrSetOptions['ttl']
   readonly #ttlMs: number
-  /** The same for what is missing; `undefined` for what is not to be stored. */
+  /** The TTL of `null` and `undefined`; `undefined` where these are not stored. */
   readonly #negativeTtlMs: number | undefined
-  readonly #isMissingDistinct: boolean
+  readonly #hasNegativeTtl: boolean
 
   /** @throws ConfigurationError */
   constructor(given: GetOrSetOptions, defaults: ComputeDefaults) {
@@ -49,7 +51,7 @@ export class Policy {
     this.#validate = checkValidate(options.validate)
     this.#ttl = ttl
     this.#ttlMs = typeof ttl === 'function' ? 0 : ttl === undefined ? defaults.ttlMs : parseTtl(ttl, maxTtlMs)
-    this.#isMissingDistinct = negativeTtl !== undefined
+    this.#hasNegativeTtl = negativeTtl !== undefined
     this.#negativeTtlMs =
       negativeTtl === undefined || negativeTtl === false
         ? undefined
@@ -64,27 +66,27 @@ export class Policy {
       options.strictValues === undefined ? defaults.strictValues : parseStrictValues(options.strictValues)
     this.signal = checkSignal(options.signal)
     this.errorTtlMs = errorTtl === undefined ? undefined : parseTtl(errorTtl, maxTtlMs, 'errorTtl')
-    this.retryDelayMs = timeout(options.retryDelay, 'retryDelay', RETRY_PAUSE_MS)
+    this.retryDelayMs = timeout(options.retryDelay, 'retryDelay', RETRY_DELAY_MS)
   }
 
-  /** How long a computed value is to live. Never throws, whatever its TTL function does. */
+  /** The lifetime of a computed value. It never throws, whatever the TTL function does. */
   lifetime({ value, setTtl, isSkipped }: Pick<Computed, 'value' | 'setTtl' | 'isSkipped'>): Lifetime {
     if (isSkipped) return NOT_STORED
     const { maxTtlMs, ttlMs } = this.#defaults
     if (setTtl !== undefined) return lifetimeGiven(setTtl, maxTtlMs)
-    if (this.#isMissingDistinct && (value === undefined || value === null)) {
+    if (this.#hasNegativeTtl && (value === undefined || value === null)) {
       return this.#negativeTtlMs === undefined ? NOT_STORED : { ms: this.#negativeTtlMs }
     }
     const ttl = this.#ttl
     return typeof ttl === 'function' ? lifetimeBy(() => ttl(value), maxTtlMs, ttlMs) : { ms: this.#ttlMs }
   }
 
-  /** The TTL shortened by chance, so that what was computed together does not expire together. */
+  /** Shortens a TTL by chance: values that were computed together do not expire together. */
   jittered(ttlMs: number): number {
     return jittered(ttlMs, this.#defaults.ttlJitter)
   }
 
-  /** Whether a stored value will do. A check that throws does not know the shape of what it was given: so not. */
+  /** Whether `validate` accepts a stored value. It does not where it throws: it may not know that shape. */
   accepts(value: unknown): boolean {
     if (this.#validate === undefined) return true
     try {
@@ -96,12 +98,18 @@ export class Policy {
     }
   }
 
-  /** Whether a value that is `remainingMs` away from its expiry, below 0 past it, may be given to a caller. */
+  /** Why a live entry will not do for the caller, if it does not. */
+  refusal(entry: LiveEntry): MissReason | undefined {
+    if (!this.accepts(entry.value)) return 'invalid'
+    return this.serves(entry) ? undefined : 'expired'
+  }
+
+  /** Whether a value with this time until its expiry, below 0 after it, may be returned. */
   serves({ remainingMs }: { readonly remainingMs: number }): boolean {
     return remainingMs > 0 || -remainingMs < this.graceMs
   }
 
-  /** Whether it leaves nothing to decide for its caller alone. */
+  /** Whether nothing in it concerns its caller alone: then the caller may follow a coalesced read. */
   get isPlain(): boolean {
     return (
       this.#validate === undefined &&
@@ -111,7 +119,7 @@ export class Policy {
     )
   }
 
-  /** Whether callers of both, neither of whom computes, get the same at the same time. */
+  /** Whether callers with both policies, that do not compute, get the same value at the same time. */
   isAlike(other: Policy): boolean {
     return (
       this.isPlain &&
@@ -124,7 +132,7 @@ export class Policy {
   }
 }
 
-/** One cache's policies. */
+/** The policies of one cache. */
 export class Policies {
   readonly #defaults: ComputeDefaults
   readonly #usual: Policy
@@ -146,7 +154,7 @@ function timeout<D>(given: Timeout | undefined, name: string, otherwise: D): num
 
 function checkValidate(validate: GetOrSetOptions['validate']): GetOrSetOptions['validate'] {
   if (validate === undefined || typeof validate === 'function') return validate
-  throw new ConfigurationError('validate must be a function that says whether a stored value will do.')
+  throw new ConfigurationError('validate must be a function that returns whether a stored value is accepted.')
 }
 
 function checkSignal(signal: AbortSignal | undefined): AbortSignal | undefined {

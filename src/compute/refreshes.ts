@@ -1,42 +1,71 @@
 import { detached, ignore, within } from '../background.js'
 import { BoundedMap } from '../bounded-map.js'
 import { ElapsedClock } from '../elapsed-clock.js'
-import type { CacheKey } from '../key/cache-key.js'
+import type { MemoryEntry } from '../tiers/process-memory.js'
+import type { Call } from './call.js'
+import { shouldRefreshEarly } from './early-refresh.js'
+import type { Election } from './election.js'
 import type { Flight } from './flight.js'
 
-/** So many values at most are refreshed at once: what is beyond that is served stale a little longer. */
+/** Maximum number of refreshes at once: beyond it, stale values are served a little longer. */
 const MAX_AT_ONCE = 32
 
-/** So many keys at most are remembered to have failed. */
+/** Maximum number of keys that pause after a failed refresh. */
 const MAX_PAUSED = 10_000
 
-/** How long `close` waits for refreshes. */
+/** How long `close` waits for refreshes, in milliseconds. */
 export const DRAIN_MS = 5_000
 
-/** Values that are computed anew while the old ones are served: few at once, none again right after a failure. */
+/** The computations in the background that replace values while these are still served. After a failure a key pauses. */
 export class Refreshes {
+  readonly #election: Election
   readonly #running = new Map<string, Flight>()
   readonly #clock = new ElapsedClock()
   /** By this clock. */
   readonly #pausedUntil = new BoundedMap<string, number>(MAX_PAUSED)
   #isClosed = false
 
-  /** Starts one unless it is under way, too many are, or it failed a moment ago. */
-  start({ text }: CacheKey, retryDelayMs: number, take: () => Flight): Flight | undefined {
+  constructor(election: Election) {
+    this.#election = election
+  }
+
+  /**
+   * Starts the refresh of a stale value, or of the frame with the id `replaces`. Nothing where one is running, too many
+   * are, or the key pauses.
+   */
+  start({ key, factory, policy }: Call, replaces?: Buffer): Flight | undefined {
+    const { text } = key
     if (this.#isClosed || this.#running.size >= MAX_AT_ONCE) return undefined
     if (this.#running.has(text) || this.#isPaused(text)) return undefined
-    const flight = detached(take)
-    // Nobody's leaving ends it.
-    flight.want()
+    // With a soft timeout a caller waits for it: then it waits too, where another process computes.
+    const job = { factory, policy, background: policy.softMs === 0, replaces }
+    const flight = detached(() => this.#election.start(key, job))
+    // No caller that leaves ends it.
+    flight.addWaiter()
     flight.isRefresh = true
     this.#running.set(text, flight)
-    const pause = () => this.#pausedUntil.set(text, this.#clock.now() + retryDelayMs)
-    // One that nobody should wait for any longer is in nobody's way either.
+    const pause = () => this.#pausedUntil.set(text, this.#clock.now() + policy.retryDelayMs)
+    // A flight that is abandoned must not keep the next refresh from starting.
     flight.joined
       .then(() => flight.isUnstored && pause(), pause)
       .finally(() => this.#running.delete(text))
       .catch(ignore)
     return flight
+  }
+
+  /** Decides by chance, for each caller that a fresh value is served to, whether to replace it before it expires. */
+  maybeStartEarly(
+    call: Call,
+    { id, computingMs, remainingMs }: Pick<MemoryEntry, 'id' | 'computingMs' | 'remainingMs'>,
+    callers = 1,
+  ): void {
+    const { beta } = call.policy
+    if (beta === 0 || computingMs === 0) return
+    for (let caller = 0; caller < callers; caller++) {
+      if (!shouldRefreshEarly(remainingMs, computingMs, beta, 1 - Math.random())) continue
+      // A copy: a view would keep the whole frame alive.
+      this.start(call, Buffer.from(id))
+    }
   }
 
   #isPaused(text: string): boolean {
@@ -52,7 +81,7 @@ export class Refreshes {
     return flight.isComputing && this.#running.get(flight.key.text) === flight
   }
 
-  /** Waits until the refreshes that are running have ended, for a limited time, and starts no others. */
+  /** Waits for the refreshes whose factories run, for `DRAIN_MS` at most, and starts no others. */
   async close(): Promise<void> {
     this.#isClosed = true
     const flights = [...this.#running.values()].filter((flight) => this.isRunning(flight))

@@ -1,72 +1,71 @@
 import { CacheClosedError, CacheNotRespondingError } from '../errors.js'
 
 /**
- * Maximum number of questions to the store, of all that `getOrSet` asks, that are under way at once. More would wait on
- * their way there all the same, where each costs more, new leases would lapse behind those asked for later, and the
- * deadlines of all would be missed.
+ * Maximum number of requests to the store that `getOrSet` has under way at once. More would only wait elsewhere, where each
+ * costs more: new leases would lapse behind requests for others, and all would miss their deadlines.
  */
 const MAX_UNDER_WAY = 256
 
-/** After more failures in a row than can be under way at once the store is taken for silent: all would wait in vain. */
+/** Failures in a row after which the store counts as silent: more than can be under way at once. */
 const MAX_FAILURES = MAX_UNDER_WAY + 32
 
-/** A question that waits. */
+/** A request that waits for its turn. */
 interface Turn {
-  /** The text of the key that it is about. */
+  /** The text of its key. */
   readonly key: string
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
 }
 
-/** Lets few questions at once go to the store, and the others wait for their turn, in the order of their calls. */
+/** Limits how many requests to the store are under way at once. The others wait, in the order of their calls. */
 export class Turns {
-  /** For computations that have begun: what they hold is free the sooner. */
-  readonly #first = new Line()
-  readonly #others = new Line()
+  /** Requests of computations that have begun: they go first, since others wait for them. */
+  readonly #first = new Queue()
+  readonly #others = new Queue()
   #underWay = 0
   #failures = 0
   #isClosed = false
 
-  /** Whether a question may go now, without waiting. */
-  get areFree(): boolean {
+  /** Whether a request may be sent now, without waiting. */
+  get isFree(): boolean {
     return this.#isClosed || this.#underWay < MAX_UNDER_WAY
   }
 
   /**
-   * The answer to a question, which goes when it is its turn; before others where something has begun that waits for it.
-   * @throws CacheNotRespondingError also when the store does not answer the questions before it
+   * Sends a request when it is its turn, and returns its result. `hasBegun` is for a computation that has begun.
+   * @throws CacheNotRespondingError also where the store has not answered the requests before it
    * @throws CacheClosedError
    */
-  ask<T>(key: string, question: () => Promise<T>, hasBegun: boolean): Promise<T> {
-    if (this.areFree) return this.count(question())
-    return this.turn(key, hasBegun).then(() => {
+  run<T>(key: string, request: () => Promise<T>, hasBegun: boolean): Promise<T> {
+    if (this.isFree) return this.count(request())
+    return this.wait(key, hasBegun).then(() => {
       this.take()
-      return this.count(question())
+      return this.count(request())
     })
   }
 
   /**
-   * Resolves when it is a question's turn, which is to be taken then.
-   * @throws CacheNotRespondingError when the store does not answer the questions before it
+   * Resolves when it is a request's turn; `take` and `count` must follow.
+   * @throws CacheNotRespondingError where the store has not answered the requests before it
    * @throws CacheClosedError
    */
-  turn(key: string, hasBegun: boolean): Promise<void> {
-    const line = hasBegun ? this.#first : this.#others
-    return new Promise((resolve, reject) => line.push({ key, resolve, reject }))
+  wait(key: string, hasBegun: boolean): Promise<void> {
+    const queue = hasBegun ? this.#first : this.#others
+    return new Promise((resolve, reject) => queue.push({ key, resolve, reject }))
   }
 
-  /** Rejects all that wait, and lets whatever asks from now on go at once. */
+  /** Rejects all waiting requests. Later ones are sent at once. */
   close(): void {
     this.#isClosed = true
-    for (const line of [this.#first, this.#others]) line.rejectAll((key) => new CacheClosedError(key))
+    for (const queue of [this.#first, this.#others]) queue.rejectAll((key) => new CacheClosedError(key))
   }
 
-  /** The question is asked now: what counts from now on is its answer. */
+  /** Uses a turn that has come: from now on the request itself is counted. */
   take(): void {
     this.#underWay--
   }
 
-  /** Counts a question that goes at once. */
+  /** Counts a request until it is answered. */
   count<T>(answer: Promise<T>): Promise<T> {
     this.#underWay++
     answer.then(this.#answered, this.#failed)
@@ -78,17 +77,17 @@ export class Turns {
     this.#end()
   }
 
-  /** Nobody waits longer than others for a store that is silent. */
+  /** While the store is silent, the waiting requests fail with those that were sent. */
   readonly #failed = (error: unknown) => {
     if (error instanceof CacheNotRespondingError && ++this.#failures >= MAX_FAILURES) {
-      for (const line of [this.#first, this.#others]) line.rejectAll(() => error)
+      for (const queue of [this.#first, this.#others]) queue.rejectAll(() => error)
     }
     this.#end()
   }
 
   #end(): void {
     this.#underWay--
-    while (this.areFree) {
+    while (this.isFree) {
       const next = this.#first.shift() ?? this.#others.shift()
       if (!next) return
       this.#underWay++
@@ -98,7 +97,7 @@ export class Turns {
 }
 
 /** First in, first out. */
-class Line {
+class Queue {
   #turns: Turn[] = []
   #next = 0
 
@@ -110,7 +109,7 @@ class Line {
     const turn = this.#turns[this.#next]
     if (turn === undefined) return undefined
     this.#next++
-    // What has had its turn is let go, without moving the others each time.
+    // Drops the used half at once, instead of moving the rest each time.
     if (this.#next * 2 > this.#turns.length) {
       this.#turns = this.#turns.slice(this.#next)
       this.#next = 0

@@ -2,12 +2,12 @@ import { type Payload, serializeValue } from '../codec/codec.js'
 import { KeyedCacheError, UnserializableValueError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
 
-/** A computed value that cannot be stored: a result for the callers of this process alone. */
+/** A computed value that cannot be stored: only callers in this process get it. */
 export class Unstorable {
   readonly value: unknown
   /** Why it cannot be stored. */
   readonly reason: KeyedCacheError
-  /** What copies of it are made from. Without one, all callers get this very value. */
+  /** Copies are made from it. Without one, all callers get the same value. */
   readonly payload: Payload | undefined
 
   constructor(value: unknown, reason: KeyedCacheError, payload?: Payload) {
@@ -17,7 +17,7 @@ export class Unstorable {
   }
 }
 
-/** The payload of a computed value, or the value itself where it has none. */
+/** Serialises a computed value, or wraps one that cannot be serialised. */
 export function payloadOrValue(value: unknown, { text }: CacheKey, maxBytes: number): Payload | Unstorable {
   try {
     return serializeValue(value, text, maxBytes)
@@ -26,7 +26,7 @@ export function payloadOrValue(value: unknown, { text }: CacheKey, maxBytes: num
   }
 }
 
-/** Why a value cannot be stored: whatever its encoding throws, its callers get the value. */
+/** The reason why a value cannot be stored. Any error of its encoding is one: its callers get the value. */
 export function refusal(error: unknown, key: string): KeyedCacheError {
   if (error instanceof KeyedCacheError) return error
   const message = error instanceof Error ? error.message : 'encoding it throws'

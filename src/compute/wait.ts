@@ -1,9 +1,10 @@
-/** While news arrive, looking by itself is only a precaution. */
-const POLL_MS = { first: 25, last: 500, withNews: 1_000 }
-/** So long after a lease has lapsed it has surely lapsed on the store's clock too. */
+/** Delays between two reads of a waiter. While lease events arrive, reading again is only a precaution. */
+const POLL_MS = { first: 25, last: 500, withEvents: 1_000 }
+
+/** After a lease has lapsed on this process's clock, this much later it has lapsed on the store's clock too. */
 const LAPSE_MARGIN_MS = 5
 
-/** One attempt's waiting for others: at most so long for each. */
+/** The wait of one flight for the lease holders of its key. Each holder is waited for up to a limit. */
 export class Wait {
   readonly #limitMs: number
   #holder: Buffer | undefined
@@ -21,8 +22,8 @@ export class Wait {
     return this.#holder !== undefined
   }
 
-  /** It is this computation, by its token, that is waited for. */
-  on(holder: Buffer): void {
+  /** Sets the token of the computation that is waited for; the limit begins anew for a new one. */
+  setHolder(holder: Buffer): void {
     if (this.#holder?.equals(holder)) return
     // A copy: a view would keep the whole reply alive.
     this.#holder = Buffer.from(holder)
@@ -33,13 +34,13 @@ export class Wait {
     return performance.now() >= this.#endsAt
   }
 
-  /** Whether what was waited for has ended with a value that is not stored. */
+  /** Whether the holder has ended with a value that is not stored. */
   get isInVain(): boolean {
     return this.#isInVain
   }
 
-  /** News from now on count: what came before, the store will show. */
-  forget(): void {
+  /** Ignores the events until now: the read that follows will show what they were about. */
+  reset(): void {
     this.#isWoken = false
   }
 
@@ -49,10 +50,10 @@ export class Wait {
     this.#wake?.()
   }
 
-  /** Until news come, or it is time to look without. */
-  async forNews(areComing: boolean, lapsesInMs: number): Promise<void> {
+  /** Waits for a lease event, or until it is time to read again without one. */
+  async forEvent(areComing: boolean, lapsesInMs: number): Promise<void> {
     if (this.#isWoken) return
-    const pollMs = areComing ? POLL_MS.withNews : this.#pollMs
+    const pollMs = areComing ? POLL_MS.withEvents : this.#pollMs
     this.#pollMs = Math.min(POLL_MS.last, this.#pollMs * 1.5)
     const ms = Math.min(pollMs, lapsesInMs + LAPSE_MARGIN_MS, this.#endsAt - performance.now())
     await new Promise<void>((resolve) => {

@@ -2,10 +2,10 @@ import type { CacheKey } from '../key/cache-key.js'
 import type { Logger } from '../store/failsafe.js'
 import { FUNCTIONS } from './cached-functions.js'
 
-/** Maximum number of warnings of one kind: families may be made from user input. */
+/** Maximum number of warnings of one kind: user input may end up in families. */
 const MAX_FAMILIES = 100
 
-/** Warnings that are logged once for each kind of mistake and key family. */
+/** Logs a warning once for each kind of mistake and key family. */
 export class Warnings {
   readonly #logger: Logger
   readonly #logged = new Map<string, Set<string>>()
@@ -14,7 +14,7 @@ export class Warnings {
     this.#logger = logger
   }
 
-  /** Logs what is wrong with a key's family, unless it was logged before. */
+  /** Logs a warning about the family of a key, unless one of this kind was logged before. */
   once(kind: string, key: CacheKey, message: (family: string) => string): void {
     const logged = this.#logged.get(kind) ?? new Set()
     this.#logged.set(kind, logged)
@@ -24,12 +24,12 @@ export class Warnings {
     try {
       this.#logger.warn(`keyedcache: ${message(`"${family}"`)}`)
     } catch {
-      // A logger that throws must not take a computed value from its caller.
+      // A logger that throws must not fail the call that computed a value.
     }
   }
 }
 
-/** All cached functions have one family: a mistake is one function's. */
+/** All cached functions share one family; a mistake concerns one function. */
 function familyOf({ family, segments }: CacheKey): string {
   return family === FUNCTIONS && segments.length > 1 ? `${family}::${segments[1]}` : family
 }

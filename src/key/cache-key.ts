@@ -2,7 +2,7 @@ import type { CacheKeyed, KeyPairs, KeyPart } from './key-input.js'
 import { type DecodedPart, decodeSegment } from './segment.js'
 import { ancestorTexts, firstPartOf, SEPARATOR, textOfParts, textOfPath } from './text.js'
 
-export type { CacheKeyed, Identified, KeyPairs, KeyPart, ValueObject } from './key-input.js'
+export type { CacheKeyed, Identified, KeyPairs, KeyPart, PrimaryKey, ValueObject } from './key-input.js'
 
 /**
  * A key in any of its four forms: a path (`'product::123'`), parts (`['product', 123]`), pairs

@@ -8,7 +8,8 @@ export interface ValueObject {
   toJSON(): string | number | bigint | boolean
 }
 
-type PrimaryKey = string | number | bigint | ValueObject
+/** A primary key of an object, as a part of a key. */
+export type PrimaryKey = string | number | bigint | ValueObject
 
 /** An instance of a class with a primary key: its `id`, else its `pk`, else its `_id`. */
 export type Identified =

@@ -1,24 +1,24 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { RequestScope } from './request-scope.js'
 
-/** What runs now is within this: a request's or job's scope of one cache, or a computation of any. */
+/** The async context of a call: the scope of a request or job of one cache, or a computation of any cache. */
 type Context =
   | { readonly parent: Context | undefined; readonly owner: Scopes; readonly scope: RequestScope }
-  // What is around an isolation is out of reach, so it is not kept.
+  // Contexts around an isolation are out of reach: they are not kept in memory.
   | { readonly isolation: Isolation }
 
-/** One for all caches: a computation of one must not read what a request remembers of another. */
+/** One for all caches: a computation of one cache must not read the request memory of another. */
 const contexts = new AsyncLocalStorage<Context>()
 
-/** A request that does without its cache, and so does what is computed for it. */
+/** A request that bypasses its cache, for the computations that run for it: they bypass it too. */
 export interface Bypass {
   readonly cache: Scopes
   readonly scope: RequestScope
 }
 
 /**
- * Keeps what runs inside from what the requests around it remember: a value
- * computed from that may be older than a delete that the store knows of.
+ * Isolates a function from the request memories around it: a value computed from them could be older than a delete that the
+ * store has confirmed.
  */
 export class Isolation {
   readonly bypass: Bypass | undefined
@@ -29,7 +29,7 @@ export class Isolation {
     this.bypass = bypass
   }
 
-  /** The isolation that what runs now is within, if any, however many requests and jobs it has opened itself. */
+  /** The isolation around the current call, if any, also through requests and jobs that it has opened. */
   static current(): Isolation | undefined {
     let context = contexts.getStore()
     while (context && 'parent' in context) context = context.parent
@@ -44,7 +44,7 @@ export class Isolation {
     return contexts.run({ isolation: this }, fn)
   }
 
-  /** Its scope of one cache: empty at the beginning. */
+  /** Its scope of one cache, which is empty at the beginning. */
   scopeOf(owner: Scopes): RequestScope {
     let scope = this.#scopes.get(owner)
     if (!scope) {
@@ -56,23 +56,23 @@ export class Isolation {
     return scope
   }
 
-  /** What goes on after it falls through to the store. */
+  /** Ends it: work that goes on falls through to the store. */
   end(): void {
     this.#ended = true
     for (const scope of this.#scopes.values()) scope.end()
   }
 }
 
-/** One cache's scopes: whatever runs now finds its own, however deep in a service. */
+/** The scopes of one cache. Each call finds the scope that it is in, however deep in a service. */
 export class Scopes {
-  /** Whether requests have a memory. */
+  /** Whether requests have a request memory. */
   readonly memory: boolean
 
   constructor(memory: boolean) {
     this.memory = memory
   }
 
-  /** The innermost scope around what runs now; `bound`, if given, unless what runs now is a computation within it. */
+  /** The innermost scope around the current call. With `bound`, that scope, unless a computation is in between. */
   current(bound?: RequestScope): RequestScope | undefined {
     let context = contexts.getStore()
     while (context) {
@@ -80,13 +80,14 @@ export class Scopes {
       if (context.owner === this && (bound === undefined || context.scope === bound)) return context.scope
       context = context.parent
     }
-    // Its context is lost: it may be the factory of a computation that began there.
+    // The async context is lost: the call may be made by a factory that the bound scope has started.
     return bound?.isComputing ? bound.withoutMemory() : bound
   }
 
+  /** Runs a function, and all that it starts, in a scope. */
   run<T>(scope: RequestScope, fn: () => T): T {
     let parent = contexts.getStore()
-    // A job that starts the next one, again and again, must not leave a chain of all that there were.
+    // Jobs that start each other must not build a chain of all jobs before them.
     while (parent && 'owner' in parent && parent.owner === this && !parent.scope.isOpen)
       parent = parent.parent
     return contexts.run({ parent, owner: this, scope }, fn)

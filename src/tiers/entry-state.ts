@@ -4,18 +4,19 @@ import { type EntryBody, FRAME_HEAD_BYTES, isStale, parseBody } from '../entry/b
 import type { Provenance } from '../entry/provenance.js'
 import { type AbsenceReason, judge } from '../store/judge.js'
 import type { Reading } from '../store/store.js'
+import { type MissReason, type ReadOutcome, STORE_DOWN } from './outcome.js'
 
-/** An entry that is neither deleted nor damaged, with its value; `failed` tells of a computation that failed. */
+/** An entry that can be used: `fresh` and `stale` ones have a value, a `failed` one the error of its computation. */
 export interface LiveEntry {
   readonly state: 'fresh' | 'stale' | 'failed'
   readonly frame: Buffer
   readonly body: EntryBody
   readonly value: unknown
-  /** How long it is fresh still, on the store's clock; below 0 when it is stale. */
+  /** Time until it expires, on the store's clock; 0 or less once it is stale. */
   readonly remainingMs: number
 }
 
-/** What stands in an entry's place, for who wants its value. */
+/** The state of a key: missing, fresh, stale or failed. */
 export type EntryState =
   | LiveEntry
   | {
@@ -29,8 +30,9 @@ const UNDECODABLE: EntryState = { state: 'missing', reason: 'undecodable' }
 const EXPIRED_FAILURE: EntryState = { state: 'missing', reason: 'expired' }
 
 /**
- * What a reading comes to; a promise only where its value must be decompressed. A value above `maxValueBytes`, or one
- * that would take too much memory, is not read; one above `buildUpTo` is an `UnbuiltValue`.
+ * Judges and decodes what a read has found; a promise only where the value must be decompressed. A value of more than
+ * `maxValueBytes`, or one that would take too much memory, is missing; one of more than `buildUpTo` bytes is an
+ * `UnbuiltValue`.
  */
 export function entryStateOf(
   reading: Reading,
@@ -43,23 +45,23 @@ export function entryStateOf(
   }
   const { frame, expiredAt } = judgement
   const decoded = decodeEntry(frame, maxValueBytes, buildUpTo)
-  const standing = (entry: Decoded | undefined): EntryState => {
+  const stateOf = (entry: Decoded | undefined): EntryState => {
     if (entry === undefined) return UNDECODABLE
     const { body, value } = entry
     const state = freshnessOf(body, reading.now, expiredAt)
-    // Nothing of a failure is worth serving once it was let expire.
+    // A failure that was marked stale is not served to anyone.
     if (state === 'failed' && expiredAt !== undefined) return EXPIRED_FAILURE
-    return { state, frame, body, value, remainingMs: leftOf(body, reading.now, expiredAt) }
+    return { state, frame, body, value, remainingMs: remainingOf(body, reading.now, expiredAt) }
   }
-  return decoded instanceof Promise ? decoded.then(standing) : standing(decoded)
+  return decoded instanceof Promise ? decoded.then(stateOf) : stateOf(decoded)
 }
 
-/** Whether a frame cannot hold a value of this size: no checksum of it has to be computed. */
+/** Whether a frame holds more than a value of `maxValueBytes`. It is not worth a checksum then. */
 export function isOversized(frame: Buffer, maxValueBytes: number): boolean {
   return frame.length > maxValueBytes + FRAME_HEAD_BYTES
 }
 
-/** What a copy of its value is made from. */
+/** The payload of an entry: copies of its value are made from it. */
 export function payloadOf({ body }: LiveEntry): Payload {
   return { bytes: body.payload, format: body.format }
 }
@@ -74,10 +76,30 @@ export function freshnessOf(
   return isStale(body, now, expiredAt) ? 'stale' : 'fresh'
 }
 
-/** How long it is fresh still. What was let expire is not, though this reading's clock may be behind that moment. */
-function leftOf({ writtenAt, ttlMs }: EntryBody, now: number, expiredAt: number | undefined): number {
+/** Time until an entry expires. One that was marked stale has none, though this reading's clock may be behind that moment. */
+function remainingOf({ writtenAt, ttlMs }: EntryBody, now: number, expiredAt: number | undefined): number {
   const remainingMs = writtenAt + ttlMs - now
   return expiredAt === undefined ? remainingMs : Math.min(0, remainingMs, expiredAt - now)
+}
+
+/** What makes a live entry useless for a read. */
+export interface Demands {
+  /** Why the entry does not count as a hit; `undefined` where it does. */
+  refusal(entry: LiveEntry): MissReason | undefined
+}
+
+/** A plain read does not take a stale value: only `getOrSet` can refresh it. */
+const PLAIN: Demands = { refusal: ({ state }) => (state === 'stale' ? 'expired' : undefined) }
+
+/** The outcome of a read that has found this; without an entry the store has failed. */
+export function outcomeOf(entry: EntryState | undefined, demands = PLAIN): ReadOutcome {
+  if (!entry) return STORE_DOWN
+  if (entry.state === 'missing') return { hit: false, reason: entry.reason, provenance: entry.provenance }
+  if (entry.state === 'failed') return { hit: false, reason: 'failed' }
+  const reason = demands.refusal(entry)
+  return reason === undefined
+    ? { hit: true, value: entry.value, tier: 'store', computingMs: entry.body.computingMs }
+    : { hit: false, reason }
 }
 
 interface Decoded {
@@ -85,7 +107,7 @@ interface Decoded {
   readonly value: unknown
 }
 
-/** An entry with its value, or `undefined` for bytes that cannot be read; a promise only where it must be decompressed. */
+/** Decodes an entry; `undefined` for bytes that cannot be read, a promise only where they must be decompressed. */
 function decodeEntry(
   frame: Buffer,
   maxValueBytes: number,

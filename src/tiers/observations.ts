@@ -1,81 +1,79 @@
 import { MARKER_LIFE_MS, type Observation } from '../store/store.js'
 
-/** More misses than this in one request are not remembered one by one. */
+/** Maximum number of keys that are observed in one request. After it every `set` is a fill that cannot be proved. */
 const MAX_OBSERVATIONS = 50_000
 
-interface Seen {
-  /** What stood there; `undefined` when nobody can say. */
+/** An observed miss. */
+interface Observed {
+  /** What the store showed there; `undefined` where that is not known. */
   basis: Promise<Observation | undefined>
   readonly at: number
-  /** Misses that no `set` has answered yet. */
+  /** Number of misses that no `set` has followed yet. */
   open: number
 }
 
 /**
- * What a request saw standing where it found nothing. A `set` that follows such
- * a miss is a fill: it may be made from data that was read right after the miss,
- * so it is written only while what was seen still stands.
+ * The observed misses of one request. A `set` that follows a miss is a fill: its value may be made from data that was read
+ * right after the miss, so it is written only while the observed frame still stands.
  *
- * The oldest observation of a key counts, and it outlives the response: work
- * that goes on after it must not turn a fill into a plain write. But a timer or
- * a pool that was born in a request keeps its context for ever. So after the
- * end a miss is observed afresh once every earlier one has been answered, or
- * was left open for as long as a marker stands.
+ * The oldest observation of a key counts, and it outlives the response: work that goes on after it must not turn a fill
+ * into a plain write. But a timer or a pool that was created in a request keeps its context for ever. So after the end a
+ * miss is observed anew once a `set` has followed each earlier one, or a marker would have expired.
  */
 export class Observations {
-  readonly #seen = new Map<string, Seen>()
+  readonly #observed = new Map<string, Observed>()
   #overflowed = false
   #ended = false
 
-  /** A miss of this key: whether it is to be observed now, for `add`. */
+  /** Counts a miss, and returns whether it has to be observed now: then `add` must follow. */
   miss(text: string, now: number): boolean {
-    const seen = this.#seen.get(text)
-    if (seen && !(this.#ended && (seen.open <= 0 || now - seen.at > MARKER_LIFE_MS))) {
-      seen.open++
+    const observed = this.#observed.get(text)
+    if (observed && !(this.#ended && (observed.open <= 0 || now - observed.at > MARKER_LIFE_MS))) {
+      observed.open++
       return false
     }
-    return seen !== undefined || !this.#overflowed
+    return observed !== undefined || !this.#overflowed
   }
 
-  /** A miss is being observed. A failure proves nothing. */
+  /** Adds an observation that is under way. Where it fails, a fill cannot be proved. */
   add(text: string, observing: Promise<Observation>, now: number): void {
     const basis = observing.then(
       ({ standing, generations }) => ({ standing, generations }),
       () => undefined,
     )
-    this.#remember(text, { basis, at: now, open: 1 })
+    this.#add(text, { basis, at: now, open: 1 })
   }
 
-  /** The key was a miss, but nobody can say what stood there: a fill of it cannot be proved. */
+  /** Adds a miss that cannot be observed: a fill of its key cannot be proved. */
   unprovable(text: string, now: number): void {
-    if (this.miss(text, now)) this.#remember(text, { basis: Promise.resolve(undefined), at: now, open: 1 })
+    if (this.miss(text, now)) this.#add(text, { basis: Promise.resolve(undefined), at: now, open: 1 })
   }
 
-  /** Whether anything was missed. */
+  /** Whether any key was missed. */
   get hasMissed(): boolean {
-    return this.#seen.size > 0
+    return this.#observed.size > 0
   }
 
   /** Whether a `set` of this key is a fill. */
   isFill(text: string): boolean {
-    return this.#overflowed || this.#seen.has(text)
+    return this.#overflowed || this.#observed.has(text)
   }
 
-  /** What a fill of this key must still find; `undefined` when it cannot be proved. */
+  /** The observation that a fill of this key must name; `undefined` where it cannot be proved. */
   async basis(text: string): Promise<Observation | undefined> {
-    return this.#seen.get(text)?.basis
+    return this.#observed.get(text)?.basis
   }
 
-  /** A `set` answers a miss, whatever it comes to. */
+  /** Counts a `set` that follows a miss, whatever its outcome. */
   answer(text: string): void {
-    const seen = this.#seen.get(text)
-    if (seen) seen.open--
+    const observed = this.#observed.get(text)
+    if (observed) observed.open--
   }
 
-  /** This request's own fill stands there now: its next one follows from it. */
+  /** Replaces an observation by this request's own fill: its next fill follows that. */
   renew(text: string, observation: Observation): void {
-    const seen = this.#seen.get(text)
-    if (seen) seen.basis = Promise.resolve(observation)
+    const observed = this.#observed.get(text)
+    if (observed) observed.basis = Promise.resolve(observation)
   }
 
   /** The response has ended. */
@@ -83,8 +81,8 @@ export class Observations {
     this.#ended = true
   }
 
-  #remember(text: string, seen: Seen): void {
-    if (this.#seen.size < MAX_OBSERVATIONS || this.#seen.has(text)) this.#seen.set(text, seen)
+  #add(text: string, observed: Observed): void {
+    if (this.#observed.size < MAX_OBSERVATIONS || this.#observed.has(text)) this.#observed.set(text, observed)
     else this.#overflowed = true
   }
 }

@@ -8,100 +8,99 @@ import type { Reading } from '../store/store.js'
 import type { Tracking, TrackingListener } from '../store/tracking.js'
 import { type EntryState, type LiveEntry, payloadOf } from './entry-state.js'
 
+/** Limits of process memory. */
 export interface ProcessMemoryOptions {
   readonly maxEntries: number
   readonly maxBytes: number
-  /** How long a value may be served without the store being asked, beside its own TTL. */
+  /** Maximum time for which a value is served without a read of the store, beside its own TTL. */
   readonly ttlMs: number
 }
 
-/** How full it is. */
+/** Size of process memory, and its limits. */
 export interface ProcessMemoryUsage {
   readonly entries: number
   readonly bytes: number
   readonly maxEntries: number
   readonly maxBytes: number
-  /** Whether it is served from: not while changes may go untold. */
+  /** Whether it is used at the moment: not while it may miss changes. */
   readonly isServing: boolean
 }
 
-/** What an entry costs beside its key's characters and its value, about. */
+/** Memory that an entry takes beside its key and its value, about. */
 const OVERHEAD_BYTES = 500
 
-/** A generation as some tracked read has found it, for all that is held below it. */
+/** A generation as a tracked read has found it, shared by all entries below it. */
 interface Generation {
   readonly path: string
   readonly value: Buffer
-  /** `doubtful` since the store told of a change, which may have been a prolongation; `replaced` once another was found. */
+  /** `doubtful` since the store has reported a change, perhaps of its lifetime only; `replaced` once another was found. */
   state: 'current' | 'doubtful' | 'replaced'
-  /** How many entries lie below it. */
+  /** Number of entries below it. */
   entries: number
 }
 
-/** What a reader gets. */
+/** A hit in process memory. */
 export interface MemoryEntry {
-  /** A copy of the reader's own. */
+  /** A copy for the reader. */
   readonly value: unknown
-  /** For the next readers. */
+  /** The source of copies for other readers. */
   readonly copies: Copies
   /** The id of the frame that it was read from. */
   readonly id: Buffer
-  /** How long it took to compute; 0 for what was set. */
+  /** How long computing the value took, in milliseconds; 0 for one that was set. */
   readonly computingMs: number
-  /** How long it is fresh still. */
+  /** Time until it expires, in milliseconds. */
   readonly remainingMs: number
 }
 
-interface Held extends Pick<MemoryEntry, 'id' | 'computingMs'> {
+interface StoredEntry extends Pick<MemoryEntry, 'id' | 'computingMs'> {
   readonly copies: Copies
-  /** All that stood above it. */
+  /** The generations above it. */
   readonly generations: readonly Generation[]
   /** By `performance.now()`. */
   readonly freshUntil: number
   readonly servedUntil: number
 }
 
-/** The reads of one key that are under way, and whether their answers may still be kept. */
+/** The reads of one key that are under way; the results of spoiled ones are not stored. */
 interface Reads {
   count: number
   spoiled: boolean
 }
 
-/** A read whose answer is wanted for this memory. */
+/** A read of the store whose result this memory may store. */
 export interface TrackedRead {
   readonly key: CacheKey
   readonly reads: Reads
-  /** How often generations had changed when it began. */
+  /** The number of changes of generations when it began. */
   readonly changes: number
 }
 
 /**
- * What this process has read from the store, least recently used first out, for
- * all its requests. The store tells of changes (`Tracking`), and nothing is
- * served unless that was proved to work a moment ago.
+ * An LRU of entries that this process has read from the store, for all its requests. The store reports changes
+ * (`Tracking`); nothing is served unless that has been proved to work a moment ago.
  *
- * The answer of a read may be older than the news of a change: so a read is
- * marked before it leaves, and its answer not kept if a change of its key, of a
- * generation, or by this process comes before it does; nor if its epoch is over.
+ * The result of a read may be older than the report of a change. So a read is registered before it is sent, and its result
+ * is not stored if a change of its key, of any generation, or by this process comes first, nor if its epoch has ended.
  *
- * What a generation says for all below it is held once: one change makes it
- * doubtful for all of them, one tracked read that finds the same confirms it.
+ * A generation is stored once for all entries below it: one reported change makes it doubtful for all of them, one tracked
+ * read that finds it unchanged confirms it.
  */
 export class ProcessMemory implements TrackingListener {
   readonly #tracking: Tracking
   readonly #options: ProcessMemoryOptions
   readonly #onRefused: (error: Error) => void
-  readonly #held: LRUCache<string, Held>
+  readonly #entries: LRUCache<string, StoredEntry>
   readonly #generations = new Map<string, Generation>()
   readonly #reads = new Map<string, Reads>()
-  /** How often any generation has changed, or all was lost. */
+  /** Number of changes of generations, and of losses of everything. */
   #changes = 0
 
   constructor(tracking: Tracking, options: ProcessMemoryOptions, onRefused: (error: Error) => void) {
     this.#tracking = tracking
     this.#options = options
     this.#onRefused = onRefused
-    this.#held = new LRUCache({
+    this.#entries = new LRUCache({
       max: options.maxEntries,
       maxSize: options.maxBytes,
       sizeCalculation: ({ copies }, text) => OVERHEAD_BYTES + text.length * 2 + copies.bytes,
@@ -113,41 +112,41 @@ export class ProcessMemory implements TrackingListener {
   get usage(): ProcessMemoryUsage {
     const { maxEntries, maxBytes } = this.#options
     return {
-      entries: this.#held.size,
-      bytes: this.#held.calculatedSize,
+      entries: this.#entries.size,
+      bytes: this.#entries.calculatedSize,
       maxEntries,
       maxBytes,
       isServing: this.#tracking.epoch !== undefined && this.#tracking.isUpToDate(),
     }
   }
 
-  /** What is held of a key, if it may be served. */
+  /** Looks a key up. */
   get({ text }: CacheKey): MemoryEntry | undefined {
-    const held = this.#held.get(text)
-    if (held === undefined || !this.#tracking.isUpToDate()) return undefined
+    const entry = this.#entries.get(text)
+    if (entry === undefined || !this.#tracking.isUpToDate()) return undefined
     const now = performance.now()
-    const doubt = doubtOf(held)
-    if (now >= held.servedUntil || doubt === 'replaced') {
-      this.#held.delete(text)
+    const doubt = doubtOf(entry)
+    if (now >= entry.servedUntil || doubt === 'replaced') {
+      this.#entries.delete(text)
       return undefined
     }
     if (doubt) return undefined
-    const { id, computingMs, copies, freshUntil } = held
+    const { id, computingMs, copies, freshUntil } = entry
     return { value: copies.next(), copies, id, computingMs, remainingMs: freshUntil - now }
   }
 
-  /** Whether a key is held, and may be served: leaves no trace of having been asked. */
-  holds({ text }: CacheKey): boolean {
-    const held = this.#held.peek(text)
+  /** Whether a lookup would hit. It leaves no trace. */
+  has({ text }: CacheKey): boolean {
+    const entry = this.#entries.peek(text)
     return (
-      held !== undefined &&
+      entry !== undefined &&
       this.#tracking.isUpToDate() &&
-      performance.now() < held.servedUntil &&
-      !doubtOf(held)
+      performance.now() < entry.servedUntil &&
+      !doubtOf(entry)
     )
   }
 
-  /** Before a read leaves; its end must be told. */
+  /** Begins a tracked read, just before it is sent; `endRead` must follow. */
   beginRead(key: CacheKey): TrackedRead {
     let reads = this.#reads.get(key.text)
     if (!reads) {
@@ -158,27 +157,27 @@ export class ProcessMemory implements TrackingListener {
     return { key, reads, changes: this.#changes }
   }
 
-  /** Its answer has come, and is kept if it may be; without one it has failed. */
-  endRead(read: TrackedRead, reading?: Reading, standing?: EntryState): void {
-    if (standing?.state !== 'fresh' || !reading || !this.#mayKeep(read, reading)) {
-      this.#settle(read)
+  /** Ends a tracked read: stores a fresh entry, unless it may be out of date. Without an entry the read has failed. */
+  endRead(read: TrackedRead, reading?: Reading, entry?: EntryState): void {
+    if (entry?.state !== 'fresh' || !reading || !this.#mayStore(read, reading)) {
+      this.#end(read)
       return
     }
     const now = performance.now()
-    const payload = inflatePayload(payloadOf(standing))
+    const payload = inflatePayload(payloadOf(entry))
     if (!(payload instanceof Promise)) {
-      this.#keep(read, reading, standing, payload, now)
-      this.#settle(read)
+      this.#store(read, reading, entry, payload, now)
+      this.#end(read)
       return
     }
     payload
       .then((inflated) => {
-        if (this.#mayKeep(read, reading)) this.#keep(read, reading, standing, inflated, now)
+        if (this.#mayStore(read, reading)) this.#store(read, reading, entry, inflated, now)
       }, ignore)
-      .finally(() => this.#settle(read))
+      .finally(() => this.#end(read))
   }
 
-  /** This process invalidates a key, with children everything below it, without a key everything: told at both ends. */
+  /** Drops a key, with `children` everything below it, without a key everything; called at both ends of an invalidation. */
   invalidate(key: CacheKey | undefined, children: boolean): void {
     if (!key) {
       this.lost()
@@ -189,11 +188,11 @@ export class ProcessMemory implements TrackingListener {
   }
 
   entryChanged(path: string): void {
-    this.#held.delete(path)
+    this.#entries.delete(path)
     const reads = this.#reads.get(path)
     if (!reads) return
     reads.spoiled = true
-    // Who reads from now on reads what stands there now.
+    // Reads that begin from now on find the new state.
     this.#reads.delete(path)
   }
 
@@ -205,20 +204,20 @@ export class ProcessMemory implements TrackingListener {
 
   lost(): void {
     this.#changes++
-    this.#held.clear()
+    this.#entries.clear()
   }
 
   refused(error: Error): void {
     this.#onRefused(error)
   }
 
-  #mayKeep({ reads, changes }: TrackedRead, { epoch }: Reading): boolean {
+  #mayStore({ reads, changes }: TrackedRead, { epoch }: Reading): boolean {
     return (
       !reads.spoiled && changes === this.#changes && epoch !== undefined && epoch === this.#tracking.epoch
     )
   }
 
-  #keep(
+  #store(
     { key }: TrackedRead,
     { generations }: Reading,
     { frame, body, remainingMs }: LiveEntry,
@@ -227,9 +226,9 @@ export class ProcessMemory implements TrackingListener {
   ): void {
     const paths = ['', ...key.ancestors]
     const above = paths.map((path, depth) => this.#found(path, generations[depth] as Buffer))
-    // Counted before the old entry lets go of them.
+    // Counted before the old entry releases them.
     for (const generation of above) generation.entries++
-    this.#held.set(key.text, {
+    this.#entries.set(key.text, {
       id: copyOf(frameId(frame)),
       computingMs: body.computingMs,
       copies: copiesOf(payload),
@@ -237,11 +236,11 @@ export class ProcessMemory implements TrackingListener {
       freshUntil: now + remainingMs,
       servedUntil: now + Math.min(remainingMs, this.#options.ttlMs),
     })
-    // One that is too large is not held at all.
-    if (!this.#held.has(key.text)) this.#release(above)
+    // One that is too large is not stored.
+    if (!this.#entries.has(key.text)) this.#release(above)
   }
 
-  /** A generation as a tracked read has found it now. */
+  /** The generation that a tracked read has found. */
   #found(path: string, value: Buffer): Generation {
     const known = this.#generations.get(path)
     if (known?.value.equals(value)) {
@@ -262,14 +261,14 @@ export class ProcessMemory implements TrackingListener {
     }
   }
 
-  #settle({ key, reads }: TrackedRead): void {
+  #end({ key, reads }: TrackedRead): void {
     reads.count--
     if (reads.count === 0 && this.#reads.get(key.text) === reads) this.#reads.delete(key.text)
   }
 }
 
-/** Why an entry may not be served, for what is known of what stands above it. */
-function doubtOf({ generations }: Held): 'doubtful' | 'replaced' | undefined {
+/** Why an entry must not be served, by the generations above it. */
+function doubtOf({ generations }: StoredEntry): 'doubtful' | 'replaced' | undefined {
   let doubt: 'doubtful' | undefined
   for (const { state } of generations) {
     if (state === 'replaced') return 'replaced'
@@ -278,7 +277,7 @@ function doubtOf({ generations }: Held): 'doubtful' | 'replaced' | undefined {
   return doubt
 }
 
-/** With memory of its own: a view would keep the whole reply alive, a small copy its neighbours'. */
+/** A copy with memory of its own: a view would keep the whole reply alive, a small copy the buffer of its neighbours. */
 function copyOf(bytes: Buffer): Buffer {
   const copy = Buffer.allocUnsafeSlow(bytes.length)
   bytes.copy(copy)

@@ -2,29 +2,30 @@ import type { CallLog } from './call-log.js'
 import { Observations } from './observations.js'
 import { RequestMemory } from './request-memory.js'
 
-/** Where a request comes from, for the record of what it invalidates. */
+/** Where an invalidation comes from, for the record. */
 export interface RequestOrigin {
-  /** `POST /products/123` */
+  /** Method and path: `POST /products/123`. */
   readonly route?: string | undefined
+  /** The name of the user. */
   readonly user?: string | undefined
 }
 
 export interface RequestScopeOptions {
-  /** Keep what was read and written. */
+  /** Whether it has a request memory. */
   readonly memory: boolean
-  /** Whether a `set` after a miss is a fill: so in a request with a safe method (RFC 9110 §9.2.1) and in a job. */
+  /** Whether a `set` after a miss is a fill: in a request with a safe method (RFC 9110 §9.2.1), and in a job. */
   readonly fills: boolean
-  /** Asked only when something is invalidated. */
+  /** Called for an invalidation only. */
   readonly origin?: (() => RequestOrigin) | undefined
-  /** It does without the cache until it ends; with a scope, for as long as that one does. */
+  /** Bypasses the cache until it ends; with a scope, for as long as that scope does. */
   readonly bypasses?: boolean | RequestScope | undefined
-  /** It reads for a computation: from the store, never from the process's memory. */
+  /** Whether it reads for a computation: never from process memory. */
   readonly isolated?: boolean | undefined
-  /** Takes down what is asked of the cache, where the request is one of the sample. */
+  /** Collects the calls of a request that is logged. */
   readonly log?: CallLog | undefined
 }
 
-/** What the cache knows of one request: its memory and what it observed. */
+/** One request, or job, of one cache: its memory, its observations, its origin. */
 export class RequestScope {
   readonly memory: RequestMemory | undefined
   readonly observations: Observations | undefined
@@ -32,13 +33,13 @@ export class RequestScope {
   readonly #isolated: boolean
   readonly #origin: (() => RequestOrigin) | undefined
   readonly #owns: { readonly memory: boolean; readonly observations: boolean }
-  /** The scope whose request does without the cache. */
+  /** The scope whose request bypasses the cache. */
   readonly #bypassing: RequestScope | undefined
   #ended = false
   #computing = 0
   #withoutMemory: RequestScope | undefined
 
-  /** Within `parent` it shares what that one knows: a miss there makes a fill of a `set` here. */
+  /** Shares memory and observations of an open `parent`: a `set` here after a miss there is a fill. */
   constructor(
     { memory, fills, origin, bypasses, isolated, log }: RequestScopeOptions,
     parent?: RequestScope,
@@ -61,26 +62,26 @@ export class RequestScope {
     return !this.#ended
   }
 
-  /** Whether it does without the cache: nothing is read and nothing stored, only deletes go through. */
+  /** Whether it bypasses the cache: nothing is read or stored, only deletes go through. */
   get bypasses(): boolean {
-    // A timer or a pool that was born in the request keeps its scope for ever.
+    // A timer or a pool that was created in the request keeps its scope for ever.
     return this.#bypassing?.isOpen ?? false
   }
 
   /**
-   * Whether what it reads may be made into what is stored: by a factory, or by a `set` after a miss. Then nothing may
-   * come from the process's memory, which could be older than that beginning.
+   * Whether a stored value may be made from what it reads: by a factory, or by a `set` after a miss. It must not read
+   * process memory then, which could be older than the beginning of the computation.
    */
   get isComputingForStore(): boolean {
     return this.#isolated || (this.observations?.hasMissed ?? false)
   }
 
-  /** Whether something is being computed for it. */
+  /** Whether a computation runs for it. */
   get isComputing(): boolean {
     return this.#computing > 0
   }
 
-  /** Something is computed for it from now on; gives what says that it is no more. */
+  /** Begins a computation for it. The returned function ends it. */
   compute(): () => void {
     this.#computing++
     return () => {
@@ -88,7 +89,7 @@ export class RequestScope {
     }
   }
 
-  /** The same for who must not read what it remembers. */
+  /** A scope without its memory, for a factory that has lost its async context. */
   withoutMemory(): RequestScope {
     this.#withoutMemory ??= new RequestScope({
       memory: false,
@@ -104,7 +105,7 @@ export class RequestScope {
     return this.#origin?.() ?? {}
   }
 
-  /** The response has ended: reads fall through from now on, fills stay fills. */
+  /** Ends it with the response: reads fall through to the store from now on, fills stay fills. */
   end(): void {
     this.#ended = true
     if (this.#owns.memory) this.memory?.end()

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import type { KeyedCache } from '../../src/cache.js'
+import { internalsOf, type KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { keyedCache } from '../../src/express/middleware.js'
 import { CachedObject } from '../../src/model/cached-object.js'
@@ -61,7 +61,7 @@ const TAKERS: Record<string, Taker> = {
     misspelt: ['childen', 'children'],
   },
   deleteOutcome: {
-    take: (o) => cache.deleteOutcome('x', o as never),
+    take: (o) => internalsOf(cache).deleteOutcome('x', o as never),
     right: { children: true },
     misspelt: ['Children', 'children'],
   },
@@ -166,6 +166,11 @@ const TAKERS: Record<string, Taker> = {
     take: (o) => new (model())().cacheSet(o as never),
     right: { ttl: 5 },
     misspelt: ['tll', 'ttl'],
+  },
+  cacheReset: {
+    take: (o) => new (model())().cacheReset(o as never),
+    right: { ttl: 5 },
+    misspelt: ['overwite', 'overwrite'],
   },
   cacheDelete: {
     take: (o) => new (model())().cacheDelete(o as never),
@@ -338,7 +343,7 @@ describe('What is not an object of options', () => {
       () => keyedCache(cache, { dashboard: { origins: 'x' as never } }),
       /origins must be an array/,
     ],
-    ['an origin', () => keyedCache(cache, { dashboard: { origins: [5 as never] } }), /origins holds 5/],
+    ['an origin', () => keyedCache(cache, { dashboard: { origins: [5 as never] } }), /origins contains 5/],
     ['backends in a list', () => open({ backends: ['redis://a'] }), /backends must be an object of names/],
     ['an empty backend', () => open({ backends: { default: {} } }), /must have either redis or store/],
     [

@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { KeyedCache } from '../../src/cache.js'
+import { internalsOf, type KeyedCache } from '../../src/cache.js'
 import { CHANNELS, type StoreFailureMessage } from '../../src/channels.js'
 import { createCache } from '../../src/create-cache.js'
 import { CacheNotRespondingError } from '../../src/errors.js'
@@ -94,13 +94,15 @@ for (const [trouble, cause] of Object.entries(TROUBLES)) {
     test('is counted and taken down also where it is thrown', async () => {
       const strict = createCache({ redis: server.url, keyPrefix: 'outage', throwOnStoreError: true, logger })
       const log = new RequestLog()
-      const scope = strict.openScope({ fills: false, log })
-      const own = strict.bindTo(scope)
+      const scope = internalsOf(strict).openScope({ fills: false, log })
+      const own = internalsOf(strict).bindTo(scope)
       const down = { code: 'ERR_KEYEDCACHE_NOT_RESPONDING' }
       await expect(own.get('a')).rejects.toMatchObject(down)
       await expect(own.has('a')).rejects.toMatchObject(down)
       await expect(own.set('a', 1)).rejects.toMatchObject(down)
-      const together = strict.runInScope(scope, () => [1, 2, 3].map(() => own.getOrSet('b', () => 1)))
+      const together = internalsOf(strict).runInScope(scope, () =>
+        [1, 2, 3].map(() => own.getOrSet('b', () => 1)),
+      )
       for (const one of together) await expect(one).rejects.toMatchObject(down)
       expect(strict.processStats().totals).toMatchObject({ misses: 4, missesBy: { 'store-down': 4 } })
       const calls = log.end({ route: 'GET /', status: 500, aborted: false })?.calls ?? []

@@ -428,7 +428,7 @@ describe('The option memory', () => {
     await cache.set('k', 1)
     expect(await cache.get('k')).toBe(1)
     expect(warnings).toEqual([
-      'keyedcache: the option memory does nothing here, since my store does not tell of changes.',
+      'keyedcache: the option memory has no effect, since my store does not report changes.',
     ])
     await cache.close()
   })

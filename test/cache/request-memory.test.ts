@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { describe, expect, test } from 'vitest'
-import type { KeyedCache } from '../../src/cache.js'
+import { internalsOf, type KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import type { CacheOptions } from '../../src/options.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
@@ -151,7 +151,7 @@ describeOnEveryBackend('Within one request', (open) => {
       await other.set('shared', { n: 1 })
       await new Promise<void>((resolve, reject) => {
         // A scope that is open at the same time, and not within the first one.
-        const second = cache.bindTo(cache.openScope({ fills: true }))
+        const second = internalsOf(cache).bindTo(internalsOf(cache).openScope({ fills: true }))
         second.get('shared').then((value) => {
           expect(value).toEqual({ n: 1 })
           resolve()
@@ -220,7 +220,9 @@ describeOnEveryBackend('A set after a miss', (open) => {
     clear: (cache) => cache.clear(),
     set: (cache) => cache.set('p::1', 'newer'),
     'set by a POST': (cache) =>
-      cache.runInScope(cache.openScope({ fills: false }), () => cache.set('p::1', 'newer')),
+      internalsOf(cache).runInScope(internalsOf(cache).openScope({ fills: false }), () =>
+        cache.set('p::1', 'newer'),
+      ),
   }
   for (const [missed, miss] of Object.entries(misses)) {
     for (const [changed, invalidate] of Object.entries(invalidations)) {
@@ -282,8 +284,8 @@ describeOnEveryBackend('A set after a miss', (open) => {
     await other.delete('q')
     expect(await cache.set('q', 1)).toBe(true)
 
-    const post = cache.openScope({ fills: false })
-    await cache.runInScope(post, async () => {
+    const post = internalsOf(cache).openScope({ fills: false })
+    await internalsOf(cache).runInScope(post, async () => {
       await cache.get('r')
       await other.delete('r')
       expect(await cache.set('r', 1)).toBe(true)

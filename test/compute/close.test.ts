@@ -43,7 +43,7 @@ describe('Closing a cache that computes, on Redis', () => {
       }),
     )
     for (const gate of gates) await gate.reached()
-    const waiting = vi.spyOn(Wait.prototype, 'forNews')
+    const waiting = vi.spyOn(Wait.prototype, 'forEvent')
     const asked = keys.map((key) => other.getOrSet(key, () => 'new'))
     await informed(waiting, 200)
     waiting.mockRestore()
@@ -67,7 +67,7 @@ describe('Closing a cache that computes, on Redis', () => {
     const gate = new Gate()
     const computing = other.getOrSet('k', () => gate.pass().then(() => 'there'))
     await gate.reached()
-    const waiting = vi.spyOn(Wait.prototype, 'forNews')
+    const waiting = vi.spyOn(Wait.prototype, 'forEvent')
     const asked = [1, 2, 3].map(() => closing.getOrSet('k', () => 'here'))
     await informed(waiting, 1)
     waiting.mockRestore()

@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { expect, test, vi } from 'vitest'
-import type { KeyedCache } from '../../src/cache.js'
+import { internalsOf, type KeyedCache } from '../../src/cache.js'
 import { CHANNELS } from '../../src/channels.js'
 import type { OperationMessage } from '../../src/stats/operation-message.js'
 import type { LoggedCall } from '../../src/tiers/call-log.js'
@@ -138,12 +138,14 @@ describeOnEveryBackend('What was let expire', (open) => {
     const options = { errorTtl: '1h' } as const
     const fail = () => Promise.reject(new Error('down'))
     await expect(cache.getOrSet('a::b', fail, options)).rejects.toThrow('down')
-    await expect(cache.getOrSet('a::b', () => 'new', options)).rejects.toThrow('failed a moment ago')
+    await expect(cache.getOrSet('a::b', () => 'new', options)).rejects.toThrow(
+      'failed less than its errorTtl ago',
+    )
     expect(await cache.expire('a', { children: true })).toBe(true)
     expect(await cache.get('a::b')).toBeUndefined()
     const { state, reason, why } = await cache.inspect('a::b')
     expect({ state, reason }).toEqual({ state: 'missing', reason: 'expired' })
-    expect(why).toMatch('let expire')
+    expect(why).toMatch('marked stale')
     expect(await cache.getOrSet('a::b', () => 'new', options)).toBe('new')
   })
 
@@ -184,10 +186,10 @@ describeOnEveryBackend('What was let expire', (open) => {
   test('says whether anything was there', async () => {
     const cache = open()
     expect(await cache.expire('a::b')).toBe(false)
-    expect(await cache.expireOutcome('a', { children: true })).toBe('absent')
+    expect(await internalsOf(cache).expireOutcome('a', { children: true })).toBe('absent')
     await cache.set('a::b', 1)
-    expect(await cache.expireOutcome('a::b')).toBe('expired')
-    expect(await cache.expireOutcome('a', { children: true })).toBe('expired')
+    expect(await internalsOf(cache).expireOutcome('a::b')).toBe('expired')
+    expect(await internalsOf(cache).expireOutcome('a', { children: true })).toBe('expired')
     await cache.delete('a', { children: true })
     expect(await cache.expire('a::b')).toBe(false)
     expect((await cache.inspect('a::b')).reason).toBe('ancestor-deleted')
@@ -195,12 +197,15 @@ describeOnEveryBackend('What was let expire', (open) => {
 
   test('tells when, by whom and what with', async () => {
     const cache = open()
-    const scope = cache.openScope({ fills: false, origin: () => ({ route: 'POST /prices', user: 'anna' }) })
+    const scope = internalsOf(cache).openScope({
+      fills: false,
+      origin: () => ({ route: 'POST /prices', user: 'anna' }),
+    })
     await cache.set('a::b', 'old')
-    await cache.bindTo(scope).expire('a', { children: true })
-    const by = String.raw`.* ago by process \S+, POST /prices, user anna; still served by its grace for [45] m`
+    await internalsOf(cache).bindTo(scope).expire('a', { children: true })
+    const by = String.raw`.* ago by process \S+, POST /prices, user anna\. Served within its grace period for another [45] m`
     const below = await cache.inspect('a::b')
-    expect(below.why).toMatch(new RegExp(`^Written .*; let expire with everything under a, ${by}`))
+    expect(below.why).toMatch(new RegExp(`^Written .*\\. Marked stale with everything under a, ${by}`))
     expect(below).toMatchObject({
       state: 'stale',
       reason: 'expired',
@@ -209,8 +214,8 @@ describeOnEveryBackend('What was let expire', (open) => {
       provenance: { route: 'POST /prices', user: 'anna' },
     })
     await cache.set('a::b', 'old')
-    await cache.bindTo(scope).expire('a::b')
-    expect((await cache.inspect('a::b')).why).toMatch(new RegExp(`^Written .*; let expire ${by}`))
+    await internalsOf(cache).bindTo(scope).expire('a::b')
+    expect((await cache.inspect('a::b')).why).toMatch(new RegExp(`^Written .*\\. Marked stale ${by}`))
     scope.end()
   })
 
@@ -221,12 +226,12 @@ describeOnEveryBackend('What was let expire', (open) => {
     const listener = (message: unknown) => void published.push(message as OperationMessage)
     subscribe(CHANNELS.operation, listener)
     const calls: LoggedCall[] = []
-    const scope = cache.openScope({
+    const scope = internalsOf(cache).openScope({
       fills: false,
       log: { add: (call) => void calls.push(call), leaveOut() {} },
     })
-    await cache.bindTo(scope).expire('a', { children: true })
-    await cache.bindTo(scope).expire('z')
+    await internalsOf(cache).bindTo(scope).expire('a', { children: true })
+    await internalsOf(cache).bindTo(scope).expire('z')
     scope.end()
     unsubscribe(CHANNELS.operation, listener)
     expect(cache.processStats().totals).toMatchObject({ expires: 2, deletes: 0 })
@@ -245,6 +250,6 @@ describeOnEveryBackend('What was let expire', (open) => {
     await cache.set('a::b', 'old', { ttl: '10ms', grace: '1h' })
     await becomesStale(cache, 'a::b')
     expect(await cache.expire('a::b')).toBe(true)
-    expect((await cache.inspect('a::b')).why).toMatch(/; expired .* ago, still served/)
+    expect((await cache.inspect('a::b')).why).toMatch(/\. Expired .* ago\. Served within/)
   })
 })

@@ -186,7 +186,7 @@ describe('Turns', () => {
     Array.from({ length: MAX }, () => {
       let settle!: { answer(): void; fail(): void }
       void turns
-        .ask(
+        .run(
           'k',
           () => new Promise<void>((answer, reject) => (settle = { answer, fail: () => reject(failing) })),
           false,
@@ -200,9 +200,9 @@ describe('Turns', () => {
     const asked = fill(turns)
     const order: string[] = []
     const later = ['a', 'b', '!c', 'd', '!e'].map((name) =>
-      turns.ask(name, async () => void order.push(name), name.startsWith('!')),
+      turns.run(name, async () => void order.push(name), name.startsWith('!')),
     )
-    expect(turns.areFree).toBe(false)
+    expect(turns.isFree).toBe(false)
     asked[0]?.answer()
     await Promise.all(later)
     expect(order).toEqual(['!c', '!e', 'a', 'b', 'd'])
@@ -212,7 +212,7 @@ describe('Turns', () => {
     const turns = new Turns()
     const asked = fill(turns)
     const later = Array.from({ length: 1_000 }, (_, index) =>
-      turns.ask(
+      turns.run(
         'k',
         async () => {
           if (index % 7 > 0) throw failing
@@ -229,24 +229,24 @@ describe('Turns', () => {
     const questions = vi.fn(async () => {
       throw failing
     })
-    const waiting = Array.from({ length: 1_000 }, () => turns.ask('k', questions, false))
+    const waiting = Array.from({ length: 1_000 }, () => turns.run('k', questions, false))
     for (const { fail } of silent) fail()
     for (const outcome of await Promise.allSettled(waiting))
       expect(outcome).toMatchObject({ reason: failing })
     expect(questions.mock.calls.length).toBeLessThanOrEqual(MAX + 32)
-    expect(turns.areFree).toBe(true)
+    expect(turns.isFree).toBe(true)
   })
 
   test('are over once the cache is closed: what waits is rejected with its key, what comes later goes at once', async () => {
     const turns = new Turns()
     fill(turns)
     const question = vi.fn(async () => {})
-    const waiting = ['a', 'b'].map((key) => turns.ask(key, question, false))
+    const waiting = ['a', 'b'].map((key) => turns.run(key, question, false))
     turns.close()
     for (const [index, outcome] of (await Promise.allSettled(waiting)).entries())
       expect(outcome).toMatchObject({ reason: { code: 'ERR_KEYEDCACHE_CLOSED', key: 'ab'[index] } })
     expect(question).not.toHaveBeenCalled()
-    await turns.ask('c', question, false)
+    await turns.run('c', question, false)
     expect(question).toHaveBeenCalledOnce()
   })
 })

@@ -156,7 +156,7 @@ describeOnEveryBackend('A computed value that cannot be stored', (open) => {
       })
     const first = computing(0)
     await gates[0]!.reached()
-    const waiting = vi.spyOn(Wait.prototype, 'forNews')
+    const waiting = vi.spyOn(Wait.prototype, 'forEvent')
     const others = caches.slice(1).map((_, index) => computing(index + 1))
     await vi.waitFor(() => {
       const informed = waiting.mock.contexts.filter((_, call) => waiting.mock.calls[call]![0])

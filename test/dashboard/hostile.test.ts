@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { internalsOf } from '../../src/cache.js'
 import { foreignScripts, openSite, words } from './site.js'
 
 const PARTS = [
@@ -64,7 +65,7 @@ describe.each(PARTS)('a key with the part %j', (part) => {
       ).toBe(200)
 
       const preview = await ask(`/cache/delete?preview=yes&children=yes&key=${encodeURIComponent(text)}`)
-      expect(words(preview.text)).toContain('1 key live')
+      expect(words(preview.text)).toContain('Affected now: 1 key.')
       expectInert(preview.text)
       expect((await ask('/cache/delete', { form: { key: text } })).status).toBe(200)
       expect(await cache.has(parts)).toBe(false)
@@ -97,8 +98,8 @@ test.each([
 test('who wrote or deleted something is only shown', async () => {
   const evil = '<script>alert(1)</script>'
   const { ask, cache } = await openSite()
-  const scope = cache.openScope({ fills: false, origin: () => ({ route: evil, user: evil }) })
-  await cache.bindTo(scope).delete('a')
+  const scope = internalsOf(cache).openScope({ fills: false, origin: () => ({ route: evil, user: evil }) })
+  await internalsOf(cache).bindTo(scope).delete('a')
   const { text } = await ask('/cache/keys/a')
   expect(words(text)).toContain(evil)
   expect(foreignScripts(text)).toEqual([])

@@ -1,5 +1,7 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
+import { internalsOf } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
+import { CacheNotRespondingError } from '../../src/errors.js'
 import { startRedis } from '../helpers/redis.js'
 import { type Asking, openSite, QUIET, type Reply } from './site.js'
 
@@ -77,11 +79,11 @@ describe('/api/key', () => {
   test('says why one is not cached, and who it was', async () => {
     const { ask, cache } = await openSite()
     await cache.set('product::1', 1)
-    const scope = cache.openScope({
+    const scope = internalsOf(cache).openScope({
       fills: false,
       origin: () => ({ route: 'GET /?token=hunter2', user: 'anna' }),
     })
-    await cache.bindTo(scope).delete('product::1')
+    await internalsOf(cache).bindTo(scope).delete('product::1')
     const reply = await ask('/cache/api/key?key=product::1')
     expect(reply.text).not.toContain('hunter2')
     const data = json(reply)
@@ -101,6 +103,14 @@ describe('/api/key', () => {
     const reply = await ask(`/cache/api/key?key=${key}`)
     expect(reply.text).not.toContain('hunter2')
     expect(json(reply).value).toEqual({ kind })
+  })
+
+  test('responds 503, not with half of the answer, while the store does not return the events', async () => {
+    const { ask, cache } = await openSite()
+    vi.spyOn(cache, 'events').mockRejectedValue(new CacheNotRespondingError('out of order'))
+    const reply = await ask('/cache/api/key?key=never')
+    expect(reply.status).toBe(503)
+    expect(json(reply)).toEqual({ error: { status: 503, message: 'The store is not responding.' } })
   })
 
   test('gives the beginning of a long value, and says so', async () => {

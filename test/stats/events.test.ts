@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { internalsOf } from '../../src/cache.js'
 import { CacheNotRespondingError, type CacheOptions, createCache, type KeyedCache } from '../../src/index.js'
 import { type CacheEvent, eventsOf } from '../../src/stats/cache-event.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
-import type { Statistics } from '../../src/store/statistics.js'
 import type { RequestOrigin } from '../../src/tiers/request-scope.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
@@ -12,7 +12,7 @@ const QUIET = { warn() {} }
 
 /** A cache as a request of somebody sees it. */
 function as(cache: KeyedCache, origin: RequestOrigin): KeyedCache {
-  return cache.bindTo(cache.openScope({ fills: false, origin: () => origin }))
+  return internalsOf(cache).bindTo(internalsOf(cache).openScope({ fills: false, origin: () => origin }))
 }
 
 /** An event without its times and process. */
@@ -22,8 +22,8 @@ function facts({ at: _, process: __, until: ___, ...event }: CacheEvent) {
 
 const ANNA = { route: 'POST /products/123', user: 'anna' }
 
-describeOnEveryBackend('cache.events()', (open) => {
-  test('lists invalidations with their outcome, route and user, newest first', async () => {
+describeOnEveryBackend('events', (open, statistics) => {
+  test('of what is invalidated, and how, by whom, newest first', async () => {
     const cache = open()
     const own = as(cache, ANNA)
     const before = Date.now()
@@ -33,7 +33,7 @@ describeOnEveryBackend('cache.events()', (open) => {
     ])
     await cache.delete('cart')
     await own.delete(['product', 1])
-    await own.deleteOutcome('product', { children: true })
+    await internalsOf(own).deleteOutcome('product', { children: true })
     await own.deleteMany(['a', 'b'])
     await own.clear()
     const events = await cache.events()
@@ -64,8 +64,8 @@ describeOnEveryBackend('cache.events()', (open) => {
   test('lists soft expiries with their children, outcome and user', async () => {
     const [cache, other] = [open(), open()]
     await cache.set('product::1', 1)
-    const scope = other.openScope({ fills: false, origin: () => ({ user: 'anna' }) })
-    const own = other.bindTo(scope)
+    const scope = internalsOf(other).openScope({ fills: false, origin: () => ({ user: 'anna' }) })
+    const own = internalsOf(other).bindTo(scope)
     await own.expire('product::1')
     await own.expire('product', { children: true })
     await own.expire('nothing')
@@ -156,15 +156,15 @@ describeOnEveryBackend('cache.events()', (open) => {
   test('calls the hook for the origin once', async () => {
     const cache = open()
     let asked = 0
-    const scope = cache.openScope({
+    const scope = internalsOf(cache).openScope({
       fills: false,
       origin: () => {
         asked++
         return ANNA
       },
     })
-    await cache.bindTo(scope).delete('a')
-    await cache.bindTo(scope).clear()
+    await internalsOf(cache).bindTo(scope).delete('a')
+    await internalsOf(cache).bindTo(scope).clear()
     expect(asked).toBe(2)
   })
 
@@ -172,7 +172,6 @@ describeOnEveryBackend('cache.events()', (open) => {
     const cache = open()
     await cache.delete('a')
     await cache.events()
-    const { statistics } = (cache as unknown as { core: { statistics: Statistics } }).core
     const junk = {
       process: 'x',
       about: {},
@@ -181,7 +180,7 @@ describeOnEveryBackend('cache.events()', (open) => {
       requests: [],
       changes: new Map(),
     }
-    await statistics.report({ ...junk, sequence: 1, events: FOREIGN })
+    await statistics().report({ ...junk, sequence: 1, events: FOREIGN })
     await cache.delete('b')
     expect((await cache.events()).map(({ key }) => key)).toEqual(['b', 'a'])
   })

@@ -4,7 +4,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { KeyedCache } from '../../src/cache.js'
+import { internalsOf, type KeyedCache } from '../../src/cache.js'
 import { CHANNELS } from '../../src/channels.js'
 import { createCache } from '../../src/create-cache.js'
 import { CacheNotRespondingError } from '../../src/errors.js'
@@ -44,7 +44,7 @@ describeOnEveryBackend('The reason of a miss', (open) => {
     await gone(other, 'a')
     await other.get('a')
     expect(await reasons(other)).toEqual({ expired: 1 })
-    expect((await other.inspect('a')).why).toMatch(/^Expired .+ ago; it had been written .+ ago\.$/)
+    expect((await other.inspect('a')).why).toMatch(/^Expired .+ ago; written .+ ago\.$/)
   })
 
   test('is that of the miss, also when the value was written again', async () => {
@@ -93,13 +93,15 @@ describeOnEveryBackend('The reason of a miss', (open) => {
     const { reason, why } = await cache.inspect('a')
     expect(reason).toBe('fenced')
     expect(why).toMatch(
-      /^Deleted .+ ago by process .+\. What was computed for it was not stored .+ ago, since it was invalidated meanwhile\.$/,
+      /^Deleted .+ ago by process .+\. The last computed value was not stored .+ ago: the key was invalidated during the computation\.$/,
     )
   })
 
   test('is not fenced when another caller has set the key, or nothing was invalidated', async () => {
     const [one, other] = [open(), open()]
-    const [first, second] = [one, other].map((cache) => cache.bindTo(cache.openScope({ fills: true })))
+    const [first, second] = [one, other].map((cache) =>
+      internalsOf(cache).bindTo(internalsOf(cache).openScope({ fills: true })),
+    )
     await Promise.all([first?.get('a'), second?.get('a')])
     expect(await first?.set('a', 1, { ttl: '50ms' })).toBe(true)
     expect(await second?.set('a', 1, { ttl: '50ms' })).toBe(false)
@@ -115,10 +117,10 @@ describeOnEveryBackend('The reason of a miss', (open) => {
     await cache.set('a', 1, { ttl: '50ms' })
     await gone(cache, 'a')
     const log = new RequestLog()
-    const scope = cache.openScope({ fills: false, log })
-    await cache.bindTo(scope).get('a')
-    await cache.bindTo(scope).get('never')
-    cache.addRequest(log.end({ route: 'GET /', status: 200, aborted: false }) as never)
+    const scope = internalsOf(cache).openScope({ fills: false, log })
+    await internalsOf(cache).bindTo(scope).get('a')
+    await internalsOf(cache).bindTo(scope).get('never')
+    internalsOf(cache).addRequest(log.end({ route: 'GET /', status: 200, aborted: false }) as never)
     const [request] = await cache.requests()
     expect(request?.calls.map(({ key, reason }) => [key, reason])).toEqual([
       ['a', 'expired'],
@@ -257,7 +259,7 @@ describe('A value that was gone before its TTL', () => {
     expect((await cache.stats()).families.get('a')?.missesBy).toEqual({ evicted: 1 })
     const { reason, why } = await cache.inspect('a::first')
     expect(reason).toBe('evicted')
-    expect(why).toMatch(/^Gone before its TTL: written .+ ago, it was to stand for (5 min|4 min 59 s) more\./)
+    expect(why).toMatch(/^Evicted or lost: written .+ ago, with (5 min|4 min 59 s) of its TTL remaining\./)
     await cache.close()
   })
 
@@ -282,7 +284,7 @@ describe('A value that was gone before its TTL', () => {
     await cache.clear()
     await cache.get('a::1')
     expect((await cache.stats()).totals.missesBy).toEqual({ 'ancestor-deleted': 1 })
-    expect((await cache.inspect('a::1')).why).toMatch(/^Everything was cleared .+ ago by process /)
+    expect((await cache.inspect('a::1')).why).toMatch(/^Everything was deleted .+ ago by process /)
     await cache.close()
   })
 })

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
+import { internalsOf } from '../../src/cache.js'
 import {
   CacheNotRespondingError,
   type CacheOptions,
@@ -28,11 +29,11 @@ async function request(
   { route = 'GET /', fills = true } = {},
 ): Promise<readonly CallRecord[]> {
   const log = new RequestLog()
-  const scope = cache.openScope({ fills, log })
-  await cache.runInScope(scope, () => job(cache.bindTo(scope)))
+  const scope = internalsOf(cache).openScope({ fills, log })
+  await internalsOf(cache).runInScope(scope, () => job(internalsOf(cache).bindTo(scope)))
   scope.end()
   const record = log.end({ ...END, route })
-  if (record) cache.addRequest(record)
+  if (record) internalsOf(cache).addRequest(record)
   return record?.calls ?? []
 }
 
@@ -206,7 +207,9 @@ describeOnEveryBackend('The request log', (open) => {
     const cache = open()
     const calls = await request(cache, async (own) => {
       await own.get('a')
-      await cache.runInScope(cache.openScope({ fills: false }), () => cache.delete('a'))
+      await internalsOf(cache).runInScope(internalsOf(cache).openScope({ fills: false }), () =>
+        cache.delete('a'),
+      )
       await own.set('a', 1)
     })
     expect(calls.map(inWords)).toEqual(['get a miss absent', 'set a refused'])

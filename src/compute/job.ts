@@ -1,0 +1,16 @@
+import type { Factory } from './factory.js'
+import type { Policy } from './policy.js'
+
+/** What a flight is to compute, and how. */
+export interface Job {
+  readonly factory: Factory<unknown>
+  readonly policy: Policy
+  /** A refresh in the background: it does not wait for another computation of the key. */
+  readonly background?: boolean
+  /** The store has just failed: it is not asked for the lease. */
+  readonly leaseless?: boolean
+  /** The id of the frame that is to be replaced although it is fresh. */
+  readonly replaces?: Buffer | undefined
+  /** Called when the flight has to wait for another computation of the key. */
+  readonly onWait?: (() => void) | undefined
+}

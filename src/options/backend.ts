@@ -1,0 +1,78 @@
+import { ConfigurationError } from '../errors.js'
+import type { RedisTarget } from '../store/redis/target.js'
+import { checkTarget } from '../store/redis/target.js'
+import { OptionsReader } from '../take-options.js'
+import { type Environment, shown } from './environment.js'
+import type { StoreOption } from './store.js'
+
+/** One of several named backends: a Redis (a text is its URL), or another store. */
+export type BackendOption =
+  | string
+  | { readonly redis: RedisTarget | undefined }
+  | { readonly store: StoreOption | undefined }
+
+/** The options that say where entries are stored. */
+export interface BackendOptions {
+  readonly redis?: RedisTarget | undefined
+  readonly store?: StoreOption | undefined
+  readonly backends?: Readonly<Record<string, BackendOption | undefined>> | undefined
+}
+
+/** The backend of a cache. `store: undefined` is the default that no option and no variable has chosen. */
+export type Backend = { readonly redis: RedisTarget } | { readonly store: StoreOption | undefined }
+
+/**
+ * Chooses the backend of this alias, by the options or `REDIS_URL`.
+ * @throws ConfigurationError
+ */
+export function chooseBackend(options: BackendOptions, alias: string, env: Environment): Backend {
+  const { redis, store, backends } = options
+  const given = (['redis', 'store', 'backends'] as const).filter((name) => options[name] !== undefined)
+  if (given.length > 1) {
+    throw new ConfigurationError(`Give one of ${given.join(' and ')}: both say where entries are stored.`)
+  }
+  if (backends !== undefined) return namedBackend(backends, alias)
+  if (alias !== 'default') {
+    throw new ConfigurationError(
+      `There is no backend "${shown(alias)}": only the default one is configured. Name it in \`backends\`.`,
+    )
+  }
+  if (redis !== undefined) return { redis: checkTarget(redis) }
+  const url = env.REDIS_URL
+  return store === undefined && url ? { redis: checkTarget(url, 'REDIS_URL') } : { store }
+}
+
+/** Checks all backends, and returns the one with this alias. */
+function namedBackend(backends: NonNullable<BackendOptions['backends']>, alias: string): Backend {
+  if (typeof backends !== 'object' || Array.isArray(backends)) {
+    throw new ConfigurationError(
+      "backends must be an object of names: { default: 'redis://…', catalog: { store: 'memory' } }.",
+    )
+  }
+  const known = new Map<string, Backend>()
+  for (const [name, backend] of Object.entries(backends)) {
+    if (backend !== undefined) known.set(name, checkBackend(backend, name))
+  }
+  const chosen = known.get(alias)
+  if (chosen !== undefined) return chosen
+  const names = [...known.keys()].map((name) => `"${name}"`)
+  const unset = Object.hasOwn(backends, alias) ? ' Its value is undefined.' : ''
+  throw new ConfigurationError(
+    `There is no backend "${shown(alias)}". Known are ${names.join(', ') || 'none'}.${unset}`,
+  )
+}
+
+function checkBackend(backend: BackendOption, name: string): Backend {
+  if (typeof backend === 'string') return { redis: checkTarget(backend, `backend "${name}"`) }
+  const { redis, store } = new OptionsReader<Pick<BackendOptions, 'redis' | 'store'>>(
+    'option',
+    { redis: true, store: true },
+    `backend "${name}"`,
+  ).take(backend)
+  if ((redis === undefined) === (store === undefined)) {
+    throw new ConfigurationError(
+      `The backend "${name}" must have either redis or store: it has ${redis === undefined ? 'neither' : 'both'}.`,
+    )
+  }
+  return redis === undefined ? { store } : { redis: checkTarget(redis, `redis of backend "${name}"`) }
+}

@@ -1,0 +1,180 @@
+import { parseBodyHead } from '../entry/body.js'
+import type { CacheKey } from '../key/cache-key.js'
+import type { Failsafe } from '../store/failsafe.js'
+import { judge } from '../store/judge.js'
+import type { Reading, Store } from '../store/store.js'
+import {
+  type EntryState,
+  entryStateOf,
+  freshnessOf,
+  isOversized,
+  type LiveEntry,
+  outcomeOf,
+  payloadOf,
+} from './entry-state.js'
+import type { Memories } from './memories.js'
+import type { ReadOutcome } from './outcome.js'
+import type { PendingInvalidations } from './pending-invalidations.js'
+import type { TrackedRead } from './process-memory.js'
+import { type Slot, slotOf } from './request-memory.js'
+import type { RequestScope } from './request-scope.js'
+
+/** A read that is on its way to the store; `finish` or `drop` must follow. */
+export interface SentRead {
+  readonly key: CacheKey
+  readonly reading: Promise<Reading>
+  /** Set where process memory may keep the result. */
+  readonly tracked?: TrackedRead | undefined
+}
+
+/** The result of a read of the store; empty where the store failed. */
+export interface StoreRead {
+  readonly reading?: Reading | undefined
+  readonly entry?: EntryState | undefined
+}
+
+export interface StoreReaderOptions {
+  readonly store: Store
+  readonly failsafe: Failsafe
+  readonly pending: PendingInvalidations
+  readonly memories: Memories
+  /** Maximum size of one serialised value in bytes, before compression. */
+  readonly maxValueBytes: number
+}
+
+const FAILED: StoreRead = {}
+
+const PENDING: EntryState = { state: 'missing', reason: 'pending-invalidation' }
+
+/**
+ * Reads the store: sends a read, judges what comes back, observes a miss where a `set` that follows will be a fill, and
+ * offers a fresh entry to process memory. A store failure is a read without a result.
+ */
+export class StoreReader {
+  readonly #store: Store
+  readonly #failsafe: Failsafe
+  readonly #pending: PendingInvalidations
+  readonly #memories: Memories
+  readonly #maxValueBytes: number
+
+  constructor({ store, failsafe, pending, memories, maxValueBytes }: StoreReaderOptions) {
+    this.#store = store
+    this.#failsafe = failsafe
+    this.#pending = pending
+    this.#memories = memories
+    this.#maxValueBytes = maxValueBytes
+  }
+
+  /** Reads a key for `get`: request memory keeps a hit, a miss is observed. */
+  async get(key: CacheKey, scope: RequestScope | undefined): Promise<ReadOutcome> {
+    const memory = scope?.memory
+    const pending = memory?.beginRead(key)
+    let found: Slot | undefined
+    try {
+      const { entry } = await this.finish(this.send(key, scope), 'get', scope)
+      if (pending && entry?.state === 'fresh') found = slotOf(entry.value, payloadOf(entry))
+      return outcomeOf(entry)
+    } finally {
+      if (pending) memory?.endRead(pending, found)
+    }
+  }
+
+  /** Whether `get` would hit in the store; nothing is decoded. A miss is observed. */
+  async has(key: CacheKey, scope: RequestScope | undefined): Promise<boolean> {
+    try {
+      const reading = await this.#store.read(key)
+      if (isFresh(reading, this.#maxValueBytes) && !this.#pending.covers(key)) return true
+      return (await this.#observe(key, scope)) !== undefined
+    } catch (error) {
+      return this.#fail('has', key, error, false, scope)
+    }
+  }
+
+  /** Reads a key without offering the entry to a memory. */
+  read(key: CacheKey, operation: 'getOrSet'): Promise<StoreRead> {
+    return this.finish({ key, reading: this.#store.read(key) }, operation)
+  }
+
+  /** Sends a read now. `lease` reads the key's lease along. */
+  send(key: CacheKey, scope: RequestScope | undefined, lease = false): SentRead {
+    const tracked = this.#memories.beginRead(key, scope)
+    return { key, tracked, reading: this.#store.read(key, { lease, tracked: tracked !== undefined }) }
+  }
+
+  /** Ends a read whose result nobody here uses. */
+  drop({ tracked }: SentRead): void {
+    if (tracked) this.#memories.endRead(tracked)
+  }
+
+  /** Ends a read: judges what it found, and observes a miss for `observer`. */
+  async finish(
+    { key, reading: coming, tracked }: SentRead,
+    operation: 'get' | 'getOrSet',
+    observer?: RequestScope,
+  ): Promise<StoreRead> {
+    let read = FAILED
+    try {
+      const reading = await coming
+      const entry = this.stateOf(key, reading)
+      read = { reading, entry: entry instanceof Promise ? await entry : entry }
+    } catch (error) {
+      return this.#fail(operation, key, error, FAILED, observer)
+    } finally {
+      if (tracked) this.#memories.endRead(tracked, read.reading, read.entry)
+    }
+    if (!observer?.observations || read.entry?.state === 'fresh') return read
+    try {
+      const late = await this.#observe(key, observer)
+      return late ? { reading: read.reading, entry: late } : read
+    } catch (error) {
+      return this.#fail(operation, key, error, FAILED, observer)
+    }
+  }
+
+  /**
+   * The state of an entry as it was read. While an invalidation of its key is pending, a live entry counts as missing.
+   * A value of more than `buildUpTo` bytes is not decoded.
+   */
+  stateOf(key: CacheKey, reading: Reading, buildUpTo?: number): EntryState | Promise<EntryState> {
+    return this.#pending.covers(key) && judge(reading).live
+      ? PENDING
+      : entryStateOf(reading, this.#maxValueBytes, buildUpTo)
+  }
+
+  /**
+   * Observes a miss before anyone can act on it: the `set` that follows is written only while what was observed still
+   * stands. Returns a fresh entry that has been written meanwhile: the read was a hit after all.
+   */
+  async #observe(key: CacheKey, scope: RequestScope | undefined): Promise<LiveEntry | undefined> {
+    const observations = scope?.observations
+    if (!observations) return undefined
+    const now = performance.now()
+    if (!observations.miss(key.text, now)) {
+      await observations.basis(key.text)
+      return undefined
+    }
+    const observing = this.#store.observe(key)
+    observations.add(key.text, observing, now)
+    const entry = await this.stateOf(key, await observing)
+    return entry.state === 'fresh' ? entry : undefined
+  }
+
+  /** A miss that the store could not show: no fill of the key can be proved. */
+  #fail<T>(
+    operation: string,
+    { text }: CacheKey,
+    error: unknown,
+    fallback: T,
+    scope: RequestScope | undefined,
+  ): T {
+    scope?.observations?.unprovable(text, performance.now())
+    return this.#failsafe.absorb(operation, text, error, fallback)
+  }
+}
+
+function isFresh(reading: Reading, maxValueBytes: number): boolean {
+  const judgement = judge(reading)
+  if (!judgement.live || isOversized(judgement.frame, maxValueBytes)) return false
+  const body = parseBodyHead(judgement.frame)
+  return body !== undefined && freshnessOf(body, reading.now, judgement.expiredAt) === 'fresh'
+}
