@@ -1,5 +1,5 @@
 import { ConfigurationError } from './errors.js'
-import { show as showAny } from './key/show.js'
+import { describeValue as showAny } from './key/describe-value.js'
 
 /** Maximum TTL: ten years. */
 const LONGEST_MS = 10 * 365 * 86_400_000

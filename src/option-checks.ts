@@ -1,5 +1,5 @@
 import { ConfigurationError } from './errors.js'
-import { show } from './key/show.js'
+import { describeValue } from './key/describe-value.js'
 import type { OptionCheck } from './take-options.js'
 
 // Checks of single options. Each throws a ConfigurationError that says what to write.
@@ -32,5 +32,5 @@ export const notNull: OptionCheck = (value, name) => {
 }
 
 function wrong(name: string, wanted: string, value: unknown): ConfigurationError {
-  return new ConfigurationError(`${name} must be ${wanted}, not ${show(value)}.`)
+  return new ConfigurationError(`${name} must be ${wanted}, not ${describeValue(value)}.`)
 }

@@ -10,7 +10,7 @@ import {
 } from './compute/options.js'
 import { parseDuration, parseTimeout, parseTtl, type Timeout, type Ttl } from './duration.js'
 import { ConfigurationError } from './errors.js'
-import { show } from './key/show.js'
+import { describeValue } from './key/describe-value.js'
 import { aBoolean, aPositiveWholeNumber, aText, notNull } from './option-checks.js'
 import { withDeadlines } from './store/deadline.js'
 import type { Logger } from './store/failsafe.js'
@@ -383,7 +383,9 @@ function resolvePrefix(prefix: string | undefined, obligatory: boolean): string 
 
 function resolveShare(share: number): number {
   if (typeof share === 'number' && share >= 0 && share < 1) return share
-  throw new ConfigurationError(`ttlJitter must be a share from 0 to less than 1, not ${show(share)}.`)
+  throw new ConfigurationError(
+    `ttlJitter must be a share from 0 to less than 1, not ${describeValue(share)}.`,
+  )
 }
 
 function resolveMaxValue(bytes: number): number {
@@ -396,7 +398,7 @@ function resolveMaxValue(bytes: number): number {
 function resolveThreshold(bytes: number | false): number | false {
   if (bytes === false || (typeof bytes === 'number' && bytes >= 0)) return bytes
   throw new ConfigurationError(
-    `compressionThreshold must be a number of bytes, or false, not ${show(bytes)}.`,
+    `compressionThreshold must be a number of bytes, or false, not ${describeValue(bytes)}.`,
   )
 }
 

@@ -5,14 +5,14 @@ import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual, promisify } from 'node:util'
 import zlib from 'node:zlib'
-import { allowanceOf } from '../dist/codec/allowance.js'
 import { decodeValue, encodeValue } from '../dist/codec/codec.js'
 import { deserialize, serialize } from '../dist/codec/structured-clone.js'
+import { writeLimitsOf } from '../dist/codec/write-limits.js'
 import { CANDIDATES } from './candidates.mjs'
 import { SHAPES, SIZES, TYPES } from './values.mjs'
 
 const ROUNDS = 21
-const ALLOWANCE = allowanceOf()
+const LIMITS = writeLimitsOf()
 const table = (head, rows) => {
   console.log(`\n| ${head.join(' | ')} |\n|${head.map(() => '---').join('|')}|`)
   for (const row of rows) console.log(`| ${row.join(' | ')} |`)
@@ -45,11 +45,11 @@ function compareCandidates() {
 function formats() {
   return Object.entries(SHAPES).map(([shape, { value, repeat }]) => {
     const codec = encodeValue(value, { compressionThreshold: false })
-    const clone = serialize(value, ALLOWANCE)
+    const clone = serialize(value, LIMITS)
     const json = Buffer.from(JSON.stringify(value))
     const runs = [
-      () => serialize(value, ALLOWANCE),
-      () => deserialize(clone, ALLOWANCE.memory),
+      () => serialize(value, LIMITS),
+      () => deserialize(clone, LIMITS.memory),
       () => Buffer.from(JSON.stringify(value)),
       () => JSON.parse(json.toString()),
       () => encodeValue(value, { compressionThreshold: false }),

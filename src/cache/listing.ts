@@ -1,6 +1,6 @@
 import { ConfigurationError } from '../errors.js'
 import { CacheKey } from '../key/cache-key.js'
-import { show } from '../key/show.js'
+import { describeValue } from '../key/describe-value.js'
 import { aFunction, aPositiveWholeNumber, aText } from '../option-checks.js'
 import type { ListOptions } from '../store/store.js'
 import { OptionsReader } from '../take-options.js'
@@ -10,7 +10,7 @@ export const LIST_OPTIONS = new OptionsReader<Partial<ListOptions>>(
   {
     under(value, name) {
       if (value instanceof CacheKey) return
-      throw new ConfigurationError(`${name} must be a key made by cache.key(…), not ${show(value)}.`)
+      throw new ConfigurationError(`${name} must be a key made by cache.key(…), not ${describeValue(value)}.`)
     },
     matches: aFunction,
     cursor: aText,

@@ -1,6 +1,6 @@
 import { ConfigurationError } from '../errors.js'
 import { CacheKey, type KeyInput } from '../key/cache-key.js'
-import { show } from '../key/show.js'
+import { describeValue } from '../key/describe-value.js'
 
 /**
  * What a method of many is given, each item as `take` makes it. A text is refused: its characters would be taken for keys.
@@ -15,14 +15,14 @@ export function manyOf<Given, Taken>(
   const isMany = typeof given === 'object' && given !== null && isIterable(given)
   if (isMany) return Array.from(given, take)
   throw new ConfigurationError(
-    `${method}() takes an array, or another iterable, of ${items}: not ${show(given)}.`,
+    `${method}() takes an array, or another iterable, of ${items}: not ${describeValue(given)}.`,
   )
 }
 
 /** @throws ConfigurationError, InvalidKeyError */
 export function pairOf(pair: readonly [key: KeyInput, value: unknown]): readonly [CacheKey, unknown] {
   if (Array.isArray(pair) && pair.length === 2) return [CacheKey.from(pair[0]), pair[1]]
-  throw new ConfigurationError(`setMany() takes pairs [key, value], not ${show(pair)}.`)
+  throw new ConfigurationError(`setMany() takes pairs [key, value], not ${describeValue(pair)}.`)
 }
 
 function isIterable(given: object): boolean {

@@ -1,5 +1,5 @@
 import { ConfigurationError } from '../errors.js'
-import { show } from '../key/show.js'
+import { describeValue } from '../key/describe-value.js'
 import { type CacheStats, type HistoryStep, statsOf, stepsOf } from '../stats/cache-stats.js'
 import { type CacheEvent, eventsOf } from '../stats/events.js'
 import { type RequestRecord, recordsOf } from '../stats/request-log.js'
@@ -29,13 +29,13 @@ export async function readRequests(core: Core, limit: number): Promise<RequestRe
 /** @throws ConfigurationError for what is no number */
 export function checkLimit(limit: number, method: string): number {
   if (typeof limit === 'number') return limit
-  throw new ConfigurationError(`The limit of ${method}(limit) must be a number, not ${show(limit)}.`)
+  throw new ConfigurationError(`The limit of ${method}(limit) must be a number, not ${describeValue(limit)}.`)
 }
 
 /** @throws ConfigurationError */
 export function checkResolution(resolution: Resolution): Resolution {
   if (typeof resolution === 'string' && Object.hasOwn(RESOLUTIONS, resolution)) return resolution
-  throw new ConfigurationError(`history() takes 'fine' or 'coarse', not ${show(resolution)}.`)
+  throw new ConfigurationError(`history() takes 'fine' or 'coarse', not ${describeValue(resolution)}.`)
 }
 
 /** Whose figures and events they are. */

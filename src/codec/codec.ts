@@ -1,18 +1,18 @@
-import { allowanceOf, assertAllowed } from './allowance.js'
 import { deflate, inflate } from './compression.js'
 import { DecodeError } from './decode-error.js'
 import { fromJsonText, toJsonText } from './json-text.js'
 import { MAX_VALUE_BYTES } from './limits.js'
-import { memoryLimit } from './memory.js'
+import { memoryLimit } from './memory-estimates.js'
 import { deserialize, serialize } from './structured-clone.js'
+import { assertSizeAllowed, writeLimitsOf } from './write-limits.js'
 
 export { DecodeError } from './decode-error.js'
 export { DEFAULT_VALUE_BYTES, MAX_VALUE_BYTES } from './limits.js'
 
-/** A value as it is stored, without the frame around it. */
+/** A serialised value, without the frame around it. */
 export interface Payload {
   readonly bytes: Buffer
-  /** One byte: the low seven bits name the serialisation, the high one says compressed. */
+  /** One byte: the serialisation in the low seven bits, whether it is compressed in the high one. */
   readonly format: number
 }
 
@@ -31,18 +31,17 @@ export interface EncodeOptions {
  */
 export const COMPRESSION_THRESHOLD = 32 * 1024
 
-/** Serialised by V8's structured clone, views by our own hook: whatever can be stored. */
+/** V8's structured clone, with a hook for views: for every value that can be stored. */
 const STRUCTURED_CLONE = 1
-/** JSON, for records that it gives back exactly: read in half the time. */
+/** JSON, for records that it restores exactly: read in half the time. */
 const JSON_TEXT = 2
 const COMPRESSED = 0x80
 
 /**
- * A value as bytes. At once, unless it is large enough to be compressed (off
- * this thread). The value is read before this returns: it may change afterwards.
- *
- * @throws UnserializableValueError with the path of what cannot be stored
- * @throws ValueTooLargeError
+ * Serialises a value, and compresses a large one in another thread: only then the result is a promise. The value is read
+ * before this returns, so it may change afterwards.
+ * @throws {UnserializableValueError} with the path of a part that cannot be stored
+ * @throws {ValueTooLargeError}
  */
 export function encodeValue(
   value: unknown,
@@ -51,18 +50,22 @@ export function encodeValue(
   return compressPayload(serializeValue(value, key, maxBytes), compressionThreshold)
 }
 
-/** A value as bytes, not compressed. Throws as `encodeValue` does. */
+/**
+ * Serialises a value without compressing it.
+ * @throws {UnserializableValueError} with the path of a part that cannot be stored
+ * @throws {ValueTooLargeError}
+ */
 export function serializeValue(value: unknown, key?: string, maxBytes?: number): Payload {
-  const allowance = allowanceOf(maxBytes, key)
-  // Before a copy of it is made.
-  if (typeof value === 'string') assertAllowed(value.length, allowance)
+  const allowance = writeLimitsOf(maxBytes, key)
+  // Checked before a copy of it is made.
+  if (typeof value === 'string') assertSizeAllowed(value.length, allowance)
   const json = toJsonText(value, allowance)
   return json === undefined
     ? { bytes: serialize(value, allowance), format: STRUCTURED_CLONE }
     : { bytes: json, format: JSON_TEXT }
 }
 
-/** The payload as it is stored: compressed where it is large enough, and that pays. */
+/** Compresses a payload above the threshold, unless that saves too little. */
 export function compressPayload(
   payload: Payload,
   compressionThreshold: number | false,
@@ -72,8 +75,8 @@ export function compressPayload(
 }
 
 /**
- * The payload, not compressed: a value that is read again and again need not be inflated each time. Rejects with
- * `DecodeError` for whatever it cannot read.
+ * Decompresses a payload, so that a value that is read again and again is not inflated each time. Rejects with
+ * `DecodeError` for bytes that it cannot read.
  */
 export function inflatePayload(payload: Payload): Payload | Promise<Payload> {
   if (!isCompressed(payload)) return payload
@@ -85,9 +88,8 @@ export function inflatePayload(payload: Payload): Payload | Promise<Payload> {
 }
 
 /**
- * The value again, sharing no memory with the payload. Throws, or rejects,
- * with `DecodeError` for whatever it cannot read, and for whatever is larger
- * than `maxBytes` or would take too much memory, before it is read.
+ * Restores a value, which shares no memory with the payload. Throws, or rejects, with `DecodeError` for bytes that it
+ * cannot read. A value that is larger than `maxBytes`, or would take too much memory, is refused before it is read.
  */
 export function decodeValue(
   { bytes, format }: Payload,
@@ -106,9 +108,13 @@ export function isCompressed({ format }: Payload): boolean {
   return (format & COMPRESSED) !== 0
 }
 
-/** Whether its value is a record, as JSON gives them back: plain objects, dense arrays and primitives. */
-export function isRecord({ format }: Payload): boolean {
+/** Whether the payload is JSON: its value consists of plain objects, dense arrays and primitives. */
+export function isRecordPayload({ format }: Payload): boolean {
   return (format & ~COMPRESSED) === JSON_TEXT
+}
+
+export function isStructuredClonePayload({ format }: Payload): boolean {
+  return (format & ~COMPRESSED) === STRUCTURED_CLONE
 }
 
 const READERS = new Map<number, (bytes: Buffer, maxMemory: number) => unknown>([

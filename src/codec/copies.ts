@@ -1,30 +1,30 @@
-import { decodeValue, isRecord, type Payload } from './codec.js'
+import { decodeValue, isRecordPayload, type Payload } from './codec.js'
 import { copyRecord, sizeOfRecord } from './record.js'
 
-/** As many copies of one value as are wanted, none of which shares anything with another. */
+/** A source of copies of one value. No two copies share memory. */
 export interface Copies {
-  /** About how many bytes of memory they are made from. */
+  /** Approximate memory of what the copies are made from, in bytes. */
   readonly bytes: number
   next(): unknown
 }
 
 /**
- * Copies of a value whose payload is not compressed. Throws `DecodeError` for
- * what it cannot read.
+ * Copies of the value of an uncompressed payload.
+ * @throws {DecodeError} for bytes that cannot be read
  */
 export function copiesOf(payload: Payload): Copies {
-  // Nobody ever gets this one.
+  // Never returned, so it may be copied from.
   const value = decodeValue(payload)
   if (typeof value !== 'object' || value === null) return { bytes: payload.bytes.length, next: () => value }
-  const bytes = isRecord(payload) ? sizeOfRecord(value) : undefined
+  const bytes = isRecordPayload(payload) ? sizeOfRecord(value) : undefined
   if (bytes !== undefined) return { bytes, next: () => copyRecord(value) }
   const own = withOwnMemory(payload)
   return { bytes: own.bytes.length, next: () => decodeValue(own) }
 }
 
-/** Copies of a value that is decoded when the first of them is wanted: its payload is not compressed, and readable. */
+/** Copies of the value of an uncompressed, readable payload, which is decoded for the first copy. */
 export function lazyCopiesOf(payload: Payload): Copies {
-  const own = apart(payload)
+  const own = compactPayload(payload)
   let copies: Copies | undefined
   const next = () => {
     copies ??= copiesOf(own)
@@ -33,20 +33,20 @@ export function lazyCopiesOf(payload: Payload): Copies {
   return { bytes: own.bytes.length, next }
 }
 
-/** Without a buffer that is much larger around it, such as a whole reply. Small copies may share one. */
-export function apart(payload: Payload): Payload {
+/** A payload that does not keep a much larger buffer alive, such as a whole reply: copied if necessary. */
+export function compactPayload(payload: Payload): Payload {
   const { bytes, format } = payload
   return bytes.length * MAX_SLACK >= bytes.buffer.byteLength ? payload : { bytes: Buffer.from(bytes), format }
 }
 
-/** Copies of what needs no copy: a primitive. */
-export function sameAlways(value: unknown): Copies {
+/** Copies of a primitive, which needs no copying. */
+export function primitiveCopies(value: unknown): Copies {
   return { bytes: 8, next: () => value }
 }
 
 const MAX_SLACK = 4
 
-/** A view would keep a whole reply alive, a small copy its neighbours'. */
+/** A payload in a buffer of its own. A view would keep a whole reply alive, a small pooled copy its neighbours. */
 function withOwnMemory({ bytes, format }: Payload): Payload {
   const copy = Buffer.allocUnsafeSlow(bytes.length)
   bytes.copy(copy)

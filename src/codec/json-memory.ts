@@ -1,7 +1,7 @@
-import { ARRAY, DOUBLE, OBJECT, SLOT, STRING } from './memory.js'
+import { ARRAY, DOUBLE, OBJECT, SLOT, STRING } from './memory-estimates.js'
 
-/** Bytes of memory that no text takes more of, per byte: empty objects, `{},`. */
-const MOST_PER_BYTE = 64
+/** Maximum memory of a value per byte of its text: that of empty objects, `{},`. */
+const MAX_MEMORY_PER_BYTE = 64
 /** Numbers of more digits are boxed. */
 const SMALL_DIGITS = 9
 
@@ -15,24 +15,24 @@ const CLOSE_ARRAY = 0x5d
 const OPEN_OBJECT = 0x7b
 const CLOSE_OBJECT = 0x7d
 
-/** By the byte, wherever it stands: what follows it takes no more. Each value follows one of the three. */
+/** Maximum memory of a value after each of the three bytes that can precede one. */
 const most = new Uint8Array(128)
 most[OPEN_OBJECT] = SLOT + OBJECT + SLOT + STRING
 most[OPEN_ARRAY] = SLOT + ARRAY + SLOT + STRING
 most[COMMA] = SLOT + STRING
 
 /**
- * The memory that parsing a JSON text takes, estimated; anything above `limit` where it is more than that. Any number
- * for what is no JSON in ASCII.
+ * Estimates the memory of the value of a JSON text. Above `limit`, the result is any number above it. For bytes that are
+ * not ASCII JSON, it is meaningless.
  */
-export function jsonMemory(text: Buffer, limit: number): number {
-  if (text.length * MOST_PER_BYTE <= limit) return 0
-  const bound = mostMemoryOf(text)
+export function estimateJsonMemory(text: Buffer, limit: number): number {
+  if (text.length * MAX_MEMORY_PER_BYTE <= limit) return 0
+  const bound = maxMemoryOfText(text)
   return bound <= limit ? bound : memoryOf(text, limit)
 }
 
-/** As if all of the text were structure: a third of the time. */
-function mostMemoryOf(text: Buffer): number {
+/** An upper bound, as if the text had no strings. Takes a third of the time. */
+function maxMemoryOfText(text: Buffer): number {
   let memory = text.length
   for (let at = 0; at < text.length; at++) memory += most[(text[at] as number) & 0x7f] as number
   return memory

@@ -1,62 +1,62 @@
 import { isAscii } from 'node:buffer'
 import { types } from 'node:util'
-import {
-  type Allowance,
-  assertAllowed,
-  assertAllowedMemory,
-  assertAllowedSoFar,
-  isTooLarge,
-  type Seen,
-} from './allowance.js'
-import { hiddenBuiltIn, mayHide } from './built-in.js'
+import { disguisedBuiltIn } from './built-in.js'
 import { DecodeError } from './decode-error.js'
-import { jsonMemory } from './json-memory.js'
+import { estimateJsonMemory } from './json-memory.js'
 import { MAX_DEPTH } from './limits.js'
+import {
+  assertMemoryAllowed,
+  assertSizeAllowed,
+  assertTotalsAllowed,
+  isValueTooLarge,
+  type WalkTotals,
+  type WriteLimits,
+} from './write-limits.js'
 
-// JSON (RFC 8259) in ASCII, for the values that it gives back exactly *and*
-// faster than structured clone: records and lists of records. Whatever else can
-// be stored is left to structured clone, so a value too few here costs time, a
-// value too many would be a wrong one.
+// JSON (RFC 8259) in ASCII, for values that it restores exactly *and* faster than
+// structured clone: records and lists of records. In doubt, a value is left to
+// structured clone: that costs time, while a wrong choice of JSON would change it.
 
-// Beyond these limits structured clone is the faster one to read (bench/codec).
-/** In one object. With more, JSON.parse turns to V8's dictionary mode, seven times as slow. */
+// Limits beyond which structured clone is read faster (bench/codec).
+/** Maximum number of names in one object. With more, JSON.parse uses V8's dictionary mode, which is seven times as slow. */
 const MAX_NAMES = 100
-/** Directly in one array; and none with a fraction, which costs JSON five times as much. */
+/** Maximum number of primitives directly in one array. Fractions are excluded: they take JSON five times as long. */
 const MAX_PRIMITIVES = 16
-/** UTF-16 units in one string. JSON looks at each one, structured clone copies memory. */
+/** Maximum length of a string in UTF-16 units. JSON reads each one, structured clone copies memory. */
 const MAX_LENGTH = 250
-/** Of the text, in further UTF-8 bytes. Each character that is not ASCII takes six bytes here. */
+/** Maximum share of additional UTF-8 bytes. Each character that is not ASCII is escaped in six bytes. */
 const MAX_NOT_ASCII = 1 / 8
 
 /**
- * The value as JSON, or `undefined` where JSON would not give it back as it is, or is the slower way.
- * @throws ValueTooLargeError
+ * Serialises a value as JSON; `undefined` if JSON would not restore it exactly, or would be slower.
+ * @throws {ValueTooLargeError}
  */
-export function toJsonText(value: unknown, allowance: Allowance): Buffer | undefined {
+export function toJsonText(value: unknown, allowance: WriteLimits): Buffer | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   let text: string
   try {
     const copy = copyOfObject(value, { objects: new Set(), bytes: 0, allowance }, 0)
-    // Asked after the last getter has run: from here on nothing of the host's does.
+    // Checked after the last getter has run: no code of the application runs from here on.
     if (copy === undefined || 'toJSON' in Array.prototype) return undefined
     text = JSON.stringify(copy)
   } catch (error) {
-    if (isTooLarge(error)) throw error
-    // A getter that throws, a text too long for a string: the other way names the path, or does it.
+    if (isValueTooLarge(error)) throw error
+    // A getter throws, or the text is too long for a string: structured clone names the path, or succeeds.
     return undefined
   }
   const bytes = asciiBytes(text)
   if (bytes === undefined) return undefined
-  assertAllowed(bytes.length, allowance)
-  assertAllowedMemory(jsonMemory(bytes, allowance.memory), allowance)
+  assertSizeAllowed(bytes.length, allowance)
+  assertMemoryAllowed(estimateJsonMemory(bytes, allowance.memory), allowance)
   return bytes
 }
 
-/** Throws `DecodeError` for whatever cannot be a text that `toJsonText` wrote. */
+/** Restores a value from JSON. Throws `DecodeError` for bytes that `toJsonText` cannot have written. */
 export function fromJsonText(bytes: Buffer, maxMemory: number): unknown {
-  // No primitive is written at the top: a number cut short is a number.
+  // Primitives are never written at the top, because a truncated number would still be a number.
   if ((bytes[0] !== 0x7b && bytes[0] !== 0x5b) || !isAscii(bytes)) throw new DecodeError('not ASCII JSON')
-  if (jsonMemory(bytes, maxMemory) > maxMemory) throw new DecodeError('more memory than a value may take')
+  if (estimateJsonMemory(bytes, maxMemory) > maxMemory)
+    throw new DecodeError('more memory than a value may take')
   try {
     return JSON.parse(bytes.toString('latin1'))
   } catch (error) {
@@ -64,7 +64,7 @@ export function fromJsonText(bytes: Buffer, maxMemory: number): unknown {
   }
 }
 
-function isPlain(value: unknown, seen: Seen): boolean {
+function isPlain(value: unknown, seen: WalkTotals): boolean {
   switch (typeof value) {
     case 'string':
       seen.bytes += value.length
@@ -77,16 +77,15 @@ function isPlain(value: unknown, seen: Seen): boolean {
 }
 
 /**
- * A copy of own data properties, or `undefined`. JSON.stringify is given the
- * copy, never the value: what it writes is what was looked at, although getters
- * answer differently the second time and `toJSON` may hide where for-in doesn't look.
+ * A copy that holds nothing but data, or `undefined`. JSON.stringify receives the copy and never the value, so it writes
+ * exactly what was checked: getters may return another value the second time, and a `toJSON` may not be enumerable.
  */
-function copyOfObject(object: object, seen: Seen, depth: number): object | undefined {
+function copyOfObject(object: object, seen: WalkTotals, depth: number): object | undefined {
   const { objects } = seen
   const { size } = objects
-  // Structured clone refuses proxies; JSON would take what they show.
+  // Structured clone refuses proxies. JSON would store what they show.
   if (objects.add(object).size === size || depth === MAX_DEPTH || types.isProxy(object)) return undefined
-  assertAllowedSoFar(seen)
+  assertTotalsAllowed(seen)
   const prototype = Object.getPrototypeOf(object)
   if (prototype === Object.prototype || prototype === null) return copyOfProperties(object, seen, depth)
   return prototype === Array.prototype && Array.isArray(object)
@@ -94,10 +93,10 @@ function copyOfObject(object: object, seen: Seen, depth: number): object | undef
     : undefined
 }
 
-function copyOfProperties(object: object, seen: Seen, depth: number): object | undefined {
+function copyOfProperties(object: object, seen: WalkTotals, depth: number): object | undefined {
   const names = Object.keys(object)
   if (names.length > MAX_NAMES || Object.getOwnPropertySymbols(object).length > 0) return undefined
-  if (mayHide(object, names[0]) && hiddenBuiltIn(object) !== undefined) return undefined
+  if (disguisedBuiltIn(object, names[0]) !== undefined) return undefined
   const copy: Record<string, unknown> = { ...object }
   const inner: string[] = []
   for (const name in copy) {
@@ -105,9 +104,9 @@ function copyOfProperties(object: object, seen: Seen, depth: number): object | u
     if (typeof value !== 'object' || value === null) {
       if (!isPlain(value, seen)) return undefined
     } else {
-      // The commonest reason, found before long lists beside it are copied in vain.
+      // The most frequent reason, checked before long lists beside it are copied in vain.
       if (value instanceof Date) return undefined
-      // Not what the host has hung on Object.prototype.
+      // Not a property that the application has added to Object.prototype.
       if (Object.hasOwn(copy, name)) inner.push(name)
     }
   }
@@ -119,7 +118,7 @@ function copyOfProperties(object: object, seen: Seen, depth: number): object | u
   return copy
 }
 
-function copyOfElements(array: unknown[], seen: Seen, depth: number): unknown[] | undefined {
+function copyOfElements(array: unknown[], seen: WalkTotals, depth: number): unknown[] | undefined {
   const copy: unknown[] = []
   let primitives = 0
   for (let i = 0; i < array.length; i++) {
@@ -137,7 +136,7 @@ function copyOfElements(array: unknown[], seen: Seen, depth: number): unknown[] 
   return isDense(array, copy.length) ? copy : undefined
 }
 
-/** Whether an array has neither holes nor named properties. Indices come first among the names. */
+/** Whether an array has neither holes nor named properties. Its keys list indices first. */
 function isDense(array: unknown[], length: number): boolean {
   const names = Object.keys(array)
   return (
@@ -147,7 +146,7 @@ function isDense(array: unknown[], length: number): boolean {
   )
 }
 
-/** The text in ASCII, or `undefined` where too much of it is not. */
+/** The text in ASCII; `undefined` if too much of it would have to be escaped. */
 function asciiBytes(text: string): Buffer | undefined {
   const bytes = Buffer.from(text)
   const notAscii = bytes.length - text.length
@@ -157,7 +156,7 @@ function asciiBytes(text: string): Buffer | undefined {
 
 const HEX = '0123456789abcdef'
 
-/** Three times as fast as a replacement by a pattern. JSON has such characters in strings only. */
+/** Escapes what is not ASCII, which JSON has in strings only. Three times as fast as a replacement by a pattern. */
 function asciiOf(text: string, notAscii: number): Buffer {
   const bytes = Buffer.allocUnsafe(text.length + 5 * notAscii)
   let at = 0

@@ -1,6 +1,7 @@
 import { MAX_DEPTH } from './limits.js'
 
-// What JSON.parse gives: plain objects, dense arrays and primitives. To copy one costs an eighth of parsing it again.
+// A record is what JSON.parse returns: plain objects, dense arrays and primitives. Copying one takes an eighth of the
+// time of parsing it again.
 
 /** A copy that shares nothing with the record. */
 export function copyRecord<T extends object>(record: T): T {
@@ -20,14 +21,14 @@ function copyObject(object: Record<string, unknown>): object {
   const copy = { ...object }
   for (const name in copy) {
     const value = copy[name]
-    // Not what the host has hung on Object.prototype.
+    // Not a property that the application has added to Object.prototype.
     if (typeof value === 'object' && value !== null && Object.hasOwn(copy, name))
       copy[name] = copyRecord(value)
   }
   return copy
 }
 
-/** About how many bytes of memory a value takes that is such a record, or part of one; `undefined` for one too deep to copy. */
+/** Approximate memory of a record or a part of one, in bytes; `undefined` for one that is too deep to copy. */
 export function sizeOfRecord(value: unknown, depth = 0): number | undefined {
   if (typeof value === 'string') return 24 + value.length
   if (typeof value !== 'object' || value === null) return 8

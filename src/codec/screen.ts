@@ -14,56 +14,56 @@ import {
   SLOT,
   STRING,
   VIEW,
-} from './memory.js'
-import { MAX_PATTERNS, patternWeight } from './patterns.js'
+} from './memory-estimates.js'
+import { MAX_PATTERN_WEIGHT, patternWeight } from './patterns.js'
 
-// V8 checks most of what it reads, but takes the declared length of an array
-// at its word: seven bytes can make it allocate 256 MB, a hundred can end the
-// process. So the tokens are counted before V8 sees them. The format is a flat
-// sequence of tokens (a tag, then operands whose size is known), so no tree
-// has to be built. V8 keeps these bytes on users' disks (IndexedDB), hence a
-// tag keeps its meaning. Only tags that the writer can produce are let through.
+// V8 checks most of what it reads, but trusts the declared length of an array:
+// seven bytes can make it allocate 256 MB, a hundred can end the process. So
+// the tokens are counted before V8 reads them. The format is a flat sequence of
+// tokens (a tag, then operands of known size), so no tree has to be built.
+// Browsers store these bytes on disk (IndexedDB), hence the meaning of a tag
+// never changes. Only tags that the writer can produce are accepted.
 // https://chromium.googlesource.com/v8/v8/+/HEAD/src/objects/value-serializer.cc
 
-/** What every Node since 18 writes; nothing older has written entries. */
-const OLDEST_WIRE_VERSION = 15
+/** The version that every Node since 18 writes. No older one has written entries. */
+export const OLDEST_WIRE_VERSION = 15
 const VERSION_TAG = 0xff
 
-/** Bytes of memory that no payload takes more of, per byte: an object with one index name, `{"1000":0}`. */
-export const MOST_PER_BYTE = 2000
+/** Maximum memory of a value per byte of its payload: that of an object with one index name, `{"1000":0}`. */
+export const MAX_MEMORY_PER_BYTE = 2000
 
-/** V8 keeps index names in an array of slots, unless an index leaves a larger gap than this. */
+/** Maximum gap between index names that V8 keeps in an array of slots. With a larger one it makes a dictionary. */
 const LARGEST_GAP = 1024
 /** The longest array index, `4294967294`. */
 const INDEX_DIGITS = 10
 const LARGEST_INDEX = 2 ** 32 - 2
 
-// By the tag: what follows it, and what its value takes in memory.
+// By tag: its operands and the memory of its value.
 const shapes = new Uint8Array(256)
 const costs = new Uint16Array(256)
-/** Whether a varint follows: a number, a length, a count. */
+/** Whether a varint follows the tag: a number, a length or a count. */
 const operands = new Uint8Array(256)
 
 const ALONE = 1
 /** Eight bytes. */
 const EIGHT = 2
-/** As many bytes as the operand says. */
+/** Number of bytes in the operand. */
 const DATA = 3
-/** The same, but for a sign in its lowest bit. */
+/** Number of bytes in the operand, above a sign in its lowest bit. */
 const SIGNED_DATA = 4
 const KIND_AND_DATA = 5
 const SOURCE_AND_FLAGS = 6
 /** Names, each with its value. */
 const NAMED = 7
 const MEMBERS = 8
-/** As many elements as the operand says, then names. */
+/** Number of elements in the operand; names follow them. */
 const DENSE = 9
 const SPARSE = 10
 
 const TAGS: [tags: string, shape: number, cost: number, hasOperand: boolean][] = [
   // undefined, null, true, false, hole
   ['_0TF-', ALONE, 0, false],
-  // int32, uint32, an object met before
+  // int32, uint32, a reference to an object
   ['IU^', ALONE, 0, true],
   ['N', EIGHT, DOUBLE, false],
   ['D', EIGHT, DATE, false],
@@ -98,29 +98,28 @@ for (const [tags, shape, cost, hasOperand] of TAGS) {
     operands[tag] = hasOperand ? 1 : 0
   }
 }
-// The number of properties or members, which V8 compares with its own.
+// The number of properties or members, which V8 itself checks.
 for (const tag of [END_OF_OBJECT, END_OF_MAP, END_OF_SET, END_OF_DENSE, END_OF_SPARSE]) operands[tag] = 1
 
-/** What comes next in a container: so many values, then a name at 0 and its value at -1, in turns. */
+/** State of a container: number of values to come, then alternately 0 (a name comes) and -1 (its value comes). */
 const NAME = 0
 const VALUE_OF_NAME = -1
-/** A Map or a Set has no names. */
+/** State of a Map or a Set, which has no names. */
 const VALUES_ONLY = 0x7fffffff
-/** `length` within anything but an array. */
+/** `length` within a container that is no array. */
 const NO_ARRAY = -1
 
-// The containers around the innermost one. Nothing else runs while a payload is screened.
+// A stack of the containers around the innermost one. Shared: a payload is screened synchronously.
 const states = new Int32Array(MAX_DEPTH)
 const ends = new Uint8Array(MAX_DEPTH)
 const lengths = new Int32Array(MAX_DEPTH)
 const allSlots = new Int32Array(MAX_DEPTH)
 
 /**
- * The memory that reading these bytes takes, estimated; anything above `limit`
- * where it is more than that. Throws `DecodeError` unless they are one whole
- * value, whose lengths are true.
+ * Checks a payload, and estimates the memory of its value. Above `limit`, the result is any number above it. Throws
+ * `DecodeError` unless the bytes are one whole value with correct lengths.
  */
-export function screen(bytes: Buffer, newestWireVersion: number, limit: number): number {
+export function screenPayload(bytes: Buffer, newestWireVersion: number, limit: number): number {
   const version = bytes[1]
   if (
     bytes[0] !== VERSION_TAG ||
@@ -130,7 +129,7 @@ export function screen(bytes: Buffer, newestWireVersion: number, limit: number):
   ) {
     throw new DecodeError(`not a payload of version ${OLDEST_WIRE_VERSION} to ${newestWireVersion}`)
   }
-  /** Array elements that may still be declared: each takes a byte at least, or is a hole. */
+  /** Number of array elements that may still be declared: each takes at least one byte, or is a hole. */
   let elements = bytes.length + MAX_HOLES
   let at = 2
   let memory = 0
@@ -139,14 +138,14 @@ export function screen(bytes: Buffer, newestWireVersion: number, limit: number):
   let state = 1
   /** The tag that ends the innermost container. */
   let end = 0
-  /** Index names of the innermost array are below it: of a dense one none, since all its elements have come. */
+  /** Upper bound of index names of the innermost array. A dense one has none, because all its elements precede. */
   let length = NO_ARRAY
-  /** The capacity that the index names of the innermost object have made V8 allocate. */
+  /** Capacity that V8 has allocated for index names of the innermost object. */
   let slots = 0
 
   do {
     let tag = bytes[at++]
-    // Two-byte strings are aligned by zeros in front of them.
+    // Zeros before two-byte strings align them.
     while (tag === 0) tag = bytes[at++]
     if (tag === undefined) throw new DecodeError('cut short')
     let operand = 0
@@ -159,7 +158,7 @@ export function screen(bytes: Buffer, newestWireVersion: number, limit: number):
     }
 
     if (tag === end && (state === NAME || state === VALUES_ONLY)) {
-      // The length, which V8 compares with its own.
+      // V8 itself checks this length.
       if (tag === END_OF_DENSE || tag === END_OF_SPARSE) at += varintBytes(varint(bytes, at))
       depth--
       state = states[depth] as number
@@ -222,7 +221,7 @@ export function screen(bytes: Buffer, newestWireVersion: number, limit: number):
       case SOURCE_AND_FLAGS: {
         const source = sourceAt(bytes, at)
         patterns += patternWeight(source.text)
-        if (patterns > MAX_PATTERNS) throw new DecodeError('RegExps that take too long to make')
+        if (patterns > MAX_PATTERN_WEIGHT) throw new DecodeError('RegExps that take too long to make')
         at = source.end + varintBytes(varint(bytes, source.end))
         continue
       }
@@ -273,7 +272,7 @@ export function screen(bytes: Buffer, newestWireVersion: number, limit: number):
   return memory
 }
 
-/** The index that a name is which begins with a digit: V8 takes `"7"` for 7. Below 0 for a name that is none. */
+/** The index that a name beginning with a digit means (V8 reads `"7"` as 7); negative for any other name. */
 function indexOf(bytes: Buffer, start: number, length: number, isWide: boolean): number {
   if (length > INDEX_DIGITS * 2) return -1
   const text = bytes.toString(isWide ? 'utf16le' : 'latin1', start, start + length)
@@ -287,7 +286,7 @@ function sourceAt(bytes: Buffer, start: number): { text: string; end: number } {
   const tag = bytes[at++]
   if (tag !== ONE_BYTE && tag !== TWO_BYTE) throw new DecodeError('no string where one belongs')
   const length = varint(bytes, at)
-  if (length > MAX_PATTERNS * 2) throw new DecodeError('too large a RegExp')
+  if (length > MAX_PATTERN_WEIGHT * 2) throw new DecodeError('too large a RegExp')
   at += varintBytes(length)
   return { text: bytes.toString(tag === TWO_BYTE ? 'utf16le' : 'latin1', at, at + length), end: at + length }
 }
@@ -300,7 +299,7 @@ function varint(bytes: Buffer, start: number): number {
     if (byte === undefined) break
     value |= (byte & 0x7f) << (7 * i)
     if (byte >= 0x80) continue
-    // A longer form than it needs, or more than 32 bits: not what is written, and of another length.
+    // A form that is longer than necessary, or has more than 32 bits: V8 never writes one.
     if ((byte === 0 && i > 0) || (i === 4 && byte > 0x0f)) break
     return value >>> 0
   }

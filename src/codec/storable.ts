@@ -1,54 +1,55 @@
 import { inspect, types } from 'node:util'
 import { UnserializableValueError } from '../errors.js'
-import { type Allowance, assertAllowedSoFar, isTooLarge, type Seen } from './allowance.js'
 import {
   byteLengthOf,
-  hiddenBuiltIn,
+  disguisedBuiltIn,
   isDetached,
   isPrototypeOfBuiltIn,
   isResizable,
-  mayHide,
+  nameOfBuiltIn,
+  nameOfProbed,
   sourceOf,
   viewType,
 } from './built-in.js'
 import { MAX_DEPTH, MAX_HOLES } from './limits.js'
-import { MAX_PATTERNS, patternWeight } from './patterns.js'
+import { MAX_PATTERN_WEIGHT, patternWeight } from './patterns.js'
+import { assertTotalsAllowed, isValueTooLarge, type WalkTotals, type WriteLimits } from './write-limits.js'
 
-/** What stands in the way of storing a value. `path` grows from the leaf up to the root. */
+/** The reason why a value cannot be stored. `path` is built from the leaf to the root. */
 interface Fault {
   path: string
   what: string
 }
 
-/** What a walk leaves to its caller, who has the serialised value. */
-export interface Passed {
+/** Counts of a value that can be stored, for checks on its serialised bytes. */
+export interface StorableSummary {
   readonly objects: ReadonlySet<object>
-  /** Properties of its objects. */
+  /** Number of properties of its objects. */
   names: number
-  /** Elements of its arrays, members of its Maps and Sets. */
+  /** Number of elements of its arrays and members of its Maps and Sets. */
   elements: number
-  /** Arrays may have named properties that were not looked at. Of those that hold objects more are serialised then. */
+  /** Whether arrays may have named properties that were not checked. If these hold objects, more objects are serialised. */
   mayHaveNames: boolean
-  /** Objects have index names: reading them may take much more memory than bytes. */
+  /** Whether objects have index names: reading them may take much more memory than bytes. */
   hasIndices: boolean
 }
 
-/** What one walk over a value remembers. */
-interface Walk extends Seen, Passed {
+/** State of one walk over a value. */
+interface Walk extends WalkTotals, StorableSummary {
   readonly objects: Set<object>
-  /** Looks at what costs too much to be looked at each time: proxies, and named properties of arrays. */
+  /** Whether checks are made that take too long for each write: proxies, and named properties of arrays. */
   readonly isThorough: boolean
   holes: number
   patterns: number
 }
 
 /**
- * Looks at all of a value, but for named properties of long arrays. The serialiser alone would flatten
- * class instances into plain objects, and its errors name no path.
- * @throws UnserializableValueError if the value would not come back as it is
- * @throws ValueTooLargeError if it is certain to be too large
+ * Checks that a value would be restored exactly, except for named properties of long arrays. The serialiser alone would
+ * turn class instances into plain objects, and its errors have no path.
+ * @throws {UnserializableValueError} with the path of a part that would not be restored exactly
+ * @throws {ValueTooLargeError} if it is certain to be too large
  */
-export function assertStorable(value: unknown, allowance: Allowance, isThorough = false): Passed {
+export function assertStorable(value: unknown, allowance: WriteLimits, isThorough = false): StorableSummary {
   const walk: Walk = {
     objects: new Set<object>(),
     bytes: 0,
@@ -65,8 +66,8 @@ export function assertStorable(value: unknown, allowance: Allowance, isThorough 
   try {
     found = faultOf(value, walk, 0)
   } catch (error) {
-    if (isTooLarge(error)) throw error
-    // A proxy throws: the thorough walk touches none.
+    if (isValueTooLarge(error)) throw error
+    // Proxies throw here. The thorough walk recognises them before it reads them.
     if (!isThorough) return assertStorable(value, allowance, true)
     found = unreadable(error)
   }
@@ -98,9 +99,9 @@ function faultOf(value: unknown, walk: Walk, depth: number): Fault | undefined {
 
 function faultInObject(object: object, walk: Walk, depth: number): Fault | undefined {
   const { size } = walk.objects
-  // Looked at before, since it is shared, or part of itself.
+  // Shared, or part of itself: checked before.
   if (walk.objects.add(object).size === size) return undefined
-  assertAllowedSoFar(walk)
+  assertTotalsAllowed(walk)
   if (walk.isThorough && types.isProxy(object)) return fault('a proxy (store a copy of what it wraps)')
 
   const prototype = Object.getPrototypeOf(object)
@@ -112,7 +113,7 @@ function faultInObject(object: object, walk: Walk, depth: number): Fault | undef
   return faultInBuiltIn(object, prototype, walk, depth)
 }
 
-/** The rarer built-ins, and what comes from another realm. */
+/** Rare built-ins, and objects of another realm. */
 function faultInBuiltIn(object: object, prototype: object, walk: Walk, depth: number): Fault | undefined {
   const isOf = (name: string) => isPrototypeOfBuiltIn(name, prototype)
   if (Array.isArray(object) && isOf('Array')) return faultInArray(object, walk, depth)
@@ -133,7 +134,7 @@ function faultInProperties(object: object, walk: Walk, depth: number): Fault | u
   let first: string | undefined
   let at = ''
   try {
-    // for-in is three times as fast as Object.keys; what it finds that is inherited doesn't count.
+    // for-in is three times as fast as Object.keys. What it finds in prototypes is ignored.
     for (const name in object) {
       at = name
       first ??= name
@@ -143,19 +144,19 @@ function faultInProperties(object: object, walk: Walk, depth: number): Fault | u
       if (found !== undefined && Object.hasOwn(object, name)) return under(propertyStep(name), found)
     }
   } catch (error) {
-    if (isTooLarge(error)) throw error
+    if (isValueTooLarge(error)) throw error
     return under(propertyStep(at), unreadable(error))
   }
   if (first !== undefined && isIndex(first)) walk.hasIndices = true
-  if (mayHide(object, first)) {
-    const hidden = hiddenBuiltIn(object)
-    if (hidden !== undefined) return fault(`${hidden} with another prototype than its own`)
-  }
-  return faultInSymbols(object)
+  const symbols = Object.getOwnPropertySymbols(object)
+  // Symbol.toStringTag may name another type.
+  const disguised = symbols.length > 0 ? nameOfBuiltIn(object) : disguisedBuiltIn(object, first)
+  const builtIn = disguised ?? (walk.isThorough ? nameOfProbed(object) : undefined)
+  if (builtIn !== undefined) return fault(`${builtIn} with another prototype than its own`)
+  return faultInSymbols(object, symbols)
 }
 
-function faultInSymbols(object: object): Fault | undefined {
-  const symbols = Object.getOwnPropertySymbols(object)
+function faultInSymbols(object: object, symbols = Object.getOwnPropertySymbols(object)): Fault | undefined {
   if (symbols.length === 0) return undefined
   for (const symbol of symbols) {
     if (Object.prototype.propertyIsEnumerable.call(object, symbol)) {
@@ -165,7 +166,7 @@ function faultInSymbols(object: object): Fault | undefined {
   return undefined
 }
 
-/** Properties that somebody has given to a built-in: the serialiser leaves them out. */
+/** Own properties of a built-in, which the serialiser would drop. */
 function faultInExtras(object: object): Fault | undefined {
   for (const name in object) {
     if (Object.hasOwn(object, name)) return extra(name)
@@ -177,7 +178,7 @@ function extra(name: string): Fault {
   return under(propertyStep(name), fault('a property of a built-in object (it would be lost)'))
 }
 
-/** The serialiser keeps named properties. They are looked at where it costs little, or where it has found objects there. */
+/** Named properties of arrays are serialised. They are checked in short arrays, and in a thorough walk. */
 function faultInArray(array: unknown[], walk: Walk, depth: number): Fault | undefined {
   let i = 0
   walk.elements += array.length
@@ -193,10 +194,10 @@ function faultInArray(array: unknown[], walk: Walk, depth: number): Fault | unde
         const found = faultOf(element, walk, depth + 1)
         if (found !== undefined) return under(`[${i}]`, found)
       }
-      if (i % CHUNK === CHUNK - 1) assertAllowedSoFar(walk)
+      if (i % CHUNK === CHUNK - 1) assertTotalsAllowed(walk)
     }
   } catch (error) {
-    if (isTooLarge(error)) throw error
+    if (isValueTooLarge(error)) throw error
     return under(`[${i}]`, unreadable(error))
   }
   const inSymbols = faultInSymbols(array)
@@ -226,7 +227,7 @@ function faultInMap(map: Map<unknown, unknown>, walk: Walk, depth: number): Faul
     if (inKey !== undefined) return under(`.keys()[${i}]`, inKey)
     const inValue = faultOf(value, walk, depth + 1)
     if (inValue !== undefined) return under(entryStep(key, i), inValue)
-    if (i % CHUNK === CHUNK - 1) assertAllowedSoFar(walk)
+    if (i % CHUNK === CHUNK - 1) assertTotalsAllowed(walk)
     i++
   }
   return undefined
@@ -238,7 +239,7 @@ function faultInSet(set: Set<unknown>, walk: Walk, depth: number): Fault | undef
     walk.elements++
     const found = faultOf(member, walk, depth + 1)
     if (found !== undefined) return under(`.values()[${i}]`, found)
-    if (i % CHUNK === CHUNK - 1) assertAllowedSoFar(walk)
+    if (i % CHUNK === CHUNK - 1) assertTotalsAllowed(walk)
     i++
   }
   return undefined
@@ -247,7 +248,7 @@ function faultInSet(set: Set<unknown>, walk: Walk, depth: number): Fault | undef
 function faultInRegExp(regexp: RegExp, walk: Walk): Fault | undefined {
   if (regexp.lastIndex !== 0) return under('.lastIndex', fault('not 0 (it would be lost)'))
   walk.patterns += patternWeight(sourceOf(regexp))
-  if (walk.patterns > MAX_PATTERNS) return fault('a RegExp that takes too long to make')
+  if (walk.patterns > MAX_PATTERN_WEIGHT) return fault('a RegExp that takes too long to make')
   return faultInExtras(regexp)
 }
 
@@ -262,8 +263,8 @@ function faultInView(view: NodeJS.ArrayBufferView, walk: Walk): Fault | undefine
   if (isDetached(view)) return fault('a view on a detached ArrayBuffer')
   const length = byteLengthOf(view)
   walk.bytes += length
-  assertAllowedSoFar(walk)
-  // The names of all its elements would come first: one of many bytes is shown without them.
+  assertTotalsAllowed(walk)
+  // Object.keys of a large view would list all its elements first, so `inspect` is used, which leaves them out.
   if (length <= SMALL_VIEW || types.isDataView(view)) {
     const names = Object.keys(view)
     const last = names.at(-1)
@@ -277,21 +278,21 @@ function faultInView(view: NodeJS.ArrayBufferView, walk: Walk): Fault | undefine
 const mapEntries = Map.prototype.entries
 const setValues = Set.prototype.values
 
-/** After so many elements what was seen is compared with the limits. */
+/** Number of elements after which the totals are compared with the limits. */
 const CHUNK = 4096
-/** So many names of elements are made faster than anything else. */
+/** Length of arrays whose named properties are always checked. */
 const SHORT = 8
 const SMALL_VIEW = 32
 const WITHOUT_ELEMENTS = { maxArrayLength: 0, customInspect: false } as const
 
 const LARGE_BIGINT = 2n ** 512n
 
-/** Bytes that a bigint takes at least. Its length is seen in its digits alone. */
+/** Minimum size of a bigint, in bytes. Only its digits show its length. */
 function bytesOfBigInt(value: bigint): number {
   return value < LARGE_BIGINT && value > -LARGE_BIGINT ? 2 : value.toString(16).length >>> 1
 }
 
-/** Whether a name is that of an element. */
+/** Whether a name is an array index. */
 function isIndex(name: string): boolean {
   const index = Number(name) >>> 0
   return String(index) === name && index < 2 ** 32 - 1
@@ -299,7 +300,7 @@ function isIndex(name: string): boolean {
 
 function nameOfUnstorable(value: object, prototype: object): string {
   if (types.isPromise(value)) return 'a promise (await it first)'
-  if (types.isNativeError(value)) return 'an error (store what it says as plain data)'
+  if (types.isNativeError(value)) return 'an error (store its message as plain data)'
   return instanceOf(prototype)
 }
 
@@ -317,11 +318,11 @@ function nameOfClass(prototype: object): string {
 }
 
 function unreadable(error: unknown): Fault {
-  return fault(`unreadable (${messageOf(error) ?? 'its getter throws'})`)
+  return fault(`unreadable (${errorMessageOf(error) ?? 'its getter throws'})`)
 }
 
-/** The message of what was thrown, if it is an error that has one. */
-export function messageOf(error: unknown): string | undefined {
+/** The message of a thrown error; `undefined` for any other thrown value. */
+export function errorMessageOf(error: unknown): string | undefined {
   try {
     return error instanceof Error ? String(error.message) : undefined
   } catch {

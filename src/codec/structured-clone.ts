@@ -1,22 +1,22 @@
 import { types } from 'node:util'
 import { DefaultDeserializer, DefaultSerializer, serialize as probe } from 'node:v8'
 import { UnserializableValueError } from '../errors.js'
-import { type Allowance, assertAllowed, assertAllowedMemory } from './allowance.js'
 import { byteLengthOf, viewType } from './built-in.js'
 import { DecodeError } from './decode-error.js'
-import { mostMemory } from './memory.js'
-import { MOST_PER_BYTE, screen } from './screen.js'
-import { assertStorable, messageOf, type Passed } from './storable.js'
+import { maxMemoryOf } from './memory-estimates.js'
+import { MAX_MEMORY_PER_BYTE, screenPayload } from './screen.js'
+import { assertStorable, errorMessageOf, type StorableSummary } from './storable.js'
+import { assertMemoryAllowed, assertSizeAllowed, type WriteLimits } from './write-limits.js'
 
-// A value as bytes, by V8's structured clone. Views (Buffer, typed arrays,
-// DataView) go through the two hooks below: V8 itself would write the whole
-// ArrayBuffer behind a view (for a Buffer, Node's shared pool), and Node's own
-// hooks hand out views into the bytes they read from.
+// V8's structured clone. Views (Buffer, typed arrays, DataView) are written and
+// read by the two hooks below: V8 itself would write the whole ArrayBuffer of a
+// view (for a Buffer, Node's shared pool), and Node's own hooks return views of
+// the bytes that they read.
 
 type ViewConstructor = new (buffer: ArrayBuffer) => NodeJS.ArrayBufferView
 
-/** A view is stored with its index here: append, never reorder. */
-const VIEWS = [
+/** Names of view types. A view is stored with its index here: append, never reorder. */
+export const VIEW_TYPES = [
   'Buffer',
   'DataView',
   'Int8Array',
@@ -32,8 +32,8 @@ const VIEWS = [
   'BigUint64Array',
   'Float16Array',
 ]
-const BUFFER = VIEWS.indexOf('Buffer')
-const KIND_OF = new Map(VIEWS.map((name, kind) => [name, kind]))
+const BUFFER = VIEW_TYPES.indexOf('Buffer')
+const KIND_OF = new Map(VIEW_TYPES.map((name, kind) => [name, kind]))
 
 class ViewSerializer extends DefaultSerializer {
   _writeHostObject(view: NodeJS.ArrayBufferView): void {
@@ -51,20 +51,23 @@ class ViewDeserializer extends DefaultDeserializer {
     const kind = this.readUint32()
     const bytes = this.readRawBytes(this.readUint32())
     if (kind === BUFFER) return Buffer.from(bytes)
-    const View = (globalThis as unknown as Record<string, ViewConstructor | undefined>)[VIEWS[kind] ?? '']
+    const View = (globalThis as unknown as Record<string, ViewConstructor | undefined>)[
+      VIEW_TYPES[kind] ?? ''
+    ]
     if (View === undefined) throw new DecodeError(`view of unknown kind ${kind}`)
     return new View(Uint8Array.prototype.slice.call(bytes).buffer as ArrayBuffer)
   }
 }
 
-/** What this Node writes. Bytes of a newer one are not readable here. */
-const WIRE_VERSION = probe(null)[1] as number
+/** Version of the format that this Node writes. It cannot read newer ones. */
+export const WIRE_VERSION = probe(null)[1] as number
 
 /**
- * @throws UnserializableValueError naming what would not come back as it is
- * @throws ValueTooLargeError
+ * Serialises a value by structured clone.
+ * @throws {UnserializableValueError} with the path of a part that would not be restored exactly
+ * @throws {ValueTooLargeError}
  */
-export function serialize(value: unknown, allowance: Allowance): Buffer {
+export function serialize(value: unknown, allowance: WriteLimits): Buffer {
   const found = assertStorable(value, allowance)
   const { mayHaveNames } = found
   const serializer = new ViewSerializer()
@@ -77,26 +80,26 @@ export function serialize(value: unknown, allowance: Allowance): Buffer {
     }
   } catch (error) {
     assertStorable(value, allowance, true)
-    // Left over: exotic objects, and getters that answer differently the second time.
+    // What remains are exotic objects, and getters that return another value the second time.
     throw unserializable(error, allowance)
   }
   let bytes = serializer.releaseBuffer()
   if (mayHaveNames) {
     const { end, written } = readProbe(bytes)
-    // Named properties of an array, which the check has passed over; or a getter's new answer.
+    // More objects than were checked: in named properties of an array, or a getter's second value.
     if (written !== found.objects.size) assertStorable(value, allowance, true)
     bytes = bytes.subarray(0, end)
   }
-  assertAllowed(bytes.length, allowance)
+  assertSizeAllowed(bytes.length, allowance)
   if (mayExceed(bytes.length, found, allowance.memory)) {
-    assertAllowedMemory(memoryOf(bytes, allowance), allowance)
+    assertMemoryAllowed(memoryOf(bytes, allowance), allowance)
   }
   return bytes
 }
 
-/** Throws `DecodeError` for whatever cannot be bytes that `serialize` wrote. */
+/** Restores a value. Throws `DecodeError` for bytes that `serialize` cannot have written. */
 export function deserialize(bytes: Buffer, maxMemory: number): unknown {
-  if (screen(bytes, WIRE_VERSION, maxMemory) > maxMemory) {
+  if (screenPayload(bytes, WIRE_VERSION, maxMemory) > maxMemory) {
     throw new DecodeError('more memory than a value may take')
   }
   const deserializer = new ViewDeserializer(bytes)
@@ -108,7 +111,7 @@ export function deserialize(bytes: Buffer, maxMemory: number): unknown {
   }
 }
 
-/** Written twice behind a value: the second time V8 writes the number of objects that came before it. */
+/** Written twice after a value: the second time, V8 writes a reference, which is the number of objects before it. */
 const PROBE = {}
 /** `o { 0`, then `^` and the number. */
 const PROBE_BYTES = 4
@@ -121,21 +124,29 @@ function readProbe(bytes: Buffer): { end: number; written: number } {
   return { end: at - PROBE_BYTES, written }
 }
 
-/** Whether reading so many bytes may take more memory than the limit at all. */
-function mayExceed(bytes: number, { objects, names, elements, hasIndices }: Passed, limit: number): boolean {
-  if (bytes * MOST_PER_BYTE <= limit) return false
-  return hasIndices || mostMemory({ objects: objects.size, names, elements, bytes }) > limit
+/** Whether reading a value of this size may take more memory than the limit. */
+function mayExceed(
+  bytes: number,
+  { objects, names, elements, hasIndices }: StorableSummary,
+  limit: number,
+): boolean {
+  if (bytes * MAX_MEMORY_PER_BYTE <= limit) return false
+  return hasIndices || maxMemoryOf({ objects: objects.size, names, elements, bytes }) > limit
 }
 
-/** What reading the bytes will take, as a reader estimates it. */
-function memoryOf(bytes: Buffer, allowance: Allowance): number {
+/** Memory for reading the bytes, as a reader estimates it. */
+function memoryOf(bytes: Buffer, allowance: WriteLimits): number {
   try {
-    return screen(bytes, WIRE_VERSION, allowance.memory)
+    return screenPayload(bytes, WIRE_VERSION, allowance.memory)
   } catch (error) {
     throw unserializable(error, allowance)
   }
 }
 
-function unserializable(error: unknown, { key }: Allowance): UnserializableValueError {
-  return new UnserializableValueError('value', `not serialisable (${messageOf(error) ?? 'it throws'})`, key)
+function unserializable(error: unknown, { key }: WriteLimits): UnserializableValueError {
+  return new UnserializableValueError(
+    'value',
+    `not serialisable (${errorMessageOf(error) ?? 'it throws'})`,
+    key,
+  )
 }

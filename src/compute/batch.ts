@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 // The machine's own, also while a test has faked the global one: it is the end of this tick, and no time.
 import { setImmediate } from 'node:timers'
 import { serializeValue } from '../codec/codec.js'
-import { type Copies, copiesOf, sameAlways } from '../codec/copies.js'
+import { type Copies, copiesOf, primitiveCopies } from '../codec/copies.js'
 import { ConfigurationError } from '../errors.js'
 import { CacheKey, type KeyInput } from '../key/cache-key.js'
 import { Computation } from './computation.js'
@@ -54,7 +54,7 @@ function copied(text: string, value: unknown, made: Map<string, Copies>): unknow
     try {
       copies = copiesOf(serializeValue(value))
     } catch {
-      copies = sameAlways(value)
+      copies = primitiveCopies(value)
     }
     made.set(text, copies)
   }

@@ -1,7 +1,7 @@
 import { ConfigurationError } from '../errors.js'
 import { CacheKey, type KeyPart } from '../key/cache-key.js'
-import { isBareDate } from '../key/identity.js'
-import { show } from '../key/show.js'
+import { describeValue } from '../key/describe-value.js'
+import { isPlainDate } from '../key/identity.js'
 import { NameOwners } from '../name-owners.js'
 import { aFunction, notNull } from '../option-checks.js'
 import type { Logger } from '../store/failsafe.js'
@@ -133,7 +133,7 @@ function keyOfCall(root: CacheKey, args: readonly unknown[]): CacheKey {
 function partOf(argument: unknown): KeyPart {
   // What stands in an array within the key is a digest.
   if (argument === undefined || Number.isNaN(argument)) return [argument]
-  if (typeof argument !== 'object' || argument === null || isBareDate(argument)) return argument as KeyPart
+  if (typeof argument !== 'object' || argument === null || isPlainDate(argument)) return argument as KeyPart
   return [argument]
 }
 
@@ -144,6 +144,8 @@ function partOf(argument: unknown): KeyPart {
  */
 function keyOfParts(root: CacheKey, parts: readonly KeyPart[]): CacheKey {
   if (!Array.isArray(parts))
-    throw new ConfigurationError(`keyOf of "${root.text}" must return an array of parts, not ${show(parts)}.`)
+    throw new ConfigurationError(
+      `keyOf of "${root.text}" must return an array of parts, not ${describeValue(parts)}.`,
+    )
   return CacheKey.from([root, ...parts])
 }

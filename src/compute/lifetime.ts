@@ -1,6 +1,6 @@
 import { types } from 'node:util'
 import { readTtl } from '../duration.js'
-import { show } from '../key/show.js'
+import { describeValue } from '../key/describe-value.js'
 
 /** Longer texts are not shown: a TTL function may have returned the token instead of its life. */
 const MAX_SHOWN = 24
@@ -44,12 +44,12 @@ function describe(ttl: unknown): string {
   if (typeof ttl === 'string' && ttl.length > MAX_SHOWN) return `a text of ${ttl.length} characters`
   if (types.isPromise(ttl)) return 'a promise (a TTL must be known at once)'
   if (types.isDate(ttl)) return 'a Date (a TTL is the time left, in seconds)'
-  return show(ttl, 0)
+  return describeValue(ttl, 0)
 }
 
 function describeThrown(error: unknown): string {
   try {
-    return error instanceof Error ? `"${String(error.message).slice(0, 200)}"` : show(error, 0)
+    return error instanceof Error ? `"${String(error.message).slice(0, 200)}"` : describeValue(error, 0)
   } catch {
     return 'an error that cannot be read'
   }

@@ -1,6 +1,6 @@
 import { parseTtl, type Timeout, type Ttl } from '../duration.js'
 import { ConfigurationError } from '../errors.js'
-import { show } from '../key/show.js'
+import { describeValue } from '../key/describe-value.js'
 import { type KnownOptions, OptionsReader } from '../take-options.js'
 
 /**
@@ -108,11 +108,13 @@ export function parseStrictValues(option: boolean): boolean {
 export function parseEarlyRefresh(option: EarlyRefreshOption): number {
   if (typeof option === 'boolean') return option ? 1 : 0
   if (typeof option !== 'object' || option === null) {
-    throw new ConfigurationError(`earlyRefresh must be true, false or { beta }, not ${show(option)}.`)
+    throw new ConfigurationError(
+      `earlyRefresh must be true, false or { beta }, not ${describeValue(option)}.`,
+    )
   }
   const { beta } = EARLY_REFRESH.take(option)
   if (Number.isFinite(beta) && beta > 0) return beta
   throw new ConfigurationError(
-    `beta of earlyRefresh must be a number above 0 (1 is the usual one), not ${show(beta)}.`,
+    `beta of earlyRefresh must be a number above 0 (1 is the usual one), not ${describeValue(beta)}.`,
   )
 }

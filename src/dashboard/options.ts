@@ -1,6 +1,6 @@
 import type { Request } from 'express'
 import { ConfigurationError } from '../errors.js'
-import { show } from '../key/show.js'
+import { describeValue } from '../key/describe-value.js'
 import { aBoolean, aList, aText } from '../option-checks.js'
 import type { Logger } from '../store/failsafe.js'
 import { OptionsReader } from '../take-options.js'
@@ -173,7 +173,7 @@ function checkOrigin(given: string): string {
   const origin = typeof given === 'string' && URL.canParse(given) ? new URL(given).origin : 'null'
   if (/^https?:/.test(origin) && given.replace(/\/$/, '').split('/').length === 3) return origin
   throw new ConfigurationError(
-    `origins contains ${show(given)}. An origin looks like 'https://admin.example.com'.`,
+    `origins contains ${describeValue(given)}. An origin looks like 'https://admin.example.com'.`,
   )
 }
 

@@ -1,4 +1,14 @@
 import { types } from 'node:util'
+import {
+  type Beginning,
+  CutBigInt,
+  CutBytes,
+  type Cuts,
+  CutText,
+  isCutValue,
+  NO_CUTS,
+  type UNREAD,
+} from '../codec/beginning/cut.js'
 import { holdsSecret, spellsSecret } from './masking/bytes.js'
 import { type Holes, type Member, membersOf } from './masking/members.js'
 import { secretObjects } from './masking/shared.js'
@@ -10,29 +20,47 @@ const MAX_DEPTH = 200
 const PIECE = 8_192
 const INDENT = '  '
 
+/**
+ * Number of characters at the end of a cut text, and of bytes of a cut view, that are read but not shown: a secret there
+ * might be recognised only by its end.
+ */
+const MARGIN = 8_192
+
 /** A bigint of more bits is shown in hexadecimal: to make it decimal takes a time that grows with their square. */
 const MAX_DECIMAL_BITS = 16_384
 
 // Controls, invisible and direction-changing characters would make text look like what it is not.
 const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}]/gu
 
+export interface ValueTextOptions {
+  /** Maximum number of characters of one text, name or number, and of a view's elements. */
+  readonly longest?: number
+}
+
 /**
  * A value as text for people, in pieces: the whole of a large one is never in memory. An empty piece is a
  * place to let others have their turn. Values under names that look secret are left out, wherever they lie and
  * however they are written. What occurs twice is written once: neither cycles nor a structure that is folded into
  * itself make it endless.
- * @param longest maximum number of characters of one text, name or number
  */
-export function* valueText(
-  value: unknown,
+export function valueText(value: unknown, secrets: SecretNames, options?: ValueTextOptions): Pieces {
+  return beginningText({ value, cuts: NO_CUTS }, secrets, options)
+}
+
+/**
+ * The text of the beginning of a value: the beginning of the text of the whole value, up to the first cut. The sizes of cut
+ * Maps and Sets are left out. Values that a name after the cut might make secret are masked.
+ */
+export function* beginningText(
+  { value, cuts }: Pick<Beginning, 'value' | 'cuts'>,
   secrets: SecretNames,
-  { longest = Number.POSITIVE_INFINITY }: { readonly longest?: number } = {},
+  { longest = Number.POSITIVE_INFINITY }: ValueTextOptions = {},
 ): Pieces {
-  const walk = secretObjects(value, secrets)
+  const walk = secretObjects(value, secrets, cuts)
   let step = walk.next()
   for (; !step.done; step = walk.next()) yield ''
   if (step.value === undefined) yield `${MASKED}: too many objects to check for secrets`
-  else yield* new ValueWriter(secrets, step.value, longest).write(value)
+  else yield* new ValueWriter(secrets, step.value, cuts, longest).write(value)
 }
 
 type Pieces = Generator<string, void, undefined>
@@ -44,6 +72,7 @@ type Task =
   | Rest
 
 interface Rest {
+  readonly container: object
   readonly members: Iterator<Member | Holes, void>
   readonly close: string
   readonly depth: number
@@ -53,14 +82,16 @@ interface Rest {
 class ValueWriter {
   readonly #secrets: SecretNames
   readonly #secretObjects: ReadonlySet<object>
+  readonly #cuts: Cuts
   readonly #longest: number
   readonly #seen = new Set<object>()
   /** The next one last. */
   readonly #tasks: Task[] = []
 
-  constructor(secrets: SecretNames, secretObjects: ReadonlySet<object>, longest: number) {
+  constructor(secrets: SecretNames, secretObjects: ReadonlySet<object>, cuts: Cuts, longest: number) {
     this.#secrets = secrets
     this.#secretObjects = secretObjects
+    this.#cuts = cuts
     this.#longest = longest
   }
 
@@ -75,7 +106,12 @@ class ValueWriter {
         const { value: written, holder, depth } = task
         const short = this.#short(written)
         if (short !== undefined) text += short
-        else if (isContainer(written)) {
+        else if (isCutValue(written)) {
+          yield text
+          text = ''
+          yield* this.#cut(written)
+          this.#tasks.length = 0
+        } else if (isContainer(written)) {
           const isSpelled =
             Array.isArray(written) && areCodes(written) && (yield* spellsSecret(written, this.#secrets))
           text += isSpelled ? MASKED : this.#container(written, holder, depth)
@@ -107,9 +143,15 @@ class ValueWriter {
 
   #container(container: object, holder: string | undefined, depth: number): string {
     if (depth > MAX_DEPTH) return '[…]'
-    const members = membersOf(container, holder, this.#secrets) as Iterator<Member | Holes, void>
-    const [open, close] = bracketsOf(container)
-    this.#tasks.push({ members, close, depth, isEmpty: true })
+    const members = membersOf(container, holder, this.#secrets, { cuts: this.#cuts })
+    const [open, close] = bracketsOf(container, this.#cuts)
+    this.#tasks.push({
+      container,
+      members: members as Iterator<Member | Holes, void>,
+      close,
+      depth,
+      isEmpty: true,
+    })
     return open
   }
 
@@ -117,6 +159,10 @@ class ValueWriter {
   #member(task: Rest): string {
     const { members, close, depth } = task
     const { value: member } = members.next()
+    if (!member && this.#cuts.containers.has(task.container)) {
+      this.#tasks.length = 0
+      return ''
+    }
     if (!member) return task.isEmpty ? close : `,\n${INDENT.repeat(depth)}${close}`
     const joint = task.isEmpty ? '' : ','
     task.isEmpty = false
@@ -154,11 +200,25 @@ class ValueWriter {
     else yield* this.#bytes('ArrayBuffer', new Uint8Array(value as ArrayBuffer))
   }
 
-  *#string(text: string): Pieces {
+  /** The beginning of a cut value. */
+  *#cut(value: CutText | CutBytes | CutBigInt | typeof UNREAD): Pieces {
+    if (value instanceof CutText) yield* this.#string(value.text, true)
+    else if (value instanceof CutBigInt) yield* this.#hexadecimal(value)
+    else if (value instanceof CutBytes) {
+      const { head, size } = value
+      yield* ArrayBuffer.isView(head)
+        ? this.#view(head, size)
+        : this.#bytes('ArrayBuffer', new Uint8Array(head), size)
+    }
+  }
+
+  *#string(text: string, isCut = false): Pieces {
     yield '"'
-    for (const piece of maskedText(text.slice(0, this.#longest), this.#secrets))
-      yield piece === '' ? '' : visible(JSON.stringify(piece).slice(1, -1))
-    yield '"'
+    const isLong = text.length > this.#longest
+    const known = text.slice(0, this.#longest)
+    const length = isCut || isLong ? Math.max(0, known.length - MARGIN) : known.length
+    yield* quoted(maskedText(known, this.#secrets, length))
+    if (!isCut) yield isLong ? '…"' : '"'
   }
 
   *#pattern(pattern: RegExp): Pieces {
@@ -171,44 +231,56 @@ class ValueWriter {
   *#bigint(value: bigint): Pieces {
     const digits = (value < 0n ? -value : value).toString(16)
     const bits = digits.length * 4 - Math.clz32(Number.parseInt(digits.charAt(0), 16)) + 28
-    yield `[a bigint of ${bits} bits] ${value < 0n ? '-' : ''}0x`
-    for (let at = 0; at < Math.min(digits.length, this.#longest); at += PIECE)
-      yield digits.slice(at, at + PIECE)
+    yield* this.#hexadecimal({ isNegative: value < 0n, bits, digits })
     yield 'n'
   }
 
-  *#view(view: ArrayBufferView): Pieces {
+  *#hexadecimal({ isNegative, bits, digits }: CutBigInt): Pieces {
+    yield `[a bigint of ${bits} bits] ${isNegative ? '-' : ''}0x`
+    for (let at = 0; at < Math.min(digits.length, this.#longest); at += PIECE)
+      yield digits.slice(at, at + PIECE)
+  }
+
+  /** The first elements of a view. With a larger `size` in bytes, the view is the beginning of a larger one. */
+  *#view(view: ArrayBufferView, size = view.byteLength): Pieces {
     if (!types.isTypedArray(view) || types.isUint8Array(view)) {
       const name = Buffer.isBuffer(view) ? 'Buffer' : view.constructor.name
-      yield* this.#bytes(name, new Uint8Array(view.buffer, view.byteOffset, view.byteLength))
+      yield* this.#bytes(name, new Uint8Array(view.buffer, view.byteOffset, view.byteLength), size)
       return
     }
-    yield `${view.constructor.name}(${view.length}) [`
+    yield `${view.constructor.name}(${size / view.BYTES_PER_ELEMENT}) [`
     const shown = view.subarray(0, Math.min(view.length, this.#longest))
     const isSecret =
       (yield* holdsSecret(new Uint8Array(shown.buffer, shown.byteOffset, shown.byteLength), this.#secrets)) ||
       (yield* spellsSecret(shown, this.#secrets))
+    const isCut = view.byteLength < size
     if (isSecret) yield MASKED
     else {
-      for (let start = 0; start < shown.length; start += PIECE)
-        yield `${start === 0 ? '' : ', '}${shown.subarray(start, start + PIECE).join(', ')}`
+      const end = isCut ? Math.min(shown.length, view.length - MARGIN) : shown.length
+      for (let start = 0; start < end; start += PIECE)
+        yield `${start === 0 ? '' : ', '}${shown.subarray(start, Math.min(end, start + PIECE)).join(', ')}`
     }
-    yield ']'
+    if (!isCut) yield ']'
   }
 
-  *#bytes(name: string, bytes: Uint8Array): Pieces {
-    yield `${name}(${bytes.length})`
+  *#bytes(name: string, bytes: Uint8Array, size = bytes.length): Pieces {
+    yield `${name}(${size})`
     const shown = bytes.subarray(0, Math.min(bytes.length, this.#longest))
     if (yield* holdsSecret(shown, this.#secrets)) {
       yield ` ${MASKED}`
       return
     }
-    for (let start = 0; start < shown.length; start += PIECE) {
-      const part = shown.subarray(start, start + PIECE)
+    const end = bytes.length < size ? Math.min(shown.length, bytes.length - MARGIN) : shown.length
+    for (let start = 0; start < end; start += PIECE) {
+      const part = shown.subarray(start, Math.min(end, start + PIECE))
       const hex = Buffer.from(part.buffer, part.byteOffset, part.byteLength).toString('hex')
       yield hex.replace(/../g, ' $&')
     }
   }
+}
+
+function* quoted(pieces: Pieces): Pieces {
+  for (const piece of pieces) yield piece === '' ? '' : visible(JSON.stringify(piece).slice(1, -1))
 }
 
 function isContainer(value: unknown): value is object {
@@ -226,9 +298,11 @@ function areCodes(array: readonly unknown[]): array is number[] {
   return array.length >= 8 && typeof array[0] === 'number'
 }
 
-function bracketsOf(container: object): readonly [open: string, close: string] {
-  if (types.isMap(container)) return [`Map(${container.size}) {`, '}']
-  if (types.isSet(container)) return [`Set(${container.size}) {`, '}']
+function bracketsOf(container: object, cuts: Cuts): readonly [open: string, close: string] {
+  const size = (collection: { readonly size: number }) =>
+    cuts.containers.has(container) ? '…' : collection.size
+  if (types.isMap(container)) return [`Map(${size(container)}) {`, '}']
+  if (types.isSet(container)) return [`Set(${size(container)}) {`, '}']
   return Array.isArray(container) ? ['[', ']'] : ['{', '}']
 }
 

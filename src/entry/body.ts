@@ -9,7 +9,8 @@ import {
   VALUE_MARK_BYTES,
 } from './layout.js'
 
-/** Where each field of a body stands: checksum, format, flags, written, ttl, grace, computing, length of the writer's name. */
+// Offsets of the fields of a body. The checksum comes first.
+
 const FORMAT_AT = 4
 const FLAGS_AT = 5
 const WRITTEN_AT = 6
@@ -19,65 +20,65 @@ const COMPUTING_AT = 24
 const WRITER_LENGTH_AT = 28
 const BODY_HEAD_BYTES = 29
 
-/** The payload tells of a computation that failed, instead of a value. */
+/** The payload describes a failed computation instead of a value. */
 const FAILURE_FLAG = 1
 
 const MAX_COMPUTING_MICROS = 2 ** 32 - 1
 const MAX_WRITER_BYTES = 64
 
-/** So many bytes from the start of a frame always hold all but its payload. */
+/** Maximum size of everything in a frame before its payload. */
 export const FRAME_HEAD_BYTES =
   GENERATIONS_AT + 32 * ID_BYTES + VALUE_MARK_BYTES + BODY_HEAD_BYTES + MAX_WRITER_BYTES
 
-/** A value with what the store knows about it. Times in milliseconds. */
+/** A stored value with its metadata. Times in milliseconds. */
 export interface EntryBody {
-  /** How the payload is serialised and whether it is compressed: the codec's business. */
+  /** Serialisation and compression of the payload, as the codec defines them. */
   readonly format: number
-  /** When it was written, on the store's clock. */
+  /** Time of writing, on the store's clock. */
   readonly writtenAt: number
-  /** How long it is fresh. */
+  /** Time during which it is fresh. */
   readonly ttlMs: number
-  /** How long it stands after that, stale. */
+  /** Time after that during which it is kept as stale. */
   readonly graceMs: number
-  /** How long computing it took; 0 for what was set. */
+  /** Time that computing it took; 0 for a value that was set. */
   readonly computingMs: number
-  /** The payload tells of a computation that failed, instead of a value. */
+  /** Whether the payload describes a failed computation instead of a value. */
   readonly isFailure: boolean
   /** The process that wrote it, `host:pid`. */
   readonly writtenBy: string
   readonly payload: Buffer
 }
 
-/** What an entry is written with; the store adds the time, on its own clock. */
+/** An entry to be written. The store adds the time of writing, on its own clock. */
 export interface NewEntry
   extends Pick<EntryBody, 'format' | 'ttlMs' | 'writtenBy' | 'payload'>,
     Partial<Pick<EntryBody, 'graceMs' | 'computingMs' | 'isFailure'>> {}
 
-/** How long an entry stands in its store: fresh, then stale. */
-export function lifeOf({ ttlMs, graceMs = 0 }: NewEntry): number {
+/** Time during which an entry stays in its store, fresh or stale. In milliseconds. */
+export function lifetimeOf({ ttlMs, graceMs = 0 }: NewEntry): number {
   return ttlMs + graceMs
 }
 
 /**
- * Whether an entry is past its TTL at a moment of the store's clock, or was let
- * expire, and stands for those alone who may be served what is stale.
+ * Whether an entry is stale at a moment of the store's clock: past its TTL, or expired by a soft expiry.
  */
 export function isStale(
   { writtenAt, ttlMs, graceMs }: Omit<EntryBody, 'payload'>,
   now: number,
   expired: number | undefined,
 ): boolean {
-  // Without grace it is the store that lets it go, at the very moment.
+  // Without grace, the store removes it at the end of its TTL.
   return expired !== undefined || (graceMs > 0 && now >= writtenAt + ttlMs)
 }
 
+/** The bytes of a body with its checksum. */
 export function encodeBody(entry: NewEntry, writtenAt: number): Buffer {
   const { format, ttlMs, graceMs = 0, computingMs = 0, isFailure = false, writtenBy, payload } = entry
   const writer = Buffer.from(writtenBy).subarray(0, MAX_WRITER_BYTES)
   const body = Buffer.allocUnsafe(BODY_HEAD_BYTES + writer.length + payload.length)
   body[FORMAT_AT] = format
   body[FLAGS_AT] = isFailure ? FAILURE_FLAG : 0
-  // Down: an entry never has more time left than its TTL.
+  // Rounded down, so that the remaining time never exceeds the TTL.
   body.writeUIntBE(Math.max(0, Math.floor(writtenAt)), WRITTEN_AT, 6)
   body.writeUIntBE(Math.max(0, Math.round(ttlMs)), TTL_AT, 6)
   body.writeUIntBE(Math.max(0, Math.round(graceMs)), GRACE_AT, 6)
@@ -89,7 +90,7 @@ export function encodeBody(entry: NewEntry, writtenAt: number): Buffer {
   return body
 }
 
-/** The body of a value frame, or `undefined` when its checksum or its lengths are wrong. */
+/** The body of a value frame; `undefined` if its checksum or its lengths are wrong. */
 export function parseBody(bytes: Buffer): EntryBody | undefined {
   const at = bodyAt(bytes)
   if (!hasMarks(bytes, at)) return undefined
@@ -99,13 +100,13 @@ export function parseBody(bytes: Buffer): EntryBody | undefined {
   return readBody(bytes, at, end)
 }
 
-/** The same from the first `FRAME_HEAD_BYTES` of a frame: unchecked, its payload cut off. For listings. */
+/** The metadata in the first `FRAME_HEAD_BYTES` of a value frame, without checking the checksum. For listings. */
 export function parseBodyHead(head: Buffer): Omit<EntryBody, 'payload'> | undefined {
   const at = bodyAt(head)
   return head.length < at + BODY_HEAD_BYTES ? undefined : readBody(head, at, head.length)
 }
 
-/** Whether all the digits that its kind has before a body are there: no checksum covers them. */
+/** Whether the marks before the body of a marked value are digits. No checksum covers them. */
 function hasMarks(bytes: Buffer, at: number): boolean {
   if (bytes[KIND_AT] !== MARKED_VALUE) return true
   for (let index = at - VALUE_MARK_BYTES; index < at; index++) {

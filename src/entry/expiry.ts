@@ -1,5 +1,5 @@
 import { parseBodyHead } from './body.js'
-import { DIGITS, digits, numberAt } from './digits.js'
+import { DIGITS, decodeDigits, encodeDigits } from './digits.js'
 import { eraOf, lastExpiredAt, lastExpiredBy } from './generation.js'
 import {
   bodyAt,
@@ -10,11 +10,11 @@ import {
   KIND_AT,
   MARKED_VALUE,
   VALUE_MARK_BYTES,
-  WHO_DIGITS,
+  WRITER_DIGITS,
 } from './layout.js'
 import { type Provenance, parseProvenance } from './provenance.js'
 
-/** The same frame under a new id: a value, if it is live, expired now, unless it was let expire before. */
+/** A frame under a new id. A live value that has not expired yet is marked as expired at this time. */
 export function expireFrame(frame: Buffer, id: Buffer, isLive: boolean, at: number, who: Buffer): Buffer {
   const own = bodyAt(frame)
   if (!isLive || expiredItself(frame) > 0) {
@@ -26,45 +26,44 @@ export function expireFrame(frame: Buffer, id: Buffer, isLive: boolean, at: numb
     frameOfKind(MARKED_VALUE),
     id,
     frame.subarray(COUNT_AT, marksAt),
-    isMarked ? frame.subarray(marksAt, marksAt + DIGITS) : digits(0),
-    digits(at),
-    digits(who.length, WHO_DIGITS),
+    isMarked ? frame.subarray(marksAt, marksAt + DIGITS) : encodeDigits(0),
+    encodeDigits(at),
+    encodeDigits(who.length, WRITER_DIGITS),
     frame.subarray(own),
     who,
   ])
 }
 
-/** When a value was let expire itself; 0 if it was not. */
+/** Time of a value's own soft expiry; 0 without one. */
 function expiredItself(frame: Buffer): number {
   if (frame[KIND_AT] !== MARKED_VALUE) return 0
-  return numberAt(frame, bodyAt(frame) - WHO_DIGITS - DIGITS, DIGITS)
+  return decodeDigits(frame, bodyAt(frame) - WRITER_DIGITS - DIGITS, DIGITS)
 }
 
-/** Who let a value expire, when, and with what. */
+/** The soft expiry that made a value stale. */
 export interface Expiry {
   readonly at: number
   readonly provenance: Provenance | undefined
-  /** How many segments the key has that was let expire with its children; `undefined` if it was the value's own. */
+  /** Number of segments of the key that was expired with its children; `undefined` if it was the value's own key. */
   readonly depth: number | undefined
 }
 
 /**
- * Since when a live value is stale because somebody let it expire, on the
- * store's clock; `undefined` as a rule, which costs a look at one byte of each
- * generation.
+ * Time since which a live value is stale by a soft expiry, on the store's clock; `undefined` if none applies. For most
+ * values this reads one byte of each generation.
  */
 export function expiredAt(frame: Buffer, generations: readonly (Buffer | null)[]): number | undefined {
   let eras = 0
   for (const generation of generations) if (generation) eras += eraOf(generation)
   if (frame[KIND_AT] !== MARKED_VALUE) return eras === 0 ? undefined : firstExpiry(frame, generations).at
-  const isOfThisEra = numberAt(frame, bodyAt(frame) - VALUE_MARK_BYTES, DIGITS) === eras
+  const isOfThisEra = decodeDigits(frame, bodyAt(frame) - VALUE_MARK_BYTES, DIGITS) === eras
   const own = expiredItself(frame)
   if (isOfThisEra) return own === 0 ? undefined : own
   const { at } = firstExpiry(frame, generations)
   return own === 0 ? at : Math.min(own, at)
 }
 
-/** The same with who did it, for people. */
+/** The soft expiry of a live value with its provenance; `undefined` if none applies. */
 export function expiryOf(frame: Buffer, generations: readonly (Buffer | null)[]): Expiry | undefined {
   const at = expiredAt(frame, generations)
   if (at === undefined) return undefined
@@ -77,9 +76,8 @@ export function expiryOf(frame: Buffer, generations: readonly (Buffer | null)[])
 }
 
 /**
- * Of the marks above a value, the first that was made since it was written:
- * the one from which its grace counts. That it is stale the eras say; a clock
- * that was set back only makes this the last of them.
+ * The first soft expiry above a value since it was written: its grace counts from there. The eras have shown that there
+ * is one. If the clock was set back since, this is the last of them.
  */
 function firstExpiry(
   frame: Buffer,

@@ -1,4 +1,4 @@
-import { DIGITS, digits, numberAt } from './digits.js'
+import { DIGITS, decodeDigits, encodeDigits } from './digits.js'
 import { isGeneration } from './generation.js'
 import {
   COUNT_AT,
@@ -14,14 +14,14 @@ import {
   MARKED_VALUE,
   MAX_FRAME_BYTES,
   VERSION,
-  WHO_DIGITS,
+  WRITER_DIGITS,
 } from './layout.js'
 import { type Provenance, parseProvenance } from './provenance.js'
 
-/** No path is deeper, so no entry carries more generations. */
+/** Maximum number of generations in a frame: their count is one byte. */
 const MAX_GENERATIONS = 255
 
-/** Composes a frame; a store that does this elsewhere must yield the same bytes. */
+/** The bytes of a frame. A store that composes frames itself must produce the same bytes. */
 export function composeFrame(
   kind: FrameKind,
   id: Buffer,
@@ -32,33 +32,34 @@ export function composeFrame(
   return Buffer.concat([frameStart(kind), id, Buffer.of(generations.length), ...generations, body])
 }
 
-/** A value below these generations, joined as `joinGenerations` does. */
+/** The frame of a value below generations that `joinGenerations` has joined. */
 export function composeValue(id: Buffer, joined: Buffer, body: Buffer): Buffer {
   const ids = joined.subarray(0, -DIGITS)
   const eras = joined.subarray(-DIGITS)
-  const isMarked = numberAt(eras, 0, DIGITS) > 0
+  const isMarked = decodeDigits(eras, 0, DIGITS) > 0
   return Buffer.concat([
     isMarked ? frameOfKind(MARKED_VALUE) : frameStart('value'),
     id,
     Buffer.of(ids.length / ID_BYTES),
     ids,
-    ...(isMarked ? [eras, digits(0), digits(0, WHO_DIGITS)] : []),
+    ...(isMarked ? [eras, encodeDigits(0), encodeDigits(0, WRITER_DIGITS)] : []),
     body,
   ])
 }
 
-/** The id of a frame that is known to be one. */
+/** The id of a valid frame. */
 export function frameId(frame: Buffer): Buffer {
   return frame.subarray(ID_AT, COUNT_AT)
 }
 
-/** What a frame says about itself before its value is decoded. */
+/** A parsed frame. The body of a value is not parsed yet. */
 export type Frame =
   | { readonly kind: 'value'; readonly id: Buffer; readonly generations: number; readonly bytes: Buffer }
   | { readonly kind: 'tombstone'; readonly id: Buffer; readonly provenance: Provenance | undefined }
   | { readonly kind: 'marker'; readonly id: Buffer }
   | { readonly kind: 'unreadable'; readonly why: 'foreign bytes' | 'a newer version' | 'damaged' }
 
+/** Parses a frame. Its generations and its body are not checked. */
 export function parseFrame(bytes: Buffer): Frame {
   if (bytes.length < GENERATIONS_AT || bytes[0] !== MAGIC.charCodeAt(0) || bytes[1] !== MAGIC.charCodeAt(1)) {
     return { kind: 'unreadable', why: 'foreign bytes' }
@@ -81,9 +82,9 @@ export function parseFrame(bytes: Buffer): Frame {
 }
 
 /**
- * Of the generations above an entry (outermost first, as a store holds them),
- * the first that is not the one the entry was written under: its position, or
- * -1 when all stand. An absent generation never matches.
+ * Index of the first generation that differs from the one the entry was written under; -1 if none does. An absent
+ * generation always differs.
+ * @param generations those above the entry, outermost first, as a store has them
  */
 export function firstBrokenGeneration(frame: Buffer, generations: readonly (Buffer | null)[]): number {
   if (frame[COUNT_AT] !== generations.length) return 0

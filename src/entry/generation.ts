@@ -1,18 +1,16 @@
-import { DIGITS, digits, numberAt } from './digits.js'
+import { DIGITS, decodeDigits, encodeDigits } from './digits.js'
 import { ID_BYTES } from './layout.js'
 import { type Provenance, parseProvenance } from './provenance.js'
 
 /**
- * A generation as a store holds it: its id, `1` once something was written
- * below it (else `0`), and, when a delete made it, who and when. Before that,
- * once what lies below was let expire: how often that was, and the last time.
+ * A generation as a store has it: its id, a flag (`1` once something was written below it, else `0`), and the provenance
+ * of the delete that made it. After a soft expiry with children, a mark comes before the provenance:
  *
  * ```
- * '~'  era  expired at  who  newline
- *  1   14      14        …      1
+ * '~'  era  expired at  provenance  newline
+ *  1   14      14           …          1
  * ```
- * The era is a count, and safe to rely on, since it stands under an id that is
- * never used twice: what is lost takes both along.
+ * The era cannot run back unnoticed: it belongs to an id that is never used twice, and both are lost together.
  */
 export interface Generation {
   readonly id: Buffer
@@ -28,15 +26,15 @@ const EXPIRED_AT = ERA_AT + DIGITS
 const WHO_AT = EXPIRED_AT + DIGITS
 const NEWLINE = 0x0a
 
-/** Maximum size of a generation: what is larger was not written by this cache. */
+/** Maximum size of a generation. Larger bytes were not written by this cache. */
 export const MAX_GENERATION_BYTES = 8_192
 
-/** Maximum era: the sum of those above a path, of which there are 33 at most, fits into the digits that it is written in. */
+/** Maximum era. The sum of the at most 33 eras above a path then fits into `DIGITS`. */
 export const MAX_ERA = 3_000_000_000_000
 
 /**
- * Whether bytes read as a generation. Everything else that may stand in its place counts as absent, which matches
- * nothing, and is replaced by the next write below. The scripts in Redis judge alike.
+ * Whether bytes are a valid generation. Anything else counts as an absent one, which matches no entry, and is replaced
+ * by the next write below it. The Redis scripts apply the same rule.
  */
 export function isGeneration(bytes: Buffer | null): bytes is Buffer {
   if (bytes === null || bytes.length <= ID_BYTES || bytes.length > MAX_GENERATION_BYTES) return false
@@ -51,13 +49,15 @@ function hasMark(bytes: Buffer): boolean {
     const digit = (bytes[index] ?? 0) - 0x30
     if (!(digit >= 0 && digit <= 9)) return false
   }
-  return numberAt(bytes, ERA_AT, DIGITS) <= MAX_ERA && bytes.includes(NEWLINE, WHO_AT)
+  return decodeDigits(bytes, ERA_AT, DIGITS) <= MAX_ERA && bytes.includes(NEWLINE, WHO_AT)
 }
 
+/** The bytes of a generation. `info` is the provenance of the delete that made it. */
 export function composeGeneration(id: Buffer, inUse: boolean, info: Buffer = Buffer.alloc(0)): Buffer {
   return Buffer.concat([id, Buffer.from(inUse ? '1' : '0'), info])
 }
 
+/** Parses a generation; `undefined` for anything that is not a valid one. */
 export function parseGeneration(bytes: Buffer): Generation | undefined {
   if (!isGeneration(bytes)) return undefined
   return {
@@ -67,43 +67,42 @@ export function parseGeneration(bytes: Buffer): Generation | undefined {
   }
 }
 
-/** The same generation in its next era: what was written below it until now is stale. */
+/** A generation in its next era: everything that was written below it before is stale. */
 export function expireGeneration(bytes: Buffer, at: number, who: Buffer): Buffer {
   return Buffer.concat([
     bytes.subarray(0, MARK_AT),
     Buffer.of(MARK),
-    digits(eraOf(bytes) + 1),
-    digits(at),
+    encodeDigits(eraOf(bytes) + 1),
+    encodeDigits(at),
     who,
     Buffer.of(NEWLINE),
     bytes.subarray(markEnd(bytes)),
   ])
 }
 
-/** How often what lies below a generation was let expire. */
+/** The era of a generation: number of soft expiries below it. */
 export function eraOf(generation: Buffer): number {
-  return generation[MARK_AT] === MARK ? numberAt(generation, ERA_AT, DIGITS) : 0
+  return generation[MARK_AT] === MARK ? decodeDigits(generation, ERA_AT, DIGITS) : 0
 }
 
-/** When what lies below it was last let expire; 0 if it never was. */
+/** Time of the last soft expiry below a generation; 0 without one. */
 export function lastExpiredAt(generation: Buffer): number {
-  return eraOf(generation) > 0 ? numberAt(generation, EXPIRED_AT, DIGITS) : 0
+  return eraOf(generation) > 0 ? decodeDigits(generation, EXPIRED_AT, DIGITS) : 0
 }
 
-/** Who did that. */
+/** Provenance of the last soft expiry below a generation. */
 export function lastExpiredBy(generation: Buffer): Provenance | undefined {
   return parseProvenance(generation.subarray(WHO_AT, markEnd(generation) - 1))
 }
 
-/** Where what a delete has left in a generation begins. */
+/** Offset of the delete's provenance in a generation. */
 function markEnd(generation: Buffer): number {
   return generation[MARK_AT] === MARK ? generation.indexOf(NEWLINE, WHO_AT) + 1 : MARK_AT
 }
 
 /**
- * What a computation or a fill relies on: the ids of generations, outermost
- * first, and the sum of their eras, which changes with each of them since none
- * ever goes back. `undefined` when one is absent, which matches nothing.
+ * The ids of generations, outermost first, and the sum of their eras: a computation or a fill is stored only while these
+ * bytes are the same. No era ever decreases, so the sum changes with each of them. `undefined` if one is absent.
  */
 export function joinGenerations(generations: readonly (Buffer | null)[]): Buffer | undefined {
   const ids: Buffer[] = []
@@ -113,8 +112,8 @@ export function joinGenerations(generations: readonly (Buffer | null)[]): Buffer
     ids.push(generation.subarray(0, ID_BYTES))
     eras += eraOf(generation)
   }
-  ids.push(eras === 0 ? NO_ERAS : digits(eras))
+  ids.push(eras === 0 ? NO_ERAS : encodeDigits(eras))
   return Buffer.concat(ids)
 }
 
-const NO_ERAS = digits(0)
+const NO_ERAS = encodeDigits(0)

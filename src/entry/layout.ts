@@ -1,22 +1,21 @@
-import { DIGITS, numberAt } from './digits.js'
+import { DIGITS, decodeDigits } from './digits.js'
 
 /**
- * What stands in an entry's place in a store, as bytes. Pure: no I/O, no clock.
+ * The kind of a frame, which is what a store has in the place of an entry.
  *
  * ```
  * 'kc'  version  kind  id      n   n × generation id   body
  *  2       1       1    12     1        n × 12          …
  * ```
- * The stores compose the part before the body themselves (the Redis scripts in
- * Lua), because only they know, in one atomic step, the generations that stand.
- * A damaged generation id can only turn a hit into a miss; everything a value
- * is made from lies in the body, under its checksum.
+ * Stores compose the part before the body themselves (the Redis scripts in Lua): only they can read the current
+ * generations in the same atomic step. A damaged generation id turns a hit into a miss and nothing worse, because the
+ * checksum of the body covers everything that the value is made from.
  *
- * A value that knows of soft expiries is of a kind of its own. Around its body
- * stands what no checksum of the body can cover, since only the store knows it:
+ * A marked value was written or expired under a soft expiry. The store adds marks around its body, which the checksum of
+ * the body does not cover:
  * ```
- * eras above it  expired at, or 0  length of who  body  who let it expire
- *      14               14               4          …          …
+ * eras above it  expired at, or 0  length of provenance  body  provenance
+ *      14               14                   4             …       …
  * ```
  */
 export type FrameKind = 'value' | 'tombstone' | 'marker'
@@ -29,34 +28,39 @@ export const VERSION = 1
 export const KIND_AT = 3
 export const ID_AT = 4
 export const COUNT_AT = ID_AT + ID_BYTES
-/** So many bytes stand before the generations: enough to tell a frame's kind and id. */
+/** Offset of the generation ids. The bytes before it hold the kind and the id of a frame. */
 export const GENERATIONS_AT = COUNT_AT + 1
 
 export const KIND_BYTE: Record<FrameKind, number> = { value: 0x56, tombstone: 0x54, marker: 0x4d }
-/** A value that knows of soft expiries. */
+/** The kind byte of a marked value. */
 export const MARKED_VALUE = 0x45
 
-export const WHO_DIGITS = 4
-export const VALUE_MARK_BYTES = 2 * DIGITS + WHO_DIGITS
+/** Number of digits of the length of the provenance behind a marked value. */
+export const WRITER_DIGITS = 4
+/** Size of the marks before the body of a marked value. */
+export const VALUE_MARK_BYTES = 2 * DIGITS + WRITER_DIGITS
 
-/** Maximum size of a frame: a larger value was not written by this cache, and is not read. */
+/** Maximum size of a frame. A larger one was not written by this cache and is not read. */
 export const MAX_FRAME_BYTES = 65 * 1024 * 1024
 
-/** The first four bytes of every frame of a kind. The Redis scripts spell them out. */
+/** The first four bytes of a frame of this kind. */
 export function frameStart(kind: FrameKind): Buffer {
   return frameOfKind(KIND_BYTE[kind])
 }
 
+/** The first four bytes of a frame with this kind byte. */
 export function frameOfKind(kind: number): Buffer {
   return Buffer.from([MAGIC.charCodeAt(0), MAGIC.charCodeAt(1), VERSION, kind])
 }
 
+/** Offset of the body of a value frame. */
 export function bodyAt(bytes: Buffer): number {
   const at = GENERATIONS_AT + (bytes[COUNT_AT] as number) * ID_BYTES
   return bytes[KIND_AT] === MARKED_VALUE ? at + VALUE_MARK_BYTES : at
 }
 
+/** End of the body that begins at this offset. */
 export function bodyEnd(bytes: Buffer, at: number): number {
   if (bytes[KIND_AT] !== MARKED_VALUE) return bytes.length
-  return bytes.length - numberAt(bytes, at - WHO_DIGITS, WHO_DIGITS)
+  return bytes.length - decodeDigits(bytes, at - WRITER_DIGITS, WRITER_DIGITS)
 }

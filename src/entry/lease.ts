@@ -1,33 +1,33 @@
 import { ID_BYTES } from './layout.js'
 
 /**
- * A lease as a store holds it: the right to compute one key, until it lapses.
+ * A lease as a store has it: the right of one process to compute a key until it lapses.
  *
  * ```
- * token  awaited  lapses  generations it started from, their eras
+ * token  awaited  lapses  generation ids at its start, sum of their eras
  *  12       1       14      n × 12                       14
  * ```
  */
 export interface Lease {
   readonly token: Buffer
-  /** Whether somebody waits for it, and is told when it ends. */
+  /** Whether a waiter must be notified when it ends. */
   readonly awaited: boolean
-  /** On the store's clock. */
+  /** Time at which it lapses, on the store's clock. */
   readonly lapsesAt: number
-  /** The generations it started from, as `joinGenerations` gives them. */
+  /** The generations at its start, as `joinGenerations` returns them. */
   readonly started: Buffer
 }
 
 const LAPSES_AT = ID_BYTES + 1
 const STARTED_AT = LAPSES_AT + 14
 
-/** Maximum size and time of a lease: what is larger, or lasts longer, was not written by this cache. */
+/** Maximum size of a lease, and its maximum duration in milliseconds. This cache writes neither larger nor longer ones. */
 export const MAX_LEASE_BYTES = 1_024
 export const MAX_LEASE_MS = 2 ** 31
 
 const HEAD = /^[01]\d{14}$/
 
-/** The lease that bytes read as. Everything else that may stand in its place counts as absent, in Redis too. */
+/** Parses a lease; `undefined` for anything else, which counts as an absent one. The Redis scripts apply the same rule. */
 export function parseLease(bytes: Buffer): Lease | undefined {
   if (bytes.length > MAX_LEASE_BYTES) return undefined
   const head = bytes.toString('latin1', ID_BYTES, STARTED_AT)
@@ -40,6 +40,7 @@ export function parseLease(bytes: Buffer): Lease | undefined {
   }
 }
 
+/** The bytes of a lease. */
 export function composeLease({ token, awaited, lapsesAt, started }: Lease): Buffer {
   const head = (awaited ? '1' : '0') + String(Math.floor(lapsesAt)).padStart(STARTED_AT - LAPSES_AT, '0')
   return Buffer.concat([token, Buffer.from(head), started])

@@ -11,16 +11,25 @@ export interface Provenance {
 
 const MAX_LABEL = 200
 
-/** Whatever a hook gave as a label: a delete must not fail over its record. */
-export function label(text: unknown): string | undefined {
+/** A label that a hook returned, shortened; `undefined` for what is no text or number. A delete must not fail because of its label. */
+export function provenanceLabel(text: unknown): string | undefined {
   const printable = typeof text === 'string' || typeof text === 'number' || typeof text === 'bigint'
   return printable ? String(text).slice(0, MAX_LABEL).toWellFormed() : undefined
 }
 
+/** The bytes of a provenance: JSON. */
 export function encodeProvenance({ at, process, route, user }: Provenance): Buffer {
-  return Buffer.from(JSON.stringify({ at: Math.round(at), process, route: label(route), user: label(user) }))
+  return Buffer.from(
+    JSON.stringify({
+      at: Math.round(at),
+      process,
+      route: provenanceLabel(route),
+      user: provenanceLabel(user),
+    }),
+  )
 }
 
+/** Parses a provenance; `undefined` for anything else. */
 export function parseProvenance(bytes: Buffer): Provenance | undefined {
   if (bytes.length === 0 || bytes[0] !== 0x7b) return undefined
   try {

@@ -1,27 +1,30 @@
-import { Unfit } from './unfit.js'
+import { KeyPartError } from './key-part-error.js'
 
-/** Maximum number of values in one part: reading so many objects takes some tenths of a second. */
-export const MAX_VALUES = 100_000
+/** Maximum number of values in one part. Reading them takes some tenths of a second. */
+export const MAX_PART_VALUES = 100_000
 
 /** Maximum number of characters and bytes in one part. */
-export const MAX_SIZE = 2 ** 26
+export const MAX_PART_SIZE = 2 ** 26
 
-/** Maximum number of characters in one path: reading its escapes takes longer. */
-export const MAX_PATH = 2 ** 22
+/** Maximum number of characters in a path. Longer ones would take too long to unescape. */
+export const MAX_PATH_LENGTH = 2 ** 22
 
-/** Larger bigints are refused: writing one takes time that grows with the square of its length. */
+/** Largest bigint in a key. The time that writing a bigint takes grows with the square of its length. */
 const MAX_BIGINT = 2n ** 32_768n
 
 export const HUGE_BIGINT = 'a bigint of more than 32768 bits'
-export const USE_DIGEST = 'Use a digest of it.'
+export const DIGEST_ADVICE = 'Use a digest of it.'
 
-/** @throws {Unfit} for a bigint of more than some 10,000 digits */
+/**
+ * A bigint in decimal digits.
+ * @throws {KeyPartError} for a bigint of more than some 10,000 digits
+ */
 export function bigintText(value: bigint): string {
-  if (isHuge(value)) throw new Unfit(HUGE_BIGINT, USE_DIGEST)
+  if (isHugeBigint(value)) throw new KeyPartError(HUGE_BIGINT, DIGEST_ADVICE)
   return String(value)
 }
 
-/** Whether a bigint takes too long to write. */
-export function isHuge(value: bigint): boolean {
+/** Whether a bigint is too large for a key. */
+export function isHugeBigint(value: bigint): boolean {
   return value > MAX_BIGINT || value < -MAX_BIGINT
 }

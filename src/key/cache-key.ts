@@ -1,12 +1,12 @@
 import type { CacheKeyed, KeyPairs, KeyPart } from './key-input.js'
 import { type DecodedPart, decodeSegment } from './segment.js'
-import { firstOf, prefixesOf, SEPARATOR, textOfParts, textOfPath } from './text.js'
+import { ancestorTexts, firstPartOf, SEPARATOR, textOfParts, textOfPath } from './text.js'
 
 export type { CacheKeyed, Identified, KeyPairs, KeyPart, ValueObject } from './key-input.js'
 
 /**
- * Anything that means a key: a path (`'product::123'`), parts (`['product', 123]`), pairs
- * (`{ product: 123 }`) or a {@link CacheKey}. These four are the same key.
+ * A key in any of its four forms: a path (`'product::123'`), parts (`['product', 123]`), pairs
+ * (`{ product: 123 }`) or a {@link CacheKey}. All of these examples are the same key.
  */
 export type KeyInput = string | CacheKey | readonly KeyPart[] | KeyPairs
 
@@ -17,7 +17,7 @@ export type KeyInput = string | CacheKey | readonly KeyPart[] | KeyPairs
  * CacheKey.of('SHIP_company', { weight: 3, country: 'CZ' }).text // 'SHIP_company::country::CZ::weight::3'
  */
 export class CacheKey implements CacheKeyed {
-  /** The key as it is written. `CacheKey.from(key.text)` is the same key again. */
+  /** The text of the key. `CacheKey.from(key.text)` is the same key again. */
   readonly text: string
   #segments: readonly string[] | undefined
   #ancestors: readonly string[] | undefined
@@ -28,21 +28,21 @@ export class CacheKey implements CacheKeyed {
   }
 
   /**
-   * The key that an input means, as in `cache.get(input)`. A string is a path, split at `::`. In an
-   * array every part is escaped and keeps its place, so that is where user input belongs.
-   * @throws {InvalidKeyError} saying what cannot be a key, and why
+   * Makes the key that `cache.get(input)` would use. A string is a path, split at `::`. In an array,
+   * every part is escaped and keeps its place, so user input belongs there.
+   * @throws {InvalidKeyError} if the input cannot be a key, with the reason
    */
   static from(input: KeyInput): CacheKey {
     if (typeof input === 'string') return new CacheKey(textOfPath(input))
     if (isCacheKey(input)) return input
-    const first = firstOf(input)
+    const first = firstPartOf(input)
     return new CacheKey(isCacheKey(first) ? textOfParts(input, first.text) : textOfParts(input))
   }
 
   /**
-   * The key of these parts, each escaped. A single argument means what it means to {@link from}; a
-   * `CacheKey` as the first of several is extended by the others.
-   * @throws {InvalidKeyError} saying which part cannot be in a key, and why
+   * Makes the key of these parts, each escaped. A single argument is read as {@link from} reads it. A
+   * `CacheKey` as the first of several parts is extended by the others.
+   * @throws {InvalidKeyError} if a part cannot be in a key, with the reason
    */
   static of(input: KeyInput): CacheKey
   static of(...parts: KeyPart[]): CacheKey
@@ -50,13 +50,13 @@ export class CacheKey implements CacheKeyed {
     return CacheKey.from(parts.length === 1 ? (parts[0] as KeyInput) : parts)
   }
 
-  /** The segments as they are written, escaped. */
+  /** The segments of the text, escaped. */
   get segments(): readonly string[] {
     if (this.#segments === undefined) this.#segments = Object.freeze(this.text.split(SEPARATOR))
     return this.#segments
   }
 
-  /** The first segment: what statistics count together. */
+  /** The first segment. Statistics are counted by family. */
   get family(): string {
     const end = this.text.indexOf(SEPARATOR)
     return end === -1 ? this.text : this.text.slice(0, end)
@@ -70,24 +70,24 @@ export class CacheKey implements CacheKeyed {
 
   /** The texts of all keys above this one, outermost first. */
   get ancestors(): readonly string[] {
-    if (this.#ancestors === undefined) this.#ancestors = Object.freeze(prefixesOf(this.text))
+    if (this.#ancestors === undefined) this.#ancestors = Object.freeze(ancestorTexts(this.text))
     return this.#ancestors
   }
 
-  /** The parts unescaped, for people to read. Digests and shortened parts stay as they are written. */
+  /** The parts, unescaped for people to read. Digests and shortened parts are returned as in the text. */
   get parts(): readonly DecodedPart[] {
     return this.segments.map(decodeSegment)
   }
 
   /**
-   * The key of these parts below this one.
-   * @throws {InvalidKeyError} saying which part cannot be in a key, and why
+   * Makes the key of these parts below this one.
+   * @throws {InvalidKeyError} if a part cannot be in a key, with the reason
    */
   child(...parts: KeyPart[]): CacheKey {
     return new CacheKey(textOfParts([this, ...parts], this.text))
   }
 
-  /** Is this the other key, or below it? */
+  /** Whether this is the other key or below it. */
   isWithin(other: CacheKey): boolean {
     return (
       this.text.startsWith(other.text) &&
@@ -95,7 +95,7 @@ export class CacheKey implements CacheKeyed {
     )
   }
 
-  /** Inside another key, anywhere but at its beginning, a key is one part: its text. */
+  /** The key as one part of another key: its text. Only at the beginning of another key it is extended. */
   cacheKeyPart(): string {
     return this.text
   }
@@ -108,7 +108,7 @@ export class CacheKey implements CacheKeyed {
     return this.text
   }
 
-  /** Unlike `instanceof`, this can neither be imitated nor run a proxy's code. */
+  /** Whether a value is a `CacheKey`. Unlike `instanceof`, this cannot be imitated and runs no code of a proxy. */
   static isCacheKey(value: unknown): value is CacheKey {
     return typeof value === 'object' && value !== null && #segments in value
   }

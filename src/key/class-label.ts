@@ -1,22 +1,22 @@
-import { isPlain } from './plain.js'
-import { show } from './show.js'
-import { warn } from './warning.js'
+import { describeValue } from './describe-value.js'
+import { emitKeyWarning } from './key-warning.js'
+import { isPlainObject } from './object-checks.js'
 
-/** Maximum number of labels that are watched for a second class. */
+/** Maximum number of labels that are checked for a second class. */
 const MAX_WATCHED = 10_000
 
-/** By prototype: what its class is called. */
+/** Labels by prototype. */
 const labels = new WeakMap<object, string>()
-/** By label: the prototype that has it, or that there are several. */
+/** The prototype of each label, or `several` if more than one has it. */
 const owners = new Map<string, WeakRef<object> | 'several'>()
 
 /**
- * What the object's class is called in a digest: its name and those of the classes that it extends. `''` for a plain object,
- * `undefined` for a class without a name. Every process must find the same, so two classes that are called alike are one
- * class there: of each name the first such pair is warned of.
+ * The label of an object's class in a digest: its name and the names of the classes that it extends. `''` for a plain
+ * object, `undefined` for a class without a name. Every process must compute the same label, so two classes of one name
+ * share it; the first such pair of each name causes a warning.
  */
 export function classLabel(value: object): string | undefined {
-  if (isPlain(value)) return ''
+  if (isPlainObject(value)) return ''
   const prototype: object = Object.getPrototypeOf(value)
   const known = labels.get(prototype)
   if (known !== undefined) return known
@@ -33,7 +33,7 @@ function labelOf(prototype: object): string | undefined {
   const names = [name]
   for (let next = Object.getPrototypeOf(prototype); !isRoot(next); next = Object.getPrototypeOf(next))
     names.push(nameOf(next.constructor))
-  // Luxon has a Duration and Temporal has one.
+  // Both Luxon and Temporal have a Duration.
   const tag: unknown = Object.getOwnPropertyDescriptor(prototype, Symbol.toStringTag)?.value
   if (typeof tag === 'string' && tag !== name) names.push(`(${tag})`)
   return names.join(' ')
@@ -45,7 +45,7 @@ function isRoot(prototype: object | null): boolean {
 
 function nameOf(type: unknown): string {
   if (typeof type !== 'function') return ''
-  // Mongoose calls each of its models "model", and says in `modelName` which it is.
+  // Mongoose names every model class "model". Its `modelName` is the real name.
   for (const property of ['cacheName', 'modelName', 'name'] as const) {
     const name: unknown = Object.hasOwn(type, property) && type[property as 'name']
     if (typeof name === 'string' && name !== '') return name
@@ -62,13 +62,13 @@ function watch(label: string, prototype: object): void {
   }
   owners.set(label, 'several')
   const name = nameOf(prototype.constructor)
-  warn(
+  emitKeyWarning(
     'KEYEDCACHE_CLASS_NAME',
-    `Two classes are called ${show(name)}. In digests they are one class: their objects with the same content share a key. If they are two, give one of them another name, or a static cacheName.`,
+    `Two classes are called ${describeValue(name)}. In digests they are one class: their objects with the same content share a key. If they are two, give one of them another name, or a static cacheName.`,
   )
 }
 
-/** Other realms have classes of their own for Map, Error and the like: these are the same. */
+/** Whether it is a built-in class, of this realm or another: their Map, Error and so on are the same class. */
 function isNative(type: unknown): boolean {
   return typeof type === 'function' && Function.prototype.toString.call(type).includes('[native code]')
 }

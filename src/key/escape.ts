@@ -1,6 +1,6 @@
-// What never stands in a key as it is: the escape sign, the separator, quotes, what Redis patterns and
-// cluster hash tags are made of, and everything that people cannot see. Not \p{Cn}, the unassigned:
-// processes with older and newer Unicode tables must write the same key.
+// Characters that are always escaped in a key: the escape sign, the separator, quotes, the signs of Redis
+// patterns and cluster hash tags, and invisible characters. Unassigned ones (\p{Cn}) are not: processes with
+// older and newer Unicode tables must write the same key.
 const FORBIDDEN = /[%:"'`\\*?[\]^{}\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Z}\p{Noncharacter_Code_Point}]/u
 const EVERY_FORBIDDEN = new RegExp(FORBIDDEN, 'gu')
 
@@ -8,14 +8,14 @@ const EVERY_FORBIDDEN = new RegExp(FORBIDDEN, 'gu')
 const ESCAPE =
   /%uD[89A-F][0-9A-F]{2}|%[0-7][0-9A-F]|%[CD][0-9A-F]%[89AB][0-9A-F]|%E[0-9A-F](?:%[89AB][0-9A-F]){2}|%F[0-7](?:%[89AB][0-9A-F]){3}/g
 
-/** The text with every forbidden character percent-encoded; {@link unescapeText} is its exact inverse. */
+/** Percent-encodes every forbidden character; {@link unescapeText} is the exact inverse. */
 export function escapeText(text: string): string {
   return text.replace(EVERY_FORBIDDEN, escapeCharacter)
 }
 
 /**
- * The text with its escapes decoded, once. Only what {@link escapeText} would have written counts:
- * `%2A` is `*`, while `%2a`, `%41` and a stray `%` are taken as they stand.
+ * Decodes escapes, once. Only escapes that {@link escapeText} writes count: `%2A` is `*`, while `%2a`, `%41`
+ * and a lone `%` are left as they are.
  */
 export function unescapeText(text: string): string {
   return text.includes('%') ? text.replace(ESCAPE, unescapeCharacter) : text

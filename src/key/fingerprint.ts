@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 
-/** How many characters a fingerprint has. 22 of base64url are 132 bits: nobody meets two alike. */
+/** Number of characters of a fingerprint: 132 bits in base64url, so no two will be equal by chance. */
 export const FINGERPRINT_LENGTH = 22
 
-/** Characters that are made bytes at once: a long text must not stand in memory a third time. */
+/** Number of characters that are encoded at one time: a long text must not be copied as a whole. */
 const PIECE = 2 ** 16
 
 /**

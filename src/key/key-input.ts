@@ -1,16 +1,16 @@
-/** An object that gives its own key part: a model gives its primary key, a filter its canonical form. */
+/** An object with a key part of its own: the primary key of a model, the canonical form of a filter. */
 export interface CacheKeyed {
   cacheKeyPart(): KeyPart
 }
 
-/** A value of its own, such as an ObjectId, a UUID, a URL, a Decimal or a Temporal: one key with its text. */
+/** An object that stands for a scalar, such as an ObjectId, UUID, URL, Decimal or Temporal. It has the same key as its text. */
 export interface ValueObject {
   toJSON(): string | number | bigint | boolean
 }
 
 type PrimaryKey = string | number | bigint | ValueObject
 
-/** An instance of a class that is known by its primary key: its `id`, else its `pk`, else its `_id`. */
+/** An instance of a class with a primary key: its `id`, else its `pk`, else its `_id`. */
 export type Identified =
   | { readonly id: PrimaryKey }
   | { readonly pk: PrimaryKey }
@@ -25,17 +25,17 @@ export type KeyPairs =
   | { readonly [name: string]: unknown }
 
 /**
- * One part of a key. The first rule that fits holds, for a part and for the value of a pair:
+ * One part of a key. The first rule that applies counts, for a part and for the value of a pair:
  *
  * - A scalar is one segment: `123`, `123n` and `'123'` the same, `null`, booleans and `''` unlike any string.
- * - A {@link CacheKeyed} object is the part that it gives.
+ * - A {@link CacheKeyed} object is the part that its `cacheKeyPart()` returns.
  * - A plain object adds its pairs, a row of a database too. As the value of a pair it is a digest.
  * - A Date is one segment, unlike any string.
  * - An instance of a class is its primary key: `id`, else `pk`, else `_id`, a scalar or a {@link ValueObject}.
- * - A {@link ValueObject} is the scalar that its `toJSON()` returns. If its text is another, or its class has only a
- *   `toString()`, that is an `InvalidKeyError`: write `String(value)`.
+ * - A {@link ValueObject} is the scalar that its `toJSON()` returns. If its text differs, or its class has only a
+ *   `toString()`, it is refused with an `InvalidKeyError`: write `String(value)`.
  * - Any other structure (nested array, Map, Set, Buffer, RegExp, …) is a digest of its class and content. Two classes of
- *   one name are one class there. A property that is `undefined` is as one that is absent; an item is not.
+ *   one name are one class there. A property that is `undefined` counts as absent; an item does not.
  */
 export type KeyPart =
   | string

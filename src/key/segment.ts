@@ -1,12 +1,12 @@
-import { bigintText, MAX_SIZE, USE_DIGEST } from './bounds.js'
+import { bigintText, DIGEST_ADVICE, MAX_PART_SIZE } from './bounds.js'
 import { escapeText, unescapeText } from './escape.js'
 import { FINGERPRINT_LENGTH, fingerprint } from './fingerprint.js'
-import { Unfit, unfitValue } from './unfit.js'
+import { KeyPartError, unusableValueError } from './key-part-error.js'
 
-/** The most UTF-8 bytes a segment has: room for any id, e-mail or ordinary path. A longer part is shortened. */
+/** Maximum size of a segment, in UTF-8 bytes: enough for any id, e-mail or ordinary path. Longer parts are shortened. */
 const MAX_SEGMENT_BYTES = 120
 
-// No string part brings a bare "%" into a segment, so these two signs are nothing but what they say.
+// No string part puts a bare "%" into a segment, so these signs are unambiguous.
 const SPECIAL = '%.'
 const SHORTENED = '%~'
 const DIGEST = `${SPECIAL}~`
@@ -23,24 +23,24 @@ const CONSTANTS = new Map<string, string | boolean | null>([
   [`${SPECIAL}false`, false],
 ])
 
-/** Does the path need no escaping? Far quicker than to look at each of its segments. */
+/** Whether a path needs no escaping. Much faster than checking each of its segments. */
 export function isOrdinaryPath(path: string): boolean {
   return ORDINARY_PATH.test(path)
 }
 
-/** What a segment says, for people to read. A digest or a shortened part stays as it is written. */
+/** A segment for people to read. A digest or a shortened part is the segment itself. */
 export type DecodedPart = string | boolean | null | Date
 
 /**
- * The segment of anything but an object.
- * @throws {Unfit} for undefined, NaN, a function or a symbol
+ * The segment of a value that is not an object.
+ * @throws {KeyPartError} for undefined, NaN, a function or a symbol
  */
 export function scalarSegment(value: unknown): string {
   switch (typeof value) {
     case 'string':
       return stringSegment(value)
     case 'number':
-      if (Number.isNaN(value)) throw unfitValue(value)
+      if (Number.isNaN(value)) throw unusableValueError(value)
       return String(value) // which makes -0 "0"
     case 'bigint':
       return stringSegment(bigintText(value))
@@ -48,13 +48,13 @@ export function scalarSegment(value: unknown): string {
       return SPECIAL + value
     default:
       if (value === null) return `${SPECIAL}null`
-      throw unfitValue(value)
+      throw unusableValueError(value)
   }
 }
 
 /**
- * The segment of a string part: escaped, and shortened if that is too long.
- * @throws {Unfit} for one that would take too long to read
+ * The segment of a string part: escaped, and shortened if it is too long.
+ * @throws {KeyPartError} for one that would take too long to read
  */
 export function stringSegment(part: string): string {
   if (part.length > MAX_SEGMENT_BYTES) return shortened(part)
@@ -65,22 +65,22 @@ export function stringSegment(part: string): string {
 }
 
 /**
- * The segment of a Date. Its single colons stay: they never touch a separator.
- * @throws {Unfit} for an invalid Date
+ * The segment of a Date. Its single colons are not escaped: none of them is next to a separator.
+ * @throws {KeyPartError} for an invalid Date
  */
 export function dateSegment(date: Date): string {
-  if (Number.isNaN(date.getTime())) throw new Unfit('an invalid Date', 'Check what it was made from.')
+  if (Number.isNaN(date.getTime())) throw new KeyPartError('an invalid Date', 'Check what it was made from.')
   return SPECIAL + date.toISOString()
 }
 
-/** The segment of a structure that has this fingerprint. */
+/** The segment of a structure with this fingerprint. */
 export function digestSegment(structureFingerprint: string): string {
   return DIGEST + structureFingerprint
 }
 
 /**
- * What stands between two separators of a path, as a key prints it. A segment that a key has printed
- * comes back unchanged.
+ * The segment that a part of a path between two separators means. The segment of a key's text is
+ * returned unchanged.
  */
 export function normalizeSegment(written: string): string {
   if (written.length <= MAX_SEGMENT_BYTES && ORDINARY.test(written)) return written
@@ -88,7 +88,7 @@ export function normalizeSegment(written: string): string {
   return stringSegment(unescapeText(written))
 }
 
-/** The part that a segment was made from, as far as it can be told. */
+/** The part that a segment was made from. A digest or a shortened part cannot be decoded. */
 export function decodeSegment(segment: string): DecodedPart {
   const constant = CONSTANTS.get(segment)
   if (constant !== undefined) return constant
@@ -109,10 +109,13 @@ function dateOf(segment: string): Date | undefined {
   return !Number.isNaN(date.getTime()) && dateSegment(date) === segment ? date : undefined
 }
 
-/** A readable beginning, the sign, and a fingerprint of the whole part, so that no two parts meet. */
+/** A readable beginning, a sign, and a fingerprint of the whole part: different parts have different segments. */
 function shortened(part: string): string {
-  if (part.length > MAX_SIZE)
-    throw new Unfit(`a text of ${part.length} characters, where ${MAX_SIZE} are the most`, USE_DIGEST)
+  if (part.length > MAX_PART_SIZE)
+    throw new KeyPartError(
+      `a text of ${part.length} characters, where ${MAX_PART_SIZE} are the most`,
+      DIGEST_ADVICE,
+    )
   const room = MAX_SEGMENT_BYTES - SHORTENED.length - FINGERPRINT_LENGTH
   let beginning = ''
   let bytes = 0

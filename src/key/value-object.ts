@@ -1,30 +1,30 @@
 import { types } from 'node:util'
-import { hasMethod, isPlain } from './plain.js'
-import { show } from './show.js'
-import { Unfit } from './unfit.js'
+import { describeValue } from './describe-value.js'
+import { KeyPartError } from './key-part-error.js'
+import { hasMethod, isPlainObject } from './object-checks.js'
 
 export type Scalar = string | number | bigint | boolean
 
 /**
- * The scalar that a value object is: an ObjectId, a UUID, a URL, a Decimal, a Temporal. `undefined` for any other object.
- * @param owner the object whose primary key it is, for the message
- * @throws {Unfit} for one whose text may be its identity or not: only the user can know
+ * The scalar of a value object such as an ObjectId, UUID, URL, Decimal or Temporal. `undefined` for any other object.
+ * @param owner the object that has it as primary key, for the message
+ * @throws {KeyPartError} for one whose text may or may not identify it: only the application knows
  */
 export function scalarOf(value: object, owner?: object): Scalar | undefined {
   if (isStructure(value)) return undefined
-  const scalar = givenScalar(value)
+  const scalar = declaredScalar(value)
   if (isCollection(value) || !hasOwnText(value)) return scalar
   if (scalar === undefined) throw ambiguous(value, described(value, owner))
   if (String(scalar) !== withoutNegativeZero(String(value)))
-    throw new Unfit(
+    throw new KeyPartError(
       `${described(value, owner)} whose toJSON() and String() differ`,
       'Use value.toJSON() or String(value), and the same one everywhere.',
     )
   return scalar
 }
 
-/** The scalar that an object gives of itself, whatever else its text may be. */
-export function givenScalar(value: object): Scalar | undefined {
+/** The scalar that an object's `toJSON()` returns, or that it boxes. Its `toString()` is not considered. */
+export function declaredScalar(value: object): Scalar | undefined {
   if (isStructure(value)) return undefined
   const given: unknown = hasMethod(value, 'toJSON') ? value.toJSON() : undefined
   if (isScalar(given)) return withoutNegativeZero(given)
@@ -32,15 +32,15 @@ export function givenScalar(value: object): Scalar | undefined {
   return value instanceof URLSearchParams ? String(value) : undefined
 }
 
-/** Whether the object is a value, such as an ObjectId, rather than something that has one, such as a document. */
+/** Whether an object is a value, such as an ObjectId, and not a thing that has one, such as a document. */
 export function isValueObject(value: object): boolean {
   if (isStructure(value) || isCollection(value) || types.isDate(value)) return false
-  return givenScalar(value) !== undefined || hasOwnText(value)
+  return declaredScalar(value) !== undefined || hasOwnText(value)
 }
 
-/** Whether the object's class, not JavaScript, says what its text is. */
+/** Whether an object's class defines its text, rather than JavaScript. */
 export function hasOwnText(value: object): boolean {
-  if (isPlain(value)) return false
+  if (isPlainObject(value)) return false
   if (Symbol.toPrimitive in value) return true
   for (let owner = value; owner !== null; owner = Object.getPrototypeOf(owner))
     if (Object.hasOwn(owner, 'toString')) return Object.getPrototypeOf(owner) !== null
@@ -48,13 +48,15 @@ export function hasOwnText(value: object): boolean {
 }
 
 function described(value: object, owner: object | undefined): string {
-  return owner === undefined ? show(value) : `${show(owner)} whose primary key is ${show(value)},`
+  return owner === undefined
+    ? describeValue(value)
+    : `${describeValue(owner)} whose primary key is ${describeValue(value)},`
 }
 
-function ambiguous(value: object, what: string): Unfit {
+function ambiguous(value: object, what: string): KeyPartError {
   if (hasMethod(value, 'toJSON') && value.toJSON() === null)
-    return new Unfit(`${what} whose toJSON() is null`, 'Check what it was made from.')
-  return new Unfit(
+    return new KeyPartError(`${what} whose toJSON() is null`, 'Check what it was made from.')
+  return new KeyPartError(
     `${what} with a toString() of its own and no toJSON() that gives it`,
     'Use String(value) if that tells it from every other, or give its class a cacheKeyPart() method.',
   )
@@ -69,19 +71,19 @@ function isScalar(value: unknown): value is Scalar {
   )
 }
 
-/** Decimals write "-0" in JSON only; in keys it is 0, as the number is. */
+/** A scalar, with 0 for -0 as among numbers. Decimals return "-0" from `toJSON()` only. */
 function withoutNegativeZero<T extends Scalar>(scalar: T): T | '0' {
   return scalar === '-0' ? '0' : scalar
 }
 
-/** What is known by its items or bytes, whatever its text. */
+/** Whether an object is identified by its items or bytes, whatever its text. */
 function isStructure(value: object): boolean {
   return Array.isArray(value) || ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)
 }
 
 /**
- * What is known by what it holds, unless its class gives a scalar. A RegExp is among them: what matches a pattern is
- * not what contains its text.
+ * Whether an object is identified by its content unless its class defines a scalar. A RegExp counts as one: a filter by
+ * a pattern is not a filter by its text.
  */
 function isCollection(value: object): boolean {
   return types.isMap(value) || types.isSet(value) || types.isRegExp(value)

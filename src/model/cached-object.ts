@@ -3,8 +3,8 @@ import { SET_OPTIONS } from '../cache/writing.js'
 import type { DeleteOptions, SetOptions } from '../cache.js'
 import { ConfigurationError } from '../errors.js'
 import type { CacheKey, KeyPart } from '../key/cache-key.js'
-import { isPlain } from '../key/plain.js'
-import { show } from '../key/show.js'
+import { describeValue } from '../key/describe-value.js'
+import { isPlainObject } from '../key/object-checks.js'
 import type { AnyClass, CachedClass, CachedInstance, Loader, ModelClass } from './cached-class.js'
 import { find } from './finding.js'
 import { type Mixin, Model, primaryKeyOf } from './model.js'
@@ -83,11 +83,11 @@ export function CachedObject(
     },
 
     fromCache(this: ModelClass, data: unknown) {
-      if (typeof data === 'object' && data !== null && isPlain(data))
+      if (typeof data === 'object' && data !== null && isPlainObject(data))
         return Object.create(this.prototype, Object.getOwnPropertyDescriptors(data))
       const { name } = new Model(this, mixin)
       throw new ConfigurationError(
-        `fromCache() of ${name} must be replaced too: toCache() gave ${show(data)}.`,
+        `fromCache() of ${name} must be replaced too: toCache() gave ${describeValue(data)}.`,
       )
     },
 

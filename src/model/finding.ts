@@ -1,7 +1,7 @@
 import type { Factory } from '../compute/factory.js'
 import { ConfigurationError } from '../errors.js'
 import type { KeyPart } from '../key/cache-key.js'
-import { show } from '../key/show.js'
+import { describeValue } from '../key/describe-value.js'
 import type { CachedInstance, Loader } from './cached-class.js'
 import type { Model } from './model.js'
 import type { FindOptions } from './options.js'
@@ -15,7 +15,7 @@ export async function find<T extends CachedInstance, Id extends KeyPart>(
 ): Promise<T | null | undefined> {
   if (typeof loader !== 'function')
     throw new ConfigurationError(
-      `findCached() takes a function that loads the object after its id, not ${show(loader)}.`,
+      `findCached() takes a function that loads the object after its id, not ${describeValue(loader)}.`,
     )
   // What `validate` has looked at is what will be returned: it is not revived twice.
   let last: { readonly data: unknown; readonly object: T | null | undefined } | undefined
@@ -54,7 +54,7 @@ function loading<T extends CachedInstance, Id extends KeyPart>(
     const asked = context.key.text
     if (!model.has(found)) {
       throw new ConfigurationError(
-        `The loader of "${asked}" must return a ${model.name}, or undefined where there is none, not ${show(found)}.`,
+        `The loader of "${asked}" must return a ${model.name}, or undefined where there is none, not ${describeValue(found)}.`,
         { key: asked },
       )
     }

@@ -1,10 +1,10 @@
 import { asCache, type KeyedCache } from '../cache.js'
 import { ConfigurationError, InvalidKeyError } from '../errors.js'
 import { CacheKey, type KeyPart } from '../key/cache-key.js'
+import { describeValue } from '../key/describe-value.js'
 import type { PRIMARY_KEYS } from '../key/identity.js'
+import { hasMethod } from '../key/object-checks.js'
 import { isPairs } from '../key/parts.js'
-import { hasMethod } from '../key/plain.js'
-import { show } from '../key/show.js'
 import { NameOwners } from '../name-owners.js'
 import { onlyOpenCache } from '../open-caches.js'
 import type { CachedInstance, ModelClass } from './cached-class.js'
@@ -53,7 +53,7 @@ export class Model<T extends object> {
     const cache = asCache(given)
     if (cache === undefined) {
       throw new ConfigurationError(
-        `The cache of ${this.name} must be what createCache() returns, not ${show(given)}.`,
+        `The cache of ${this.name} must be what createCache() returns, not ${describeValue(given)}.`,
       )
     }
     this.#claimName(cache)
@@ -94,7 +94,7 @@ export class Model<T extends object> {
     if (data === undefined || data === null) return data
     const object = this.#type.fromCache(data)
     if (this.has(object)) return object
-    throw new ConfigurationError(`fromCache() of ${this.name} must return one, not ${show(object)}.`)
+    throw new ConfigurationError(`fromCache() of ${this.name} must return one, not ${describeValue(object)}.`)
   }
 
   /** The object that data were made of which the cache has kept; `undefined` where the class has changed too much since. */

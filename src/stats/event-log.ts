@@ -1,4 +1,4 @@
-import { label } from '../entry/provenance.js'
+import { provenanceLabel } from '../entry/provenance.js'
 import type { KeyedCacheError } from '../errors.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
 import type { CacheEvent } from './events.js'
@@ -41,7 +41,7 @@ export class EventLog {
     key: string,
     { children, outcome, origin }: Invalidation,
   ): void {
-    const [route, user] = [label(origin?.route), label(origin?.user)]
+    const [route, user] = [provenanceLabel(origin?.route), provenanceLabel(origin?.user)]
     const at = Date.now()
     this.#invalidations.add({ type, at, key, children, outcome, process: this.#process, route, user })
   }

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { lifeOf, type NewEntry } from '../entry/body.js'
+import { lifetimeOf, type NewEntry } from '../entry/body.js'
 import type { KeyedCacheError } from '../errors.js'
 import { type OperationMessage, operations } from '../events.js'
 import type { CacheKey } from '../key/cache-key.js'
@@ -121,7 +121,7 @@ export class Recorder {
   /** A value that was set or computed stands in the store since `left` at the earliest. */
   stored(key: CacheKey, entry: NewEntry, left: number): void {
     this.#counters?.stored(key.family, entry.payload.length)
-    this.#traces.written(key, left, lifeOf(entry))
+    this.#traces.written(key, left, lifetimeOf(entry))
   }
 
   /** A value that was computed was not stored, because its key was invalidated meanwhile, or the lease was lost. */

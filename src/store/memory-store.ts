@@ -3,7 +3,7 @@ import { performance as machine } from 'node:perf_hooks'
 import { setImmediate as othersTurn } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import { ElapsedClock } from '../elapsed-clock.js'
-import { encodeBody, lifeOf } from '../entry/body.js'
+import { encodeBody, lifetimeOf } from '../entry/body.js'
 import { expireFrame } from '../entry/expiry.js'
 import { composeFrame, composeValue, frameId, parseFrame } from '../entry/frame.js'
 import { composeGeneration, expireGeneration, joinGenerations, parseGeneration } from '../entry/generation.js'
@@ -139,7 +139,7 @@ export class MemoryStore implements Store {
   async write(key: CacheKey, entry: NewEntry, { basis }: WriteOptions = {}): Promise<WriteResult> {
     const now = this.#begin()
     if (basis && !this.#stands(key, basis)) return this.#refused(key, joinGenerations(basis.generations))
-    return this.#put(key, encodeBody(entry, now), lifeOf(entry))
+    return this.#put(key, encodeBody(entry, now), lifetimeOf(entry))
   }
 
   async acquire(key: CacheKey, token: Buffer, { leaseMs, awaiting }: AcquireOptions): Promise<Acquisition> {
@@ -183,7 +183,7 @@ export class MemoryStore implements Store {
     const frame = this.#held.get(key.text)
     const hasChanged = unchanged && !(frame && frameId(frame).equals(unchanged))
     if (this.#areCurrent(key, lease.started) && !hasChanged)
-      return this.#put(key, encodeBody(entry, now), lifeOf(entry))
+      return this.#put(key, encodeBody(entry, now), lifetimeOf(entry))
     this.#fence(key)
     return this.#refused(key, lease.started)
   }

@@ -1,5 +1,5 @@
 import { DecodeError, decodeValue, type Payload } from '../codec/codec.js'
-import { sizeOf, UnbuiltValue } from '../codec/unbuilt.js'
+import { payloadSize, UnbuiltValue } from '../codec/unbuilt.js'
 import { type EntryBody, FRAME_HEAD_BYTES, isStale, parseBody } from '../entry/body.js'
 import type { Provenance } from '../entry/provenance.js'
 import { type AbsenceReason, judge } from '../store/judge.js'
@@ -94,7 +94,7 @@ function decodeEntry(
   const body = isOversized(frame, maxValueBytes) ? undefined : parseBody(frame)
   if (!body) return undefined
   const payload = { bytes: body.payload, format: body.format }
-  if (sizeOf(payload) > buildUpTo) return { body, value: new UnbuiltValue(payload) }
+  if (payloadSize(payload) > buildUpTo) return { body, value: new UnbuiltValue(payload) }
   try {
     const value = decodeValue(payload, maxValueBytes)
     return value instanceof Promise

@@ -1,6 +1,6 @@
 import { BoundedMap } from '../bounded-map.js'
 import { isCompressed, type Payload } from '../codec/codec.js'
-import { apart, type Copies, lazyCopiesOf, sameAlways } from '../codec/copies.js'
+import { type Copies, compactPayload, lazyCopiesOf, primitiveCopies } from '../codec/copies.js'
 import type { CacheKey } from '../key/cache-key.js'
 
 /** A value as it was read or set: a source of copies, or a payload that must be awaited or inflated first. */
@@ -11,8 +11,8 @@ export type Slot = Copies | { readonly payload: Payload | Promise<Payload> }
  * who may change it: the next reader gets a copy.
  */
 export function slotOf(value: unknown, payload: Payload): Slot {
-  if (typeof value !== 'object' || value === null) return sameAlways(value)
-  return isCompressed(payload) ? { payload: apart(payload) } : lazyCopiesOf(payload)
+  if (typeof value !== 'object' || value === null) return primitiveCopies(value)
+  return isCompressed(payload) ? { payload: compactPayload(payload) } : lazyCopiesOf(payload)
 }
 
 /** A read of the store that is under way, and whether its answer may still be kept. */

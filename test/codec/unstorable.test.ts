@@ -116,9 +116,37 @@ function hiddenBuiltIns(): object[] {
     (function* () {})(),
     Promise.resolve(),
     new WeakMap(),
+    new WeakSet(),
+    new WeakRef({}),
+    new FinalizationRegistry(nothing),
+    new Intl.DateTimeFormat('en'),
+    new Intl.Locale('cs'),
+    new Intl.PluralRules('cs'),
+    new Map().entries(),
+    [1].values(),
+    new SharedArrayBuffer(2),
   ].map((it) => Object.setPrototypeOf(it, Object.prototype))
   const list = new Function('return arguments')(1, 2)
   return [...builtIns, list, Object.setPrototypeOf(new Map([[1, 2]]), null)]
+}
+
+/** The same with names of their own, in front of what hides them from a cursory look. */
+function namedBuiltIns(): object[] {
+  return [
+    new Map([[1, 2]]),
+    new Set([1]),
+    new Date(5),
+    /x/,
+    new Error('x'),
+    new Uint8Array(0),
+    new DataView(new ArrayBuffer(2)),
+    new ArrayBuffer(2),
+    Object('s'),
+    Object(1n),
+    Promise.resolve(),
+    new WeakMap(),
+    new WeakSet(),
+  ].map((it) => withOwn(Object.setPrototypeOf(it, Object.prototype)))
 }
 
 const REFUSED: [value: unknown, path: string, what: string][] = [
@@ -154,7 +182,7 @@ const REFUSED: [value: unknown, path: string, what: string][] = [
   [Object.create({ inherited: 1 }), 'value', 'an instance of Object'],
   [Object.create(Array.prototype), 'value', 'an instance of Array'],
   [new URL('http://localhost/'), 'value', 'an instance of URL'],
-  [new Error('gone'), 'value', 'an error (store what it says as plain data)'],
+  [new Error('gone'), 'value', 'an error (store its message as plain data)'],
   [new (class Gone extends TypeError {})(), 'value', 'an error'],
   [Object('boxed'), 'value', 'an instance of String'],
   [new SharedArrayBuffer(2), 'value', 'an instance of SharedArrayBuffer'],
@@ -189,7 +217,7 @@ const REFUSED: [value: unknown, path: string, what: string][] = [
   [Object.setPrototypeOf({ a: 1 }, new Date()), 'value', 'an instance of Date'],
   [Object.setPrototypeOf({ a: 1 }, new Map()), 'value', 'an instance of Map'],
   [Object.setPrototypeOf([1], { extra: 1 }), 'value', 'an instance of Object'],
-  [Object.setPrototypeOf([1], null), 'value', 'an object of type Array with another prototype than its own'],
+  [Object.setPrototypeOf([1], null), 'value', 'an array with another prototype than its own'],
   [Object.setPrototypeOf(new Map([[1, 2]]), { extra: 1 }), 'value', 'an instance of Object'],
   [Object.setPrototypeOf(new Map([[1, 2]]), new Proxy(Map.prototype, {})), 'value', 'an instance of Map'],
   [Object.setPrototypeOf(new Set(), Map.prototype), 'value', 'an instance of Map'],
@@ -261,6 +289,32 @@ describe('what cannot be stored is refused with its path', () => {
   test('also the built-ins that look like ordinary objects', () => {
     for (const it of hiddenBuiltIns()) {
       expect(refusal([it]).message).toMatch(/^value\[0\] is .* with another prototype than its own/)
+    }
+  })
+
+  test.each<[string, (it: object) => unknown]>([
+    ['alone', (it) => [it]],
+    ['beside what JSON does not take', (it) => [it, 1n]],
+  ])('also those with names of their own, %s', (_name, hold) => {
+    for (const it of namedBuiltIns()) {
+      for (const named of [it, Object.setPrototypeOf(it, null)]) {
+        expect(refusal(hold(named)).message).toMatch(/^value\[0\] is .* with another prototype than its own/)
+      }
+    }
+  })
+
+  test('also a built-in that calls itself something else', () => {
+    const date = Object.setPrototypeOf(new Date(5), Object.prototype)
+    Object.defineProperty(date, Symbol.toStringTag, { value: 'Object' })
+    expect(refusal([date]).message).toMatch(/^value\[0\] is a Date with another prototype than its own/)
+    const ordinary = Object.defineProperty({ a: 1 }, Symbol.toStringTag, { value: 'Date' })
+    expect(() => encodeValue([ordinary], { compressionThreshold: false })).not.toThrow()
+  })
+
+  test('what a method alone recognises, with its path, where JSON does not take the value', () => {
+    for (const it of [new WeakRef({}), new FinalizationRegistry(nothing), new Intl.NumberFormat('en')]) {
+      const value = { on: new Date(5), deep: [withOwn(Object.setPrototypeOf(it, Object.prototype))] }
+      expect(refusal(value).path).toBe('value.deep[0]')
     }
   })
 

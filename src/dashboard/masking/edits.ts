@@ -21,15 +21,22 @@ export function merged(edits: readonly Edit[]): Edit[] {
   return all
 }
 
-/** The text with its edits made, in pieces that part no character in two. */
-export function* edited(text: string, edits: readonly Edit[]): Generator<string, void, undefined> {
+/** The text, or its beginning, with its edits made, in pieces that part no character in two. */
+export function* edited(
+  text: string,
+  edits: readonly Edit[],
+  length = text.length,
+): Generator<string, void, undefined> {
+  const last = text.charCodeAt(length - 1)
+  const limit = length < text.length && last >= 0xd800 && last < 0xdc00 ? length - 1 : length
   let done = 0
   for (const { start, end, by } of edits) {
+    if (start >= limit) break
     yield* sliced(text, done, start)
     yield by
     done = end
   }
-  yield* sliced(text, done, text.length)
+  yield* sliced(text, done, limit)
 }
 
 function* sliced(text: string, from: number, to: number): Generator<string, void, undefined> {

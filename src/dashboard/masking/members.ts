@@ -1,4 +1,5 @@
 import { types } from 'node:util'
+import { type Cuts, isCutValue, NO_CUTS, UNREAD } from '../../codec/beginning/cut.js'
 import type { SecretNames } from '../secrets.js'
 import { NAMED, NAMING } from './json.js'
 
@@ -21,24 +22,33 @@ export interface Holes {
 /** Number of empty places in a row after which only the filled places are visited. */
 const MANY_HOLES = 1_000
 
+/** Number of bytes above which a container is no credential, whatever its name. */
+const LARGE = 65_536
+
 /** Number of members skipped between two places to let other work have its turn. */
 const STEP = 10_000
+
+export interface MembersOptions {
+  /** Filter of values. With it, the numbers of empty places are not exact. */
+  readonly isWanted?: (value: unknown) => boolean
+  /** The cuts of the value to which the container belongs. */
+  readonly cuts?: Cuts
+}
 
 /**
  * What stands in a container, in order: what is there, whatever length it says it has. Nothing for what holds no
  * values.
  * @param holder the name under which it stands itself
- * @param isWanted which values to yield; with it, the numbers of empty places are not exact
  */
 export function membersOf(
   container: object,
   holder: string | undefined,
   secrets: SecretNames,
-  isWanted: (value: unknown) => boolean = all,
+  options: MembersOptions = {},
 ): Generator<Member | Holes, void, undefined> | undefined {
   if (ArrayBuffer.isView(container) || types.isAnyArrayBuffer(container)) return undefined
-  if (types.isDate(container) || types.isRegExp(container)) return undefined
-  return new Container(holder, secrets, isWanted).members(container)
+  if (types.isDate(container) || types.isRegExp(container) || isCutValue(container)) return undefined
+  return new Container(holder, secrets, options).members(container)
 }
 
 function all(): boolean {
@@ -49,12 +59,18 @@ class Container {
   readonly #holder: string | undefined
   readonly #secrets: SecretNames
   readonly #isWanted: (value: unknown) => boolean
+  readonly #cuts: Cuts
   #steps = 0
 
-  constructor(holder: string | undefined, secrets: SecretNames, isWanted: (value: unknown) => boolean) {
+  constructor(
+    holder: string | undefined,
+    secrets: SecretNames,
+    { isWanted = all, cuts = NO_CUTS }: MembersOptions,
+  ) {
     this.#holder = holder
     this.#secrets = secrets
     this.#isWanted = isWanted
+    this.#cuts = cuts
   }
 
   members(container: object): Generator<Member | Holes, void, undefined> {
@@ -66,18 +82,25 @@ class Container {
   *#properties(object: object): Generator<Member | Holes, void> {
     const names = Object.keys(object)
     const values = object as Readonly<Record<string, unknown>>
+    const { containers, name: next } = this.#cuts
     // { name: 'Cookie', value: '…' }
-    const namesSecret =
-      names.length < 1_000 && names.some((name) => NAMING.test(name) && this.#isName(values[name]))
+    const mayNameSecret = names.length < 1_000
+    const namesSecret = mayNameSecret && names.some((name) => NAMING.test(name) && this.#isName(values[name]))
+    // The name of a value may come later.
+    const isCut = mayNameSecret && containers.has(object)
     for (const name of names) {
       const value = values[name]
       if (!this.#isWanted(value)) {
         if (this.#isStep()) yield NO_HOLES
         continue
       }
-      const isSecret = this.#secrets.hasUnder(this.#holder, name) || (namesSecret && NAMED.test(name))
+      const isSecret =
+        this.#secrets.hasUnder(this.#holder, name) ||
+        ((namesSecret || (isCut && !((containers.get(value as object) ?? 0) > LARGE))) && NAMED.test(name))
       yield { label: { name }, name, value, isSecret }
     }
+    if (next?.of === object)
+      yield { label: { key: next.text }, name: undefined, value: UNREAD, isSecret: false }
   }
 
   *#pairs(map: Map<unknown, unknown>): Generator<Member | Holes, void> {
@@ -101,9 +124,11 @@ class Container {
 
   *#elements(array: readonly unknown[]): Generator<Member | Holes, void> {
     // [name, value], and name, value, name, value: how headers and form fields are often kept.
-    const isPaired = array.length % 2 === 0
+    const isCut = this.#cuts.containers.has(array)
+    const length = this.#cuts.lengths.get(array) ?? (isCut ? undefined : array.length)
+    const isPaired = length === undefined || length % 2 === 0
     let holes = 0
-    for (const at of filledPlaces(array)) {
+    for (const at of filledPlaces(array, isCut ? array.length : (length ?? 0))) {
       if (at < 0) {
         holes -= at
         continue
@@ -133,19 +158,19 @@ class Container {
 const NO_HOLES: Holes = { holes: 0 }
 
 /** The places of an array where something stands, and in the place of empty ones, how many: as a negative number. */
-function* filledPlaces(array: readonly unknown[]): Generator<number, void> {
+function* filledPlaces(array: readonly unknown[], length: number): Generator<number, void> {
   let at = 0
-  for (let holes = 0; at < array.length && holes < MANY_HOLES; at++) {
+  for (let holes = 0; at < length && holes < MANY_HOLES; at++) {
     const isFilled = at in array
     holes = isFilled ? 0 : holes + 1
     yield isFilled ? at : -1
   }
-  if (at === array.length) return
+  if (at === length) return
   for (const index of Object.keys(array).map(Number)) {
     if (!(index >= at)) continue
     if (index > at) yield at - index
     yield index
     at = index + 1
   }
-  if (at < array.length) yield at - array.length
+  if (at < length) yield at - length
 }

@@ -62,7 +62,8 @@ export function* maskShape({ text, edits, inner }: Scan, at: number): Steps<numb
   if (end - at > MAX_ENCODED) return mask(at, end)
   if (end - at < MIN_ENCODED) return end
   const bytes = Buffer.from(text.slice(at, end), 'base64')
-  const decoded = isUtf8(bytes) ? bytes.toString() : ''
+  // At the end of the text it may be cut within a character.
+  const decoded = isUtf8(bytes) || end === text.length ? bytes.toString() : ''
   return (yield* inner(decoded)) === decoded ? end : mask(at, end)
 }
 

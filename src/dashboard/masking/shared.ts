@@ -1,3 +1,4 @@
+import { type Cuts, NO_CUTS } from '../../codec/beginning/cut.js'
 import type { SecretNames } from '../secrets.js'
 import { membersOf } from './members.js'
 import type { Steps } from './scan.js'
@@ -12,7 +13,11 @@ const MAX_OBJECTS = 4_000_000
  * All objects that can be reached under the name of a secret: they are masked also where they are met under another
  * name first. `undefined` where there are too many objects.
  */
-export function* secretObjects(value: unknown, secrets: SecretNames): Steps<ReadonlySet<object> | undefined> {
+export function* secretObjects(
+  value: unknown,
+  secrets: SecretNames,
+  cuts: Cuts = NO_CUTS,
+): Steps<ReadonlySet<object> | undefined> {
   const seen = new Set<object>()
   const roots: object[] = []
   const isWhole = yield* walk(
@@ -24,10 +29,11 @@ export function* secretObjects(value: unknown, secrets: SecretNames): Steps<Read
       return false
     },
     secrets,
+    cuts,
   )
   if (!isWhole) return undefined
   const found = new Set<object>()
-  for (const root of roots) if (!(yield* walk(root, found, () => true, secrets))) return undefined
+  for (const root of roots) if (!(yield* walk(root, found, () => true, secrets, cuts))) return undefined
   return found
 }
 
@@ -37,6 +43,7 @@ function* walk(
   seen: Set<object>,
   goesDown: (member: { readonly value: unknown; readonly isSecret: boolean }) => boolean,
   secrets: SecretNames,
+  cuts: Cuts,
 ): Steps<boolean> {
   let steps = 0
   const open: { readonly object: object; readonly holder: string | undefined }[] = []
@@ -48,7 +55,7 @@ function* walk(
   meet(start, undefined)
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     if (seen.size > MAX_OBJECTS) return false
-    for (const member of membersOf(next.object, next.holder, secrets, isObject) ?? []) {
+    for (const member of membersOf(next.object, next.holder, secrets, { isWanted: isObject, cuts }) ?? []) {
       if (++steps % STEP === 0) yield
       if ('holes' in member) {
         yield

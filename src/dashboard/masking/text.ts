@@ -24,12 +24,19 @@ export function maskText(text: string, secrets: SecretNames): string {
   return masked
 }
 
-/** The same in pieces; an empty one is a place to let others have their turn. Its time is linear in the text's length. */
-export function* maskedText(text: string, secrets: SecretNames): Generator<string, void, undefined> {
+/**
+ * The same in pieces; an empty one is a place to let others have their turn. Its time is linear in the text's length.
+ * @param length number of characters of the text to return, masked by looking at all of it
+ */
+export function* maskedText(
+  text: string,
+  secrets: SecretNames,
+  length?: number,
+): Generator<string, void, undefined> {
   const steps = editsOf(text, secrets, 0)
   let step = steps.next()
   for (; !step.done; step = steps.next()) yield ''
-  yield* edited(text, step.value)
+  yield* edited(text, step.value, length)
 }
 
 function* editsOf(text: string, secrets: SecretNames, depth: number): Steps<readonly Edit[]> {

@@ -5,11 +5,10 @@ import type { CacheKey } from '../../key/cache-key.js'
 import type { CacheEvent } from '../../stats/events.js'
 import { countOf, future, past, size, whole } from '../figures.js'
 import { readEventsIfUp } from '../masked-events.js'
-import { maskedText } from '../masking/text.js'
 import type { Json, Page, PageRequest } from '../page-request.js'
 import { Refusal } from '../refusal.js'
 import { shareTurn } from '../turns.js'
-import { truncated, valueText } from '../value-text.js'
+import { beginningText, truncated, valueText } from '../value-text.js'
 import { crumbsOf } from './crumbs.js'
 import { eventRow } from './events.js'
 import { inspect } from './inspect.js'
@@ -79,12 +78,12 @@ export async function keyJson(request: PageRequest): Promise<Json> {
   ])
   if (found.state === 'unknown' || log === undefined) throw new Refusal(503, describeUnknown(key).why)
   const { value: _, ...about } = found
-  const { kind, text, isWhole } = await shownValue(found, request)
+  const { kind, text, isWhole, isDamaged } = await shownValue(found, request)
   return {
     json: {
       now: request.now,
       ...about,
-      value: { kind, text, isWhole },
+      value: { kind, text, isWhole, isDamaged: isDamaged || undefined },
       events: log.events.slice(0, EVENTS).map((event) => ({ ...event, key: event.key.text })),
     },
   }
@@ -117,13 +116,13 @@ async function lastEvents(key: CacheKey, request: PageRequest) {
 }
 
 interface ShownValue {
-  /**
-   * `none`: the key is not cached. `hidden`: the dashboard hides values. `masked`: the key looks like a secret's name.
-   * `large`: the value is too large to decode, and `text` is its size.
-   */
-  readonly kind: 'none' | 'hidden' | 'masked' | 'shown' | 'large'
+  /** `none`: the key is not cached. `hidden`: the dashboard hides values. `masked`: the key looks like a secret's name. */
+  readonly kind: 'none' | 'hidden' | 'masked' | 'shown'
   readonly text?: string
   readonly isWhole?: boolean
+  /** Whether the text ends where the stored bytes are damaged. */
+  readonly isDamaged?: boolean
+  /** Number of characters shown, as text. */
   readonly limit?: string
   readonly download?: string
 }
@@ -135,14 +134,16 @@ async function shownValue(
   if (state !== 'fresh' && state !== 'stale') return { kind: 'none' }
   if (hideValues) return { kind: 'hidden' }
   if (secrets.inKey(key)) return { kind: 'masked' }
-  const more = { limit: whole(SHOWN), download: links.download(key.text) }
-  if (value instanceof UnbuiltValue) {
-    const beginning = await value.beginning(2 * SHOWN)
-    if (beginning === undefined) return { kind: 'large', text: size(value.bytes), isWhole: false, ...more }
-    const { text } = await truncated(maskedText(beginning, secrets), SHOWN, shareTurn)
-    return { kind: 'shown', text, isWhole: false, ...more }
+  const beginning = value instanceof UnbuiltValue ? await value.beginning(shareTurn) : undefined
+  const longest = { longest: 2 * SHOWN }
+  const pieces = beginning ? beginningText(beginning, secrets, longest) : valueText(value, secrets, longest)
+  const { text, whole: isAll } = await truncated(pieces, SHOWN, shareTurn)
+  return {
+    kind: 'shown',
+    text,
+    isWhole: isAll && beginning === undefined,
+    isDamaged: isAll && beginning?.isDamaged === true,
+    limit: whole(isAll ? text.length : SHOWN),
+    download: links.download(key.text),
   }
-  const pieces = valueText(value, secrets, { longest: 2 * SHOWN })
-  const { text, whole: isWhole } = await truncated(pieces, SHOWN, shareTurn)
-  return { kind: 'shown', text, isWhole, ...more }
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { encodeBody, FRAME_HEAD_BYTES, lifeOf } from '../../entry/body.js'
+import { encodeBody, FRAME_HEAD_BYTES, lifetimeOf } from '../../entry/body.js'
 import { frameId } from '../../entry/frame.js'
 import { joinGenerations, MAX_GENERATION_BYTES } from '../../entry/generation.js'
 import { MAX_FRAME_BYTES } from '../../entry/layout.js'
@@ -128,7 +128,7 @@ export class RedisStore implements Store {
     const id = newId()
     const reply = await this.#batching.run(WRITE, this.#leasedPlace(key), [
       id,
-      lifeOf(entry),
+      lifetimeOf(entry),
       encodeBody(entry, this.#now()),
       this.#names.news(),
       basis?.standing ?? '',
@@ -169,7 +169,7 @@ export class RedisStore implements Store {
     const reply = await this.#batching.run(COMMIT, this.#leasedPlace(key), [
       id,
       token,
-      lifeOf(entry),
+      lifetimeOf(entry),
       unchanged ? body.subarray(0, body.length - length) : body,
       this.#names.news(),
       unchanged ?? '',

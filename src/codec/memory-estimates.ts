@@ -1,20 +1,20 @@
-import { LEAST_MEMORY, MEMORY_PER_BYTE } from './limits.js'
+import { MEMORY_PER_BYTE, MIN_MEMORY_LIMIT } from './limits.js'
 
 // Estimates of the memory that each part of a value takes when it is read, in
-// bytes of 64-bit V8; or in time, a byte for each 5 ns, where that is more.
+// bytes of 64-bit V8. Where reading takes long, time counts: one byte for 5 ns.
 
-/** A place in an array, an object, a Map or a Set. */
+/** One item of an array, an object, a Map or a Set. */
 export const SLOT = 8
-/** A number that is no small integer, boxed. */
+/** A number other than a small integer, boxed. */
 export const DOUBLE = 16
 export const BIGINT = 16
 export const STRING = 24
-/** One with names that no other has: a shape of its own, or a dictionary. With the names of others it takes half. */
+/** An object with names that no other has. With the names of another object it takes half. */
 export const OBJECT = 128
 export const ARRAY = 48
-/** A Map or a Set; empty ones have room for four entries. */
+/** A Map or a Set. Empty ones already have room for four entries. */
 export const COLLECTION = 200
-/** Beside its slots. */
+/** One entry of a Map or a Set, besides its slots. */
 export const COLLECTION_ENTRY = 16
 export const DATE = 96
 export const REGEXP = 200
@@ -23,25 +23,25 @@ export const VIEW = 280
 /** An integer name in V8's dictionary mode. */
 export const DICTIONARY_ENTRY = 100
 
-/** What is known of a value that need not be counted exactly. */
+/** Counts of a value's parts. */
 interface Parts {
   readonly objects: number
   /** Properties, each with its value. */
   readonly names: number
   /** Elements and members. */
   readonly elements: number
-  /** Of the serialised value. */
+  /** Size of the serialised value. */
   readonly bytes: number
 }
 
-/** The most memory that a value of such parts takes, without index names. */
-export function mostMemory({ objects, names, elements, bytes }: Parts): number {
+/** Maximum memory of a value with these parts, not counting index names. */
+export function maxMemoryOf({ objects, names, elements, bytes }: Parts): number {
   return (
     (SLOT + VIEW) * objects + (SLOT + STRING) * names + (SLOT + STRING + COLLECTION_ENTRY) * elements + bytes
   )
 }
 
-/** The memory that a value may take. A small one may take more than its bytes. */
+/** Maximum memory that a value may take, in bytes. Small values may take more than their size. */
 export function memoryLimit(maxBytes: number): number {
-  return Math.max(maxBytes * MEMORY_PER_BYTE, LEAST_MEMORY)
+  return Math.max(maxBytes * MEMORY_PER_BYTE, MIN_MEMORY_LIMIT)
 }

@@ -1,5 +1,5 @@
-/** An object literal, `JSON.parse` output, `req.query`: an object that belongs to no class. */
-export function isPlain(value: object): boolean {
+/** Whether an object belongs to no class: an object literal, the output of `JSON.parse`, `req.query`. */
+export function isPlainObject(value: object): boolean {
   const prototype = Object.getPrototypeOf(value)
   if (prototype === null || prototype === Object.prototype) return true
   // Object.prototype of another realm, or the bare prototype that Node's querystring gives its results.
@@ -11,7 +11,7 @@ export function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null
 }
 
-/** Does the value, whatever it is, have a method of that name? Data from outside never has. */
+/** Whether a value has a method of that name. Data from outside never has one. */
 export function hasMethod<Name extends string>(
   value: unknown,
   name: Name,

@@ -1,39 +1,39 @@
-import { isHuge } from './bounds.js'
+import { isHugeBigint } from './bounds.js'
 
 const MAX_ITEMS = 6
 const MAX_STRING = 40
 const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}]/gu
 
 /**
- * A value as an error message shows it: bounded in length, on one line, and without running code of
- * the value's own where that can be helped. Never throws.
+ * A value as text for an error message, of bounded length and on one line. Never throws, and runs code of
+ * the value only where it cannot be avoided.
  */
-export function show(value: unknown, depth = 1): string {
+export function describeValue(value: unknown, depth = 1): string {
   try {
-    return showUnsafely(value, depth)
+    return describe(value, depth)
   } catch {
     return '…'
   }
 }
 
-function showUnsafely(value: unknown, depth: number): string {
+function describe(value: unknown, depth: number): string {
   switch (typeof value) {
     case 'string':
-      return showString(value)
+      return describeString(value)
     case 'bigint':
-      return isHuge(value) ? 'a huge bigint' : `${String(value).slice(0, MAX_STRING)}n`
+      return isHugeBigint(value) ? 'a huge bigint' : `${String(value).slice(0, MAX_STRING)}n`
     case 'function':
       return 'a function'
     case 'symbol':
       return 'a symbol'
     case 'object':
-      return value === null ? 'null' : showObject(value, depth)
+      return value === null ? 'null' : describeObject(value, depth)
     default:
       return String(value)
   }
 }
 
-function showString(text: string): string {
+function describeString(text: string): string {
   const shown = JSON.stringify(text.slice(0, MAX_STRING)).replace(
     INVISIBLE,
     (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
@@ -41,20 +41,20 @@ function showString(text: string): string {
   return text.length > MAX_STRING ? `${shown}…` : shown
 }
 
-function showObject(value: object, depth: number): string {
+function describeObject(value: object, depth: number): string {
   if (Array.isArray(value)) {
     if (depth === 0) return '[…]'
-    return `[${list(value.length, (index) => show(value[index], depth - 1))}]`
+    return `[${list(value.length, (index) => describeValue(value[index], depth - 1))}]`
   }
   const name: unknown = value.constructor?.name
-  if (name === 'CacheKey') return showString(String(value))
+  if (name === 'CacheKey') return describeString(String(value))
   if (name === '') return 'an instance of a class without a name'
   if (typeof name === 'string' && name !== 'Object') return `an instance of ${name.slice(0, MAX_STRING)}`
   const names = Object.keys(value)
   if (names.length > 0 && depth === 0) return '{…}'
   return `{${list(names.length, (index) => {
     const pair = names[index] as string
-    return `${/^[\w$]+$/.test(pair) ? pair.slice(0, MAX_STRING) : showString(pair)}: ${show(value[pair as keyof typeof value], depth - 1)}`
+    return `${/^[\w$]+$/.test(pair) ? pair.slice(0, MAX_STRING) : describeString(pair)}: ${describeValue(value[pair as keyof typeof value], depth - 1)}`
   })}}`
 }
 

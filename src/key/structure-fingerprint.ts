@@ -1,51 +1,64 @@
 import { types } from 'node:util'
-import { bigintText, HUGE_BIGINT, isHuge, MAX_SIZE, MAX_VALUES, USE_DIGEST } from './bounds.js'
+import {
+  bigintText,
+  DIGEST_ADVICE,
+  HUGE_BIGINT,
+  isHugeBigint,
+  MAX_PART_SIZE,
+  MAX_PART_VALUES,
+} from './bounds.js'
 import { classLabel } from './class-label.js'
+import { describeValue } from './describe-value.js'
 import { fingerprint } from './fingerprint.js'
-import { isBareDate, ownPart, type PrimaryKey, primaryKey, refuseSymbols } from './identity.js'
-import { hasMethod, isObject, isPlain } from './plain.js'
-import { show } from './show.js'
-import { Unfit, unfitValue } from './unfit.js'
-import { givenScalar, hasOwnText } from './value-object.js'
+import {
+  assertNoSymbolNames,
+  isPlainDate,
+  type PrimaryKey,
+  primaryKeyOf,
+  resolveKeyPart,
+} from './identity.js'
+import { KeyPartError, unusableValueError } from './key-part-error.js'
+import { hasMethod, isObject, isPlainObject } from './object-checks.js'
+import { declaredScalar, hasOwnText } from './value-object.js'
 
-// Deeper than any sensible argument, shallower than the call stack.
+/** Maximum depth of nesting: deeper than any sensible argument, shallower than the call stack. */
 const MAX_DEPTH = 100
 
-/** What is written in more characters than this is written as its fingerprint wherever it stands in something else. */
+/** Maximum length of a nested value's text. A longer text is replaced by its fingerprint. */
 const MAX_INLINE = 128
 
-/** Number of places where a long array is looked at for an item. */
+/** Number of random places of a long array that are checked for an item. */
 const SAMPLES = 1_000
-/** Fewer of them prove nothing. */
+/** Minimum number of items found in these places that proves anything. */
 const MIN_FOUND = 30
 
-/** Of a plain object: it has no class. */
+/** The label of a plain object: it has no class. */
 const NO_LABEL = 's0:'
 
 const PICK = 'Pick the fields that identify it.'
 
 /**
- * A stable fingerprint of any structure: the same whatever the order of properties, Map entries and
- * Set items, different for whatever else differs, class and type included (`1` is not `'1'` here).
- * @throws {Unfit} naming the place of what has no knowable identity
+ * A stable fingerprint of any structure. The order of properties, Map entries and Set items does not
+ * matter; every other difference does, class and type included (`1` is not `'1'` here).
+ * @throws {KeyPartError} for a value without a recognisable identity, with its path
  */
 export function structureFingerprint(value: object): string {
-  return fingerprint(new Canonical().of(value))
+  return fingerprint(new CanonicalText().of(value))
 }
 
 /**
- * Writes a value as text, injectively: everything opens with a tag of its type and either ends with
- * `;` or says its length first, so no value's text is the beginning of another's. Two equal values have
+ * Writes a value as text. Different values have different texts: each begins with a tag of its type, and
+ * ends with `;` or begins with its length, so no text is the beginning of another one. Equal values have
  * one text, whether they are one object or two.
  */
-class Canonical {
-  /** The objects being written, outermost first, and how each is reached from the one before. */
+class CanonicalText {
+  /** The objects that are being written, outermost first, and the path to the innermost one. */
   readonly #open: object[] = []
   readonly #path: string[] = []
-  /** What has been written. Without it, an object that is held twice at each of n levels takes 2^n steps. */
+  /** Texts of objects. Without it, an object that is contained twice at each of n levels takes 2^n steps. */
   #written: Map<object, string> | undefined
-  #valuesLeft = MAX_VALUES
-  #sizeLeft = MAX_SIZE
+  #valuesLeft = MAX_PART_VALUES
+  #sizeLeft = MAX_PART_SIZE
 
   of(value: unknown): string {
     this.#countValues(1)
@@ -57,22 +70,22 @@ class Canonical {
       case 'number':
         return `d${value};` // which makes -0 "0"
       case 'bigint':
-        if (isHuge(value)) throw this.#unfit(HUGE_BIGINT, USE_DIGEST)
+        if (isHugeBigint(value)) throw this.#error(HUGE_BIGINT, DIGEST_ADVICE)
         return `i${value};`
       case 'string':
         return this.#text(value)
       case 'object':
         return value === null ? 'n;' : this.#object(value)
       default:
-        throw unfitValue(value, this.#where())
+        throw unusableValueError(value, this.#where())
     }
   }
 
   #object(value: object): string {
     const known = this.#written?.get(value)
     if (known !== undefined) return known
-    if (this.#open.includes(value)) throw this.#unfit('a reference to what it is in', PICK)
-    if (this.#open.length === MAX_DEPTH) throw this.#unfit(`more than ${MAX_DEPTH} levels`, PICK)
+    if (this.#open.includes(value)) throw this.#error('a reference to what it is in', PICK)
+    if (this.#open.length === MAX_DEPTH) throw this.#error(`more than ${MAX_DEPTH} levels`, PICK)
     this.#open.push(value)
     const content = this.#content(value)
     this.#open.pop()
@@ -84,17 +97,17 @@ class Canonical {
   }
 
   #content(value: object): string {
-    // Beside what it gives, its class counts: the same id of two classes is not the same.
-    if (hasMethod(value, 'cacheKeyPart')) return `K${this.#label(value)}${this.of(ownPart(value))}`
+    // Its class counts as well: two classes may use the same ids.
+    if (hasMethod(value, 'cacheKeyPart')) return `K${this.#label(value)}${this.of(resolveKeyPart(value))}`
     if (Array.isArray(value))
       return `A${this.#label(value)}${this.#items(value)}${this.#pairs(value, extraNames(value))}`
-    return isPlain(value) ? this.#plain(value) : this.#instance(value)
+    return isPlainObject(value) ? this.#plain(value) : this.#instance(value)
   }
 
   #plain(value: object): string {
     if (hasMethod(value, 'toJSON')) return `J${NO_LABEL}${this.#json(value)}`
     const names = Object.keys(value)
-    // What has lost its prototype looks plain, but holds no names: a Map, an ArrayBuffer.
+    // A Map or an ArrayBuffer without its prototype looks plain, but has no names.
     return names.length === 0 ? this.#instance(value) : `O${NO_LABEL}${this.#pairs(value, names)}`
   }
 
@@ -103,7 +116,7 @@ class Canonical {
     if (ArrayBuffer.isView(value)) return this.#bytes(value, bytesOf(value))
     if (types.isAnyArrayBuffer(value)) return this.#bytes(value, new Uint8Array(value))
 
-    const key = primaryKey(value)
+    const key = primaryKeyOf(value)
     if (key !== undefined) return `I${this.#label(value)}${this.#key(key)}`
     if (hasMethod(value, 'toJSON')) return `J${this.#label(value)}${this.#json(value)}`
     if (types.isMap(value)) return `M${this.#label(value)}${this.#entries(value)}${this.#pairs(value)}`
@@ -120,7 +133,7 @@ class Canonical {
 
   #date(date: Date): string {
     const time = Date.prototype.getTime.call(date)
-    return isBareDate(date) ? `D${time};` : `X${this.#label(date)}${time};${this.#pairs(date)}`
+    return isPlainDate(date) ? `D${time};` : `X${this.#label(date)}${time};${this.#pairs(date)}`
   }
 
   #bytes(value: object, bytes: Uint8Array): string {
@@ -128,9 +141,9 @@ class Canonical {
     return `B${this.#label(value)}${fingerprint(bytes)};`
   }
 
-  /** As in a key that is written by hand, `5` and `'5'` are the same primary key. */
+  /** A primary key. `5` and `'5'` are the same one, as in any key. */
   #key(key: PrimaryKey): string {
-    const scalar = isObject(key) ? givenScalar(key) : key
+    const scalar = isObject(key) ? declaredScalar(key) : key
     if (scalar === undefined) return this.of(key)
     return this.#text(typeof scalar === 'bigint' ? bigintText(scalar) : String(scalar))
   }
@@ -138,21 +151,21 @@ class Canonical {
   #json(value: { toJSON(): unknown }): string {
     const given = value.toJSON()
     if (given === undefined || given === null)
-      throw this.#unfit(
-        `${show(value)} whose toJSON() returned ${given}`,
+      throw this.#error(
+        `${describeValue(value)} whose toJSON() returned ${given}`,
         'Check what it was made from, or give the class a cacheKeyPart() method.',
       )
     return this.of(given)
   }
 
-  /** The names that tell one object from another; a class instance that shows none is opaque. */
+  /** Names of the properties that identify an object. An instance of a class without any is refused. */
   #identifyingNames(value: object): string[] {
     const names = isOfClass(value) ? Object.keys(value) : inheritedNames(value)
-    if (hasMethod(value, 'then')) throw this.#unfit(show(value), 'Await it first.')
+    if (hasMethod(value, 'then')) throw this.#error(describeValue(value), 'Await it first.')
     const weak = types.isWeakMap(value) || types.isWeakSet(value) || value instanceof WeakRef
-    if (weak || (names.length === 0 && !isPlain(value)))
-      throw this.#unfit(
-        `${show(value)} with nothing that identifies it`,
+    if (weak || (names.length === 0 && !isPlainObject(value)))
+      throw this.#error(
+        `${describeValue(value)} with nothing that identifies it`,
         hasOwnText(value)
           ? 'Use String(value) if that tells it from every other, or give its class a cacheKeyPart() method.'
           : 'Give the class an id or a cacheKeyPart() method.',
@@ -160,7 +173,7 @@ class Canonical {
     return names
   }
 
-  /** Items in their order. A hole is undefined, as it is to whoever reads it. */
+  /** Items in their order. A hole counts as undefined. */
   #items(array: readonly unknown[]): string {
     const { length } = array
     const indices = length > this.#valuesLeft ? this.#indices(array) : undefined
@@ -180,9 +193,9 @@ class Canonical {
     return `${length}:${items}`
   }
 
-  /** Where an array that is too long to be walked has items. */
+  /** Indices of the items of an array that is too long to be walked. */
   #indices(array: readonly unknown[]): number[] {
-    // To list the names of millions of items would take memory that there may not be.
+    // The names of millions of items might not fit into memory.
     if (holdsMore(array, this.#valuesLeft)) throw this.#tooMuch()
     const indices = Object.keys(array).filter(isIndex).map(Number)
     if (indices.length > this.#valuesLeft) throw this.#tooMuch()
@@ -207,9 +220,9 @@ class Canonical {
     return `${written.length}:${written.sort().join('')}`
   }
 
-  /** Properties in the order of their names. One that is undefined is as one that is not there. */
+  /** Properties in the order of their names. One that is undefined counts as absent. */
   #pairs(value: object, names = Object.keys(value)): string {
-    refuseSymbols(value, this.#where())
+    assertNoSymbolNames(value, this.#where())
     if (names.length > this.#valuesLeft) throw this.#tooMuch()
     let pairs = ''
     let count = 0
@@ -234,7 +247,7 @@ class Canonical {
   #label(value: object): string {
     const label = classLabel(value)
     if (label === undefined)
-      throw this.#unfit(show(value), 'Name the class, or write what of the object counts.')
+      throw this.#error(describeValue(value), 'Name the class, or write what of the object counts.')
     return `s${label.length}:${label}`
   }
 
@@ -246,14 +259,18 @@ class Canonical {
   #countSize(size: number): void {
     this.#sizeLeft -= size
     if (this.#sizeLeft < 0)
-      throw Unfit.holding(`more than ${MAX_SIZE} characters and bytes`, USE_DIGEST, this.#where())
+      throw KeyPartError.atPath(
+        `more than ${MAX_PART_SIZE} characters and bytes`,
+        DIGEST_ADVICE,
+        this.#where(),
+      )
   }
 
-  #tooMuch(): Unfit {
-    return Unfit.holding(`more than ${MAX_VALUES} values`, PICK, this.#where())
+  #tooMuch(): KeyPartError {
+    return KeyPartError.atPath(`more than ${MAX_PART_VALUES} values`, PICK, this.#where())
   }
 
-  /** Keeps the path right while `write` runs. When it throws, the path stays where it was for the message. */
+  /** Runs `write` with a step added to the path. If it throws, the path is left for the message. */
   #at(step: string, write: () => string): string {
     this.#path.push(step)
     const written = write()
@@ -265,12 +282,12 @@ class Canonical {
     return this.#path.join('').replace(/^\./, '').slice(0, 100)
   }
 
-  #unfit(what: string, advice: string): Unfit {
-    return new Unfit(what, advice, this.#where())
+  #error(what: string, advice: string): KeyPartError {
+    return new KeyPartError(what, advice, this.#where())
   }
 }
 
-// A class may have an iterator of its own, which need not end.
+// A subclass may have an iterator of its own, which may be endless.
 const MAP_SIZE = getterOf<number>(Map.prototype, 'size')
 const SET_SIZE = getterOf<number>(Set.prototype, 'size')
 const MAP_ENTRIES: (this: object) => Iterable<[unknown, unknown]> = Map.prototype.entries
@@ -284,16 +301,16 @@ function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Arra
   return new Uint8Array(buffer, byteOffset, byteLength)
 }
 
-/** What an array holds beside its items, such as `groups` in a regular expression's match. */
+/** Names of an array's properties other than its items, such as `groups` in a match of a RegExp. */
 function extraNames(array: readonly unknown[]): string[] {
   const names = Object.keys(array)
   return names.slice(names.findLastIndex(isIndex) + 1)
 }
 
-/** Whether an array surely holds more items than `limit`, as far as samples can tell. */
+/** Whether an array holds more items than `limit`, judged by samples. */
 function holdsMore(array: readonly unknown[], limit: number): boolean {
   let found = 0
-  // By chance: items may stand at every second index.
+  // At random: items may be at every second index.
   for (let sample = 0; sample < SAMPLES; sample++)
     if (Math.floor(Math.random() * array.length) in array) found++
   const expected = (limit / array.length) * SAMPLES
@@ -312,7 +329,7 @@ function errorNames(error: Error): string[] {
 
 /** Whether the object's prototype is that of a class, or none, rather than another object with data. */
 function isOfClass(value: object): boolean {
-  return isPlain(value) || Object.hasOwn(Object.getPrototypeOf(value), 'constructor')
+  return isPlainObject(value) || Object.hasOwn(Object.getPrototypeOf(value), 'constructor')
 }
 
 function inheritedNames(value: object): string[] {
@@ -324,5 +341,5 @@ function inheritedNames(value: object): string[] {
 }
 
 function step(name: string): string {
-  return /^[\w$]{1,40}$/.test(name) ? `.${name}` : `[${show(name)}]`
+  return /^[\w$]{1,40}$/.test(name) ? `.${name}` : `[${describeValue(name)}]`
 }
