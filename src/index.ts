@@ -17,7 +17,7 @@ export type {
   DashboardOptions,
   RedactOption,
   SecretName,
-} from './dashboard/dashboard.js'
+} from './dashboard/mount.js'
 export type { Timeout, Ttl } from './duration.js'
 export type { Provenance } from './entry/provenance.js'
 export {
@@ -63,7 +63,7 @@ export { type Latency, quantile } from './stats/latency.js'
 export type { CallRecord, RequestRecord } from './stats/request-log.js'
 export type { Logger } from './store/failsafe.js'
 export type { MemoryStoreOptions } from './store/memory-store.js'
-export type { RedisTarget } from './store/redis/connection.js'
+export type { RedisTarget } from './store/redis/target.js'
 export type {
   AcquireOptions,
   Acquisition,

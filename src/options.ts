@@ -12,14 +12,14 @@ import { parseDuration, parseTimeout, parseTtl, type Timeout, type Ttl } from '.
 import { ConfigurationError } from './errors.js'
 import { describeValue } from './key/describe-value.js'
 import { aBoolean, aPositiveWholeNumber, aText, notNull } from './option-checks.js'
-import { withDeadlines } from './store/deadline.js'
 import type { Logger } from './store/failsafe.js'
 import { MemoryStore, type MemoryStoreOptions } from './store/memory-store.js'
-import type { RedisTarget } from './store/redis/connection.js'
 import { isKeyPrefix } from './store/redis/names.js'
 import { RedisStore } from './store/redis/redis-store.js'
-import { checkTarget } from './store/redis/target.js'
+import { checkTarget, type RedisTarget } from './store/redis/target.js'
 import type { Store } from './store/store.js'
+import { storeWithDeadlines } from './store/store-with-deadlines.js'
+import { STORE_METHODS } from './store/wrap-store.js'
 import { type KnownOptions, OptionsReader } from './take-options.js'
 import type { ProcessMemoryOptions } from './tiers/process-memory.js'
 
@@ -325,7 +325,7 @@ function openStore(
   const { store = 'memory' } = backend
   if (store === 'memory') return new MemoryStore()
   if (typeof store === 'object' && store !== null && 'read' in store) {
-    return withDeadlines(checkStore(store), timeouts.timeoutMs)
+    return storeWithDeadlines(checkStore(store), timeouts.timeoutMs)
   }
   if (typeof store === 'object' && store !== null && 'memory' in store) {
     const { memory } = STORE.take(store)
@@ -335,11 +335,6 @@ function openStore(
     `store must be 'memory', { memory: { maxEntries, maxBytes } } or an object with the store interface.`,
   )
 }
-
-const STORE_METHODS = [
-  ...['read', 'observe', 'write', 'remove', 'expire', 'clear', 'acquire', 'renew', 'commit', 'release'],
-  ...['watch', 'peek', 'list', 'check', 'close'],
-] as readonly (keyof Store)[]
 
 /** @throws ConfigurationError for one that lacks a method */
 function checkStore(store: Store): Store {
