@@ -154,26 +154,26 @@ interface Why {
 
 function explain(missing: Missing): Why {
   const { standing, explained } = missing
-  const { trace } = explained
+  const { change } = explained
   const unexplained = whyItStands(missing)
-  if (trace === undefined) return unexplained
+  if (change === undefined) return unexplained
   const now = performance.now()
   switch (explained.reason) {
     case 'expired':
-      return told(`Expired ${ago(now - trace.until)}; written ${ago(now - trace.at)}.`)
+      return told(`Expired ${ago(now - change.until)}; written ${ago(now - change.at)}.`)
     case 'evicted':
       return told(
-        `Evicted or lost: written ${ago(now - trace.at)}, with ${formatDuration(trace.until - now)} of its TTL remaining. The store was full, or was restarted.`,
+        `Evicted or lost: written ${ago(now - change.at)}, with ${formatDuration(change.until - now)} of its TTL remaining. The store was full, or was restarted.`,
       )
     case 'fenced': {
-      const fenced = `The last computed value was not stored ${ago(now - trace.at)}: the key was invalidated during the computation.`
+      const fenced = `The last computed value was not stored ${ago(now - change.at)}: the key was invalidated during the computation.`
       if (standing.reason === 'absent') return told(fenced)
       return { ...unexplained, why: `${unexplained.why} ${fenced}` }
     }
     case 'deleted':
-      return told(`Deleted ${ago(now - trace.at)}.`)
+      return told(`Deleted ${ago(now - change.at)}.`)
     case 'ancestor-deleted':
-      return whyDeletedAbove(missing, now - trace.at)
+      return whyDeletedAbove(missing, now - change.at)
     default:
       return unexplained
   }

@@ -1,6 +1,6 @@
 import type { Call } from '../compute/computing.js'
 import { ConfigurationError } from '../errors.js'
-import { OpenCall } from '../stats/request-log.js'
+import { OpenCall } from '../stats/open-call.js'
 import type { Core } from './core.js'
 import { without } from './without.js'
 

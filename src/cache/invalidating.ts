@@ -1,7 +1,7 @@
 import type { CacheKey } from '../key/cache-key.js'
 import { aBoolean } from '../option-checks.js'
-import type { DeleteOutcome, ExpireOutcome } from '../stats/events.js'
 import { OptionsReader } from '../take-options.js'
+import type { DeleteOutcome, ExpireOutcome } from '../tiers/outcome.js'
 import type { RequestScope } from '../tiers/request-scope.js'
 import type { Core } from './core.js'
 

@@ -1,25 +1,25 @@
-import type { MissReason, Tier } from './outcome.js'
+import type { CallOutcome, MissReason, Tier } from './outcome.js'
 
-/** What one call of the cache came to. */
+/** One call of the cache, for the request log. */
 export interface LoggedCall {
   readonly operation: 'get' | 'getOrSet' | 'has' | 'set' | 'delete' | 'expire' | 'clear'
   /** The key's text; empty for `clear`. */
   readonly key: string
-  readonly outcome: string
-  /** Which tier answered a hit. */
+  readonly outcome: CallOutcome
+  /** The tier that returned a hit. */
   readonly tier?: Tier | undefined
   /** Why it missed, or was skipped. */
   readonly reason?: MissReason | undefined
-  /** Whether a delete or an `expire` took everything below along. */
+  /** Whether a delete or an `expire` included everything below the key. */
   readonly children?: boolean | undefined
-  /** Of what was computed: whether it was stored. */
+  /** Whether a computed value was stored. */
   readonly stored?: boolean | undefined
 }
 
-/** Takes down what a request asks of the cache. */
+/** Collects the calls of one request. */
 export interface CallLog {
-  /** A call that has just ended; `left` is when it began, by `performance.now()`. */
-  add(call: LoggedCall, left: number): void
-  /** The request is not to be taken down after all. */
+  /** Adds a call that has just ended; `startedAt` is by `performance.now()`. */
+  add(call: LoggedCall, startedAt: number): void
+  /** Discards the request. */
   leaveOut(): void
 }

@@ -2,62 +2,87 @@ import type { NewEntry } from '../entry/body.js'
 import type { Provenance } from '../entry/provenance.js'
 import type { AbsenceReason } from '../store/judge.js'
 
-/** Which tier answered: this request's memory, the process's, or the store. */
+/** The tier that returned a value: request memory, process memory or the store. */
 export type Tier = 'request' | 'process' | 'store'
 
 /** Why a read was a miss. */
 export type MissReason =
   | AbsenceReason
-  /** It is past its TTL; it may stand by its grace still. */
+  /** The entry is past its TTL, or was marked stale. */
   | 'expired'
-  /** It was gone before its TTL: evicted by a full store, or lost with a restart. Found out after the read. */
+  /** The entry was gone before its TTL: evicted by a full store, or lost with a restart. Found out after the read. */
   | 'evicted'
-  /** The last value of it was not stored, since the key was invalidated meanwhile. Found out after the read. */
+  /** The last computed value was not stored, because the key was invalidated meanwhile. Found out after the read. */
   | 'fenced'
-  /** Computing it failed a moment ago, and that is what stands there. */
+  /** The last computation failed, and `errorTtl` keeps that failure. */
   | 'failed'
-  /** What stands there is not what `validate` wants. */
+  /** `validate` rejected the stored value. */
   | 'invalid'
-  /** This process has invalidated it, and the store does not know yet. */
+  /** This process has invalidated the key, and the store has not confirmed it yet. */
   | 'pending-invalidation'
   /** Caching is switched off. */
   | 'disabled'
-  /** The request does without the cache: staff asked for it. */
+  /** The request bypasses the cache, on behalf of staff. */
   | 'bypassed'
-  /** The store did not answer. */
+  /** The store failed. */
   | 'store-down'
 
-/** A read that came to nothing. */
+/** A read that found no value. */
 export interface Miss {
   readonly hit: false
   readonly reason: MissReason
   readonly provenance?: Provenance | undefined
 }
 
-/** What a read came to. */
-export type ReadOutcome =
-  | Miss
-  | {
-      readonly hit: true
-      readonly value: unknown
-      readonly tier: Tier
-      /** How long it took to compute, where that is known. */
-      readonly computingMs?: number
-    }
+/** A read that found a value. */
+export interface Hit {
+  readonly hit: true
+  readonly value: unknown
+  readonly tier: Tier
+  /** How long computing the value took, where that is known. */
+  readonly computingMs?: number
+}
+
+/** The result of a read. */
+export type ReadOutcome = Hit | Miss
+
+export const STORE_DOWN: Miss = { hit: false, reason: 'store-down' }
 
 /**
- * What a `set` came to: `refused` is a fill whose key was invalidated since its
- * miss, `skipped` one while caching was off, for all or for its request, `failed` one that did not surely
- * reach the store.
+ * The result of a `set`. `refused`: the key was invalidated since this request found it missing. `skipped`: caching was
+ * off, for everyone or for this request. `failed`: the store did not confirm it.
  */
 export type WriteOutcome = 'stored' | 'refused' | 'skipped' | 'failed'
 
-/** The same with what was stored, if it was. */
+/** The result of a delete. `absent`: the key was not there. `failed`: the store did not confirm it. */
+export type DeleteOutcome = 'deleted' | 'absent' | 'failed'
+
+/** The result of a soft expiry. `absent`: the key was not there. `failed`: the store did not confirm it. */
+export type ExpireOutcome = 'expired' | 'absent' | 'failed'
+
+/** The result of `clear`. `failed`: the store did not confirm it. */
+export type ClearOutcome = Exclude<DeleteOutcome, 'absent'>
+
+/** The result of a `getOrSet` that found no fresh value: `stale` returned an old one, `waited` joined a computation. */
+export type ComputeOutcome = 'stale' | 'computed' | 'waited' | 'failed'
+
+/** The result of any call of the cache. */
+export type CallOutcome =
+  | 'hit'
+  | 'miss'
+  | ComputeOutcome
+  | WriteOutcome
+  | DeleteOutcome
+  | ExpireOutcome
+  | ClearOutcome
+
+/** The result of a `set`, for the record. */
 export interface Written {
   readonly outcome: WriteOutcome
+  /** What was stored. */
   readonly stored?: NewEntry
-  /** It was refused for an invalidation after which no value came, as far as the store tells. */
+  /** Whether it was refused because of an invalidation that no value has followed, as far as the store shows. */
   readonly fenced?: boolean
-  /** Why it was done without the cache, if it was. */
+  /** Why it was skipped. */
   readonly reason?: MissReason
 }

@@ -1,4 +1,4 @@
-// The machine's own, also while a test has faked the global ones: they wait for a server.
+// Node's own, also while a test has faked the global ones: they wait for a server.
 import { clearTimeout, setTimeout } from 'node:timers'
 import { setTimeout as pause } from 'node:timers/promises'
 import { detached, ignore } from '../background.js'
@@ -6,130 +6,133 @@ import { CacheKey } from '../key/cache-key.js'
 import { before } from '../store/deadline.js'
 import type { Logger } from '../store/failsafe.js'
 import type { Origin, Store } from '../store/store.js'
+import { PendingWarnings } from './pending-warnings.js'
 
-/** An invalidation that did not surely reach the store. */
+/** An invalidation that the store has not confirmed. */
 interface Pending {
-  /** Nothing: everything under the prefix. */
+  /** `undefined` for everything under the prefix. */
   readonly key: CacheKey | undefined
   readonly children: boolean
   readonly origin: Origin
-  /** By `performance.now()`: what failed may take effect until then. */
+  /** By `performance.now()`: the operation that failed may take effect until then. */
   readonly notBefore: number
 }
 
-/** Timers may fire a moment early. */
+/** Timers may fire this much early. */
 const SLACK_MS = 2
 
-/** More than this are remembered by family, with all below, and then as everything. */
+/** Maximum number of pending invalidations: beyond it they are widened to families, and then to everything. */
 const MAX_PENDING = 1_000
 
-/** The longest pause between two attempts. */
-const MAX_PAUSE_MS = 5_000
+/** Maximum delay between two attempts. */
+const MAX_DELAY_MS = 5_000
 
-/** How long the last attempt may take at least. */
-const LAST_MS = 50
+/** Minimum time for the last attempt. */
+const LAST_ATTEMPT_MS = 50
 
 /**
- * The invalidations of this process that failed. Until they have been repeated
- * as deletes, this process takes those keys for not cached. Others may see the
- * old values until then, and what is remembered dies with the process.
+ * The invalidations of this process that the store has not confirmed. They are repeated as deletes. Until then their keys
+ * count as not cached in this process; others may still read the old values. They are lost where the process ends.
  *
- * One is repeated only when its own deadline has passed, since a `set` that
- * failed may take effect until then; and it is repeated even if the key was
- * written since, since nobody knows in which order the store saw the two.
+ * One is repeated only after its own deadline, since a `set` that failed may take effect until then. It is repeated also
+ * where the key was written since: the order in which the store saw the two is not known.
  */
 export class PendingInvalidations {
   readonly #store: Store
-  readonly #logger: Logger
+  readonly #warnings: PendingWarnings
   readonly #timeoutMs: number
   readonly #pending = new Map<string, Pending>()
-  #pauseMs: number
+  #delayMs: number
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
 
-  /** `timeoutMs` is the deadline of the store's operations. */
+  /** `timeoutMs` is the deadline of an operation of the store. */
   constructor(store: Store, timeoutMs: number, logger: Logger) {
     this.#store = store
-    this.#logger = logger
+    this.#warnings = new PendingWarnings(logger, () => [...this.#pending.values()].map(inWords))
     this.#timeoutMs = timeoutMs
-    this.#pauseMs = timeoutMs
+    this.#delayMs = timeoutMs
   }
 
-  /** How many there are, together with those that stand for many. */
+  /** How many there are; a widened one counts once. */
   get size(): number {
     return this.#pending.size
   }
 
-  /** Whether a key is to be taken for not cached. */
+  /** Whether an invalidation of this key is pending. */
   covers(key: CacheKey): boolean {
     if (this.#pending.size === 0) return false
     const trees = ['', key.text, ...key.ancestors].map(treeOf)
     return this.#pending.has(key.text) || trees.some((name) => this.#pending.has(name))
   }
 
-  /** Remembers one that failed just now: with `children` everything below the key too, without a key everything. */
+  /** Adds one that has just failed: with `children` of everything below the key too, without a key of everything. */
   add(key: CacheKey | undefined, children: boolean, origin: Origin): void {
-    this.#remember({ key, children, origin, notBefore: performance.now() + this.#timeoutMs })
+    this.#set({ key, children, origin, notBefore: performance.now() + this.#timeoutMs })
     if (this.#pending.size > MAX_PENDING)
       this.#widen(({ key }) => key && CacheKey.from(key.segments[0] as string))
     if (this.#pending.size > MAX_PENDING) this.#widen(() => undefined)
+    if (!this.#isClosed) this.#warnings.added()
     this.#schedule()
   }
 
-  /** One last attempt, once what has failed cannot take effect any more: for a little longer than the store's deadline. */
+  /** Makes a last attempt, after the deadlines of those that failed: it takes little longer than one operation. */
   async close(): Promise<void> {
     clearTimeout(this.#timer)
     this.#isClosed = true
-    if (this.#pending.size === 0) return
+    if (this.#pending.size > 0) await this.#lastAttempt()
+    this.#warnings.close()
+  }
+
+  async #lastAttempt(): Promise<void> {
     let latest = 0
     for (const { notBefore } of this.#pending.values()) latest = Math.max(latest, notBefore)
-    const began = performance.now()
-    await pause(Math.max(0, latest - began) + SLACK_MS)
-    const remainingMs = Math.max(LAST_MS, this.#timeoutMs - (performance.now() - began))
+    const startedAt = performance.now()
+    await pause(Math.max(0, latest - startedAt) + SLACK_MS)
+    const remainingMs = Math.max(LAST_ATTEMPT_MS, this.#timeoutMs - (performance.now() - startedAt))
     await before(performance.now() + remainingMs, this.#repeatDue(), 'The store').catch(ignore)
   }
 
-  #remember(pending: Pending): void {
+  #set(pending: Pending): void {
     const { key, children } = pending
-    // A new one at the end, also under an old name: it has a deadline of its own.
+    // One of the same name is replaced: the new one has a later deadline.
     const name = key === undefined ? treeOf('') : children ? treeOf(key.text) : key.text
     this.#pending.set(name, pending)
   }
 
-  /** Instead of many, few that cover them. */
+  /** Replaces them by fewer that cover them. */
   #widen(around: (pending: Pending) => CacheKey | undefined): void {
     const all = [...this.#pending.values()]
     this.#pending.clear()
-    for (const one of all) this.#remember({ ...one, key: around(one), children: true })
+    for (const one of all) this.#set({ ...one, key: around(one), children: true })
   }
 
   #schedule(): void {
     if (this.#isClosed) return
-    this.#timer ??= detached(() => setTimeout(() => void this.#attempt(), this.#pauseMs)).unref()
+    this.#timer ??= detached(() => setTimeout(() => void this.#attempt(), this.#delayMs)).unref()
   }
 
   async #attempt(): Promise<void> {
     try {
       const count = await this.#repeatDue()
-      this.#pauseMs = this.#timeoutMs
-      if (count > 0)
-        this.#logger.warn(`keyedcache: the store is back; ${count} deletes that had failed were repeated.`)
+      this.#delayMs = this.#timeoutMs
+      if (count > 0) this.#warnings.repeated(count)
     } catch {
-      // It has been reported when it failed first, and will be tried again.
-      this.#pauseMs = Math.min(MAX_PAUSE_MS, this.#pauseMs * 2)
+      // Reported when it failed first; the next attempt follows.
+      this.#delayMs = Math.min(MAX_DELAY_MS, this.#delayMs * 2)
     } finally {
       this.#timer = undefined
       if (this.#pending.size > 0) this.#schedule()
     }
   }
 
-  /** Repeats all whose time has come, none waiting for another; gives how many. */
+  /** Repeats those whose deadlines have passed, all at once, and resolves to their number. */
   async #repeatDue(): Promise<number> {
     const now = performance.now() + SLACK_MS
     const due = [...this.#pending].filter(([, { notBefore }]) => notBefore <= now)
     const repeating = due.map(async ([name, pending]) => {
       await this.#repeat(pending)
-      // One that failed meanwhile has taken its place: that is to be repeated too.
+      // One that failed meanwhile may have replaced it: that has to be repeated too.
       if (this.#pending.get(name) === pending) this.#pending.delete(name)
     })
     await Promise.allSettled(repeating)
@@ -142,7 +145,12 @@ export class PendingInvalidations {
   }
 }
 
-/** No key's text begins so. */
+function inWords({ key, children }: Pending): string {
+  if (key === undefined) return 'all keys'
+  return children ? `"${key.text}" with everything below` : `"${key.text}"`
+}
+
+/** The name of a whole tree. No text of a key begins like it. */
 function treeOf(text: string): string {
   return `{}${text}`
 }

@@ -1,5 +1,5 @@
 import { formatDuration } from '../../duration.js'
-import type { CacheEvent } from '../../stats/events.js'
+import type { CacheEvent } from '../../stats/cache-event.js'
 import { MAX_EVENTS } from '../../store/statistics.js'
 import { countOf, past, whole } from '../figures.js'
 import { contains, type ShownKey } from '../mask-key.js'
@@ -12,7 +12,7 @@ const TYPES: Readonly<Record<CacheEvent['type'] | 'all', string>> = {
   delete: 'Deletes',
   expire: 'Soft expiries',
   clear: 'Clears',
-  trouble: 'Store failures',
+  'store-failure': 'Store failures',
 }
 
 /** Choices for the maximum number of rows. */
@@ -124,13 +124,13 @@ function hrefOf({ key, under }: ShownKey, links: PageRequest['links']): string {
 
 function nameOf({ type, children, operation }: MaskedEvent): string {
   if (type === 'clear') return 'Deleted everything'
-  if (type === 'trouble') return `Store failure in ${operation ?? 'an operation'}`
+  if (type === 'store-failure') return `Store failure in ${operation ?? 'an operation'}`
   const name = type === 'expire' ? 'Marked stale' : 'Deleted'
   return children ? `${name} with children` : name
 }
 
 function outcomeOf({ type, outcome, at, until = at, count = 1 }: MaskedEvent): string {
-  if (type === 'trouble') {
+  if (type === 'store-failure') {
     const within = until > at ? ` within ${formatDuration(until - at)}` : ''
     return count > 1 ? `failed ${whole(count)} times${within}` : 'failed'
   }

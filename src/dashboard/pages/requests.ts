@@ -1,6 +1,6 @@
 import { isLocalPath } from '../../local-path.js'
-import { busyMs } from '../../stats/busy.js'
-import { isCut } from '../../stats/request-log.js'
+import { cacheMsOf } from '../../stats/cache-time.js'
+import { isCut } from '../../stats/request-record.js'
 import { MAX_REQUESTS } from '../../store/statistics.js'
 import { countOf, latency, past, share, whole } from '../figures.js'
 import { labelOf } from '../label-of.js'
@@ -66,7 +66,7 @@ export async function requestsJson(request: PageRequest): Promise<Json> {
       matching: matching.length,
       requests: matching.slice(0, filter.limit).map(({ calls, ...record }) => ({
         ...record,
-        cacheMs: busyMs(calls),
+        cacheMs: cacheMsOf(calls),
         calls: calls.map((call) => ({ ...call, key: call.key.text })),
       })),
     },
@@ -109,7 +109,7 @@ function callsPerRequest(requests: readonly MaskedRequest[]): number {
 
 function row(record: MaskedRequest, maxCalls: number, request: PageRequest) {
   const { at, process, route, status, aborted, durationMs, calls, moreCalls } = record
-  const busy = Math.min(busyMs(calls), durationMs)
+  const busy = Math.min(cacheMsOf(calls), durationMs)
   return {
     at: past(at, request.now),
     ...{ process, route, status, aborted },

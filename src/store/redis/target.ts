@@ -1,4 +1,4 @@
-import type { RedisOptions } from 'ioredis'
+import type { Redis, RedisOptions } from 'ioredis'
 import { ConfigurationError } from '../../errors.js'
 import { type KnownOptions, OptionsReader } from '../../take-options.js'
 

@@ -12,7 +12,7 @@ interface BoardFigure {
 }
 
 /** The totals, in the order of the page. */
-export function boardOf({ totals, clears, troubles }: AvailableStats['stats']): BoardFigure[] {
+export function boardOf({ totals, clears, storeFailures }: AvailableStats['stats']): BoardFigure[] {
   return [
     { label: 'Hits', value: whole(totals.hits) },
     {
@@ -110,8 +110,8 @@ export function boardOf({ totals, clears, troubles }: AvailableStats['stats']): 
     { label: 'Clears', value: whole(clears), hint: 'Deletions of everything under the prefix.' },
     {
       label: 'Store failures',
-      value: whole(troubles),
-      kind: troubles > 0 && 'bad',
+      value: whole(storeFailures),
+      kind: storeFailures > 0 && 'bad',
       hint: 'Operations that the store did not confirm: timeout, refusal or lost connection.',
     },
   ]

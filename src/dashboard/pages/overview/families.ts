@@ -1,5 +1,5 @@
 import type { CacheStats } from '../../../stats/cache-stats.js'
-import type { Figures } from '../../../stats/figures.js'
+import type { Figures } from '../../../stats/metrics.js'
 import { OTHER_FAMILIES } from '../../../store/statistics.js'
 import { latency, nonZero, share, size, whole } from '../../figures.js'
 import { maskKey } from '../../mask-key.js'

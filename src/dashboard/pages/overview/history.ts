@@ -1,4 +1,5 @@
-import { addFigures, type Figures, noFigures } from '../../../stats/figures.js'
+import { sumOf } from '../../../stats/figures.js'
+import type { HistoryFigures } from '../../../stats/metrics.js'
 import type { AvailableStats } from '../../available-stats.js'
 import { chartOf } from '../../chart.js'
 import { past, share, whole } from '../../figures.js'
@@ -13,9 +14,7 @@ export function historyOf({ day, covers, stats }: AvailableStats, isDay: boolean
   const end = stats.now - (stats.now % stepMs) + stepMs
   const steps = Array.from({ length: count }, (_, index) => {
     const at = end - (count - index) * stepMs
-    const figures = noFigures()
-    for (const step of day) if (step.at >= at && step.at < at + stepMs) addFigures(figures, step.figures)
-    return { at, figures }
+    return { at, figures: sumOf(day.filter((step) => step.at >= at && step.at < at + stepMs)) }
   })
   return {
     isDay,
@@ -28,7 +27,7 @@ export function historyOf({ day, covers, stats }: AvailableStats, isDay: boolean
   }
 }
 
-function row(figures: Readonly<Figures>) {
+function row(figures: Readonly<HistoryFigures>) {
   return {
     hits: whole(figures.hits),
     misses: whole(figures.misses),

@@ -1,5 +1,6 @@
 import type { HistoryStep } from '../../../stats/cache-stats.js'
-import { addFigures, type Figures, noFigures } from '../../../stats/figures.js'
+import { sumOf } from '../../../stats/figures.js'
+import type { HistoryFigures } from '../../../stats/metrics.js'
 import type { AvailableStats } from '../../available-stats.js'
 import { share, whole } from '../../figures.js'
 import { readsOf } from './totals.js'
@@ -11,9 +12,7 @@ const DAY_MS = 24 * HOUR_MS
 /** Hit ratios of several periods until now, to the accuracy of a history step. */
 export function hitRatiosOf({ stats, hour, day }: AvailableStats) {
   const last = (steps: readonly HistoryStep[], ms: number) =>
-    steps
-      .filter(({ at }) => at > stats.now - ms)
-      .reduce((sum, { figures }) => addFigures(sum, figures), noFigures())
+    sumOf(steps.filter(({ at }) => at > stats.now - ms))
   return [
     hitRatio('Last minute', last(hour, MINUTE_MS)),
     hitRatio('Last hour', last(hour, HOUR_MS)),
@@ -22,7 +21,7 @@ export function hitRatiosOf({ stats, hour, day }: AvailableStats) {
   ]
 }
 
-function hitRatio(period: string, figures: Readonly<Figures>) {
+function hitRatio(period: string, figures: Readonly<HistoryFigures>) {
   const reads = readsOf(figures)
   return { period, ratio: share(figures.hits, reads), reads: whole(reads) }
 }

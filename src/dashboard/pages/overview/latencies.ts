@@ -1,5 +1,5 @@
-import type { Figures } from '../../../stats/figures.js'
 import { quantile } from '../../../stats/latency.js'
+import type { Figures } from '../../../stats/metrics.js'
 import { latency } from '../../figures.js'
 
 /** Latencies by the tier that answered, and of computations. */

@@ -1,4 +1,4 @@
-import type { Figures } from '../../../stats/figures.js'
+import type { Figures } from '../../../stats/metrics.js'
 import { share, whole } from '../../figures.js'
 import { labelOf } from '../../label-of.js'
 import { REASONS } from '../../reasons.js'

@@ -1,11 +1,11 @@
-import type { Figures } from '../../../stats/figures.js'
+import type { HistoryFigures } from '../../../stats/metrics.js'
 
-export function readsOf({ hits, misses }: Readonly<Figures>): number {
+export function readsOf({ hits, misses }: Readonly<HistoryFigures>): number {
   return hits + misses
 }
 
 /** Number of operations of any kind; 0 where nothing happened. */
-export function activityOf(figures: Readonly<Figures>): number {
+export function activityOf(figures: Readonly<HistoryFigures>): number {
   return (
     readsOf(figures) +
     figures.writes +
