@@ -59,7 +59,7 @@ export function* beginningText(
   const walk = secretObjects(value, secrets, cuts)
   let step = walk.next()
   for (; !step.done; step = walk.next()) yield ''
-  if (step.value === undefined) yield `${MASKED}: too many objects to say which of them are secret`
+  if (step.value === undefined) yield `${MASKED}: too many objects to check for secrets`
   else yield* new ValueWriter(secrets, step.value, cuts, longest).write(value)
 }
 

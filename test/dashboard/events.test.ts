@@ -155,7 +155,7 @@ describe('the page of events', () => {
     const [deleted = '', ...troubles] = rows(text).filter((row) => row.includes('| Deleted |'))
     expect(troubles).toEqual([])
     expect(deleted).toContain('| a | unconfirmed |')
-    const said = rows((await ask('/cache/events?type=trouble')).text)
+    const said = rows((await ask('/cache/events?type=store-failure')).text)
     expect(said).toHaveLength(2)
     expect(said.join()).toMatch(/Store failure in get \| k::0 \| failed 1,200 times.*out of order/)
     expect(said.join()).toMatch(/Store failure in delete \| a \| failed .*<b>gone<\/b>/)
