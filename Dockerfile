@@ -1,12 +1,13 @@
 # The example shop (the last stage, so the default), and `test`: everything that `npm test` needs.
-FROM node:20-slim AS installed
+FROM node:24-slim AS installed
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci
+# Without scripts: there is nothing here yet that could be built.
+RUN npm ci --ignore-scripts
 
 FROM installed AS test
 RUN apt-get update \
- && apt-get install -y --no-install-recommends redis-server chromium \
+ && apt-get install -y --no-install-recommends git redis-server chromium \
  && rm -rf /var/lib/apt/lists/*
 COPY . .
 ENV CI=true

@@ -14,6 +14,9 @@ const SHARING = ['cache', 'codec', 'dashboard', 'express', 'key', 'stats', 'stor
   (folder) => `test/${folder}/**/*.test.ts`,
 )
 
+/** Applications that tests run, with tests of their own. */
+const CONSUMERS = 'test/package/consumers/**'
+
 const CURRENT = { PEERS: 'express 5, ioredis 5' }
 
 /** In this order, one after the other; the tests of the second mostly wait. */
@@ -37,7 +40,7 @@ export default defineConfig({
           name: 'apart',
           env: CURRENT,
           include: ['test/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...PAGES, ...SHARING, ...MEASURING],
+          exclude: [...configDefaults.exclude, CONSUMERS, ...PAGES, ...SHARING, ...MEASURING],
           ...FOUR,
         },
       },
@@ -57,6 +60,7 @@ export default defineConfig({
           name: 'other-majors',
           env: { PEERS: 'express 4, ioredis 6' },
           include: PEER_FOLDERS.map((folder) => `test/${folder}/**/*.test.ts`),
+          setupFiles: ['test/helpers/other-majors.ts'],
           isolate: false,
           ...FOUR,
         },

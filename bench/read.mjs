@@ -1,6 +1,6 @@
 // Reads and writes on a real Redis, beside peers. `npm run read`, about a minute and a half.
 import { deepStrictEqual } from 'node:assert'
-import { createCache } from '../dist/index.js'
+import { createCache } from '../dist/index.mjs'
 import { openContenders } from './lib/contenders.mjs'
 import { startRedis } from './lib/redis.mjs'
 import { load, median, medianRatio, takeTurns } from './lib/rounds.mjs'

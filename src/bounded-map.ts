@@ -1,4 +1,4 @@
-/** A map of at most so many entries: beyond that, the one that was set the longest ago goes. */
+/** A map with a maximum number of entries. Beyond it, the one that was set first is removed. */
 export class BoundedMap<K, V> extends Map<K, V> {
   readonly #max: number
 
@@ -8,7 +8,7 @@ export class BoundedMap<K, V> extends Map<K, V> {
   }
 
   override set(key: K, value: V): this {
-    // At the end, also under an old key.
+    // A key that is set again moves to the end.
     this.delete(key)
     super.set(key, value)
     if (this.size <= this.#max) return this

@@ -88,7 +88,7 @@ export function createCache(given?: CacheOptions): KeyedCache {
     onClose: () => openCaches.delete(cache),
     enabled: options.enabled,
   })
-  openCaches.add(cache)
+  openCaches.set(cache, options)
   return cache
 }
 

@@ -1,25 +1,25 @@
-/** Two readings of one clock that differ by more than this do not come from time that passed evenly. */
+/** Maximum difference of the two clocks over one reading, if neither was stepped, faked or stopped. */
 const JUMP_MS = 100
 
-/** A clock that shows less has begun at 0: `performance`, or a `Date` that a test has faked so. */
+/** A clock that shows less than this began at 0: `performance`, or a `Date` that a test has faked like that. */
 const ONE_YEAR_MS = 365 * 86_400_000
 
 const native = { date: Date.now, ticks: performance.now }
 
 /**
- * Milliseconds since the epoch that never run backwards, and advance by what `Date` or `performance` has advanced,
- * whichever is more. Both are looked up at each reading: a test may fake either, at any time. A laptop that slept
- * advances `Date` alone. A step of the system's clock may advance it too far, so what lives by it may expire early, but
- * nothing lives for longer than by one of the two clocks.
+ * A clock in milliseconds since the epoch that never runs backwards. It advances by the larger of what `Date` and
+ * `performance` have advanced. Both are looked up at each reading, since a test may fake either at any time. A laptop
+ * that slept advances `Date` alone. A step of the system's clock may advance this one too far: entries may expire early,
+ * but none lives longer than by one of the two clocks.
  */
 export class ElapsedClock {
   #date = Date.now()
-  /** Never 0, which some take for no time at all. */
+  /** Never 0, which callers may take for a missing time. */
   #now = Math.max(1, this.#date)
   #dateNow = Date.now
   #ticksNow = performance.now
   #ticks = performance.now()
-  /** What is added to a clock for what this one shows. */
+  /** Differences of this clock from the two. */
   #pastDate = this.#now - this.#date
   #pastTicks = this.#now - this.#ticks
 
@@ -54,10 +54,10 @@ export class ElapsedClock {
   }
 }
 
-/** What a clock has advanced since the last reading, as far as its two readings tell. */
+/** Milliseconds that a clock has advanced since its last reading. */
 function elapsed(shown: number, before: number, isSame: boolean, isNative: boolean): number {
   if (!isSame) {
-    // How long the real clock was away, a faked one in its place has counted.
+    // The time that the real clock was replaced was counted by the fake.
     if (isNative) return 0
     if (shown < ONE_YEAR_MS) return shown
   }

@@ -16,7 +16,7 @@ export type {
   DashboardOptions,
   RedactOption,
   SecretName,
-} from './dashboard/dashboard.js'
+} from './dashboard/mount.js'
 export type { DurationText, Timeout, Ttl } from './duration.js'
 export type { Provenance } from './entry/provenance.js'
 export {
@@ -77,7 +77,7 @@ export type { CallRecord, RequestRecord } from './stats/request-log.js'
 export type { Logger } from './store/failsafe.js'
 export type { AbsenceReason } from './store/judge.js'
 export type { MemoryStoreOptions } from './store/memory-store.js'
-export type { RedisTarget } from './store/redis/connection.js'
+export type { RedisTarget } from './store/redis/target.js'
 export type {
   Bucket,
   Gathered,
@@ -104,7 +104,7 @@ export type {
   RemoveOptions,
   Store,
   StoreUsage,
-  Wake,
+  WakeWaiter,
   Watch,
   WriteOptions,
   WriteResult,

@@ -5,14 +5,17 @@ interface Logger {
 }
 
 /**
- * Which definition has a name. One name for two is an error in production. Elsewhere a module may have been evaluated
- * again, by a hot reload or a test: then the newer definition has the name from now on, with one warning a name.
+ * Records which definition owns a name. A name of two definitions is an error in production. Elsewhere a module may have
+ * been evaluated again, by a hot reload or a test: the newer definition owns the name then, with one warning per name.
  */
 export class NameOwners<Definition> {
   readonly #owners = new Map<string, Definition>()
   readonly #warned = new Set<string>()
 
-  /** @throws ConfigurationError in production, for a name that another definition has */
+  /**
+   * Makes a definition the owner of a name.
+   * @throws ConfigurationError in production, for a name that another definition owns
+   */
   claim(
     name: string,
     definition: Definition,
@@ -33,5 +36,5 @@ export function isProduction(): boolean {
 }
 
 function newerWins(name: string, conflict: string): string {
-  return `"${name}" is defined a second time, and the newer definition counts: that is right after a hot reload, where results of the older one stay cached until they expire. Otherwise it is a mistake, and an error with NODE_ENV=production: ${conflict}`
+  return `"${name}" is defined a second time, and the newer definition is used. After a hot reload that is right, and results of the older one stay cached until they expire. Otherwise it is a mistake, and an error with NODE_ENV=production: ${conflict}`
 }

@@ -1,9 +1,10 @@
 import { internalsOf, type KeyedCache } from './cache.js'
 import { ConfigurationError } from './errors.js'
 import { isProduction } from './name-owners.js'
+import type { ResolvedOptions } from './options.js'
 
-/** The open caches of this process, the newest last. */
-export const openCaches = new Set<KeyedCache>()
+/** The open caches of this process with their options, the newest last. */
+export const openCaches = new Map<KeyedCache, ResolvedOptions>()
 
 let hasWarned = false
 
@@ -13,7 +14,7 @@ let hasWarned = false
  * @throws ConfigurationError where none is open, or in production several are
  */
 export function onlyOpenCache(): KeyedCache {
-  const newest = [...openCaches].at(-1)
+  const newest = [...openCaches.keys()].at(-1)
   if (newest === undefined) {
     throw new ConfigurationError(
       'No cache is open: make one first, with createCache({ … }) or app.use(keyedCache({ … })).',

@@ -4,7 +4,7 @@ import { redisDriver } from 'bentocache/drivers/redis'
 import { createCache as createManager } from 'cache-manager'
 import { Cacheable } from 'cacheable'
 import { Redis } from 'ioredis'
-import { createCache } from '../../dist/index.js'
+import { createCache } from '../../dist/index.mjs'
 
 const TTL_S = 300
 

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import express from 'express'
 import { Redis } from 'ioredis'
-import { createCache, keyedCache } from '../../dist/index.js'
+import { createCache, keyedCache } from '../../dist/index.mjs'
 import { VALUE } from './value.mjs'
 
 const KEYS = ['product::1', 'category::2', 'user::3']

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import express from 'express'
 import { Redis } from 'ioredis'
-import { keyedCache } from '../../dist/index.js'
+import { keyedCache } from '../../dist/index.mjs'
 import { startRedis } from './redis.mjs'
 
 /** Has the server copy one entry, byte for byte what the cache has written, and set a name of somebody else's with each. */

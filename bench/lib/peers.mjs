@@ -13,7 +13,7 @@ export const PEERS = {
   keyedcache: {
     manifest: '../../package.json',
     async open(url, compute, options) {
-      const { createCache } = await import('../../dist/index.js')
+      const { createCache } = await import('../../dist/index.mjs')
       const cache = createCache({ redis: url, keyPrefix: 'kc', ...options })
       const read = (key, name) => cache.getOrSet(key, () => compute(name), { ttl: TTL_S })
       return {

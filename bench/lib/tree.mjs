@@ -1,8 +1,8 @@
 import { deepStrictEqual } from 'node:assert'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { createCache } from '../../dist/index.js'
-import { Names } from '../../dist/store/redis/names.js'
+import { createCache } from '../../dist/index.mjs'
+import { Names } from '../dist/store/redis/names.js'
 import { commandCounts, countedSince, startRedis } from './redis.mjs'
 
 const PREFIX = 'kc'

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 
 export interface Asset {
   readonly type: string
@@ -15,10 +16,10 @@ const TYPES = {
 } as const
 
 /** The files that pages refer to. They tell nothing of the cache, so that error pages can use them too. */
-export function readAssets(views: URL): ReadonlyMap<string, Asset> {
+export function readAssets(views: string): ReadonlyMap<string, Asset> {
   return new Map(
     Object.entries(TYPES).map(([name, type]) => {
-      const bytes = readFileSync(new URL(`assets/${name}`, views))
+      const bytes = readFileSync(join(views, 'assets', name))
       const etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`
       return [`/assets/${name}`, { type, etag, bytes }]
     }),

@@ -1,4 +1,4 @@
-import type { Request, RequestHandler, Response } from 'express'
+import { type Request, type RequestHandler, type Response, Router } from 'express'
 import { internalsOf, KeyedCache } from '../cache.js'
 import { pathOf } from '../local-path.js'
 import { admit } from './access.js'
@@ -6,7 +6,7 @@ import { readAssets } from './assets.js'
 import { originOf, tell } from './audit.js'
 import { formOf } from './body.js'
 import { Links, rootFrom } from './links.js'
-import { type DashboardOptions, type ResolvedDashboard, resolveDashboard } from './options.js'
+import type { ResolvedDashboard } from './options.js'
 import type { Answer, Page, PageRequest, StreamedPage } from './page-request.js'
 import { Parameters, queryOf } from './parameters.js'
 import { problemJson, problemPage } from './problem.js'
@@ -24,23 +24,16 @@ import {
 import { route } from './routes.js'
 import { requireSameOrigin } from './same-origin.js'
 import { nextTurn } from './turns.js'
-import { createRender, VIEWS } from './views.js'
-
-export type { AuditEvent } from './audit.js'
-export { mountPath } from './mount-path.js'
-export { type CsrfHook, type DashboardOptions, staffCheck, takeDashboardOptions } from './options.js'
-export type { RedactOption, SecretName } from './secrets.js'
+import { createRender, viewsFolder } from './views.js'
 
 /**
- * Pages for staff about a cache, to be mounted anywhere behind what sets
- * `req.user`. It answers every request that it gets.
- * @example app.use('/admin/cache', dashboard(cache, { loginUrl: '/login' }))
- * @throws ConfigurationError
+ * The handler behind `dashboard()`: it answers every request that it gets.
+ * @throws ConfigurationError where the views are not found
  */
-export function dashboard(cache: KeyedCache, options?: DashboardOptions): RequestHandler {
-  const resolved = resolveDashboard(options, internalsOf(cache).logger)
-  const assets = readAssets(VIEWS)
-  const render = createRender()
+export function serveDashboard(cache: KeyedCache, resolved: ResolvedDashboard): RequestHandler {
+  const views = viewsFolder(resolved.views)
+  const assets = readAssets(views)
+  const render = createRender(views)
   const site: Site = {
     prefix: cache.keyPrefix,
     get store() {
@@ -135,6 +128,11 @@ export function dashboard(cache: KeyedCache, options?: DashboardOptions): Reques
       .catch((error: unknown) => fail(req, res, error, links))
       .catch(next)
   }
+}
+
+/** Serves a handler below a path, as `app.use` does. */
+export function routerAt(path: string, handler: RequestHandler): RequestHandler {
+  return Router().use(path, handler)
 }
 
 /** What every page of the dashboard tells. */

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import type { Request } from 'express'
 import { ConfigurationError } from '../errors.js'
 import { describeValue } from '../key/describe-value.js'
@@ -6,6 +7,7 @@ import type { Logger } from '../store/failsafe.js'
 import { OptionsReader } from '../take-options.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
 import { type AuditEvent, nameOf } from './audit.js'
+import { hasViews } from './has-views.js'
 import { mountPath } from './mount-path.js'
 import { type RedactOption, type SecretName, SecretNames } from './secrets.js'
 
@@ -36,6 +38,13 @@ export interface DashboardOptions {
   redact?: RedactOption | undefined
   /** Show no values at all. Default: false. */
   hideValues?: boolean | undefined
+  /**
+   * Folder with the dashboard's views and assets: a copy of the folder `views` of this package, needed where the
+   * application is a bundle. An absolute path, or one relative to the working directory.
+   * @default the package's own
+   * @throws ConfigurationError for a folder without the views
+   */
+  views?: string | undefined
   /** Further origins whose pages may send the forms, `https://admin.example.com`. */
   origins?: readonly string[] | undefined
   /** A token of the application's own that every form carries and every change must bring. */
@@ -69,6 +78,8 @@ export interface ResolvedDashboard {
   readonly readOnly: boolean
   readonly secrets: SecretNames
   readonly hideValues: boolean
+  /** Folder of the views, where it is not the package's own. */
+  readonly views: string | undefined
   readonly origins: ReadonlySet<string>
   readonly csrf: Required<CsrfHook> | undefined
   readonly audit: (req: Request) => RequestOrigin
@@ -87,6 +98,7 @@ const OPTIONS = new OptionsReader<DashboardOptions>('dashboard option', {
     aList(REDACT.take(value as { only: readonly SecretName[] }).only, name)
   },
   hideValues: aBoolean,
+  views: aText,
   origins: aList,
   csrf: true,
   audit: true,
@@ -127,6 +139,7 @@ export function resolveDashboard(given: DashboardOptions | undefined, logger: Lo
     readOnly: options.readOnly ?? false,
     secrets: new SecretNames(options.redact),
     hideValues: options.hideValues ?? false,
+    views: checkViews(options.views),
     origins: new Set((options.origins ?? []).map(checkOrigin)),
     csrf: checkCsrf(options.csrf),
     audit: aFunction(options.audit, 'audit') ?? auditOf,
@@ -166,6 +179,14 @@ function checkLoginUrl(url: string | undefined): string | undefined {
   if (url === undefined || /^(https?:\/\/[^/]|\/(?![/\\]))[^\s\\]*$/.test(url)) return url
   throw new ConfigurationError(
     `loginUrl must be a path like '/login' or an http(s) URL, not '${url.slice(0, 100)}'.`,
+  )
+}
+
+function checkViews(folder: string | undefined): string | undefined {
+  if (folder === undefined) return undefined
+  if (hasViews(folder)) return resolve(folder)
+  throw new ConfigurationError(
+    `views is ${describeValue(folder)}, where no views are: copy the folder views of the package keyedcache there.`,
   )
 }
 

@@ -174,6 +174,11 @@ class ValueWriter {
     if (short === undefined) this.#tasks.push({ value, holder: name, depth: depth + 1 })
     if (label === undefined) return line + (short ?? '')
     if ('key' in label) {
+      if (label.key instanceof CutText && label.key.text.length <= MARGIN && !types.isMap(task.container)) {
+        // Nothing of a short name is shown that is cut, and its end decides whether it has quotation marks.
+        this.#tasks.length = 0
+        return ''
+      }
       this.#tasks.push(
         { text: ` => ${short ?? ''}` },
         { value: label.key, holder: undefined, depth: depth + 1 },

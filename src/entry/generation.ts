@@ -18,12 +18,15 @@ export interface Generation {
   readonly provenance: Provenance | undefined
 }
 
+/** Begins the mark of a generation whose entries were expired: `~`. */
 const MARK = 0x7e
 const BRACE = 0x7b
-const MARK_AT = ID_BYTES + 1
-const ERA_AT = MARK_AT + 1
+/** Offsets in a generation. */
+export const IN_USE_AT = ID_BYTES
+export const MARK_AT = IN_USE_AT + 1
+export const ERA_AT = MARK_AT + 1
 const EXPIRED_AT = ERA_AT + DIGITS
-const WHO_AT = EXPIRED_AT + DIGITS
+export const WHO_AT = EXPIRED_AT + DIGITS
 const NEWLINE = 0x0a
 
 /** Maximum size of a generation. Larger bytes were not written by this cache. */

@@ -37,13 +37,17 @@ export const MARKED_VALUE = 0x45
 
 /** Number of digits of the length of the provenance behind a marked value. */
 export const WRITER_DIGITS = 4
+/** Offsets in the marks of a marked value, which follow its generations. */
+export const MARKED_ERAS_AT = 0
+export const MARKED_EXPIRY_AT = DIGITS
+export const MARKED_WRITER_LENGTH_AT = 2 * DIGITS
 /** Size of the marks before the body of a marked value. */
 export const VALUE_MARK_BYTES = 2 * DIGITS + WRITER_DIGITS
 
 /** Maximum size of a frame. A larger one was not written by this cache and is not read. */
 export const MAX_FRAME_BYTES = 65 * 1024 * 1024
 
-/** The first four bytes of a frame of this kind. */
+/** The first four bytes of every frame of a kind. */
 export function frameStart(kind: FrameKind): Buffer {
   return frameOfKind(KIND_BYTE[kind])
 }

@@ -1,3 +1,4 @@
+import { DIGITS } from './digits.js'
 import { ID_BYTES } from './layout.js'
 
 /**
@@ -18,8 +19,10 @@ export interface Lease {
   readonly started: Buffer
 }
 
-const LAPSES_AT = ID_BYTES + 1
-const STARTED_AT = LAPSES_AT + 14
+/** Offsets in a lease, which begins with its token. */
+export const AWAITED_AT = ID_BYTES
+export const LAPSES_AT = AWAITED_AT + 1
+export const STARTED_AT = LAPSES_AT + DIGITS
 
 /** Maximum size of a lease, and its maximum duration in milliseconds. This cache writes neither larger nor longer ones. */
 export const MAX_LEASE_BYTES = 1_024

@@ -1,13 +1,14 @@
-import { type NextFunction, type Request, type RequestHandler, type Response, Router } from 'express'
+import type { NextFunction, Request, RequestHandler, Response } from 'express'
 import { asCache, internalsOf, KeyedCache } from '../cache.js'
 import { createCache } from '../create-cache.js'
 import {
   type DashboardOptions,
   dashboard,
+  mountDashboard,
   mountPath,
   staffCheck,
   takeDashboardOptions,
-} from '../dashboard/dashboard.js'
+} from '../dashboard/mount.js'
 import { ConfigurationError } from '../errors.js'
 import { aBoolean, aFunction } from '../option-checks.js'
 import { CACHE_OPTIONS, type CacheOptions } from '../options.js'
@@ -94,7 +95,7 @@ export function keyedCache(
   const audit = options.audit ?? auditOf
   const own = options.dashboard === false ? undefined : takeDashboardOptions(options.dashboard)
   const isStaff = staffCheck(own ?? {})
-  const pages = own && mount(cache, { audit, ...own })
+  const pages = own && mountDashboard(cache, { audit, ...own })
 
   /** Whether `isStaff` is called for the headers: one that lets all requests in must not show strangers anything. */
   function mayBeStaff(req: Request): boolean {
@@ -128,7 +129,7 @@ export function keyedCache(
 
   const handler: RequestHandler = (req, res, next) => {
     if (pages?.serves(req.path)) {
-      pages.router(req, res, next)
+      pages.handler(req, res, next)
       return
     }
     // Mounted a second time: the request has its scope already.
@@ -169,19 +170,6 @@ function unpack(
     given as CacheOptions & MiddlewareOptions,
   )
   return { cache: createCache(cacheOptions), options: { dashboard, audit, staffHeaders } }
-}
-
-/** The dashboard under its path; everything else goes on to the application. */
-function mount(cache: KeyedCache, { path: given, ...options }: DashboardOptions) {
-  const path = mountPath(given)
-  const lower = path.toLowerCase()
-  return {
-    router: Router().use(path, dashboard(cache, options)),
-    serves(requested: string): boolean {
-      const asked = requested.toLowerCase()
-      return asked === lower || asked.startsWith(`${lower}/`)
-    },
-  }
 }
 
 /** A hook that fails must not keep a delete from happening; the record says that it did. */

@@ -1,8 +1,9 @@
 import { ConfigurationError } from '../errors.js'
 import { aPositiveWholeNumber } from '../option-checks.js'
-import { withDeadlines } from '../store/deadline.js'
 import { MemoryStore, type MemoryStoreOptions } from '../store/memory-store.js'
 import type { Store } from '../store/store.js'
+import { storeWithDeadlines } from '../store/store-with-deadlines.js'
+import { STORE_METHODS } from '../store/wrap-store.js'
 import { OptionsReader } from '../take-options.js'
 
 /** A store other than Redis: the embedded one (`'memory'`, or with limits `{ memory }`), or an object of your own. */
@@ -16,11 +17,6 @@ const LIMITS = new OptionsReader<MemoryStoreOptions>(
   'the memory store',
 )
 
-const STORE_METHODS = [
-  ...['read', 'observe', 'write', 'remove', 'expire', 'clear', 'acquire', 'renew', 'commit', 'release'],
-  ...['watch', 'peek', 'list', 'check', 'close'],
-] as readonly (keyof Store)[]
-
 /**
  * Opens the store that the option `store` names. One of the application's own gets a deadline for each operation.
  * @throws ConfigurationError
@@ -28,7 +24,7 @@ const STORE_METHODS = [
 export function openStore(store: StoreOption, timeoutMs: number): Store {
   if (store === 'memory') return new MemoryStore()
   if (typeof store === 'object' && store !== null && 'read' in store) {
-    return withDeadlines(checkStore(store), timeoutMs)
+    return storeWithDeadlines(checkStore(store), timeoutMs)
   }
   if (typeof store === 'object' && store !== null && 'memory' in store) {
     const { memory } = STORE.take(store)

@@ -4,35 +4,35 @@ import { parseGeneration } from '../entry/generation.js'
 import type { Provenance } from '../entry/provenance.js'
 import type { Reading } from './store.js'
 
-/** Why a key is not cached, as far as the store can tell. */
+/** Why a key is not cached, as far as the store shows it. */
 export type AbsenceReason =
-  /** Nothing stands there: never set, expired, or evicted. What is known beside that is found out later: see `Trace`. */
+  /** There is no frame, or a marker: never set, expired or evicted. */
   | 'absent'
   /** It was deleted. */
   | 'deleted'
-  /** Something above it was deleted with its children, or everything was cleared. */
+  /** An ancestor was deleted with its children, or everything was cleared. */
   | 'ancestor-deleted'
-  /** A generation above it is gone without a delete: evicted, or lost with a restart. */
+  /** A generation above it is absent: evicted, or lost in a restart. */
   | 'generation-lost'
-  /** What stands there is foreign, damaged or from a newer version. */
+  /** The bytes are foreign, damaged or from a newer version. */
   | 'undecodable'
 
 export type Judgement =
   | {
       readonly live: true
       readonly frame: Buffer
-      /** Since when it is stale because somebody let it expire. */
+      /** Time of the soft expiry that made it stale, on the store's clock. */
       readonly expiredAt: number | undefined
     }
   | {
       readonly live: false
       readonly reason: AbsenceReason
       readonly provenance?: Provenance | undefined
-      /** For `ancestor-deleted`: how many segments the deleted ancestor has; 0 is the prefix. */
+      /** Number of segments of the deleted ancestor; 0 for the prefix. */
       readonly depth?: number
     }
 
-/** Says whether what was read is a live value. Only positive evidence counts: see docs/architecture.md. */
+/** Decides whether a reading is a live value, and if not, why. Only positive evidence counts: see docs/architecture.md. */
 export function judge({ frame, generations }: Pick<Reading, 'frame' | 'generations'>): Judgement {
   if (frame === null) return { live: false, reason: 'absent' }
   const parsed = parseFrame(frame)
@@ -49,8 +49,8 @@ export function judge({ frame, generations }: Pick<Reading, 'frame' | 'generatio
   const broken = firstBrokenGeneration(frame, generations)
   if (broken === -1) return { live: true, frame, expiredAt: expiredAt(frame, generations) }
   if (parsed.generations !== generations.length) return { live: false, reason: 'undecodable' }
-  const standing = generations[broken]
-  const provenance = standing ? parseGeneration(standing)?.provenance : undefined
+  const current = generations[broken]
+  const provenance = current ? parseGeneration(current)?.provenance : undefined
   return provenance
     ? { live: false, reason: 'ancestor-deleted', provenance, depth: broken }
     : { live: false, reason: 'generation-lost', depth: broken }

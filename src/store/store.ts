@@ -5,44 +5,44 @@ import type { Statistics } from './statistics.js'
 import type { Tracking } from './tracking.js'
 
 /**
- * How long a marker stands: a request that takes longer between its miss and
- * its `set` computes in vain, since a marker that is gone proves nothing.
+ * Life of a marker: the maximum time from a miss to its fill. A fill that takes longer is refused, since an absent
+ * marker proves nothing.
  */
 export const MARKER_LIFE_MS = 60_000
 
-/** How long a delete can be given as the reason of a miss. */
+/** Life of a tombstone: for this long a delete is known as the reason of a miss. */
 export const TOMBSTONE_LIFE_MS = 10 * 60_000
 
-/** An entry's place and the generations above it, as one read found them. */
+/** Length of a secret. */
+export const SECRET_BYTES = 32
+
+/** Result of `read`: the entry and the generations above it, as they are stored at one moment after the call. */
 export interface Reading {
-  /** The frame that stands there, if one does. */
+  /** The frame of a value, a tombstone or a marker; `null` if there is none. */
   readonly frame: Buffer | null
-  /** The generations of all strict ancestors, outermost (the prefix itself) first. */
+  /** The generations of all strict ancestors, outermost (the prefix itself) first; `null` for each that is absent. */
   readonly generations: readonly (Buffer | null)[]
-  /** The store's clock at that moment, at least: freshness is judged on it. */
+  /** Lower bound of the time on the store's clock, in milliseconds since the epoch. Freshness is judged by it. */
   readonly now: number
-  /** The lease that stands there, where it was asked for. */
+  /** The lease of the entry, if `ReadOptions.lease` was set; `null` if there is none. */
   readonly lease?: Buffer | null | undefined
-  /** In which every later change of what was read is told, if one was wanted: see `Tracking`. */
+  /** The epoch in which every later change is reported, if the read was tracked: see `Tracking`. */
   readonly epoch?: number | undefined
 }
 
-/** So long is a secret. */
-export const SECRET_BYTES = 32
-
 export interface ReadOptions {
-  /** Read the lease along: for who wants to join a computation. */
+  /** Reads the lease too. */
   readonly lease?: boolean
-  /** Whoever reads wants to keep it, and to be told when it changes. */
+  /** Makes `Tracking` report later changes of what is read, so that it may be kept in process memory. */
   readonly tracked?: boolean
 }
 
 /**
- * What stood in an entry's place when its data began to be read, and the ids of
- * the generations above it. A fill that names it is refused once anything was
- * invalidated since.
+ * What a request saw at a miss: the id of the frame in the entry's place, and the generations above it. A fill names it,
+ * and is refused if anything was invalidated since.
  */
 export interface Observation {
+  /** Id of the frame. */
   readonly standing: Buffer
   readonly generations: readonly Buffer[]
 }
@@ -50,192 +50,254 @@ export interface Observation {
 export type { NewEntry }
 
 export interface WriteOptions {
-  /** Write only while this still stands; without it the write is unconditional and fences everyone else. */
+  /**
+   * Makes the write a fill: it is refused unless the observed frame is still stored and the observed generations are
+   * still the current ones. Without it the write is unconditional.
+   */
   readonly basis?: Observation | undefined
 }
 
 export interface CommitOptions {
-  /** The id of a frame whose payload is the entry's: where it still stands, it need not be sent again. */
+  /** Id of a frame with the same payload: while it is stored, the payload need not be sent again. */
   readonly unchanged?: Buffer | undefined
 }
 
-/** What a write came to. */
+/** Result of a write or a commit. */
 export type WriteResult =
-  /** `id` is the frame that now stands there. */
+  /** Stored, in a frame with this id. */
   | { readonly written: true; readonly id: Buffer }
-  /** `fenced` where what stands there tells that it was invalidated, and that no value came after that. */
+  /** Refused; `fenced` if that was for an invalidation after which no value was stored. */
   | { readonly written: false; readonly fenced?: true }
 
-/** What asking for a lease came to. */
+/** Result of `acquire`. */
 export type Acquisition =
   /**
-   * It is ours. What stands there was read in the same step, after which nothing that
-   * invalidates goes unnoticed: what is computed from now on may be committed.
+   * The token holds the lease. `reading` was read in the same atomic step: what is computed from data that is read from
+   * now on may be committed. `tookOver` if the last holder let its lease lapse.
    */
-  | {
-      readonly won: true
-      readonly reading: Reading /** Its last holder let it lapse. */
-      readonly tookOver: boolean
-    }
-  /** Somebody else holds it, for so long unless it is renewed. */
+  | { readonly won: true; readonly reading: Reading; readonly tookOver: boolean }
+  /** Another token, `holder`, holds the lease, which lapses in `lapsesInMs` milliseconds unless it is renewed. */
   | { readonly won: false; readonly holder: Buffer; readonly lapsesInMs: number }
 
 export interface AcquireOptions {
+  /** Time until the lease lapses, in milliseconds. */
   readonly leaseMs: number
-  /** Who asks waits for the holder if it is refused, and wants to be woken. */
+  /** Whether the caller waits for the holder if it is refused, to be woken when the lease ends. */
   readonly awaiting: boolean
 }
 
 export interface ReleaseOptions {
-  /** The computation has ended with a value that is not stored: it is in vain to wait for the next holder. */
+  /** Whether the computation has ended with a value that is not stored: waiters compute it themselves. */
   readonly unstored?: boolean
 }
 
-/** What a waiter is called with: `isInVain` where the computation that it waits for has ended with a value that is not stored. */
-export type Wake = (isInVain: boolean) => void
+/** Wakes a waiter. `unstored` if the computation that it waits for has ended with a value that is not stored. */
+export type WakeWaiter = (unstored: boolean) => void
 
-/** Who is woken when something happened to a key that may end a wait. */
+/** A waiter's subscription to the lease events of a key. */
 export interface Watch {
-  /** Whether news arrive at the moment: without them, who waits must look by itself. */
+  /** Whether events arrive at the moment. A waiter polls while they do not. */
   readonly active: boolean
-  /** Sees to it that news arrive; resolves when they do, or when that failed. */
+  /** Resolves when events arrive, or when that has failed. */
   activate(): Promise<void>
   stop(): void
 }
 
-/** Where an invalidation came from; the store adds the time and the process. */
+/** Source of an invalidation. The store adds the time. */
 export type Origin = Omit<Provenance, 'at'>
 
 export interface RemoveOptions {
+  /** Whether everything below the key is invalidated too. */
   readonly children: boolean
   readonly origin: Origin
 }
 
-/** An entry's place as staff see it: nothing of it is counted, touched or prolonged. */
+/** Result of `peek`. */
 export interface Peek extends Reading {
   /** Milliseconds until the frame expires. */
   readonly ttlMs: number
-  /** Bytes of the frame. */
+  /** Size of the frame. */
   readonly bytes: number
 }
 
 /** One live entry of a listing. */
 export interface ListedEntry {
   readonly key: CacheKey
+  /** Size of the frame. */
   readonly bytes: number
-  /** How long it is fresh still; 0 for one that is stale and stands by its grace. */
+  /** Milliseconds until it becomes stale; 0 if it is stale already, within its grace. */
   readonly ttlMs: number
-  /** On the store's clock. */
+  /** On the store's clock, in milliseconds since the epoch. */
   readonly writtenAt: number
+  /** The process that wrote it: `host:pid`. */
   readonly writtenBy: string
-  /** How long computing it took; 0 for what was set. */
+  /** Milliseconds that computing it took; 0 for a value that was set. */
   readonly computingMs: number
 }
 
+/** A page of a listing. */
 export interface ListPage {
   readonly entries: readonly ListedEntry[]
-  /** Where the next page starts; `undefined` after the last. It stands in URLs, so it tells nothing of any name. */
+  /** Cursor of the next page; `undefined` after the last. It is part of URLs, so it contains no readable name. */
   readonly cursor: string | undefined
-  /** How many names were looked at for this page, and about how many there are in all. */
+  /** Number of names that were examined for this page. */
   readonly scanned: number
+  /** Approximate number of all names. */
   readonly total: number
 }
 
-/** How full a store is, all that it holds together: in a Redis, what other applications have put there too. */
+/** How full a store is. For a Redis that includes the data of other applications. */
 export interface StoreUsage {
   readonly usedBytes: number
-  /** Nothing without a limit. */
+  /** `undefined` without a limit. */
   readonly maxBytes: number | undefined
-  /** What it has pushed out for want of room since it started. */
+  /** Number of keys that were evicted since the store started. */
   readonly evictions: number
-  /** What it does when it is full, in the store's own words: `allkeys-lru`, `noeviction`. */
+  /** The store's name of what it does when it is full: `allkeys-lru`, `noeviction`. */
   readonly policy: string
 }
 
 export interface ListOptions {
-  /** Only this key and what lies below it. */
+  /** Lists this key and the keys below it only. */
   readonly under?: CacheKey | undefined
-  /** Only keys that it says yes to: the others are not even read. */
+  /** Lists keys for which it returns true; no value is read of the others. */
   readonly matches?: ((key: CacheKey) => boolean) | undefined
+  /** `ListPage.cursor` of the page before. */
   readonly cursor?: string | undefined
-  /** How many names to look at, about: a page may hold fewer live entries, or none. */
+  /** Approximate number of names to examine. A page may have fewer live entries, or none. */
   readonly scan: number
 }
 
 /**
- * Where entries live. Every operation rejects with a `CacheNotRespondingError`
- * when it was not surely carried out in time, and never hangs. Operations of
- * one tick may share a command; writes go before the reads of that tick.
+ * Where entries are stored: the interface of a store of your own. `test/conformance` tests every promise of it.
  *
- * What a store promises (its tests are `test/conformance`): ids are never used
- * twice; a generation that is absent matches nothing; `write`, `remove`, `expire`,
- * `clear`, `acquire` and `commit` are each one atomic step; `write`, `remove`, `expire`
- * and what is invalidated or let expire above fence whoever holds a lease: its commit
- * is refused.
+ * 1. **Time.** An operation that is not carried out in time rejects with a `CacheNotRespondingError`, and does not take
+ *    effect later. The cache itself rejects when `timeouts.store` is over, and for every other error of the store.
+ * 2. **Atomicity.** `observe`, `write`, `remove`, `expire`, `clear`, `acquire`, `renew`, `commit` and `release` are one
+ *    atomic step each. A read sees all operations, of every process, that have resolved before its call.
+ * 3. **Ids.** No id of a frame or a generation is ever used twice: 12 random bytes.
+ * 4. **Absence proves nothing.** An entry, a generation or a lease may vanish at any time (eviction, expiry, restart).
+ *    An absent generation matches none, so a value below it is not live. An absent frame matches no observation.
+ * 5. **Fencing.** `write`, `remove` and `expire` of a key end its lease. `remove` and `expire` with children, and
+ *    `clear`, make void every lease below. The commit of an ended or void lease is refused, and so is a fill whose
+ *    observation was made before the invalidation.
+ * 6. **Order.** Writes of one key by one process take effect in the order of their calls. Calls of one tick may share a
+ *    command, in which the writes come before the reads.
+ * 7. **Foreign data.** Bytes that are not a frame, a generation or a lease count as absent, and are replaced by the next
+ *    write.
+ *
+ * An entry is live if every generation above it is the one that its frame has. It is stale, though live, if it was
+ * expired, or its time to live is over.
  */
 export interface Store {
-  /** What it is, for people: `redis 127.0.0.1:6379` or `embedded memory`. */
+  /** Name for people: `redis 127.0.0.1:6379/0` or `embedded memory`. It contains no password. */
   readonly description: string
   /** Whether other processes see the same entries. */
   readonly shared: boolean
 
-  /** Where its processes tell what they have counted; a store without one has it in each process. */
+  /** Figures of all processes. Without it each process has its own. */
   readonly statistics?: Statistics
 
-  /** Tells what changes of what was read; where a store has none, nothing is kept in the process's memory. */
+  /** Reports changes of what was read. Without it nothing is kept in process memory. */
   readonly tracking?: Tracking
 
   /**
-   * Random bytes that all processes know, and nobody else, for what one signs and another checks; made when first asked
-   * for, and left alone by `clear`. Without it each process has its own, and takes nothing for signed but by itself.
+   * Returns `SECRET_BYTES` random bytes that only the processes of this cache know, to sign and verify with. It is made
+   * at the first call and is not affected by `clear`. Without this method each process has its own secret, and accepts
+   * no signature of another.
    */
   secret?(): Promise<Buffer>
 
+  /** Reads an entry and the generations above it. Changes nothing. */
   read(key: CacheKey, options?: ReadOptions): Promise<Reading>
+
   /**
-   * Plants a marker where nothing stands, or a value that is dead for ever,
-   * makes missing generations, and returns what stands now.
+   * Prepares a fill after a miss, and returns what is stored then. In one atomic step:
+   * - an absent frame, or a value that is not live, is replaced by a marker with a new id;
+   * - a tombstone or a marker is prolonged to `MARKER_LIFE_MS`;
+   * - a live value stays as it is;
+   * - absent generations are made.
    */
   observe(key: CacheKey): Promise<Observation & Reading>
-  write(key: CacheKey, entry: NewEntry, options?: WriteOptions): Promise<WriteResult>
-  /** Leaves a tombstone, and a new generation with `children`; whether anything was there. */
-  remove(key: CacheKey, options: RemoveOptions): Promise<boolean>
+
   /**
-   * Makes what stands there stale, in its place and for as long as it would have stood; with `children` everything
-   * below too. What was observed, or began to be computed, before is refused as after a `remove`. Whether anything
-   * was there.
+   * Stores a value under a new id, and ends the lease of the key.
+   * - Without `basis` it is always stored, unless the store has no room for it.
+   * - With `basis` it is a fill, refused if the frame or a generation is another than the observed one.
+   *
+   * Generations above it are made if they are absent, and live at least as long as the value.
+   */
+  write(key: CacheKey, entry: NewEntry, options?: WriteOptions): Promise<WriteResult>
+
+  /**
+   * Replaces the entry by a tombstone with a new id, and ends its lease. With `children` it also replaces the generation
+   * of the key, if there is one: everything below is not live from then on.
+   * Resolves to whether anything was there: a live value, or with `children` a generation in use.
+   */
+  remove(key: CacheKey, options: RemoveOptions): Promise<boolean>
+
+  /**
+   * Makes a live value stale. It keeps its remaining life, and gets a new id; the first of several expiries counts for
+   * its grace. Ends the lease of the key. With `children` the generation of the key enters its next era: everything below
+   * is stale from then on. Fills and commits that began before are refused, as after a `remove`.
+   * Resolves to whether anything was there, as `remove` does.
    */
   expire(key: CacheKey, options: RemoveOptions): Promise<boolean>
-  /** Invalidates everything under this store's prefix. */
+
+  /** Replaces the topmost generation: nothing under the prefix is live from then on. */
   clear(origin: Origin): Promise<void>
 
   /**
-   * Asks for the right to compute a key, under a token that was never used for
-   * another computation. A lease that has lapsed, or whose generations are no
-   * longer the current ones, counts as absent. Asking again with one's own token is harmless.
+   * Takes the lease of a key: the right to compute and commit its value. Each computation has a token of its own.
+   * - Won if there is no lease, or if it is the token's own: calling again is harmless.
+   * - Won if its generations are not the current ones: an invalidation has made it void.
+   * - Won, and `tookOver`, if it has lapsed.
+   * - Refused otherwise. With `awaiting` the caller is woken when the lease ends.
+   *
+   * Absent generations are made, and live at least as long as the lease.
    */
   acquire(key: CacheKey, token: Buffer, options: AcquireOptions): Promise<Acquisition>
+
   /**
-   * Prolongs a lease; resolves to whether it still stood. A lease that has lapsed stands until another token takes it
-   * over, or an invalidation ends it.
+   * Prolongs a lease to `leaseMs` from now. Resolves to whether the token holds it. A lapsed lease is the token's own
+   * until another token takes it over, or an invalidation ends it.
    */
   renew(key: CacheKey, token: Buffer, leaseMs: number): Promise<boolean>
+
   /**
-   * Writes what was computed and ends the lease, only while it stands and nothing was invalidated since. A lease that
-   * has lapsed stands until another token takes it over.
+   * Stores a computed value and ends the lease, if the token holds it, also lapsed, and the generations that it started
+   * from are the current ones. Refused otherwise.
    */
   commit(key: CacheKey, token: Buffer, entry: NewEntry, options?: CommitOptions): Promise<WriteResult>
-  /** Gives a lease up, and wakes the callers that wait for it. */
-  release(key: CacheKey, token: Buffer, options?: ReleaseOptions): Promise<void>
-  /** Calls `wake` when a lease of this key that somebody waits for ends, and when something above it was invalidated. */
-  watch(key: CacheKey, wake: Wake): Watch
 
+  /** Ends a lease and wakes its waiters, if the token holds it. Does nothing otherwise. */
+  release(key: CacheKey, token: Buffer, options?: ReleaseOptions): Promise<void>
+
+  /**
+   * Calls `wake` at every event that may end a wait for the lease of a key: it has ended while a caller waits for it,
+   * or something above the key was invalidated. An event may be lost or come without a reason, so a waiter polls too.
+   */
+  watch(key: CacheKey, wake: WakeWaiter): Watch
+
+  /** Reads what is stored under a key, for people. Nothing is counted as a use or prolonged. */
   peek(key: CacheKey): Promise<Peek>
+
+  /**
+   * Lists live entries, a page at a time. An entry that is stored during the whole listing is listed at least once; one
+   * that is written or deleted meanwhile may be missing or listed.
+   * @see https://redis.io/docs/latest/commands/scan/ for the guarantees
+   */
   list(options: ListOptions): Promise<ListPage>
-  /** How full it is; nothing where that cannot be told. */
+
+  /** Returns how full the store is; `undefined` if that is not known. */
   usage?(): Promise<StoreUsage | undefined>
-  /** Proves that it takes and gives back values. */
+
+  /**
+   * Proves that the store takes and returns values.
+   * @throws CacheNotRespondingError if it does not
+   */
   check(): Promise<void>
-  /** Disconnects what it opened itself. */
+
+  /** Closes the connections that the store has opened, never a client that was handed in. */
   close(): Promise<void>
 }

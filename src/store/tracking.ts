@@ -1,33 +1,33 @@
 /**
- * For so long at most, in milliseconds, a process may serve from its memory what another has changed: it serves only
- * while all that changed until so long ago has surely been told to it.
+ * Maximum time, in milliseconds, for which a process may serve from its memory what another process has changed. It
+ * serves only while all changes until this long ago have arrived.
  */
 export const STALENESS_BOUND_MS = 1_000
 
-/** Told of what changes in a store, in the order in which it changes, at some time after it did. */
+/** Is notified of changes in a store, in their order, some time after each. */
 export interface TrackingListener {
-  /** The entry of a path has changed, or is gone. */
+  /** The entry of a path was changed or deleted, or has expired. */
   entryChanged(path: string): void
-  /** The generation of a path, `''` for the prefix, has changed, was prolonged or is gone. */
+  /** The generation of a path, `''` for the prefix, was changed, prolonged or deleted, or has expired. */
   generationChanged(path: string): void
-  /** What was read before may change untold from now on. */
+  /** Changes of what was read before may be missed from now on. */
   lost(): void
-  /** The store does not track, and says why. */
+  /** The store does not track; `error` has its reason. */
   refused(error: Error): void
 }
 
 /**
- * Tells a process when anything changes that it has read, so that it may keep it. What is told comes late by as much as
- * the way from the store takes; `isUpToDate` bounds that.
+ * Reports all changes of what a process has read, so that it may be kept in process memory. Reports come late by the
+ * time that they take from the store; `isUpToDate` bounds that.
  *
- * A read is tracked in an epoch. Of what was sent and answered in an epoch every later change is told, as long as that
- * epoch lasts: it ends with the connection that reads, and with that on which changes are told.
+ * A read is tracked in an epoch. All changes of what was read in an epoch are reported as long as it lasts. It ends with
+ * the connection that reads, and with the connection on which changes are reported.
  */
 export interface Tracking {
-  /** Begins with the first read, and again whenever it was lost. */
+  /** Starts tracking with the first read, and again whenever it was lost. */
   start(listener: TrackingListener): void
-  /** The present epoch; `undefined` while nothing is tracked. */
+  /** The current epoch; `undefined` while nothing is tracked. */
   readonly epoch: number | undefined
-  /** Whether all that changed until `STALENESS_BOUND_MS` ago has surely been told. */
+  /** Whether all changes until `STALENESS_BOUND_MS` ago have been reported. */
   isUpToDate(): boolean
 }

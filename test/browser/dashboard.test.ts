@@ -6,7 +6,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
-import { dashboard } from '../../src/dashboard/dashboard.js'
+import { dashboard } from '../../src/dashboard/mount.js'
 import { launchBrowser } from '../helpers/browser.js'
 
 const USERS: Record<string, object> = {

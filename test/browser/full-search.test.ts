@@ -8,7 +8,7 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
-import { dashboard } from '../../src/dashboard/dashboard.js'
+import { dashboard } from '../../src/dashboard/mount.js'
 import { launchBrowser } from '../helpers/browser.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
 

@@ -91,7 +91,7 @@ describe('Options', () => {
       'a bad URL',
       { redis: 'http://user:secret@host' },
       {},
-      /^redis is no URL that begins with redis:\/\/ or rediss:\/\/: write it like/,
+      /^redis is not a URL that begins with redis:\/\/ or rediss:\/\/: write it like/,
     ],
     ['a cluster URL', { redis: 'redis+cluster://a,b' }, {}, /not supported yet/],
     [

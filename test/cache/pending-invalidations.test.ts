@@ -2,9 +2,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { CacheNotRespondingError } from '../../src/errors.js'
-import type { CacheKey } from '../../src/key/cache-key.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import type { Store } from '../../src/store/store.js'
+import { wrapStore } from '../../src/store/wrap-store.js'
 import { Gate } from '../compute/gate.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
 
@@ -84,31 +84,16 @@ describe('An invalidation that fails while Redis is frozen', () => {
 function unreliable() {
   const memory = new MemoryStore()
   const state = { isDown: false, poisoned: undefined as string | undefined, removed: [] as string[] }
-  const fail = () => Promise.reject(new CacheNotRespondingError('down'))
-  const store: Store = Object.assign(Object.create(memory) as MemoryStore, {
-    description: 'unreliable',
-    read: memory.read.bind(memory),
-    observe: memory.observe.bind(memory),
-    write: (...args: Parameters<Store['write']>) => (state.isDown ? fail() : memory.write(...args)),
-    acquire: memory.acquire.bind(memory),
-    renew: memory.renew.bind(memory),
-    commit: memory.commit.bind(memory),
-    release: memory.release.bind(memory),
-    watch: memory.watch.bind(memory),
-    peek: memory.peek.bind(memory),
-    list: memory.list.bind(memory),
-    check: memory.check.bind(memory),
-    close: memory.close.bind(memory),
-    remove: (key: CacheKey, options: Parameters<Store['remove']>[1]) => {
-      if (state.isDown || key.text === state.poisoned) return fail()
-      state.removed.push(`${key.text}${options.children ? ' and below' : ''}`)
-      return memory.remove(key, options)
-    },
-    clear: (...args: Parameters<Store['clear']>) => {
-      if (state.isDown) return fail()
-      state.removed.push('everything')
-      return memory.clear(...args)
-    },
+  const store = wrapStore(memory, async (operation, proceed, args) => {
+    const [key, options] = args as Parameters<Store['remove']>
+    const isRemoval = operation === 'remove' || operation === 'clear'
+    const isPoisoned = operation === 'remove' && key.text === state.poisoned
+    if ((state.isDown && (isRemoval || operation === 'write')) || isPoisoned) {
+      throw new CacheNotRespondingError('down')
+    }
+    if (operation === 'clear') state.removed.push('everything')
+    if (operation === 'remove') state.removed.push(`${key.text}${options.children ? ' and below' : ''}`)
+    return await proceed()
   })
   return { store, state }
 }

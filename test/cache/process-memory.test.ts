@@ -5,6 +5,7 @@ import { createCache } from '../../src/create-cache.js'
 import type { CacheOptions } from '../../src/options.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import { STALENESS_BOUND_MS } from '../../src/store/tracking.js'
+import { wrapStore } from '../../src/store/wrap-store.js'
 import { startProxy } from '../helpers/proxy.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
 
@@ -418,28 +419,9 @@ describe('The option memory', () => {
 
   test('warns where a store does not tell of changes', async () => {
     const inner = new MemoryStore()
-    const methods = [
-      'read',
-      'observe',
-      'write',
-      'remove',
-      'expire',
-      'clear',
-      'acquire',
-      'renew',
-      'commit',
-      'release',
-      'watch',
-      'peek',
-      'list',
-      'check',
-      'close',
-    ] as const
-    const store = Object.fromEntries(
-      methods.map((name) => [name, inner[name].bind(inner)]),
-    ) as never as MemoryStore
+    const store = wrapStore(inner, (_operation, proceed) => proceed())
     const cache = createCache({
-      store: Object.assign(store, { description: 'my store', shared: true }),
+      store: { ...store, description: 'my store', shared: true },
       memory: {},
       logger,
     })

@@ -5,6 +5,7 @@ import { createCache } from '../../src/create-cache.js'
 import type { CacheOptions } from '../../src/options.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import type { Store } from '../../src/store/store.js'
+import { wrapStore } from '../../src/store/wrap-store.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
 
 describeOnEveryBackend('Within one request', (open) => {
@@ -481,21 +482,19 @@ function gated(options: CacheOptions = {}) {
   const inner = new MemoryStore()
   const held = new Map<string, Promise<void>>()
   const failing = new Set<string>()
-  const store = new Proxy(inner, {
-    get(target, name) {
-      const member: unknown = Reflect.get(target, name, target)
-      if (typeof member !== 'function') return member
-      return async (...args: unknown[]) => {
-        const wait = held.get(String(name))
-        held.delete(String(name))
-        if (failing.has(String(name))) throw new Error('down')
-        // A read has happened when it is held back: its answer is on the way.
-        const result = name === 'read' ? await member.apply(target, args) : undefined
-        await wait
-        return name === 'read' ? result : member.apply(target, args)
-      }
-    },
-  }) as Store
+  const store = wrapStore(inner, async (operation, proceed) => {
+    const wait = held.get(operation)
+    held.delete(operation)
+    if (failing.has(operation)) throw new Error('down')
+    if (operation !== 'read') {
+      await wait
+      return await proceed()
+    }
+    // A read has happened when it is held back: its answer is on the way.
+    const answer = await proceed()
+    await wait
+    return answer
+  })
   const gate = (operation: keyof Store) => {
     let release = () => {}
     held.set(

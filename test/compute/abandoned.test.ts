@@ -6,7 +6,7 @@ import { Flight, Flights } from '../../src/compute/flight.js'
 import { HeldLease } from '../../src/compute/lease.js'
 import { Limits } from '../../src/compute/limits.js'
 import { ComputeTimeoutError } from '../../src/errors.js'
-import { Watchers } from '../../src/store/watchers.js'
+import { Waiters } from '../../src/store/waiters.js'
 import { describeOnEveryBackend, type OpenCache } from '../helpers/backends.js'
 import { collectGarbage } from '../helpers/memory.js'
 import { becomesStale } from '../helpers/stale.js'
@@ -49,7 +49,7 @@ async function collected(): Promise<void> {
 beforeEach(() => {
   made.clear()
   follow(Flights.prototype, 'add', 'flight', (_, [flight]) => flight!)
-  follow(Watchers.prototype, 'add', 'wake', (_, [, wake]) => wake!)
+  follow(Waiters.prototype, 'add', 'wake', (_, [, wake]) => wake!)
   follow(Computation.prototype, 'run', 'computation', (self) => self)
   follow(Limits.prototype, 'want', 'limits', (self) => self)
   follow(Flight.prototype, 'asks', 'asking', (self) => self)

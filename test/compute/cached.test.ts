@@ -216,7 +216,7 @@ describeOnEveryBackend('A cached function', (open) => {
     const [first, second, third] = [evaluate(1), evaluate(2), evaluate(3)]
     expect(warn).toHaveBeenCalledOnce()
     expect(warn.mock.calls[0]?.[0]).toMatch(
-      /^keyedcache: "load" is defined a second time, and the newer definition counts: .* hot reload.*NODE_ENV=production: Another function/,
+      /^keyedcache: "load" is defined a second time, and the newer definition is used\. .* hot reload.*NODE_ENV=production: Another function/,
     )
     expect(await third.cached()).toBe(3)
     for (const { load, cached } of [first, second, third]) {

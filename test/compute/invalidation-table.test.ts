@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createCache } from '../../src/create-cache.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import { RedisStore } from '../../src/store/redis/redis-store.js'
-import type { Store } from '../../src/store/store.js'
+import type { Store, WriteOptions } from '../../src/store/store.js'
+import { wrapStore } from '../../src/store/wrap-store.js'
 import { startRedis } from '../helpers/redis.js'
 import { killMembers, startMembers } from '../processes/crew.js'
 import { invalidations, pathOf, type WayName, waysOf } from '../processes/ways.mjs'
@@ -61,36 +62,19 @@ class Stop {
 
 /** A store in which whoever computes, or fills, can be stopped between its steps. */
 function stopping(store: Store, stop: Stop): Store {
-  const around = async <T>(before: Moment, operation: () => Promise<T>, after: Moment): Promise<T> => {
-    await stop.pass(before)
-    const result = await operation()
-    await stop.pass(after)
-    return result
-  }
   const leasing = ['before the lease', 'after the lease, before the data is read'] as const
   const committing = ['between the end of the factory and the commit', 'after the commit'] as const
-  return {
-    description: store.description,
-    shared: store.shared,
-    read: (...args) => store.read(...args),
-    observe: (...args) => around(leasing[0], () => store.observe(...args), leasing[1]),
-    acquire: (...args) => around(leasing[0], () => store.acquire(...args), leasing[1]),
-    write: (key, entry, options) =>
-      options?.basis
-        ? around(committing[0], () => store.write(key, entry, options), committing[1])
-        : store.write(key, entry, options),
-    commit: (...args) => around(committing[0], () => store.commit(...args), committing[1]),
-    remove: (...args) => store.remove(...args),
-    expire: (...args) => store.expire(...args),
-    clear: (...args) => store.clear(...args),
-    renew: (...args) => store.renew(...args),
-    release: (...args) => store.release(...args),
-    watch: (...args) => store.watch(...args),
-    peek: (...args) => store.peek(...args),
-    list: (...args) => store.list(...args),
-    check: () => store.check(),
-    close: () => store.close(),
-  }
+  return wrapStore(store, async (operation, proceed, args) => {
+    const isFill = operation === 'write' && (args[2] as WriteOptions | undefined)?.basis !== undefined
+    const isCommit = operation === 'commit' || isFill
+    const isStart = operation === 'observe' || operation === 'acquire'
+    if (!isCommit && !isStart) return await proceed()
+    const [before, after] = isCommit ? committing : leasing
+    await stop.pass(before)
+    const result = await proceed()
+    await stop.pass(after)
+    return result
+  })
 }
 
 interface Setting {

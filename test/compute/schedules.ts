@@ -7,6 +7,7 @@ import { CacheNotRespondingError } from '../../src/errors.js'
 import { CacheKey } from '../../src/key/cache-key.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import type { ReadOptions, Store } from '../../src/store/store.js'
+import { type StoreOperation, wrapStore } from '../../src/store/wrap-store.js'
 import type { Gate } from './gate.js'
 import { Stream } from './stream.js'
 
@@ -22,6 +23,21 @@ import { Stream } from './stream.js'
  */
 export const RUNS = Number(process.env.RUNS ?? 150)
 
+/** Operations that take place at once. */
+const UNSCHEDULED: ReadonlySet<StoreOperation> = new Set([
+  'renew',
+  'peek',
+  'list',
+  'check',
+  'secret',
+  'usage',
+])
+
+/** Operations that change what others have read. */
+const CHANGING: ReadonlySet<StoreOperation> = new Set([
+  ...(['observe', 'write', 'remove', 'expire', 'clear', 'acquire', 'commit'] as const),
+])
+
 /** A store each of whose operations waits to be carried out, and its answer to be delivered. */
 function scheduled(
   s: Scheduler,
@@ -29,34 +45,34 @@ function scheduled(
   name: string,
   { fails, streams, own }: { fails: (operation: string) => boolean; streams: Stream[]; own?: Stream },
 ) {
-  const step =
-    <Args extends unknown[], T>(operation: string, carryOut: (...args: Args) => Promise<T>) =>
-    async (...args: Args): Promise<T> => {
-      const label = `${name} ${operation} ${(args[0] as CacheKey | undefined)?.text ?? ''}`
-      await s.schedule(Promise.resolve(), label)
-      if (fails(operation)) throw new CacheNotRespondingError('down')
-      const answer = await carryOut(...args)
-      await s.schedule(Promise.resolve(), `${label}, answer`)
-      return answer
-    }
-  /** What changes is told to those who have read it. */
-  const change =
-    <Args extends unknown[], T>(carryOut: (...args: Args) => Promise<T>) =>
-    async (...args: Args): Promise<T> => {
-      const key = args[0] instanceof CacheKey ? args[0] : undefined
-      if (streams.length === 0) return carryOut(...args)
-      // Nothing of this lets anything else happen in between.
-      const before = names(key)
-      const answer = carryOut(...args)
-      const after = names(key)
-      const [old, current] = await Promise.all([before, after])
-      const changed = [...current]
-        .filter(([known, bytes]) => !same(old.get(known), bytes))
-        .map(([known]) => known)
-      for (const stream of streams) stream.change(changed)
-      return await answer
-    }
-  const names = async (key: CacheKey | undefined): Promise<Map<string, Buffer | null>> => {
+  const { statistics: _, ...wrapped } = wrapStore(store, async (operation, proceed, args) => {
+    const key = args[0] instanceof CacheKey ? args[0] : undefined
+    if (UNSCHEDULED.has(operation)) return await proceed()
+    const options = args[1] as ReadOptions | undefined
+    const epoch = operation === 'read' && options?.tracked ? own?.epoch : undefined
+    const label = `${name} ${operation} ${key?.text ?? ''}`
+    await s.schedule(Promise.resolve(), label)
+    if (fails(operation)) throw new CacheNotRespondingError('down')
+    if (epoch !== undefined && key) own?.track(namesOf(key))
+    const answer = await (CHANGING.has(operation) ? announced(proceed, key) : proceed())
+    await s.schedule(Promise.resolve(), `${label}, answer`)
+    return epoch !== undefined && own?.epoch === epoch ? { ...answer, epoch } : answer
+  })
+  /** Notifies those who have read what an operation changes. */
+  const announced = async <T>(proceed: () => Promise<T>, key: CacheKey | undefined): Promise<T> => {
+    if (streams.length === 0) return proceed()
+    // Nothing of this lets anything else happen in between.
+    const before = values(key)
+    const answer = proceed()
+    const after = values(key)
+    const [old, current] = await Promise.all([before, after])
+    const changed = [...current]
+      .filter(([known, bytes]) => !same(old.get(known), bytes))
+      .map(([known]) => known)
+    for (const stream of streams) stream.change(changed)
+    return await answer
+  }
+  const values = async (key: CacheKey | undefined): Promise<Map<string, Buffer | null>> => {
     // What lies below a key has its generation above it.
     const below = key ? CacheKey.from(`${key.text}::below`) : CacheKey.from('below')
     const [entry, { generations }] = await Promise.all([key && store.read(key), store.read(below)])
@@ -65,35 +81,9 @@ function scheduled(
     )
     return key && entry ? all.set(`at ${key.text}`, entry.frame) : all
   }
-  const read = async (key: CacheKey, options?: ReadOptions) => {
-    const epoch = options?.tracked ? own?.epoch : undefined
-    const reading = await step('read', (_key: CacheKey) => {
-      if (epoch !== undefined)
-        own?.track(['', ...key.ancestors].map((path) => `above ${path}`).concat(`at ${key.text}`))
-      return store.read(key, options)
-    })(key)
-    return epoch !== undefined && own?.epoch === epoch ? { ...reading, epoch } : reading
-  }
-  const steps: Store = {
-    description: name,
-    shared: true,
-    ...(own && { tracking: own }),
-    read,
-    observe: step('observe', change(store.observe.bind(store))),
-    write: step('write', change(store.write.bind(store))),
-    remove: step('remove', change(store.remove.bind(store))),
-    expire: step('expire', change(store.expire.bind(store))),
-    clear: step('clear', change(store.clear.bind(store))),
-    acquire: step('acquire', change(store.acquire.bind(store))),
-    renew: store.renew.bind(store),
-    commit: step('commit', change(store.commit.bind(store))),
-    release: step('release', store.release.bind(store)),
-    watch: store.watch.bind(store),
-    peek: store.peek.bind(store),
-    list: store.list.bind(store),
-    check: store.check.bind(store),
-    close: store.close.bind(store),
-  }
+  const namesOf = (key: CacheKey) =>
+    ['', ...key.ancestors].map((path) => `above ${path}`).concat(`at ${key.text}`)
+  const steps: Store = { ...wrapped, description: name, shared: true, ...(own && { tracking: own }) }
   return steps
 }
 

@@ -4,6 +4,8 @@ import { createCache } from '../../src/create-cache.js'
 import { CacheNotRespondingError } from '../../src/errors.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import { Connection } from '../../src/store/redis/connection.js'
+import type { Store } from '../../src/store/store.js'
+import { wrapStore } from '../../src/store/wrap-store.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
 
 const MAX = 256
@@ -11,28 +13,20 @@ const quiet = { warn() {} }
 
 /** A store whose answers take a moment, and how many are waited for. */
 function slowStore(maxEntries = 200_000) {
-  const store = new MemoryStore({ maxEntries, maxBytes: 1e9 })
   const counts = { underWay: 0, most: 0, commits: 0 }
-  const slowly = async <T>(operation: () => Promise<T>): Promise<T> => {
+  const store = wrapStore(new MemoryStore({ maxEntries, maxBytes: 1e9 }), async (operation, proceed) => {
+    if (operation === 'commit') counts.commits++
+    if (operation !== 'read' && operation !== 'acquire') return await proceed()
     counts.most = Math.max(counts.most, ++counts.underWay)
     await new Promise(setImmediate)
     counts.underWay--
-    return operation()
-  }
-  const read = store.read.bind(store)
-  const acquire = store.acquire.bind(store)
-  const commit = store.commit.bind(store)
-  store.read = (...args) => slowly(() => read(...args))
-  store.acquire = (...args) => slowly(() => acquire(...args))
-  store.commit = (...args) => {
-    counts.commits++
-    return commit(...args)
-  }
+    return await proceed()
+  })
   return { store, counts }
 }
 
 /** However busy the machine is: none of this is about deadlines. */
-function openOn(store: MemoryStore) {
+function openOn(store: Store) {
   return createCache({ store, timeouts: { store: '20s', lease: '60s' } })
 }
 

@@ -218,6 +218,8 @@ test.each([
   [{ isStaff: true }, 'isStaff'],
   [{ path: '/cache' }, "app.use('/cache', handler.dashboard())"],
   [{ redact: 'iban' }, "Write ['iban']"],
+  [{ views: '/nowhere' }, 'copy the folder views of the package keyedcache there'],
+  [{ views: true }, 'views must be'],
 ])('says what is wrong with the options %j', async (dashboard, message) => {
   await expect(openSite({ dashboard: dashboard as object })).rejects.toThrow(message)
 })

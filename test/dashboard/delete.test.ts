@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { createCache } from '../../src/create-cache.js'
-import type { AuditEvent } from '../../src/dashboard/dashboard.js'
+import type { AuditEvent } from '../../src/dashboard/mount.js'
 import { keyedCache } from '../../src/express/middleware.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import { openSite, QUIET, type SiteOptions, words } from './site.js'

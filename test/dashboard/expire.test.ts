@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { AuditEvent } from '../../src/dashboard/dashboard.js'
+import type { AuditEvent } from '../../src/dashboard/mount.js'
 import { openSite, type SiteOptions, words } from './site.js'
 
 /** Three keys below `product`, of which two were computed. */

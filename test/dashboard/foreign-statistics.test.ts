@@ -1,23 +1,10 @@
-import { Redis } from 'ioredis'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Names } from '../../src/store/redis/names.js'
 import { RESOLUTIONS } from '../../src/store/statistics.js'
-import { type RedisServer, startRedis } from '../helpers/redis.js'
+import { useRedis } from '../helpers/use-redis.js'
 import { openSite, QUIET, type Site, words } from './site.js'
 
-let server: RedisServer
-let admin: Redis
-beforeAll(async () => {
-  server = await startRedis()
-  admin = new Redis(server.url)
-})
-afterAll(async () => {
-  admin.disconnect()
-  await server.stop()
-})
-beforeEach(async () => {
-  await admin.flushall()
-})
+const redis = useRedis({ emptied: true })
 
 const names = new Names('shop')
 const PAGES = ['/', '/?span=day', '/processes', '/events', '/requests']
@@ -27,7 +14,7 @@ const DATA = ['/api/stats', '/api/processes', '/api/events', '/api/requests']
 async function open(): Promise<Site> {
   const site = await openSite({
     cache: {
-      redis: server.url,
+      redis: redis.server.url,
       keyPrefix: 'shop',
       store: undefined as never,
       timeouts: { store: '2s' },
@@ -105,23 +92,23 @@ describe('Text in the place of a count', () => {
         'in:store:3',
         'storedBytes',
       ]) {
-        await admin.hset(names.figures(), `other\0${name}`, text)
-        await admin.hset(names.process(id), `\0${name}`, text)
+        await redis.admin.hset(names.figures(), `other\0${name}`, text)
+        await redis.admin.hset(names.process(id), `\0${name}`, text)
         for (const resolution of ['fine', 'coarse'] as const) {
           const pageMs = RESOLUTIONS[resolution].stepMs * 60
-          await admin.hset(names.history(resolution, Math.floor(now / pageMs)), `5\0${name}`, text)
+          await redis.admin.hset(names.history(resolution, Math.floor(now / pageMs)), `5\0${name}`, text)
         }
       }
-      await admin.hset(names.figures(), '\0clears', text)
-      await admin.hset(names.figures(), '\0', text)
+      await redis.admin.hset(names.figures(), '\0clears', text)
+      await redis.admin.hset(names.figures(), '\0', text)
       await expectIntact(site)
     },
   )
 
   test('is replaced by what comes next', async () => {
     const site = await open()
-    await admin.hset(names.figures(), 'product\0deletes', 'abc')
-    await admin.hset(names.figures(), 'product\0writes', '9223372036854775807')
+    await redis.admin.hset(names.figures(), 'product\0deletes', 'abc')
+    await redis.admin.hset(names.figures(), 'product\0writes', '9223372036854775807')
     await site.cache.delete('product::1')
     await site.cache.set('product::1', 1)
     expect((await site.cache.stats()).families.get('product')).toMatchObject({ deletes: 1, writes: 1 })
@@ -131,7 +118,7 @@ describe('Text in the place of a count', () => {
 test('names that every object has are names like others, and foreign fields are left out', async () => {
   const site = await open()
   for (const name of ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf']) {
-    await admin.hset(
+    await redis.admin.hset(
       names.figures(),
       `${name}\0writes`,
       '3',
@@ -140,9 +127,9 @@ test('names that every object has are names like others, and foreign fields are 
       `product\0miss:${name}`,
       '3',
     )
-    await admin.hset(names.figures(), `product\0in:${name}:1`, '3', name, '3', `a\0b\0${name}`, '3')
+    await redis.admin.hset(names.figures(), `product\0in:${name}:1`, '3', name, '3', `a\0b\0${name}`, '3')
   }
-  await admin.hset(
+  await redis.admin.hset(
     names.figures(),
     'product\0in:store:99',
     '3',
@@ -183,8 +170,8 @@ describe('A row of a process', () => {
     'that says %s of itself is left out',
     async (_, about) => {
       const site = await open()
-      await admin.zadd(names.processes(), Date.now(), 'bad')
-      await admin.hset(names.process('bad'), { about, sequence: 'x', '\0hits': '100' })
+      await redis.admin.zadd(names.processes(), Date.now(), 'bad')
+      await redis.admin.hset(names.process('bad'), { about, sequence: 'x', '\0hits': '100' })
       await expectIntact(site)
     },
   )
@@ -193,27 +180,27 @@ describe('A row of a process', () => {
     'with the score %s is left out, and removed by the next report',
     async (score) => {
       const site = await open()
-      await admin.zadd(names.processes(), score, 'bad')
-      await admin.hset(names.process('bad'), 'about', '{"host":"h","pid":1,"startedAt":1}')
+      await redis.admin.zadd(names.processes(), score, 'bad')
+      await redis.admin.hset(names.process('bad'), 'about', '{"host":"h","pid":1,"startedAt":1}')
       await expectIntact(site)
-      expect(await admin.zrange(names.processes(), 0, -1)).toHaveLength(1)
+      expect(await redis.admin.zrange(names.processes(), 0, -1)).toHaveLength(1)
     },
   )
 
   test('of a foreign type, or named as every object names things, is left out', async () => {
     const site = await open()
     for (const name of ['__proto__', 'toString', '', 'x'.repeat(100_000)]) {
-      await admin.zadd(names.processes(), Date.now(), name)
-      await admin.rpush(names.process(name), 'x')
+      await redis.admin.zadd(names.processes(), Date.now(), name)
+      await redis.admin.rpush(names.process(name), 'x')
     }
     await expectIntact(site)
   })
 
   test('that is wrong in optional fields stands without them', async () => {
     const site = await open()
-    await admin.zadd(names.processes(), Date.now(), 'other')
+    await redis.admin.zadd(names.processes(), Date.now(), 'other')
     const about = '{"host":"h","pid":1,"startedAt":1,"rss":"x","memoryEntries":"x","memoryBytes":{}}'
-    await admin.hset(names.process('other'), 'about', about)
+    await redis.admin.hset(names.process('other'), 'about', about)
     const { processes } = JSON.parse((await site.ask('/cache/api/processes')).text)
     const other = processes.find(({ host }: { host: string }) => host === 'h')
     expect(other).toMatchObject({ pid: 1 })
@@ -272,8 +259,8 @@ describe('An item of the lists', () => {
     async (_, item) => {
       const site = await open()
       for (const name of [names.events(), names.requests()]) {
-        await admin.lpush(name, JSON.stringify(item))
-        await admin.rpush(name, JSON.stringify(item), 'no JSON', '')
+        await redis.admin.lpush(name, JSON.stringify(item))
+        await redis.admin.rpush(name, JSON.stringify(item), 'no JSON', '')
       }
       await expectIntact(site)
       expect(await site.cache.requests()).toEqual([])
@@ -286,7 +273,7 @@ describe('An item of the lists', () => {
       { ...CALL, tier: 'constructor', reason: 'toString', children: 'x', stored: {}, secret: 'x' },
       { ...CALL, operation: 'toString', outcome: 'valueOf', key: '__proto__' },
     ]
-    await admin.lpush(names.requests(), JSON.stringify({ ...REQUEST, calls, aborted: 5, secret: 'x' }))
+    await redis.admin.lpush(names.requests(), JSON.stringify({ ...REQUEST, calls, aborted: 5, secret: 'x' }))
     await expectIntact(site)
     const [request] = await site.cache.requests()
     expect(request).not.toHaveProperty('secret')
@@ -296,8 +283,8 @@ describe('An item of the lists', () => {
 
   test('that is larger than any of ours is emptied, and costs no second look', async () => {
     const site = await open()
-    await admin.lpush(names.events(), JSON.stringify({ ...EVENT, message: 'x'.repeat(20_000_000) }))
+    await redis.admin.lpush(names.events(), JSON.stringify({ ...EVENT, message: 'x'.repeat(20_000_000) }))
     await expectIntact(site)
-    expect(await admin.lindex(names.events(), 0)).toBe('')
+    expect(await redis.admin.lindex(names.events(), 0)).toBe('')
   })
 })

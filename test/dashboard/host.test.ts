@@ -1,6 +1,6 @@
 import express from 'express'
 import { describe, expect, test } from 'vitest'
-import { dashboard } from '../../src/dashboard/dashboard.js'
+import { dashboard } from '../../src/dashboard/mount.js'
 import { openSite, words } from './site.js'
 
 /** Every address on a page, as a browser resolves it. */

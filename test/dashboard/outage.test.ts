@@ -5,6 +5,7 @@ import { createCache } from '../../src/create-cache.js'
 import type { CacheOptions } from '../../src/options.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import type { Store } from '../../src/store/store.js'
+import { wrapStore } from '../../src/store/wrap-store.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
 import { openSite, QUIET, words } from './site.js'
 
@@ -34,26 +35,10 @@ async function connected(options: CacheOptions = {}): Promise<KeyedCache> {
 }
 
 function failing(throwOnStoreError: boolean): KeyedCache {
-  const fail = () => Promise.reject(new Error('out of order'))
-  const store: Store = {
-    ...{ description: 'a broken store', shared: true, close: async () => {} },
-    ...{
-      read: fail,
-      observe: fail,
-      write: fail,
-      remove: fail,
-      expire: fail,
-      clear: fail,
-      acquire: fail,
-      renew: fail,
-      commit: fail,
-      release: fail,
-      watch: () => ({ active: false, activate: async () => {}, stop() {} }),
-      peek: fail,
-      list: fail,
-      check: fail,
-    },
-  }
+  const { statistics: _, ...broken } = wrapStore(new MemoryStore(), async () => {
+    throw new Error('out of order')
+  })
+  const store: Store = { ...broken, description: 'a broken store', shared: true }
   return createCache({ store, keyPrefix: 'shop', logger: QUIET, throwOnStoreError })
 }
 

@@ -5,7 +5,7 @@ import express, { type Express, type RequestHandler } from 'express'
 import { onTestFinished } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
-import { type DashboardOptions, dashboard } from '../../src/dashboard/dashboard.js'
+import { type DashboardOptions, dashboard } from '../../src/dashboard/mount.js'
 import type { CacheOptions } from '../../src/options.js'
 
 /** Who asks: told by a header here, as a session would elsewhere. */

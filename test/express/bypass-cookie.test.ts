@@ -3,15 +3,15 @@ import { describe, expect, test, vi } from 'vitest'
 import { bypassToken } from '../../src/bypass/token.js'
 import { internalsOf, type KeyedCache } from '../../src/cache.js'
 import { keyedCache } from '../../src/express/middleware.js'
-import { withDeadlines } from '../../src/store/deadline.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import type { Store } from '../../src/store/store.js'
+import { wrapStore } from '../../src/store/wrap-store.js'
 import type { Answer } from '../helpers/http.js'
 import { changedShop, cleared, NAME, quiet, shop, type Who } from './bypass-shop.js'
 
 /** A store of the application's own, which keeps no secret, or this one. */
 function storeWith(secret?: () => Promise<Buffer>): Store {
-  const { secret: _, ...store } = withDeadlines(new MemoryStore(), 5_000)
+  const { secret: _, ...store } = wrapStore(new MemoryStore(), (_operation, proceed) => proceed())
   return { ...store, ...(secret && { secret }) }
 }
 

@@ -1,18 +1,18 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
-/** A TCP proxy on a loopback port, to do to connections what networks do. */
+/** A TCP proxy on a loopback port, which fails as networks do. */
 export interface Proxy {
   readonly url: string
-  /** From now on new connections go to another port. */
+  /** Sends new connections to another port. */
   leadTo(port: number): void
-  /** Connections that are open stay so, but nothing passes any more; new ones work. */
+  /** Lets nothing pass on open connections, which stay open; new ones work. */
   silence(): void
-  /** The same for one of them, by the order in which they came. */
+  /** Lets nothing pass on one connection, by its position in the order of connecting. */
   silenceOne(index: number): void
-  /** Ends the connections that are open; new ones work. */
+  /** Closes open connections; new ones work. */
   cut(): void
-  /** Holds what clients send for so long; what comes back passes at once. */
+  /** Delays what clients send; answers pass at once. */
   delayRequests(ms: number): void
   stop(): Promise<void>
 }
@@ -34,7 +34,7 @@ export async function startProxy(target: number): Promise<Proxy> {
       from.on('error', () => {})
       from.on('close', () => {
         sockets.delete(from)
-        // A silenced client is not told that it was given up either.
+        // A silenced client does not see that its connection was closed either.
         if (from === client || !silenced.has(client)) to.destroy()
       })
     }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from './ports.js'
 
-/** A real redis-server of this test's own: empty, in memory only, on a loopback port. */
+/** A real redis-server for one test or one file: empty, in memory only, on a loopback port. */
 export interface RedisServer {
   readonly port: number
   readonly url: string
@@ -18,7 +18,7 @@ export interface RedisServer {
   kill(): Promise<void>
   /** A new, empty server on the same port; the old one is killed if it still runs. */
   restart(): Promise<void>
-  /** The end: kills the server and removes its folder. */
+  /** Kills the server and removes its folder. */
   stop(): Promise<void>
 }
 

@@ -2,8 +2,8 @@ import { expect, vi } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 
 /**
- * Resolves once what stands under a key is stale for this cache's readers: they know the server's clock by a lower
- * bound, so that on a busy machine they may take for fresh for a moment what the server says has expired.
+ * Resolves once a value is stale for the readers of this cache. They have a lower bound of the server's clock, so on a
+ * busy machine a value may be fresh for them for a moment longer than for the server.
  */
 export async function becomesStale(cache: KeyedCache, key: string): Promise<void> {
   await vi.waitFor(

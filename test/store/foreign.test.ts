@@ -1,11 +1,11 @@
-import { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { Redis } from 'ioredis'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { internalsOf, type KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { CacheKey } from '../../src/key/cache-key.js'
 import { Names } from '../../src/store/redis/names.js'
 import { RESOLUTIONS, type Resolution } from '../../src/store/statistics.js'
-import { type RedisServer, startRedis } from '../helpers/redis.js'
+import { useRedis } from '../helpers/use-redis.js'
 
 /** Things that somebody else may have put under a name of ours. */
 const FOREIGN: Readonly<Record<string, (client: Redis, name: string) => Promise<unknown>>> = {
@@ -67,26 +67,16 @@ const NAMES: Readonly<Record<string, (id: string) => readonly string[]>> = {
   sample: () => [names.sample('x')],
 }
 /** What of `Names` builds no name of a key in Redis. */
-const OTHERS = ['constructor', 'news', 'whatIs', 'pathOf', 'pattern', 'keyOf']
+const OTHERS = ['constructor', 'leaseEvents', 'parse', 'pathOf', 'pattern', 'keyOf']
 
-let server: RedisServer
-let admin: Redis
+const redis = useRedis({ emptied: true })
 let cache: KeyedCache
 const warnings: string[] = []
 
-beforeAll(async () => {
-  server = await startRedis()
-  admin = new Redis(server.url)
-})
-afterAll(async () => {
-  admin.disconnect()
-  await server.stop()
-})
 beforeEach(async () => {
-  await admin.flushall()
   warnings.length = 0
   cache = createCache({
-    redis: server.url,
+    redis: redis.server.url,
     keyPrefix: PREFIX,
     timeouts: { store: '2s' },
     throwOnStoreError: true,
@@ -106,8 +96,8 @@ describe.each(Object.keys(NAMES))('Foreign data in the place of %s', (what) => {
       await cache.stats()
       const [process] = (await cache.stats()).processes
       for (const name of NAMES[what]?.(process?.id ?? 'none') ?? []) {
-        await admin.del(name)
-        await FOREIGN[kind]?.(admin, name)
+        await redis.admin.del(name)
+        await FOREIGN[kind]?.(redis.admin, name)
       }
     }
     const operations: Readonly<Record<string, () => Promise<unknown>>> = {
@@ -180,7 +170,7 @@ describe.each(Object.keys(NAMES))('Foreign data in the place of %s', (what) => {
       },
     }
     for (const [name, operation] of Object.entries(operations)) {
-      await admin.flushall()
+      await redis.admin.flushall()
       await put()
       try {
         await operation()
@@ -194,27 +184,29 @@ describe.each(Object.keys(NAMES))('Foreign data in the place of %s', (what) => {
 })
 
 test('foreign data in the place of the locks of reclaiming does not keep it from its work', async () => {
-  for (const name of [names.sweepLock(), names.swept()]) await admin.hset(name, 'a', 'x')
+  for (const name of [names.sweepLock(), names.swept()]) await redis.admin.hset(name, 'a', 'x')
   await cache.set(KEY, 'old')
   await cache.delete('product', { children: true })
-  await vi.waitFor(async () => expect(await admin.exists(names.entry(KEY.text))).toBe(0), { timeout: 10_000 })
+  await vi.waitFor(async () => expect(await redis.admin.exists(names.entry(KEY.text))).toBe(0), {
+    timeout: 10_000,
+  })
 })
 
 describe('Where nothing can be replaced', () => {
   test('since the server is full, a write is refused, and a delete is done all the same', async () => {
-    for (const path of ['product', 'product::1']) await admin.hset(names.generation(path), 'a', 'x')
-    await admin.set(names.entry('product::1'), 'a text')
-    const lenient = createCache({ redis: server.url, keyPrefix: PREFIX, logger: { warn() {} } })
+    for (const path of ['product', 'product::1']) await redis.admin.hset(names.generation(path), 'a', 'x')
+    await redis.admin.set(names.entry('product::1'), 'a text')
+    const lenient = createCache({ redis: redis.server.url, keyPrefix: PREFIX, logger: { warn() {} } })
     await lenient.check()
-    await admin.config('SET', 'maxmemory', '1mb', 'maxmemory-policy', 'noeviction')
+    await redis.admin.config('SET', 'maxmemory', '1mb', 'maxmemory-policy', 'noeviction')
     try {
       expect(await lenient.set(KEY, 1)).toBe(false)
       expect(await lenient.getOrSet(KEY, () => 2)).toBe(2)
       expect(await lenient.delete('product::1')).toBe(false)
-      expect(await admin.exists(names.entry('product::1'))).toBe(0)
+      expect(await redis.admin.exists(names.entry('product::1'))).toBe(0)
       expect(lenient.pendingInvalidations).toBe(1)
     } finally {
-      await admin.config('SET', 'maxmemory', '0')
+      await redis.admin.config('SET', 'maxmemory', '0')
     }
     await vi.waitFor(() => expect(lenient.pendingInvalidations).toBe(0), { timeout: 10_000 })
     expect(await lenient.set(KEY, 1)).toBe(true)
@@ -224,9 +216,9 @@ describe('Where nothing can be replaced', () => {
 
   test('since its user may only read, reads go on, and a write is refused', async () => {
     await cache.set(KEY, 'stored')
-    await admin.hset(names.generation('other'), 'a', 'x')
-    await admin.hset(names.figures(), 'a', 'x')
-    await admin.call(
+    await redis.admin.hset(names.generation('other'), 'a', 'x')
+    await redis.admin.hset(names.figures(), 'a', 'x')
+    await redis.admin.call(
       'ACL',
       'SETUSER',
       'reader',
@@ -239,7 +231,7 @@ describe('Where nothing can be replaced', () => {
       '+time',
       '+info',
     )
-    const url = server.url.replace('redis://', 'redis://reader:demo@')
+    const url = redis.server.url.replace('redis://', 'redis://reader:demo@')
     const reader = createCache({ redis: url, keyPrefix: PREFIX, logger: { warn() {} } })
     expect(await reader.get(KEY)).toBe('stored')
     expect(await reader.get('other::1')).toBe(undefined)

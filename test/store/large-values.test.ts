@@ -1,31 +1,25 @@
-import { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { RedisStore } from '../../src/store/redis/redis-store.js'
 import { startProxy } from '../helpers/proxy.js'
-import { type RedisServer, startRedis } from '../helpers/redis.js'
+import { useRedis } from '../helpers/use-redis.js'
 
 /** Beyond what any value of ours takes, and what a connection is kept for. */
 const HUGE = 200_000_000
 
-let server: RedisServer
-let admin: Redis
+const redis = useRedis({ emptied: true })
 let cache: KeyedCache
 let store: RedisStore
-beforeAll(async () => {
-  server = await startRedis()
-  admin = new Redis(server.url)
-})
-afterAll(async () => {
-  admin.disconnect()
-  await server.stop()
-})
 beforeEach(async () => {
-  await admin.flushall()
   cache = open('5s')
   await vi.waitFor(async () => expect(await cache.set('other', 'of ours')).toBe(true))
-  store = new RedisStore({ redis: server.url, keyPrefix: 'large', timeoutMs: 5_000, connectTimeoutMs: 2_000 })
+  store = new RedisStore({
+    redis: redis.server.url,
+    keyPrefix: 'large',
+    timeoutMs: 5_000,
+    connectTimeoutMs: 2_000,
+  })
 })
 afterEach(async () => {
   await cache.close()
@@ -33,21 +27,21 @@ afterEach(async () => {
 })
 
 /** The time that an operation has: with little, one gives up before the connection does. */
-function open(time: '250ms' | '5s', redis = server.url): KeyedCache {
+function open(time: '250ms' | '5s', url = redis.server.url): KeyedCache {
   return createCache({
-    ...{ redis, keyPrefix: 'large', stats: false, logger: { warn() {} } },
+    ...{ redis: url, keyPrefix: 'large', stats: false, logger: { warn() {} } },
     timeouts: { store: time },
   })
 }
 
 /** Puts something far too large under a name, without having it here. */
-const putHuge = (name: string) => admin.setrange(name, HUGE - 1, 'x')
+const putHuge = (name: string) => redis.admin.setrange(name, HUGE - 1, 'x')
 const putFrame = async (name: string) => {
   await putHuge(name)
-  await admin.setrange(name, 0, Buffer.from('kc\x01V123456789012\x01'))
+  await redis.admin.setrange(name, 0, Buffer.from('kc\x01V123456789012\x01'))
 }
 /** What the server has sent to anybody. */
-const sent = async () => Number(/total_net_output_bytes:(\d+)/.exec(await admin.info('stats'))?.[1])
+const sent = async () => Number(/total_net_output_bytes:(\d+)/.exec(await redis.admin.info('stats'))?.[1])
 
 describe.each([
   ['a text', putHuge],
@@ -137,18 +131,18 @@ test('reads that are lost behind a reply that is too large are sent again within
 })
 
 test('reads that are lost with their connection are sent again within their deadline', async () => {
-  const proxy = await startProxy(server.port)
+  const proxy = await startProxy(redis.server.port)
   const slow = open('5s', proxy.url)
   try {
     expect(await slow.get('other')).toBe('of ours')
-    server.freeze()
+    redis.server.freeze()
     const reading = slow.get('other')
     await new Promise((resolve) => setTimeout(resolve, 20))
     proxy.cut()
-    server.thaw()
+    redis.server.thaw()
     expect(await reading).toBe('of ours')
   } finally {
-    server.thaw()
+    redis.server.thaw()
     await slow.close()
     await proxy.stop()
   }

@@ -1,48 +1,60 @@
+/** How long a sample is good for: clocks drift 50 µs in a second at worst, so this keeps the drift under a millisecond. */
+const SAMPLE_LIFE_MS = 10_000
+
 /**
- * A lower bound of a server's clock, kept beside this process's monotonic one.
- * No two machines' clocks are ever compared: what matters is judged on the
- * server's time alone, and this says how late it is there at least.
+ * A lower bound of a server's clock, kept beside this process's monotonic clock. Two machines' clocks are never compared:
+ * everything is decided in the server's time, and this estimates it.
  *
- * A reply that tells the server's time bounds the difference of the two clocks
- * from both sides: the server read its clock after the command left and before
- * the reply came (Cristian's algorithm, 1989). The lower bound is the safe one:
- * a deadline made with it may come early, never late.
+ * A reply with the server's time bounds the difference of the two clocks from both sides: the server read its clock
+ * after the command was sent and before the reply came (Cristian's algorithm, 1989). The lower bound is the safe one:
+ * a deadline made with it may be early, never late.
  */
 export class ServerClock {
   #difference: number | undefined
-  #takenAt = 0
+  #sampledAt = 0
 
   get known(): boolean {
     return this.#difference !== undefined
   }
 
-  /** Whether it was told not long before a moment of `performance.now()`. */
+  /** Whether the clock was sampled not long before `moment`, which is one of `performance.now()`. */
   isRecent(moment: number): boolean {
-    return this.known && moment - this.#takenAt < SAMPLE_LIFE_MS
+    return this.known && moment - this.#sampledAt < SAMPLE_LIFE_MS
   }
 
-  /** The server's time at a moment of `performance.now()`, at least, in milliseconds since the epoch. */
+  /** Lower bound of the server's time at `moment` of `performance.now()`, in milliseconds since the epoch. */
   at(moment: number): number {
     return moment + (this.#difference ?? performance.timeOrigin)
   }
 
-  /** A reply told the server's time in whole milliseconds: the command left and the reply came at these local moments. */
-  sample(serverTime: number, left: number, came: number): void {
-    const lowest = serverTime - came
-    const highest = serverTime + 1 - left
-    const tighter = this.#difference === undefined || lowest > this.#difference
-    // A clock that was set back, or one that drifts: the old bound holds no longer.
-    const wrong = this.#difference !== undefined && highest < this.#difference
-    if (!tighter && !wrong && came - this.#takenAt < SAMPLE_LIFE_MS) return
+  /** Takes a reply with the server's time in whole milliseconds; `sentAt` and `receivedAt` are of `performance.now()`. */
+  sample(serverTime: number, sentAt: number, receivedAt: number): void {
+    const lowest = serverTime - receivedAt
+    const highest = serverTime + 1 - sentAt
+    const isTighter = this.#difference === undefined || lowest > this.#difference
+    // A clock that was set back, or that drifts: the old bound is no bound any more.
+    const isWrong = this.#difference !== undefined && highest < this.#difference
+    if (!isTighter && !isWrong && receivedAt - this.#sampledAt < SAMPLE_LIFE_MS) return
     this.#difference = lowest
-    this.#takenAt = came
+    this.#sampledAt = receivedAt
   }
 
-  /** Another server may answer from now on. */
+  /** Takes the reply to a `TIME` that was sent at `sentAt` and has just come. */
+  sampleReply(time: readonly unknown[], sentAt: number): void {
+    this.sample(Math.floor(serverTimeOf(time)), sentAt, performance.now())
+  }
+
+  /** Drops what is known: another server may answer next. */
   forget(): void {
     this.#difference = undefined
   }
 }
 
-/** Clocks drift some 50 µs in a second at worst; ten seconds keep that under a millisecond. */
-const SAMPLE_LIFE_MS = 10_000
+/**
+ * Milliseconds since the epoch in the reply to `TIME`, with a fraction.
+ * @see https://redis.io/docs/latest/commands/time/
+ */
+export function serverTimeOf(reply: unknown): number {
+  const [seconds, microseconds] = reply as readonly [Buffer, Buffer]
+  return Number(seconds) * 1000 + Number(microseconds) / 1000
+}

@@ -1,72 +1,44 @@
 import { once } from 'node:events'
-import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import type { Redis } from 'ioredis'
 import { detached, ignore } from '../../background.js'
-import { CacheNotRespondingError, ConfigurationError } from '../../errors.js'
-import { before, type Waiting } from '../deadline.js'
-import { withoutArguments, withoutQuotes } from './safe-error.js'
-
-/** What the option `redis` takes: a URL, ioredis options, or a client whose options are taken. */
-export type RedisTarget = string | RedisOptions | Redis
-
-export type Argument = string | number | Buffer
-/** One command: its name and what follows it. */
-export type Command = readonly [name: string, ...args: Argument[]]
-
-/**
- * What may lie on the way to a server that does not answer, after those who
- * asked have given up: more would only cost memory.
- */
-const MAX_ABANDONED = { commands: 2_000, bytes: 32 * 1024 * 1024 }
-
-/** A connection on which nothing has been answered for so long is given up for a new one. */
-const SILENT_MS = 5_000
+import { ConfigurationError } from '../../errors.js'
+import { before, type DeadlineOptions } from '../deadline.js'
+import type { Command } from './command.js'
+import { asNotResponding, notResponding } from './not-responding.js'
+import {
+  describeClient,
+  end,
+  isCluster,
+  keyPrefixOf,
+  openClient,
+  openSubscriber,
+  reconnect,
+} from './own-client.js'
+import { ReplyLimit } from './reply-limit.js'
+import { SilenceDetection } from './silence-detection.js'
+import type { RedisTarget } from './target.js'
 
 /** Minimum time between two reconnects because of a server that takes no writes: its reads must stay possible. */
 const READONLY_PAUSE_MS = 1_000
 
 /**
- * Maximum size of the replies to one command. A larger one holds up every reply behind it, so the connection is given
- * up for a new one: a value can exceed what this cache writes only where somebody else wrote it.
- */
-const MAX_REPLY_BYTES = 128 * 1024 * 1024
-
-/** The same where nobody waits for the reply any more. */
-const MAX_UNWANTED_BYTES = 8 * 1024 * 1024
-
-/** In RESP3 ioredis 6 drops what a server tells of changes; ioredis 5 knows nothing else. */
-const RESP2: object = { protocol: 2, replyMapping: 'legacy' }
-
-/** Commands that were sent together and have not been answered yet. */
-interface Flight {
-  readonly sentAt: number
-  readonly commands: readonly Command[]
-  readonly bytes: number
-  abandoned: boolean
-}
-
-/**
- * A connection of the cache's own, on which everything has a deadline: a moment
- * of `performance.now()` after which the caller is told that it failed. Nothing
- * waits in an offline queue, and nothing is sent twice.
+ * A connection of the cache's own to a server. Every command has a deadline, a moment of `performance.now()` after
+ * which it is rejected with a `CacheNotRespondingError`. Nothing waits in an offline queue, and nothing is sent twice.
  */
 export class Connection {
-  /** What a handed-in client puts in front of every key name. */
+  /** The key prefix of a client that was handed in. */
   readonly clientPrefix: string
   readonly #client: Redis
-  readonly #flights = new Set<Flight>()
-  readonly #abandoned = { commands: 0, bytes: 0 }
+  readonly #silence = new SilenceDetection()
+  readonly #replyLimit = new ReplyLimit()
   #opening: Promise<unknown> | undefined
   #isClosed = false
-  /** The socket that is being given up: that is done once. */
-  #left: unknown
-  /** When the last command was answered, and how many bytes had been received by then. */
-  #answeredAt = Number.NEGATIVE_INFINITY
-  #answeredBytes = 0
-  #refusedAt = Number.NEGATIVE_INFINITY
-  /** Whether the next attempt to connect is made at once: the server is there. */
-  #isHurried = false
+  /** The socket that is being replaced, which is done once. */
+  #endedSocket: unknown
+  #readOnlyAt = Number.NEGATIVE_INFINITY
+  /** Whether the next attempt to connect is made at once, since the server is known to be there. */
+  #reconnectsAtOnce = false
   #onTooLarge: (commands: readonly Command[]) => void = ignore
-  // A socket keeps the async context it was opened in: the first request's would be held for ever.
 
   constructor(target: RedisTarget, connectTimeoutMs: number) {
     if (isCluster(target)) {
@@ -74,89 +46,86 @@ export class Connection {
         'A Redis Cluster is not supported yet: give `redis` a single server or a Sentinel.',
       )
     }
-    this.#client = open(target, connectTimeoutMs, () => this.#isHurried)
+    this.#client = openClient(target, connectTimeoutMs, () => this.#reconnectsAtOnce)
     this.#client.on('connect', () => this.#watchReplies())
-    this.clientPrefix = isClient(target)
-      ? (target.options.keyPrefix ?? '')
-      : optionsOf(target).keyPrefix || ''
+    this.clientPrefix = keyPrefixOf(target)
   }
 
   get description(): string {
-    const { host, port, path, db, sentinels, name } = this.#client.options
-    if (sentinels?.length) return `redis sentinel ${name ?? ''}/${db ?? 0}`
-    return `redis ${path ?? `${host ?? '127.0.0.1'}:${port ?? 6379}`}/${db ?? 0}`
+    return describeClient(this.#client)
   }
 
   get isReady(): boolean {
     const { status, stream } = this.#client
-    // One that is being given up is `ready` until its socket is closed.
+    // One that is being replaced is `ready` until its socket is closed.
     return status === 'ready' && stream.writable
   }
 
-  /** Whether the server owes an answer whose deadline has passed. */
+  /** Whether a command is unanswered after its deadline. */
   get isSilent(): boolean {
-    const [oldest] = this.#flights
-    return oldest?.abandoned === true
+    return this.#silence.isSilent
   }
 
-  /** Whether anything was answered within so long. */
+  /** Whether a command was answered within the last `ms` milliseconds. */
   hasAnsweredWithin(ms: number): boolean {
-    return performance.now() - this.#answeredAt < ms
+    return this.#silence.hasAnsweredWithin(ms)
   }
 
-  /** Calls back whenever another server, or the same one restarted, may answer from now on. */
+  /** Calls `listener` whenever the connection is lost: another server, or a restarted one, may answer next. */
   onLost(listener: () => void): void {
     this.#client.on('close', listener)
   }
 
-  /** Calls back with the commands whose reply was too large: the connection is given up for it. */
+  /** Calls `listener` with the commands whose reply was too large, for which the connection is replaced. */
   onTooLarge(listener: (commands: readonly Command[]) => void): void {
     this.#onTooLarge = listener
   }
 
-  /** Calls back whenever commands can be sent, on a new connection. */
+  /** Calls `listener` whenever a new connection can take commands. */
   onReady(listener: () => void): void {
     this.#client.on('ready', listener)
   }
 
-  /** Waits until commands can be sent, together with everyone else who does. */
-  async ready(deadline: number, waiting?: Waiting): Promise<void> {
+  /** Resolves when commands can be sent. All callers share one attempt to connect. */
+  async ready(deadline: number, options?: DeadlineOptions): Promise<void> {
     const client = this.#client
     if (this.isReady) return
     // The client ends a moment later, and nothing should wait for that.
     if (this.#isClosed || client.status === 'end') throw notResponding('its connection was closed')
+    // A socket keeps the async context it was opened in: the first request's would never be freed.
     if (client.status === 'wait') detached(() => client.connect().catch(ignore))
     // `once` also rejects at the first 'error': a refused connection fails at once.
     this.#opening ??= once(client, 'ready').finally(() => {
       this.#opening = undefined
     })
-    await before(deadline, this.#opening, 'Redis', waiting).catch(rethrow)
+    await before(deadline, this.#opening, 'Redis', options).catch(rethrow)
   }
 
-  async send(command: Command, deadline: number, waiting?: Waiting): Promise<unknown> {
-    if (!this.isReady) await this.ready(deadline, waiting)
+  async send(command: Command, deadline: number, options?: DeadlineOptions): Promise<unknown> {
+    if (!this.isReady) await this.ready(deadline, options)
     const [name, ...args] = command
-    return await this.#answered([command], deadline, () => this.#client.callBuffer(name, args), waiting)
+    return await this.#answered([command], deadline, () => this.#client.callBuffer(name, args), options)
   }
 
-  /** Several commands in one go; each has its own reply or error. */
-  async sendAll(commands: readonly Command[], deadline: number, waiting?: Waiting): Promise<unknown[]> {
-    if (!this.isReady) await this.ready(deadline, waiting)
+  /** Sends several commands at once. Each has its own reply, which may be an error. */
+  async sendAll(
+    commands: readonly Command[],
+    deadline: number,
+    options?: DeadlineOptions,
+  ): Promise<unknown[]> {
+    if (!this.isReady) await this.ready(deadline, options)
     const send = () =>
       commands.length === 1 ? this.#alone(commands[0] as Command) : this.#pipelined(commands)
-    const replies = await this.#answered(commands, deadline, send, waiting)
+    const replies = await this.#answered(commands, deadline, send, options)
     if (replies === null) throw notResponding('the commands were dropped')
     const all = replies.map(([error, reply]) => error ?? reply)
-    if (all.some(isReadOnly)) this.#refused()
+    if (all.some(isReadOnly)) this.#leaveReadOnly()
     return all
   }
 
-  /** A second connection to the same server, that does nothing yet: one that listens can't do anything else. */
-  another(): Redis {
-    const client = this.#client.duplicate({ autoResubscribe: false, ...RESP2 })
-    client.on('error', ignore)
-    holdNoProcess(client)
-    return client
+  /** A second client for the same server, not connected yet: a connection that subscribes can do nothing else. */
+  openSubscriber(): Redis {
+    return openSubscriber(this.#client)
   }
 
   close(): void {
@@ -178,177 +147,64 @@ export class Connection {
     return pipeline.exec()
   }
 
-  /** Follows commands until they are answered, be it long after their caller has given up. */
+  /** Follows commands until they are answered, which may be long after their deadline. */
   async #answered<T>(
     commands: readonly Command[],
     deadline: number,
     send: () => Promise<T>,
-    waiting?: Waiting,
+    options?: DeadlineOptions,
   ): Promise<T> {
-    const { commands: count, bytes } = this.#abandoned
-    if (count >= MAX_ABANDONED.commands || bytes >= MAX_ABANDONED.bytes) {
-      throw notResponding(`${count} commands (${bytes} bytes) are unanswered`)
-    }
-    const flight = {
-      sentAt: performance.now(),
-      commands,
-      bytes: commands.reduce((sum, command) => sum + sizeOf(command), 0),
-      abandoned: false,
-    }
+    const unanswered = this.#silence.prepare(commands)
     try {
       const answer = send()
-      this.#flights.add(flight)
-      const land = () => this.#land(flight)
-      answer.then(land, land)
-      return await before(deadline, answer, 'Redis', waiting)
+      this.#silence.sent(unanswered)
+      const settle = () => {
+        this.#silence.answered(unanswered)
+        this.#replyLimit.answered(this.#client.stream)
+      }
+      answer.then(settle, settle)
+      return await before(deadline, answer, 'Redis', options)
     } catch (error) {
-      if (this.#flights.has(flight)) this.#abandon(flight)
+      if (this.#silence.has(unanswered)) {
+        this.#silence.abandon(unanswered)
+        if (this.#silence.isTooLong) this.#replace()
+      }
       throw asNotResponding(error)
     }
   }
 
-  #land(flight: Flight): void {
-    this.#flights.delete(flight)
-    this.#answeredAt = performance.now()
-    this.#answeredBytes = this.#client.stream?.bytesRead ?? 0
-    if (!flight.abandoned) return
-    this.#abandoned.commands -= flight.commands.length
-    this.#abandoned.bytes -= flight.bytes
-  }
-
-  #abandon(flight: Flight): void {
-    flight.abandoned = true
-    this.#abandoned.commands += flight.commands.length
-    this.#abandoned.bytes += flight.bytes
-    const [oldest] = this.#flights
-    if (oldest && performance.now() - oldest.sentAt > SILENT_MS) this.#giveUp()
-  }
-
   /** On each new socket. */
   #watchReplies(): void {
-    const { stream } = this.#client
-    this.#answeredBytes = 0
-    this.#isHurried = false
-    stream.on('data', () => {
-      const received = stream.bytesRead - this.#answeredBytes
-      if (received <= MAX_UNWANTED_BYTES) return
-      // Replies come in order: what has been received since the last one is the oldest command's.
-      const [oldest] = this.#flights
-      if (!oldest || received <= (oldest.abandoned ? MAX_UNWANTED_BYTES : MAX_REPLY_BYTES)) return
-      this.#onTooLarge(oldest.commands)
-      this.#isHurried = true
-      this.#giveUp()
-    })
+    this.#reconnectsAtOnce = false
+    this.#replyLimit.watch(
+      this.#client.stream,
+      () => this.#silence.oldest,
+      ({ commands }) => {
+        this.#onTooLarge(commands)
+        this.#reconnectsAtOnce = true
+        this.#replace()
+      },
+    )
   }
 
   /** Ends this socket at once, for a new one. What is unanswered fails. */
-  #giveUp(): void {
+  #replace(): void {
     const { stream } = this.#client
-    if (this.#left === stream) return
-    this.#left = stream
+    if (this.#endedSocket === stream) return
+    this.#endedSocket = stream
     detached(() => reconnect(this.#client))
   }
 
-  /** This server takes no writes. It may be a former master: its name may lead to the present one. */
-  #refused(): void {
+  /** Reconnects: a server that takes no writes may be a former master, and its name may lead to the present one. */
+  #leaveReadOnly(): void {
     const now = performance.now()
     const { stream } = this.#client
-    if (this.#left === stream || now - this.#refusedAt < READONLY_PAUSE_MS) return
-    this.#left = stream
-    this.#refusedAt = now
+    if (this.#endedSocket === stream || now - this.#readOnlyAt < READONLY_PAUSE_MS) return
+    this.#endedSocket = stream
+    this.#readOnlyAt = now
     // What is under way is still answered.
     detached(() => this.#client.disconnect(true))
   }
-}
-
-/**
- * A client of our own: a shared one would queue, resend and delay behind our
- * back, as its user has every right to want.
- */
-function open(target: RedisTarget, connectTimeoutMs: number, isHurried: () => boolean): Redis {
-  const defaults: RedisOptions = { connectTimeout: connectTimeoutMs, connectionName: 'keyedcache' }
-  const required: RedisOptions = {
-    lazyConnect: true,
-    keyPrefix: '',
-    stringNumbers: false,
-    enableOfflineQueue: false,
-    enableAutoPipelining: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    // How long a socket that is ended waits for its server, which keeps the process alive.
-    disconnectTimeout: 100,
-    retryStrategy: (attempt) => {
-      return attempt === 1 && isHurried() ? 0 : Math.min(50 * 2 ** Math.min(attempt, 10), 1_000)
-    },
-    // See `Connection.#refused`: ioredis would end the socket once for each error.
-    reconnectOnError: () => false,
-  }
-  const client = isClient(target)
-    ? target.duplicate({ ...defaults, ...required })
-    : typeof target === 'string'
-      ? new Redis(target, { ...defaults, ...required })
-      : new Redis({ ...defaults, ...target, ...required })
-  // Without a listener ioredis prints each failure; operations report them with what they were about.
-  client.on('error', ignore)
-  holdNoProcess(client)
-  return client
-}
-
-/**
- * Lets a process end while a client of ours is open: its sockets and its pauses between attempts to connect do not
- * keep it alive. A command that is waited for does, by the timer of its deadline.
- */
-function holdNoProcess(client: Redis): void {
-  client.on('connect', () => client.stream.unref())
-  client.on('reconnecting', () => {
-    ;(client as unknown as { reconnectTimeout: NodeJS.Timeout | null }).reconnectTimeout?.unref()
-  })
-}
-
-/** Ends the socket of a client of ours for a new one, without waiting for a server that is silent. */
-export function reconnect(client: Redis): void {
-  // Not `disconnect`: that leaves a timer of two seconds and a listener each time.
-  client.stream?.destroy()
-}
-
-/** Disconnects a client of ours for good, without waiting for a server that is silent. */
-export function end(client: Redis): void {
-  client.disconnect()
-  client.stream?.destroy()
-}
-
-function optionsOf(target: string | RedisOptions): RedisOptions {
-  return typeof target === 'string' ? {} : target
-}
-
-/** How many bytes they take on their way, about. */
-export function sizeOf(parts: readonly Argument[]): number {
-  let bytes = 0
-  for (const part of parts) bytes += typeof part === 'number' ? 8 : part.length
-  return bytes
-}
-
-function isClient(target: unknown): target is Redis {
-  return target instanceof Redis || (isObject(target) && typeof target.duplicate === 'function')
-}
-
-function isCluster(target: unknown): boolean {
-  return target instanceof Cluster || (isObject(target) && target.isCluster === true)
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
-}
-
-function notResponding(why: string, cause?: unknown): CacheNotRespondingError {
-  return new CacheNotRespondingError(`Redis is not responding: ${why}.`, { cause })
-}
-
-/** Every failure of the server or of the way to it becomes the one error that callers know. */
-export function asNotResponding(error: unknown): CacheNotRespondingError {
-  if (error instanceof CacheNotRespondingError) return error
-  const message = error instanceof Error ? error.message : String(error)
-  return notResponding(withoutQuotes(message), withoutArguments(error))
 }
 
 /** @see https://redis.io/docs/latest/operate/oss_and_stack/management/replication/#read-only-replica */

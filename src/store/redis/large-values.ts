@@ -1,50 +1,50 @@
 import { BoundedMap } from '../../bounded-map.js'
-import type { Command } from './connection.js'
+import type { Command } from './command.js'
 
-/** How often the size of a value that is too large is looked up again. */
+/** Interval at which the size of a value that is too large is looked up again. */
 const RECHECK_MS = 1_000
 
-/** Maximum number of names that are remembered, of the small number that there can be. */
+/** Maximum number of names. Few are expected. */
 const MAX_NAMES = 10_000
 
-/** Maximum number of bytes that one command fetches of values whose sizes are known. */
+/** Maximum number of bytes that one command fetches, as far as sizes are known. */
 const MAX_FETCH_BYTES = 16 * 1024 * 1024
 
-/** Stands for a value that is too large to be fetched: no frame, generation or lease begins so. */
+/** Stands for a value that is too large to be fetched: no frame, generation or lease begins like this. */
 const TOO_LARGE = Buffer.from('too large')
 
 type Send = (commands: readonly Command[]) => Promise<readonly unknown[]>
 
 /**
- * Names under which a value may be too large to be fetched: others in the same Redis can put anything there. One such
- * reply holds up all replies behind it, so the sizes of these names are looked up before they are fetched.
+ * Names whose value may be too large to be fetched, since another client of the same Redis can write anything there. One
+ * such reply holds up all replies behind it, so the sizes of these values are looked up before they are fetched.
  */
 export class LargeValues {
   readonly #maxBytes: number
-  /** When a name was last found too large, by `performance.now()`; nothing while its size is unknown. */
+  /** The moment of `performance.now()` at which a value was last found too large; `undefined` while its size is unknown. */
   readonly #names = new BoundedMap<string, number | undefined>(MAX_NAMES)
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes
   }
 
-  /** Remembers names whose reply was too large, or did not come: fetched again, each would bring another such reply. */
+  /** Adds names whose reply was too large, or did not come: fetched again, each would bring another such reply. */
   suspect(names: readonly string[]): void {
     for (const name of names) if (!this.#names.has(name)) this.#names.set(name, undefined)
   }
 
-  /** Something else may stand under these names from now on. */
+  /** Drops the sizes of these names, whose values may have changed. */
   forget(names: readonly string[]): void {
     if (this.#names.size === 0) return
     for (const name of names) if (this.#names.has(name)) this.#names.set(name, undefined)
   }
 
-  /** Whether any of these must not be fetched without a look at its size. */
+  /** Whether one of these names must not be fetched before its size is known. */
   mayBeAmong(names: readonly string[]): boolean {
     return this.#names.size > 0 && names.some((name) => this.#names.has(name))
   }
 
-  /** Fetches values, each of the suspects only once its size is known to be small enough. */
+  /** Fetches values. A suspected one is fetched only if its size is small enough. */
   async read(names: readonly string[], send: Send): Promise<(Buffer | null)[]> {
     const now = performance.now()
     const unknown = names.filter((name) => {
@@ -55,7 +55,7 @@ export class LargeValues {
     if (unknown.length > 0) {
       const replies = await send(unknown.map((name): Command => ['STRLEN', name]))
       for (const [index, name] of unknown.entries()) {
-        // An error is that of a foreign type, which costs nothing: MGET gives nil for it.
+        // An error means a foreign type, which costs nothing: MGET returns nil for it.
         const size = Number(replies[index]) || 0
         sizes.set(name, size)
         if (size > this.#maxBytes) this.#names.set(name, now)
@@ -78,7 +78,7 @@ export class LargeValues {
   }
 }
 
-/** In several commands where they are large together; a size that was not looked up counts as none. */
+/** Splits names over several commands where their values are large together; a size that was not looked up counts as 0. */
 function parts(names: readonly string[], sizes: ReadonlyMap<string, number>): string[][] {
   const all: string[][] = []
   let part: string[] = []

@@ -2,34 +2,34 @@ import type { Redis } from 'ioredis'
 import { detached, ignore } from '../../background.js'
 import type { CacheKey } from '../../key/cache-key.js'
 import { before } from '../deadline.js'
-import type { Wake, Watch } from '../store.js'
-import { Watchers } from '../watchers.js'
-import { type Connection, end } from './connection.js'
+import type { WakeWaiter, Watch } from '../store.js'
+import { Waiters } from '../waiters.js'
+import type { Connection } from './connection.js'
 import type { Names } from './names.js'
-import { NEWS_IN_VAIN, NEWS_OF_TREE } from './scripts/fragments.js'
+import { end } from './own-client.js'
+import { LEASE_EVENT } from './scripts/functions/leases.js'
 
+/** Time until a subscription that the server has refused is tried again. */
 const REFUSED_PAUSE_MS = 60_000
 
 /**
- * Wakes those who wait for a computation of another process. What a message
- * says is never trusted, only taken as an occasion to look; who misses one, or
- * gets none because the connection is lost, looks a little later by itself.
+ * Wakes waiters of this process by the lease events of all processes. An event is only an occasion to read again, and
+ * what it says is never trusted. A waiter that misses one, or gets none since the connection is lost, polls.
  *
- * The connection is opened when somebody first has to wait.
+ * The connection is opened when a caller first has to wait.
  *
  * @see https://redis.io/docs/latest/develop/pubsub/
  */
 export class LeaseEvents {
-  readonly #watchers = new Watchers()
+  readonly #waiters = new Waiters()
   readonly #connection: Connection
   readonly #names: Names
   readonly #timeoutMs: number
-  // What is opened here outlives the request that was the first to wait.
   #subscriber: Redis | undefined
   #opening: Promise<void> | undefined
   #notBefore = 0
-  #active = false
-  #closed = false
+  #isActive = false
+  #isClosed = false
 
   constructor(connection: Connection, names: Names, timeoutMs: number) {
     this.#connection = connection
@@ -37,67 +37,68 @@ export class LeaseEvents {
     this.#timeoutMs = timeoutMs
   }
 
-  watch(key: CacheKey, wake: Wake): Watch {
-    const news = this
+  watch(key: CacheKey, wake: WakeWaiter): Watch {
+    const events = this
     return {
       get active() {
-        return news.#active
+        return events.#isActive
       },
-      activate: () => news.#activate(),
-      stop: this.#watchers.add(key, wake),
+      activate: () => events.#activate(),
+      stop: this.#waiters.add(key, wake),
     }
   }
 
   close(): void {
-    this.#closed = true
-    this.#active = false
+    this.#isClosed = true
+    this.#isActive = false
     if (this.#subscriber) end(this.#subscriber)
-    this.#watchers.wakeAll()
+    this.#waiters.wakeAll()
   }
 
   async #activate(): Promise<void> {
-    if (this.#active || this.#closed || performance.now() < this.#notBefore) return
+    if (this.#isActive || this.#isClosed || performance.now() < this.#notBefore) return
     this.#opening ??= detached(() => this.#open())
-    // Without news one polls: no reason to fail.
+    // Without events a waiter polls: no reason to fail.
     await before(performance.now() + this.#timeoutMs, this.#opening, 'Redis').catch(ignore)
   }
 
-  /** Resolves when news arrive, or when the first attempt has failed: the others are made in the background. */
+  /** Resolves when events arrive, or when the first attempt has failed: further ones are made in the background. */
   #open(): Promise<void> {
-    const subscriber = this.#connection.another()
+    const subscriber = this.#connection.openSubscriber()
     this.#subscriber = subscriber
     return new Promise((resolve) => {
-      subscriber.on('message', (_channel: string, message: string) => this.#receive(message))
+      subscriber.on('message', (_channel: string, event: string) => this.#receive(event))
       subscriber.on('ready', async () => {
         try {
-          await subscriber.subscribe(this.#names.news())
-          this.#active = !this.#closed
+          await subscriber.subscribe(this.#names.leaseEvents())
+          this.#isActive = !this.#isClosed
         } catch {
           this.#pause(subscriber)
         }
         resolve()
       })
       subscriber.on('close', () => {
-        this.#active = false
+        this.#isActive = false
         resolve()
-        // What happened from here on will not be told.
-        this.#watchers.wakeAll()
+        // Events from here on are lost: all waiters read again.
+        this.#waiters.wakeAll()
       })
       subscriber.connect().catch(ignore)
     })
   }
 
-  /** This user may not subscribe, say: to try again at every wait would be too often. */
+  /** Where the user may not subscribe, each attempt would fail. */
   #pause(subscriber: Redis): void {
     end(subscriber)
     this.#opening = undefined
     this.#notBefore = performance.now() + REFUSED_PAUSE_MS
   }
 
-  #receive(message: string): void {
-    const path = this.#names.pathOf(message.slice(1))
-    if (message[0] !== NEWS_OF_TREE) this.#watchers.wake(path, message[0] === NEWS_IN_VAIN)
-    else if (path === '') this.#watchers.wakeAll()
-    else this.#watchers.wakeWithin(path)
+  #receive(event: string): void {
+    const kind = event[0]
+    const path = this.#names.pathOf(event.slice(1))
+    if (kind !== LEASE_EVENT.invalidatedBelow) this.#waiters.wake(path, kind === LEASE_EVENT.endedUnstored)
+    else if (path === '') this.#waiters.wakeAll()
+    else this.#waiters.wakeWithin(path)
   }
 }

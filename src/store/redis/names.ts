@@ -2,7 +2,7 @@ import { CacheKey } from '../../key/cache-key.js'
 
 const PREFIX = /^[\w.-]+(:[\w.-]+)*$/
 
-/** Whether a text can separate this application's names from everyone else's. */
+/** Whether a text can be a key prefix, which separates the names of this application from all others. */
 export function isKeyPrefix(text: string): boolean {
   return PREFIX.test(text) && text.length <= 100
 }
@@ -16,10 +16,9 @@ export function isKeyPrefix(text: string): boolean {
  * shop:gen:{shop}                       the topmost generation: the prefix itself
  * shop:lease:{shop:product::123}        the lease of its computation
  * ```
- * A path holds neither braces nor, in its first segment, a colon: so no entry
- * is ever taken for a generation, nor one application's entry for that of
- * another whose prefix begins alike. The braces are a hash tag: in a cluster a
- * path's names share a slot, and paths spread over all nodes.
+ * A path has no braces and, in its first segment, no colon: the name of an entry is never that of a generation, nor
+ * that of an entry of another application whose prefix begins alike. The braces are a hash tag: in a cluster the names
+ * of a path share a slot, and paths spread over all nodes.
  *
  * @see https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags
  */
@@ -59,67 +58,68 @@ export class Names {
     return `${this.#leases}${path}}`
   }
 
-  /** The channel on which those who wait for a computation are told that it ended. */
-  news(): string {
-    return `${this.prefix}:news`
+  /** The channel of lease events, which wake waiters. */
+  leaseEvents(): string {
+    return `${this.prefix}:lease-events`
   }
 
-  /** What a name stands for that was read under tracking, if it is of interest: an entry, or a generation. */
-  whatIs(name: string): { readonly kind: 'entry' | 'generation'; readonly path: string } | undefined {
+  /** The entry or the generation that has this name; `undefined` for every other name. */
+  parse(name: string): { readonly kind: 'entry' | 'generation'; readonly path: string } | undefined {
     if (name === this.#topGeneration) return { kind: 'generation', path: '' }
     if (name.startsWith(this.#generations)) {
       return { kind: 'generation', path: name.slice(this.#generations.length, -1) }
     }
-    // A lease: paths hold no braces.
+    // A lease: paths have no braces.
     if (!name.startsWith(this.#entries) || name.endsWith('}')) return undefined
     return { kind: 'entry', path: name.slice(this.#entries.length) }
   }
 
-  /** The path of the entry with this name, unchecked. */
+  /** The path in the name of an entry, which is not checked. */
   pathOf(entry: string): string {
     return entry.slice(this.#entries.length)
   }
 
-  /** Where `check()` writes. */
+  /** The key that `check()` writes. */
   probe(): string {
     return this.#own('probe')
   }
 
-  /** What this cache's processes sign with. */
+  /** The secret that all processes sign with. */
   secret(): string {
     return this.#own('secret')
   }
 
-  /** Held by the process that reclaims dead entries. */
+  /** The lock of the process that reclaims dead entries. */
   sweepLock(): string {
     return this.#own('sweep')
   }
 
-  /** When the last complete pass over the names began. */
+  /** The time at which the last complete pass of reclaiming began. */
   swept(): string {
     return this.#own('swept')
   }
 
-  /** What all processes have counted. */
+  /** The figures of all processes by key family. */
   figures(): string {
     return this.#own('figures')
   }
 
-  /** Which processes report, and when each last did. */
+  /** The processes that report, by the time of their last report. */
   processes(): string {
     return this.#own('processes')
   }
 
+  /** The figures of one process. */
   process(id: string): string {
     return `${this.#own('process')}${id}`
   }
 
-  /** Sixty stretches of history. */
+  /** Sixty steps of history. */
   history(resolution: string, page: number): string {
     return `${this.#own(`history-${resolution}`)}${page}`
   }
 
-  /** The newest invalidations and troubles. */
+  /** The newest invalidations and store failures. */
   events(): string {
     return this.#own('events')
   }
@@ -134,23 +134,23 @@ export class Names {
     return this.#own('traces')
   }
 
-  /** What a process reads and changes to see whether it is told of that. */
+  /** The key that a process reads and changes to check that tracking reports the change. */
   sample(id: string): string {
     return `${this.#own('sample')}${id}`
   }
 
-  /** A `SCAN` pattern that matches all entries at and below a key, and some other names: ask `keyOf`. */
+  /** A `SCAN` pattern that matches all entries at and below a key, and other names that `keyOf` sorts out. */
   pattern(under?: CacheKey): string {
     const literal = this.#entries + (under?.text ?? '')
     return `${literal.replace(/[\\*?[\]^]/g, '\\$&')}*`
   }
 
-  /** A name for this prefix as a whole. No entry has it: paths hold no braces. */
+  /** A name for the prefix as a whole. No entry has it: paths have no braces. */
   #own(purpose: string): string {
     return `${this.prefix}:${purpose}:{${this.prefix}}`
   }
 
-  /** The key whose entry has this name or `undefined`. */
+  /** The key whose entry has this name; `undefined` for every other name. */
   keyOf(name: string, under?: CacheKey): CacheKey | undefined {
     if (!name.startsWith(this.#entries)) return undefined
     const text = name.slice(this.#entries.length)

@@ -1,26 +1,26 @@
-/** What stood under some names at one moment, and the epoch in which later changes of it are told, if one was wanted. */
-export type Shape<T> = (values: (Buffer | null)[], epoch: number | undefined) => T
+/** Makes a caller's result of the values under its names, and of the tracking epoch that covers them, if one does. */
+export type ToResult<T> = (values: (Buffer | null)[], epoch: number | undefined) => T
 
-/** A read that waits for its answer. */
-interface Read {
-  /** Where its names stand in the batch. */
+interface PendingRead {
+  /** Positions of its names in the batch. */
   readonly positions: readonly number[]
   readonly resolve: (values: (Buffer | null)[], epoch: number | undefined) => void
   readonly reject: (error: unknown) => void
 }
 
-/** Reads that travel together, each name once. */
+/** Reads that are sent as one command, which has each name once. */
 export class ReadBatch {
-  /** Whether the server is to tell of changes of what is read. */
+  /** Whether the server is to report later changes of what is read. */
   isTracked = false
-  /** When its first read was asked for, by `performance.now()`. */
-  readonly since = performance.now()
+  /** When its first read was called, a moment of `performance.now()`. */
+  readonly startedAt = performance.now()
   readonly names: string[] = []
-  readonly reads: Read[] = []
-  /** What others may ask for too before it is sent, by its id. */
+  readonly reads: PendingRead[] = []
+  /** Results that further callers share until the batch is sent, by their ids. */
   readonly shared = new Map<string, Promise<unknown>>()
   readonly #positions = new Map<string, number>()
 
+  /** Adds a name, unless it is there already. Returns its position. */
   add(name: string): number {
     let position = this.#positions.get(name)
     if (position === undefined) {
@@ -30,7 +30,7 @@ export class ReadBatch {
     return position
   }
 
-  /** Settles each read, also where another one's answer is not what it can read. */
+  /** Resolves every read. One whose result cannot be made is rejected alone. */
   answer(values: readonly (Buffer | null)[], epoch: number | undefined): void {
     for (const { positions, resolve, reject } of this.reads) {
       try {

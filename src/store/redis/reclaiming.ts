@@ -3,33 +3,31 @@ import { ignore } from '../../background.js'
 import { parseFrame } from '../../entry/frame.js'
 import { GENERATIONS_AT, ID_BYTES } from '../../entry/layout.js'
 import type { CacheKey } from '../../key/cache-key.js'
-import { before } from '../deadline.js'
+import { BACKGROUND, before } from '../deadline.js'
 import { judge } from '../judge.js'
 import type { Batching } from './batching.js'
-import type { Command, Connection } from './connection.js'
+import type { Command } from './command.js'
+import type { Connection } from './connection.js'
 import type { Names } from './names.js'
 import { RECLAIM } from './scripts/entries.js'
 
-/** A page of names and the pause after it: at most ten thousand names a second, about half of that where all are ours. */
+/** Names in a page and the pause after it: at most ten thousand names a second, about half of that where all are entries. */
 const PAGE = 500
 const PAUSE_MS = 50
-/** Deletes come in bursts; one pass serves them all. */
+/** Time from a delete to the pass: deletes come in bursts, and one pass serves them all. */
 const DELAY_MS = 1_000
-/** How long a process that died in the middle keeps the others from going on. */
+/** Life of the lock: the time for which a process that died during its pass keeps others from theirs. */
 const LOCK_MS = 30_000
-/** Nobody waits for it: the process may end. */
-const BACKGROUND = { isAwaited: false }
-/** What `PTTL` says of something that stays for ever. */
-const WITHOUT_END = -1
-/** Enough for a time in milliseconds. */
+/** Reply to `PTTL` for a key that does not expire. */
+const NO_EXPIRY = -1
+/** Maximum length of a time in milliseconds. */
 const MOMENT_BYTES = 20
-/** How long the time of the last pass is remembered. */
+/** How long the time of the last pass is kept. */
 const SWEPT_MS = 3_600_000
 
 /**
- * Frees the memory of entries that a delete with children has made unreadable,
- * in the background and at a bounded pace: one process at a time walks the
- * names once after a delete. What it misses goes with its TTL.
+ * Deletes entries that a delete with children has made unreadable, in the background and at a bounded pace: one process
+ * at a time passes over the names once after a delete. Entries that it misses go with their TTL.
  *
  * @see https://redis.io/docs/latest/commands/scan/
  */
@@ -49,7 +47,7 @@ export class Reclaiming {
     this.#timeoutMs = timeoutMs
   }
 
-  /** Something was invalidated just now: there may be dead entries. */
+  /** Requests a pass, since there may be dead entries from now on. */
   request(): void {
     this.#requestedAt = this.#batching.clock.at(performance.now())
     if (this.#stopped.signal.aborted) return
@@ -61,7 +59,7 @@ export class Reclaiming {
   async close(): Promise<void> {
     this.#stopped.abort()
     if (!this.#running || this.#connection.isSilent) return
-    // Its commands keep no process alive, but whoever closes waits for them.
+    // Its commands do not keep the process alive, but `close` waits for them.
     await before(this.#deadline(), this.#running, 'Redis').catch(ignore)
   }
 
@@ -72,11 +70,11 @@ export class Reclaiming {
         await pause(DELAY_MS, undefined, { signal, ref: false })
       } while (!(await this.#turn()))
     } catch {
-      // A stop, or a server in trouble: what is left goes with its TTL, or with the next pass.
+      // A stop, or a store failure: what is left goes with its TTL, or with the next pass.
     }
   }
 
-  /** Whether nothing is left to do. */
+  /** Makes a pass, unless another process does. Returns whether nothing is left to do. */
   async #turn(): Promise<boolean> {
     const [lock, swept] = [this.#names.sweepLock(), this.#names.swept()]
     const start = this.#batching.clock.at(performance.now())
@@ -89,16 +87,16 @@ export class Reclaiming {
     // One in the future was written before the server's clock was set back.
     if (sweptAt > this.#requestedAt && sweptAt <= start) return true
     if ((await this.#send(['SET', lock, '1', 'NX', 'PX', LOCK_MS])) === null) {
-      // One that does not lapse is nobody's lock.
+      // A lock that does not expire is not one of this cache.
       const remainingMs = Number(await this.#send(['PTTL', lock]))
-      if (remainingMs === WITHOUT_END || remainingMs > LOCK_MS) await this.#send(['DEL', lock])
+      if (remainingMs === NO_EXPIRY || remainingMs > LOCK_MS) await this.#send(['DEL', lock])
       return false
     }
     try {
       await this.#pass(lock)
       await this.#send(['SET', swept, Math.floor(start), 'PX', SWEPT_MS])
     } finally {
-      // From a server that is silent it lapses.
+      // On a silent server the lock expires.
       if (!this.#connection.isSilent) await this.#send(['DEL', lock])
     }
     return this.#requestedAt <= start
@@ -129,7 +127,7 @@ export class Reclaiming {
       return ['GETRANGE', this.#names.entry(key.text), 0, GENERATIONS_AT + key.segments.length * ID_BYTES - 1]
     }
     const heads = await this.#connection.sendAll(keys.map(head), this.#deadline(), BACKGROUND)
-    // Only now the generations: read before, they could be older than the entry and condemn a live one.
+    // The generations after the entries: read before, they could be older than one of them and condemn what is live.
     const generations = await Promise.all(
       keys.map((key) => this.#batching.read(this.#names.generationsAbove(key), (values) => values)),
     )

@@ -1,9 +1,9 @@
-/** What says more of an error than its message, and holds nothing that was sent. */
-const KEPT = ['code', 'errno', 'syscall', 'address', 'port', 'host', 'hostname'] as const
+/** Properties of an error that explain it, and contain nothing that was sent. */
+const COPIED = ['code', 'errno', 'syscall', 'address', 'port', 'host', 'hostname'] as const
 
 /**
- * A copy of an error without the arguments of the command that failed, which ioredis adds: they are the password where
- * it is the login that failed, and a user's value where it is a write.
+ * Copies an error without the arguments of the command that failed, which ioredis adds: the password of a login, or a
+ * user's value.
  */
 export function withoutArguments(error: unknown): unknown {
   if (!(error instanceof Error)) return error
@@ -16,12 +16,12 @@ export function withoutArguments(error: unknown): unknown {
   for (const [name, value] of Object.entries(shown)) {
     Object.defineProperty(copy, name, { value, configurable: true, writable: true })
   }
-  for (const name of KEPT) if (name in error) Object.assign(copy, { [name]: error[name as keyof Error] })
+  for (const name of COPIED) if (name in error) Object.assign(copy, { [name]: error[name as keyof Error] })
   if (command?.name !== undefined) copy.command = { name: command.name }
   return copy
 }
 
-/** Redis quotes the arguments of a command that it does not know: that may be a login that was renamed. */
+/** Removes the arguments that Redis quotes for an unknown command, which may be a renamed login. */
 export function withoutQuotes(message: string | undefined): string {
   return (message ?? '').replace(/,? ?with args beginning with:[^\n]*/g, '')
 }

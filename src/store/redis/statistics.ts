@@ -15,8 +15,10 @@ import {
 } from '../statistics.js'
 import { decodeSlot, encodeTrace, placeOf, SLOT_BYTES, type Trace, type Traces } from '../traces.js'
 import type { Batching } from './batching.js'
-import { asNotResponding, type Command, type Connection } from './connection.js'
+import type { Command } from './command.js'
+import type { Connection } from './connection.js'
 import type { Names } from './names.js'
+import { asNotResponding } from './not-responding.js'
 import { MAX_FIELDS, NEWEST, REPORT } from './scripts/statistics.js'
 import { RECALL, REMEMBER } from './scripts/traces.js'
 

@@ -1,11 +1,13 @@
-import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import type { Redis, RedisOptions } from 'ioredis'
 import { ConfigurationError } from '../../errors.js'
 import { type KnownOptions, OptionsReader } from '../../take-options.js'
-import type { RedisTarget } from './connection.js'
 
-// No message shows any part of what was given: it may hold a password, also where it is not written as a URL.
+/** Value of the option `redis`: a URL, ioredis options, or a client whose options are copied. */
+export type RedisTarget = string | RedisOptions | Redis
 
-/** `protocol` and the two after it are ioredis 6's own; `url` and `socket` have an explanation instead of a check. */
+// No message contains any part of the target: it may have a password, even where it is not a URL.
+
+/** `protocol` and the two after it exist in ioredis 6 only; `url` and `socket` have an error of their own. */
 type Known = RedisOptions & Record<'protocol' | 'replyMapping' | 'himportFieldsets', unknown>
 
 const KNOWN: KnownOptions<Known> = {
@@ -74,12 +76,12 @@ const WANTED =
   "write a URL like 'redis://127.0.0.1:6379/0', ioredis options like { host: '127.0.0.1', port: 6379 }, or an ioredis client"
 
 /**
- * A target that says where a server is, and that ioredis understands as its user does; `from` is where it was given.
+ * Returns the target if it names a server and ioredis will read it as intended; `from` is the option that it came from.
  * @throws ConfigurationError that shows no part of a URL
  */
 export function checkTarget(target: RedisTarget, from = 'redis'): RedisTarget {
   if (typeof target === 'string') return checkUrl(target, from)
-  const found = whatIsNoTarget(target)
+  const found = misuse(target)
   if (found !== undefined) throw new ConfigurationError(`${from} must not be ${found}: ${WANTED}.`)
   return isClient(target) || isCluster(target) ? target : checkOptions(target as RedisOptions, from)
 }
@@ -96,26 +98,26 @@ function checkUrl(url: string, from: string): string {
       'A Redis URL of a cluster or of sentinels is not supported yet: for sentinels give ioredis options, redis: { sentinels, name }.',
     )
   }
-  if (url === '') refuse('is an empty text')
-  // ioredis takes everything up to a question mark for the path of a Unix socket.
+  if (url === '') refuse('is an empty string')
+  // For ioredis this is the path of a Unix socket, up to a question mark.
   if (/^\/[^/]/.test(url)) return url
   if (url.startsWith('unix:'))
     refuse("is a URL of a Unix socket, which is given as its path, '/run/redis.sock'")
-  if (!/^rediss?:\/\//.test(url)) refuse('is no URL that begins with redis:// or rediss://')
+  if (!/^rediss?:\/\//.test(url)) refuse('is not a URL that begins with redis:// or rediss://')
   if (/[\s\p{C}]/u.test(url)) refuse('is a URL with a space or an invisible character')
   const [, authority = '', rest = ''] = /^rediss?:\/\/([^/?#]*)(.*)$/s.exec(url) ?? []
   if (rest.includes('#')) refuse('is a URL with a # in it')
   if (rest.includes('@')) refuse('is a URL with a / or ? before its @')
   const address = authority.slice(authority.lastIndexOf('@') + 1)
   const credentials = authority.slice(0, Math.max(0, authority.lastIndexOf('@')))
-  if (!isDecodable(credentials)) refuse('is a URL with a % that encodes nothing')
+  if (!isDecodable(credentials)) refuse('is a URL with a % that encodes no character')
   if (/^(?::|$)/.test(address)) refuse('is a URL without a host')
   const port = /:(\d+)$/.exec(address)?.[1]
   if (!URL.canParse(url) || (port !== undefined && !isPort(Number(port)))) {
-    refuse('is a URL with a host or a port that is none')
+    refuse('is a URL with an invalid host or port')
   }
   const [path = ''] = rest.split('?', 1)
-  if (!/^(?:\/\d{0,9})?$/.test(path)) refuse('is a URL whose path is no number of a database')
+  if (!/^(?:\/\d{0,9})?$/.test(path)) refuse('is a URL whose path is not a database number')
   return url
 }
 
@@ -131,54 +133,48 @@ function checkOptions(given: RedisOptions, from: string): RedisOptions {
       `${from} takes ioredis options, not those of node-redis: write host and port without "socket" around them.`,
     )
   }
-  // ioredis itself has null for what is not given: the options of a client may be spread.
+  // The options of a client may be spread, in which ioredis has null for missing ones.
   const options = OPTIONS.take(given as Known)
   const { host, port, path, db, sentinels, name } = options
   const refuse = (why: string) => {
     throw new ConfigurationError(`${from} has ${why}.`)
   }
   if (host == null && path == null && sentinels == null) {
-    refuse(
-      "neither host, path nor sentinels, so where the server is remains open: write host: '127.0.0.1' if it is here",
-    )
+    refuse("none of host, path and sentinels: write host: '127.0.0.1' for a server on this machine")
   }
   if (host != null && !(typeof host === 'string' && /^[^\s/@?#]+$/.test(host))) {
-    refuse(
-      "a host that is none: write a name like 'redis.example.com'; a URL is given alone, redis: 'redis://…'",
-    )
+    refuse("an invalid host: write a name like 'redis.example.com'; a URL is given alone, redis: 'redis://…'")
   }
-  if (path != null && !(typeof path === 'string' && path !== '')) refuse('a path that is no text')
-  if (port != null && !isPort(wholeNumber(port)))
-    refuse('a port that is none: write a number from 1 to 65535')
-  if (db != null && !(wholeNumber(db) >= 0)) refuse('a db that is none: write a number from 0')
+  if (path != null && !(typeof path === 'string' && path !== '')) refuse('a path that is not a string')
+  if (port != null && !isPort(wholeNumber(port))) refuse('an invalid port: write a number from 1 to 65535')
+  if (db != null && !(wholeNumber(db) >= 0)) refuse('an invalid db: write a number from 0')
   if (sentinels != null && !(Array.isArray(sentinels) && sentinels.length > 0 && typeof name === 'string')) {
     refuse(
-      "sentinels, of which at least one is wanted, with the name of their master: { sentinels: [{ host, port }], name: 'mymaster' }",
+      "invalid sentinels: give at least one, and the name of their master: { sentinels: [{ host, port }], name: 'mymaster' }",
     )
   }
   return options
 }
 
-/** What is given in the place of a target, in words that show nothing of its content; `undefined` for a target. */
-function whatIsNoTarget(target: unknown): string | undefined {
+/** Names what is given instead of a target, without its content; `undefined` for a target. */
+function misuse(target: unknown): string | undefined {
   if (target === null) return 'null'
   if (typeof target === 'function') return 'a function or a class'
   if (typeof target !== 'object') return `a ${typeof target}`
   if (Array.isArray(target)) return 'an array'
   if (isClient(target) || isCluster(target)) return undefined
   const has = (name: string) => typeof (target as Record<string, unknown>)[name] === 'function'
-  if (has('then')) return 'a promise, await it first'
+  if (has('then')) return 'a promise: await it first'
   if ('isOpen' in target && has('sendCommand')) return 'a client of node-redis'
-  if (target instanceof URL) return 'a URL object, write url.href'
+  if (target instanceof URL) return 'a URL object: write url.href'
   if (['get', 'set', 'connect', 'duplicate', 'call'].some(has)) {
     return 'a client of another package, or one that only resembles ioredis (in tests leave redis out: store "memory" needs no server)'
   }
   return undefined
 }
 
-/** Whether it is a client of any copy of ioredis, whose options can be taken. */
+/** Whether this is a client of any copy of ioredis, whose options can be copied. */
 function isClient(target: object): boolean {
-  if (target instanceof Redis) return true
   const { duplicate, callBuffer, pipeline, status, options } = target as Record<string, unknown>
   return (
     [duplicate, callBuffer, pipeline].every((method) => typeof method === 'function') &&
@@ -187,12 +183,12 @@ function isClient(target: object): boolean {
   )
 }
 
-/** Refused where the connection is made. */
+/** A cluster is refused later, by `Connection`. */
 function isCluster(target: object): boolean {
-  return target instanceof Cluster || (target as { isCluster?: unknown }).isCluster === true
+  return (target as { isCluster?: unknown }).isCluster === true
 }
 
-/** A number, or its digits, as they come from the environment. */
+/** A whole number, also as digits, as environment variables have it. */
 function wholeNumber(value: unknown): number {
   const isDigits = typeof value === 'string' && /^\d{1,9}$/.test(value)
   const number = isDigits ? Number(value) : value

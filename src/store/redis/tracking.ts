@@ -2,30 +2,32 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { detached, ignore } from '../../background.js'
-import { before } from '../deadline.js'
+import { BACKGROUND, before } from '../deadline.js'
 import { STALENESS_BOUND_MS, type Tracking, type TrackingListener } from '../tracking.js'
-import { type Command, type Connection, end, reconnect } from './connection.js'
+import type { Command } from './command.js'
+import type { Connection } from './connection.js'
 import type { Names } from './names.js'
+import { end, reconnect } from './own-client.js'
 
-/** Where a server tells of changes, on the connection that it was told to redirect them to. */
+/** Channel on which the server reports changes, to the connection that they are redirected to. */
 const CHANNEL = '__redis__:invalidate'
 
-/** How often the stream of changes is proved complete: several times within the bound, so that one slow answer is none too few. */
+/** Interval at which the stream of changes is proved complete: several times within the bound, so that one slow answer does no harm. */
 const PING_MS = STALENESS_BOUND_MS / 5
 
-/** A stream that has been silent for so long is given up for a new one. */
+/** A stream that is silent for this long is replaced. */
 const SILENT_MS = 2 * STALENESS_BOUND_MS
 
-/** So often in a row a server may refuse, or not tell: another may have taken its place, which knows no connection yet. */
+/** Maximum number of refusals in a row: the server may have been replaced by one that does not know the connection yet. */
 const MAX_REFUSALS = 3
 
-/** One that does not track, or forbids it, is asked again after so long. */
+/** Time until a server that does not track, or forbids it, is tried again. */
 const REFUSED_PAUSE_MS = 60_000
 
-/** The next command's keys are those whose changes are to be told. */
+/** Makes the server track the keys of the next command. */
 export const TRACK_NEXT: Command = ['CLIENT', 'CACHING', 'YES']
 
-/** By both clocks: a machine that sleeps may stop one of them. */
+/** A moment by both clocks: a machine that sleeps may stop one of them. */
 interface Moment {
   readonly monotonic: number
   readonly wall: number
@@ -34,13 +36,11 @@ interface Moment {
 const NEVER: Moment = { monotonic: Number.NEGATIVE_INFINITY, wall: Number.NEGATIVE_INFINITY }
 
 /**
- * The server's own client tracking: it remembers which names this process has
- * read, and tells once when one of them changes. What the reading connection
- * reads is told on a second one, on which nothing overtakes anything. So the
- * answers to two pings prove that all that changed before they were sent has
- * been told: the reading connection was there until then, or the server would
- * have forgotten what it had read; and what came before the other ping, came
- * before its answer.
+ * Client tracking of the server: it records which keys this process has read, and reports once when one of them
+ * changes. Keys are read on one connection; their changes are reported on a second one, in order. So the answers to two
+ * pings prove that all changes made before the pings were sent have arrived. The reading connection existed until then,
+ * or the server would have dropped its record; and a report that was sent before the answer on the second connection
+ * arrived before it.
  *
  * @see https://redis.io/docs/latest/develop/reference/client-side-caching/
  * @see https://redis.io/docs/latest/commands/client-tracking/
@@ -50,17 +50,16 @@ export class RedisTracking implements Tracking {
   readonly #connection: Connection
   readonly #names: Names
   readonly #timeoutMs: number
-  // What is opened here outlives the request that was the first to read.
   #listener: TrackingListener | undefined
   #subscriber: Redis | undefined
-  /** What the server calls the connection that changes are told on, while it is there. */
+  /** Id of the second connection on the server, while it exists. */
   #subscriberId: number | undefined
   #epoch: number | undefined
   #epochs = 0
   #refusals = 0
-  /** A name whose change is waited for. */
-  #sample: { readonly name: string; readonly told: () => void; readonly lost: () => void } | undefined
-  /** Until when all changes have been told. */
+  /** A name whose change is to be reported. */
+  #sample: { readonly name: string; readonly reported: () => void; readonly lost: () => void } | undefined
+  /** All changes until this moment have arrived. */
   #proved: Moment = NEVER
   readonly #closed = new AbortController()
 
@@ -91,7 +90,6 @@ export class RedisTracking implements Tracking {
     if (this.#subscriber) end(this.#subscriber)
   }
 
-  /** Can read from now on: the changes are wanted too. */
   #begin(): void {
     if (this.#closed.signal.aborted) return
     if (this.#subscriber) void this.#track()
@@ -99,7 +97,7 @@ export class RedisTracking implements Tracking {
   }
 
   #subscribe(): void {
-    const subscriber = this.#connection.another()
+    const subscriber = this.#connection.openSubscriber()
     this.#subscriber = subscriber
     subscriber.on('messageBuffer', (_channel: Buffer, names: Buffer[] | null) => this.#receive(names))
     subscriber.on('ready', () => void this.#listen(subscriber))
@@ -112,7 +110,7 @@ export class RedisTracking implements Tracking {
 
   async #listen(subscriber: Redis): Promise<void> {
     try {
-      // Before it subscribes: after that it may not ask any more.
+      // Before the subscription, after which the connection takes no such command.
       const id = Number(await subscriber.call('CLIENT', 'ID'))
       await subscriber.subscribe(CHANNEL)
       this.#subscriberId = id
@@ -122,7 +120,7 @@ export class RedisTracking implements Tracking {
     }
   }
 
-  /** Has what is read from now on tracked, if both connections are there. */
+  /** Begins an epoch, if both connections are there. */
   async #track(): Promise<void> {
     const redirect = this.#subscriberId
     const subscriber = this.#subscriber
@@ -130,10 +128,10 @@ export class RedisTracking implements Tracking {
     this.#end()
     const turn = this.#epochs
     try {
-      // Only what is read to be kept: OPTIN.
+      // OPTIN: only reads behind `TRACK_NEXT` are tracked.
       const track = ['CLIENT', 'TRACKING', 'ON', 'REDIRECT', redirect, 'OPTIN'] as const
       await this.#connection.send(track, performance.now() + this.#timeoutMs, BACKGROUND)
-      // Either connection may be lost meanwhile: that one begins anew.
+      // A connection that was lost meanwhile begins an epoch of its own.
       if (turn !== this.#epochs) return
       await this.#trackSample()
       const proved = await this.#ping(subscriber, this.#timeoutMs)
@@ -148,13 +146,13 @@ export class RedisTracking implements Tracking {
   }
 
   /**
-   * Proves that changes are told here: behind one address there may be two servers, and a connection of somebody else
-   * with the same number.
+   * Proves that changes are reported here: behind one address there may be two servers, and another client's
+   * connection may have the same id.
    */
   async #trackSample(): Promise<void> {
     const name = this.#names.sample(randomUUID())
-    const arrival = new Promise<void>((told, lost) => {
-      this.#sample = { name, told, lost }
+    const arrival = new Promise<void>((reported, lost) => {
+      this.#sample = { name, reported, lost }
     })
     // Either may fail first.
     arrival.catch(ignore)
@@ -165,11 +163,11 @@ export class RedisTracking implements Tracking {
       BACKGROUND,
     )
     await before(performance.now() + SILENT_MS, arrival, 'Redis', BACKGROUND).catch(() => {
-      throw new UntoldError('what changes is not told on the connection that listens')
+      throw new UnreportedError('changes are not reported on the connection that listens for them')
     })
   }
 
-  /** Proves again and again that what the server tells arrives, as long as this epoch lasts. */
+  /** Proves at intervals that the stream is complete, as long as this epoch lasts. */
   async #prove(subscriber: Redis, epoch: number): Promise<void> {
     const { signal } = this.#closed
     try {
@@ -185,7 +183,7 @@ export class RedisTracking implements Tracking {
     }
   }
 
-  /** Until when all changes have been told. */
+  /** Returns a moment until which all changes have arrived. */
   async #ping(subscriber: Redis, timeoutMs: number): Promise<Moment> {
     const sent = { monotonic: performance.now(), wall: Date.now() }
     const deadline = performance.now() + timeoutMs
@@ -196,7 +194,7 @@ export class RedisTracking implements Tracking {
     return sent
   }
 
-  /** Begins anew: at once where the server is silent, much later where it does not track, or forbids it. */
+  /** Tries again: at once where the server is silent, much later where it does not track, or forbids it. */
   #failed(subscriber: Redis, error: unknown): void {
     const refusal = refusalIn(error)
     if (!refusal || ++this.#refusals < MAX_REFUSALS) {
@@ -209,7 +207,7 @@ export class RedisTracking implements Tracking {
     pause(REFUSED_PAUSE_MS, undefined, { signal: this.#closed.signal, ref: false }).then(again, ignore)
   }
 
-  /** Nothing is tracked any more, and nothing that is kept may be served. */
+  /** Ends the epoch: no value that was read in it may be served from memory any more. */
   #end(): void {
     this.#epochs++
     this.#epoch = undefined
@@ -219,7 +217,7 @@ export class RedisTracking implements Tracking {
     this.#listener?.lost()
   }
 
-  /** Nothing instead of names: the server was flushed. */
+  /** `null` instead of names means that the server was flushed. */
   #receive(names: readonly Buffer[] | null): void {
     if (names === null) {
       this.#listener?.generationChanged('')
@@ -227,21 +225,18 @@ export class RedisTracking implements Tracking {
     }
     for (const bytes of names) {
       const name = bytes.toString()
-      if (name === this.#sample?.name) this.#sample.told()
-      const changed = this.#names.whatIs(name)
+      if (name === this.#sample?.name) this.#sample.reported()
+      const changed = this.#names.parse(name)
       if (changed?.kind === 'entry') this.#listener?.entryChanged(changed.path)
       else if (changed) this.#listener?.generationChanged(changed.path)
     }
   }
 }
 
-/** Nobody waits for it: the process may end. */
-const BACKGROUND = { isAwaited: false }
+class UnreportedError extends Error {}
 
-class UntoldError extends Error {}
-
-/** That the server has said no, or says nothing, if that is what went wrong. */
+/** The error with which the server has refused tracking, or that it reports nothing; `undefined` for other failures. */
 function refusalIn(error: unknown): Error | undefined {
   if (!(error instanceof Error)) return undefined
-  return error instanceof UntoldError || error.name === 'ReplyError' ? error : refusalIn(error.cause)
+  return error instanceof UnreportedError || error.name === 'ReplyError' ? error : refusalIn(error.cause)
 }

@@ -6,7 +6,7 @@ import { SECRET } from './secret.js'
 import { NEWEST, REPORT } from './statistics.js'
 import { RECALL, REMEMBER } from './traces.js'
 
-/** All that a server is taught when it is first reached. */
+/** All scripts, which are loaded on each new connection. */
 export const SCRIPTS = [
   WRITE,
   ACQUIRE,

@@ -1,21 +1,23 @@
+import { KIND, MAGIC_AND_VERSION } from './functions/frames.js'
 import { DONE, REFUSED, script } from './script.js'
 
 /**
  * KEYS  entry, lease, generations above it (outermost first)
- * ARGV  deadline, id, life, body, channel of news, standing id or '', observed generations joined or ''
+ * ARGV  deadline, id, life, body, channel of lease events, id of the observed frame or '', observed generations
+ *       joined or ''
  *
- * Writes a value, and fences whoever computes it. With a standing id, only while that
- * frame still stands and the observed generations are the current ones: so nothing that
- * was read before an invalidation is ever stored after it. Where it is refused the third
- * element says whether that was for an invalidation, as far as what stands there tells.
+ * Writes a value and ends the lease, whose commit is refused from then on. With an observed frame, writes only while
+ * that frame is still stored and the observed generations are the current ones: data that was read before an
+ * invalidation is never stored after it. Refused, the third element of the reply is '1' if that was for an
+ * invalidation after which no value was stored.
  */
 export const WRITE = script(`
 local life = tonumber(ARGV[3])
-local standing, observed = ARGV[6], ARGV[7]
-if standing ~= '' then
+local observed, generations = ARGV[6], ARGV[7]
+if observed ~= '' then
   local frame = frame_at(KEYS[1])
-  local current = are_current(3, observed)
-  if not current or not frame or id_of(frame) ~= standing then
+  local current = are_current(3, generations)
+  if not current or not frame or id_of(frame) ~= observed then
     return {${REFUSED}, now, fenced(frame, 3, current)}
   end
 end
@@ -29,10 +31,8 @@ return {${DONE}, now}
  * KEYS  entry, generations above it
  * ARGV  deadline, id, life of a marker
  *
- * Returns the frame that stands and the values of all generations; plants a marker
- * where nothing stands, or a value that is dead for ever, and makes the missing
- * generations: so there is always an id that an invalidation replaces, and that
- * nobody reclaims.
+ * Stores a marker where there is no frame, or a dead value, and makes missing generations: from then on there is an id
+ * that every invalidation replaces. Returns the frame and the generations.
  */
 export const OBSERVE = script(`
 local life = tonumber(ARGV[3])
@@ -44,7 +44,7 @@ for i = 2, #KEYS do
 end
 local was_value = frame and is_value(frame)
 if not frame or (was_value and not is_live(frame, 2, #KEYS)) then
-  frame = 'kc\\1M' .. id .. string.char(0)
+  frame = '${MAGIC_AND_VERSION}${KIND.marker}' .. id .. string.char(0)
   redis.call('SET', KEYS[1], frame, 'PX', life)
 elseif not was_value and redis.call('PTTL', KEYS[1]) < life then
   redis.call('PEXPIRE', KEYS[1], life)
@@ -55,9 +55,9 @@ return reply
 
 /**
  * KEYS  entries
- * ARGV  deadline, id (unused), the id of the frame found dead in each entry's place
+ * ARGV  deadline, id (unused), for each entry the id of the frame that was found dead
  *
- * Reclaims dead entries: each only while the very frame that was found dead still stands.
+ * Deletes dead entries, each only while the very frame that was found dead is still stored.
  */
 export const RECLAIM = script(`
 local gone = 0

@@ -1,13 +1,26 @@
-import { NEWS_OF_TREE } from './fragments.js'
+import { DIGITS } from '../../../entry/digits.js'
+import { IN_USE_AT, MARK_AT, WHO_AT } from '../../../entry/generation.js'
+import {
+  COUNT_AT,
+  ID_AT,
+  KIND_AT,
+  MARKED_ERAS_AT,
+  MARKED_EXPIRY_AT,
+  VALUE_MARK_BYTES,
+  WRITER_DIGITS,
+} from '../../../entry/layout.js'
+import { KIND, MAGIC_AND_VERSION } from './functions/frames.js'
+import { LEASE_EVENT } from './functions/leases.js'
+import { position, rest, slice, sliceBehind } from './functions/lua.js'
 import { DONE, script } from './script.js'
 
 /**
- * KEYS  entry, lease, generations above it; with children last the entry's own generation
- * ARGV  deadline, id, life of the tombstone, provenance, '1' with children else '0', channel of news
+ * KEYS  entry, lease, generations above it; with children, last the entry's own generation
+ * ARGV  deadline, id, life of the tombstone, provenance, '1' with children else '0', channel of lease events
  *
- * Leaves a tombstone, whose new id fences whoever observed what stood there, and ends the
- * lease of whoever computes it; with children, a new generation, which fences and invalidates everything below at
- * once, however much it is. The third element says whether anything was there.
+ * Replaces the entry by a tombstone under a new id, so that fills of earlier observations are refused, and ends the
+ * lease, so that its commit is refused. With children, replaces the entry's generation: everything below is dead from
+ * then on, at a cost that does not grow with it. The third element of the reply is 1 if anything was there.
  */
 export const REMOVE = script(`
 local life = tonumber(ARGV[3])
@@ -16,27 +29,27 @@ local last = #KEYS
 if children then last = last - 1 end
 local was = 0
 if is_live(frame_at(KEYS[1]), 3, last) then was = 1 end
-replace(KEYS[1], 'kc\\1T' .. id .. string.char(0) .. ARGV[4], life)
+replace(KEYS[1], '${MAGIC_AND_VERSION}${KIND.tombstone}' .. id .. string.char(0) .. ARGV[4], life)
 fence(KEYS[2], ARGV[6], KEYS[1])
 if children then
   local own = generation_at(KEYS[#KEYS])
   if own then
-    if string.sub(own, 13, 13) == '1' then was = 1 end
+    if ${slice('own', IN_USE_AT, 1)} == '1' then was = 1 end
     replace(KEYS[#KEYS], id .. '0' .. ARGV[4], life)
-    publish(ARGV[6], '${NEWS_OF_TREE}' .. KEYS[1])
+    publish(ARGV[6], '${LEASE_EVENT.invalidatedBelow}' .. KEYS[1])
   end
 end
 return {${DONE}, now, was}
 `)
 
 /**
- * KEYS  entry, lease, generations above it; with children last the entry's own generation
- * ARGV  deadline, id, who lets it expire, '1' with children else '0', channel of news
+ * KEYS  entry, lease, generations above it; with children, last the entry's own generation
+ * ARGV  deadline, id, provenance, '1' with children else '0', channel of lease events
  *
- * What stands there goes on standing for as long as it would have, under a new id, which fences whoever observed it;
- * a live value is stale from now on. Ends the lease of whoever computes it. With children the entry's generation
- * keeps its id and enters its next era, which makes stale what was written below in an earlier one, and fences
- * whoever began to compute or fill there, however much it is. The third element says whether anything was there.
+ * Marks a live value as stale and gives every frame a new id, so that fills of earlier observations are refused; its
+ * remaining life stays. Ends the lease, so that its commit is refused. With children, the entry's generation keeps its
+ * id and enters its next era: values below of earlier eras are stale, and fills and commits that started in them are
+ * refused, at a cost that does not grow with what is below. The third element of the reply is 1 if anything was there.
  */
 export const EXPIRE = script(`
 local who, children = ARGV[3], ARGV[4] == '1'
@@ -45,21 +58,21 @@ if children then last = last - 1 end
 local was = 0
 local frame = whole_at(KEYS[1], frame_at(KEYS[1]))
 if frame then
-  local head, eras, body = string.sub(frame, 1, 4), NEVER, ''
-  local rest = string.sub(frame, 17)
+  local head, eras = ${slice('frame', 0, ID_AT)}, NEVER
+  local rest = ${rest('frame', COUNT_AT)}
   if is_live(frame, 3, last) then
     was = 1
     local marks_at = after_generations(frame)
     local body_at, expired_at = marks_at, NEVER
-    if string.sub(frame, 4, 4) == 'E' then
-      eras = string.sub(frame, marks_at, marks_at + 13)
-      expired_at = string.sub(frame, marks_at + 14, marks_at + 27)
-      body_at = marks_at + 32
+    if ${slice('frame', KIND_AT, 1)} == '${KIND.marked}' then
+      eras = ${sliceBehind('marks_at', 'frame', MARKED_ERAS_AT, DIGITS)}
+      expired_at = ${sliceBehind('marks_at', 'frame', MARKED_EXPIRY_AT, DIGITS)}
+      body_at = marks_at + ${VALUE_MARK_BYTES}
     end
-    -- To let expire again is not to begin its grace again.
+    -- A second expiry does not begin the grace again.
     if expired_at == NEVER then
-      head = 'kc\\1E'
-      rest = string.sub(frame, 17, marks_at - 1) .. eras .. digits(now) .. string.format('%04d', #who)
+      head = '${MAGIC_AND_VERSION}${KIND.marked}'
+      rest = string.sub(frame, ${position(COUNT_AT)}, marks_at - 1) .. eras .. digits(now) .. string.format('%0${WRITER_DIGITS}d', #who)
         .. string.sub(frame, body_at) .. who
     end
   end
@@ -69,12 +82,12 @@ fence(KEYS[2], ARGV[5], KEYS[1])
 if children then
   local own = generation_at(KEYS[#KEYS])
   if own then
-    if string.sub(own, 13, 13) == '1' then was = 1 end
-    local deleted_by = string.sub(own, 14)
-    if string.sub(own, 14, 14) == '~' then deleted_by = string.sub(own, (string.find(own, '\\n', 43, true) or #own) + 1) end
+    if ${slice('own', IN_USE_AT, 1)} == '1' then was = 1 end
+    local deleted_by = ${rest('own', MARK_AT)}
+    if ${slice('own', MARK_AT, 1)} == '~' then deleted_by = string.sub(own, (string.find(own, '\\n', ${position(WHO_AT)}, true) or #own) + 1) end
     local mark = '~' .. digits(era_of(own) + 1) .. digits(now) .. who .. '\\n'
-    replace(KEYS[#KEYS], string.sub(own, 1, 13) .. mark .. deleted_by, redis.call('PTTL', KEYS[#KEYS]))
-    publish(ARGV[5], '${NEWS_OF_TREE}' .. KEYS[1])
+    replace(KEYS[#KEYS], ${slice('own', 0, MARK_AT)} .. mark .. deleted_by, redis.call('PTTL', KEYS[#KEYS]))
+    publish(ARGV[5], '${LEASE_EVENT.invalidatedBelow}' .. KEYS[1])
   end
 end
 return {${DONE}, now, was}
@@ -82,12 +95,12 @@ return {${DONE}, now, was}
 
 /**
  * KEYS  the topmost generation
- * ARGV  deadline, id, its life, provenance, channel of news
+ * ARGV  deadline, id, its life, provenance, channel of lease events
  *
- * Replaces the generation that every entry carries: nothing under the prefix is live any more.
+ * Replaces the generation that every entry carries: nothing under the prefix is live from then on.
  */
 export const CLEAR = script(`
 replace(KEYS[1], id .. '0' .. ARGV[4], tonumber(ARGV[3]))
-publish(ARGV[5], '${NEWS_OF_TREE}')
+publish(ARGV[5], '${LEASE_EVENT.invalidatedBelow}')
 return {${DONE}, now}
 `)

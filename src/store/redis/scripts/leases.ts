@@ -1,13 +1,17 @@
+import { KIND_AT, MARKED_WRITER_LENGTH_AT, WRITER_DIGITS } from '../../../entry/layout.js'
+import { AWAITED_AT } from '../../../entry/lease.js'
+import { KIND } from './functions/frames.js'
+import { slice, sliceBehind } from './functions/lua.js'
 import { DONE, REFUSED, script } from './script.js'
 
 /**
  * KEYS  entry, lease, generations above it
- * ARGV  deadline, token, life of the lease, '1' if who asks waits for the holder, else '0'
+ * ARGV  deadline, token, life of the lease, '1' if the caller waits for the holder when it is refused, else '0'
  *
- * Takes the lease unless another's stands: one that has not lapsed, and whose generations
- * are the current ones. Makes the missing generations. Returns whether the last holder let
- * it lapse, then the entry and the generations as they stand: all that the computation
- * starts from; or else the holder's token and how long its lease lasts.
+ * Takes the lease, unless another token holds one that has not lapsed and whose generations are the current ones: at
+ * most one token holds the lease of an entry. Makes missing generations. Returns whether it took over a lapsed lease,
+ * then the entry and the generations, from which the computation starts. Refused, returns the token of the holder and
+ * the milliseconds until its lease lapses.
  */
 export const ACQUIRE = script(`
 local life = tonumber(ARGV[3])
@@ -36,8 +40,8 @@ return reply
  * KEYS  lease, generations above its entry
  * ARGV  deadline, token, life of the lease
  *
- * Prolongs a lease, and the generations it started from, while it stands: nothing was
- * invalidated, and no other token has taken it over. One that has lapsed stands until then.
+ * Prolongs a lease and the generations that it started from, only while the token holds it and these generations are
+ * the current ones. A lapsed lease is the token's own until another token takes it over.
  */
 export const RENEW = script(`
 local life = tonumber(ARGV[3])
@@ -46,20 +50,19 @@ if not lease or token_of(lease) ~= id then return {${REFUSED}, now} end
 local started = started_from(lease)
 if not are_current(2, started) then return {${REFUSED}, now} end
 keep_generations(2, life, '0')
-set_lease(KEYS[1], id, string.sub(lease, 13, 13), life, started)
+set_lease(KEYS[1], id, ${slice('lease', AWAITED_AT, 1)}, life, started)
 return {${DONE}, now}
 `)
 
 /**
  * KEYS  entry, lease, generations above it
- * ARGV  deadline, id, token, life, body, channel of news, id of an unchanged frame or '', length of its payload
+ * ARGV  deadline, id, token, life, body, channel of lease events, id of an unchanged frame or '', length of its payload
  *
- * Writes what was computed and ends the lease, only while the lease stands and the
- * generations are those that it started from. A lease that has lapsed stands until another
- * token takes it over: its lapse says that others may compute, not that anything has changed.
- * With the id of an unchanged frame the body
- * lacks its payload: it is that frame's, which must still stand. Refused, it replies as
- * `WRITE` does.
+ * Writes a computed value and ends the lease, only while the token holds it and the generations that it started from
+ * are the current ones: a value is never stored after an invalidation that came while it was computed. A lapsed lease
+ * is the token's own until another token takes it over: its lapse allows others to compute, and changes no data.
+ * With an unchanged frame the body has no payload and gets that frame's, which must still be stored. Refused, the
+ * third element of the reply is as that of WRITE.
  */
 export const COMMIT = script(`
 local life = tonumber(ARGV[4])
@@ -69,23 +72,23 @@ if not lease or token_of(lease) ~= ARGV[3] then
 end
 local started = started_from(lease)
 local current = are_current(3, started)
-local stands = current
+local accepted = current
 local body = ARGV[5]
 if ARGV[7] ~= '' then
   local frame = frame_at(KEYS[1])
   if not frame or id_of(frame) ~= ARGV[7] then
-    stands = false
+    accepted = false
   elseif ARGV[8] ~= '0' then
-    -- Behind the payload of one that was let expire stands who did it.
+    -- A value that was expired ends with who did it, behind its payload.
     local last = redis.call('STRLEN', KEYS[1])
-    if string.sub(frame, 4, 4) == 'E' then
+    if ${slice('frame', KIND_AT, 1)} == '${KIND.marked}' then
       local marks_at = after_generations(frame)
-      last = last - (tonumber(string.sub(frame, marks_at + 28, marks_at + 31)) or 0)
+      last = last - (tonumber(${sliceBehind('marks_at', 'frame', MARKED_WRITER_LENGTH_AT, WRITER_DIGITS)}) or 0)
     end
     body = body .. redis.call('GETRANGE', KEYS[1], last - tonumber(ARGV[8]), last - 1)
   end
 end
-if not stands then
+if not accepted then
   fence(KEYS[2], ARGV[6], KEYS[1])
   return {${REFUSED}, now, fenced(frame_at(KEYS[1]), 3, current)}
 end
@@ -97,9 +100,9 @@ return {${DONE}, now}
 
 /**
  * KEYS  entry, lease
- * ARGV  deadline, token, channel of news, '1' if what was computed is not stored, else '0'
+ * ARGV  deadline, token, channel of lease events, '1' if the computed value is not stored, else '0'
  *
- * Gives up a lease, if it is still the token's own.
+ * Ends a lease and wakes its waiters, only while the token holds it.
  */
 export const RELEASE = script(`
 local lease = lease_at(KEYS[2])

@@ -4,7 +4,7 @@ import { DONE, script } from './script.js'
  * KEYS  the probe
  * ARGV  deadline, id
  *
- * Proves that this server takes a write and gives it back.
+ * Writes the id and returns what is stored then: the id, if the server takes writes.
  */
 export const PROBE = script(`
 redis.call('SET', KEYS[1], id, 'PX', 60000)

@@ -1,23 +1,20 @@
 import { createHash } from 'node:crypto'
-import { FRAGMENTS } from './fragments.js'
+import { FUNCTIONS } from './functions/all.js'
 
 /**
- * A Lua script that changes something in Redis: one atomic step on one path, an
- * entry and the generations above it, or on what is told and kept for the prefix.
+ * A Lua script that changes something in Redis in one atomic step: on one path, which is an entry and the generations
+ * above it, or on the figures that are kept for the prefix.
  *
- * One command may make several calls of a script, one after the other, each with keys
- * and arguments of its own: cheaper than as many commands, where many write at once.
- * That one of them fails does not touch the others.
+ * One command may make several calls of a script, one after the other, each with keys and arguments of its own, which
+ * is cheaper than as many commands. A call that fails does not affect the others.
  *
- * What all of them keep, with `KEYS` and `ARGV` those of one call:
- * - **Deadline.** `ARGV[1]` is a time on this server's clock in milliseconds.
- *   From then on a script does nothing and says `LATE`: a command that was caught
- *   in a frozen or reconnecting connection never takes effect after its caller
- *   was told that it failed.
- * - **Ids.** `ARGV[2]` is 12 random bytes that were never used before. It
- *   becomes the id of the frame, and of every generation that the script makes.
- * - The first element of every reply is a status, the second this server's
- *   time in milliseconds.
+ * What every call keeps, with its own `KEYS` and `ARGV`:
+ * - **Deadline.** `ARGV[1]` is a time on this server's clock in milliseconds. From then on the call does nothing and
+ *   returns `LATE`: a command that was caught in a frozen or reconnecting connection never takes effect after its
+ *   caller got an error.
+ * - **Ids.** `ARGV[2]` is 12 random bytes that were never used before: the id of the frame, and of every generation
+ *   that the call makes.
+ * - The first element of every reply is a status, the second this server's time in milliseconds.
  *
  * @see https://redis.io/docs/latest/develop/programmability/eval-intro/
  */
@@ -31,17 +28,17 @@ export const LATE = -1
 export const REFUSED = 0
 export const DONE = 1
 
-/** Before the calls of a command that makes several. */
+/** First argument of a command that makes several calls. */
 export const SEVERAL = '*'
 
-/** How every script begins: the time, and what is each call's own. */
+/** Beginning of every script: the time, and the variables of each call. */
 const OPENING = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local KEYS, ARGV, id = KEYS, ARGV, false
 `
 
-/** A call, around its body. */
+/** Beginning of a call, before its body. */
 const CALL = `
 local function call()
 if now >= tonumber(ARGV[1]) then return {${LATE}, now} end
@@ -49,8 +46,9 @@ id = ARGV[2]
 `
 
 /**
- * One call has all keys and arguments. Of several each has the number of its keys and that of its arguments before
- * these; their replies come together, errors among them, but what a replica says of one goes for all.
+ * End of every script. A single call has all keys and arguments. Each of several has the number of its keys and that of
+ * its arguments before these, and their replies come as a list in which each may be an error. That a replica takes no
+ * writes is the reply to all.
  */
 const CALLS = `
 end
@@ -73,7 +71,8 @@ end
 return replies
 `
 
+/** Makes a script of the body of a call. */
 export function script(body: string): Script {
-  const lua = OPENING + FRAGMENTS + CALL + body + CALLS
+  const lua = OPENING + FUNCTIONS + CALL + body + CALLS
   return { lua, sha: createHash('sha1').update(lua).digest('hex') }
 }

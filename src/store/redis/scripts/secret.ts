@@ -3,9 +3,9 @@ import { DONE, script } from './script.js'
 
 /**
  * KEYS  the secret
- * ARGV  deadline, id (unused), the secret if there is none, its life
+ * ARGV  deadline, id (unused), a secret to store if there is none, its life
  *
- * Gives the secret, which is the same for all who ask until nobody has asked for as long as it lives.
+ * Returns the secret, which is the same for all processes until none has read it for as long as it lives.
  */
 export const SECRET = script(`
 local secret = head_at(KEYS[1], '${SECRET_BYTES}')

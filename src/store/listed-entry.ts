@@ -1,0 +1,24 @@
+import { isStale, parseBodyHead } from '../entry/body.js'
+import type { CacheKey } from '../key/cache-key.js'
+import { judge } from './judge.js'
+import type { ListedEntry, Reading } from './store.js'
+
+/** What a listing has read of an entry: at least the head of its frame. */
+interface Found extends Reading {
+  readonly bytes: number
+  /** Milliseconds until the frame expires. */
+  readonly lifeMs: number
+}
+
+/** An entry as listings have it; `undefined` unless it is a live value. A kept failure is not a value. */
+export function listedEntry(
+  key: CacheKey,
+  { bytes, lifeMs, now, ...reading }: Found,
+): ListedEntry | undefined {
+  const judgement = judge(reading)
+  const body = judgement.live ? parseBodyHead(judgement.frame) : undefined
+  if (!judgement.live || !body || body.isFailure || lifeMs <= 0) return undefined
+  const { writtenAt, writtenBy, graceMs, computingMs } = body
+  const ttlMs = isStale(body, now, judgement.expiredAt) ? 0 : Math.max(1, lifeMs - graceMs)
+  return { key, bytes, ttlMs, writtenAt, writtenBy, computingMs }
+}

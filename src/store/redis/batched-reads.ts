@@ -1,0 +1,151 @@
+import { ignore } from '../../background.js'
+import type { Tracking } from '../tracking.js'
+import type { ServerClock } from './clock.js'
+import type { Command } from './command.js'
+import type { Connection } from './connection.js'
+import type { Greeting } from './greeting.js'
+import type { LargeValues } from './large-values.js'
+import { asNotResponding, isConnectionLost, isErrorReply, isServerGone } from './not-responding.js'
+import type { ReadBatch, ToResult } from './read-batch.js'
+import { ReadQueue } from './read-queue.js'
+import { TRACK_NEXT } from './tracking.js'
+
+interface Answer {
+  readonly values: (Buffer | null)[]
+  /** Whether the server reports later changes of these values. */
+  readonly isTracked: boolean
+}
+
+interface Options {
+  readonly connection: Connection
+  readonly clock: ServerClock
+  readonly greeting: Greeting
+  readonly large: LargeValues
+  readonly tracking: Pick<Tracking, 'epoch'>
+  readonly timeoutMs: number
+}
+
+/**
+ * The reads of one tick as one `MGET`, which has each name once.
+ * @see https://redis.io/docs/latest/commands/mget/
+ */
+export class BatchedReads {
+  readonly #connection: Connection
+  readonly #clock: ServerClock
+  readonly #greeting: Greeting
+  readonly #large: LargeValues
+  readonly #tracking: Pick<Tracking, 'epoch'>
+  readonly #timeoutMs: number
+  readonly #queue = new ReadQueue()
+
+  constructor({ connection, clock, greeting, large, tracking, timeoutMs }: Options) {
+    this.#connection = connection
+    this.#clock = clock
+    this.#greeting = greeting
+    this.#large = large
+    this.#tracking = tracking
+    this.#timeoutMs = timeoutMs
+    connection.onTooLarge((commands) => {
+      for (const [command, ...names] of commands)
+        if (command === 'MGET') this.#large.suspect(names.map(String))
+    })
+  }
+
+  /** Adds a read to the batch of this tick. */
+  add<T>(names: readonly string[], toResult: ToResult<T>, tracked: boolean): Promise<T> {
+    const batch = this.#queue.batchFor(names.length)
+    if (tracked) batch.isTracked = true
+    const positions = names.map((name) => batch.add(name))
+    return new Promise((resolve, reject) => {
+      batch.reads.push({ positions, resolve: (values, epoch) => resolve(toResult(values, epoch)), reject })
+    })
+  }
+
+  /** Adds a read, or returns the result of one with the same id that has not been sent yet. */
+  addShared<T>(
+    id: string,
+    names: () => readonly string[],
+    toResult: ToResult<T>,
+    tracked: boolean,
+  ): Promise<T> {
+    const { open } = this.#queue
+    const shared = open?.shared.get(id) as Promise<T> | undefined
+    if (open && shared !== undefined) {
+      if (tracked) open.isTracked = true
+      return shared
+    }
+    const reading = this.add(names(), toResult, tracked)
+    this.#queue.open?.shared.set(id, reading)
+    return reading
+  }
+
+  /** Sends the batches that may be sent now. */
+  send(): void {
+    for (let batch = this.#queue.next(); batch; batch = this.#queue.next()) void this.#sendBatch(batch)
+  }
+
+  async #sendBatch(batch: ReadBatch): Promise<void> {
+    const deadline = performance.now() + this.#timeoutMs
+    try {
+      // Its deadline is no later than this one; where it fails, this read fails by itself.
+      if (this.#greeting.underWay !== undefined) await this.#greeting.underWay.catch(ignore)
+      const epoch = batch.isTracked ? this.#tracking.epoch : undefined
+      const { values, isTracked } = await this.#readAll(batch.names, epoch !== undefined, deadline)
+      // An epoch that has ended meanwhile does not cover the answer.
+      batch.answer(values, isTracked && this.#tracking.epoch === epoch ? epoch : undefined)
+    } catch (error) {
+      batch.fail(error)
+      // Reads that have waited for as long as an answer may take would not be answered either.
+      if (isServerGone(error, this.#connection, this.#timeoutMs)) {
+        for (const old of this.#queue.takeOlderThan(performance.now() - this.#timeoutMs)) old.fail(error)
+      }
+    } finally {
+      this.#queue.settled(batch)
+      this.send()
+    }
+  }
+
+  async #readAll(names: readonly string[], tracked: boolean, deadline: number): Promise<Answer> {
+    if (this.#large.mayBeAmong(names)) return await this.#readLarge(names, deadline)
+    const isSent = this.#connection.isReady
+    try {
+      return await this.#readTogether(names, tracked, deadline)
+    } catch (error) {
+      if (isSent && !isErrorReply(error)) this.#large.suspect(names)
+      if (!isSent || performance.now() >= deadline || !isConnectionLost(error)) throw error
+      // Lost with its connection, maybe behind a reply that was too large: reading again does no harm.
+      await this.#connection.ready(deadline)
+      return await this.#readLarge(names, deadline)
+    }
+  }
+
+  async #readLarge(names: readonly string[], deadline: number): Promise<Answer> {
+    const values = await this.#large.read(names, (commands) => this.#connection.sendAll(commands, deadline))
+    if (!this.#clock.isRecent(performance.now())) {
+      const sentAt = performance.now()
+      this.#clock.sampleReply((await this.#connection.send(TIME, deadline)) as Buffer[], sentAt)
+    }
+    return { values, isTracked: false }
+  }
+
+  async #readTogether(names: readonly string[], tracked: boolean, deadline: number): Promise<Answer> {
+    const read: Command = ['MGET', ...names]
+    // Freshness is judged in the server's time, so its clock must have been sampled not long ago.
+    const isClockKnown = this.#clock.isRecent(performance.now())
+    if (!tracked && isClockKnown) {
+      return { values: (await this.#connection.send(read, deadline)) as Answer['values'], isTracked: false }
+    }
+    const sentAt = performance.now()
+    const replies = await this.#connection.sendAll(
+      [...(tracked ? [TRACK_NEXT] : []), read, ...(isClockKnown ? [] : [TIME])],
+      deadline,
+    )
+    const values = replies[tracked ? 1 : 0]
+    if (values instanceof Error) throw asNotResponding(values)
+    const time = replies.at(-1)
+    if (!isClockKnown && Array.isArray(time)) this.#clock.sampleReply(time, sentAt)
+    return { values: values as Answer['values'], isTracked: tracked && !(replies[0] instanceof Error) }
+  }
+}
+
+const TIME: Command = ['TIME']

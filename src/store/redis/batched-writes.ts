@@ -1,0 +1,207 @@
+import type { CacheNotRespondingError } from '../../errors.js'
+import type { ServerClock } from './clock.js'
+import { type Argument, sizeOf } from './command.js'
+import type { Connection } from './connection.js'
+import type { Greeting } from './greeting.js'
+import type { LargeValues } from './large-values.js'
+import { asNotResponding, isServerGone, notResponding } from './not-responding.js'
+import { commandOf, grouped, type ScriptReply, type Write } from './script-calls.js'
+import { LATE, type Script } from './scripts/script.js'
+import { WriteOrder } from './write-order.js'
+import { WriteQueue } from './write-queue.js'
+
+/** Maximum number of writes of one tick that are sent at once. Of more, the next are sent when these are answered. */
+const MAX_WRITES = 256
+
+/** Maximum number of times that a write is sent which the server has refused as late, and so has not run. */
+const MAX_ATTEMPTS = 3
+
+/** Timers may fire a moment early: a write must not run after its caller got an error. */
+const SLACK_MS = 2
+
+interface Options {
+  readonly connection: Connection
+  readonly clock: ServerClock
+  readonly greeting: Greeting
+  readonly large: LargeValues
+  readonly timeoutMs: number
+}
+
+/** The script calls of one tick, sent together and in the order of their calls. */
+export class BatchedWrites {
+  readonly #connection: Connection
+  readonly #clock: ServerClock
+  readonly #greeting: Greeting
+  readonly #large: LargeValues
+  readonly #timeoutMs: number
+  #ofThisTick: Write[] = []
+  /** Holds what is too much for one batch: later writes of a key must not overtake earlier ones. */
+  #queue: WriteQueue | undefined
+  readonly #order = new WriteOrder()
+  readonly #underWay = new Set<Promise<void>>()
+
+  constructor({ connection, clock, greeting, large, timeoutMs }: Options) {
+    this.#connection = connection
+    this.#clock = clock
+    this.#greeting = greeting
+    this.#large = large
+    this.#timeoutMs = timeoutMs
+  }
+
+  /**
+   * Runs a script; `args` are its arguments behind the deadline. `onAdded` is called whenever it waits to be sent.
+   * A script that came too late did nothing: it is sent again, with a deadline by what its reply said of the server's
+   * clock. It is rejected instead where a later write of this process covers its key, which it would undo.
+   */
+  async run(
+    script: Script,
+    keys: readonly string[],
+    args: readonly Argument[],
+    onAdded: () => void,
+  ): Promise<ScriptReply> {
+    const write: Write = { script, keys, args }
+    for (let attempt = 1; ; attempt++) {
+      // A deadline of its own for each attempt; its number stays, by which later writes are known.
+      write.deadline = undefined
+      const answer = this.#add(write)
+      onAdded()
+      const reply = await answer
+      if (reply.status !== LATE) return reply
+      // This process was late, or its estimate of the server's clock was wrong: the server itself answered in time.
+      if (attempt === MAX_ATTEMPTS) throw notResponding('a write reached it after its deadline')
+    }
+  }
+
+  /** Sends what was added in this tick. */
+  send(): void {
+    if (this.#ofThisTick.length === 0) return
+    if (this.#queue) this.#queue.add(this.#ofThisTick)
+    else {
+      const sending = this.#sendAll(this.#ofThisTick).finally(() => this.#underWay.delete(sending))
+      this.#underWay.add(sending)
+    }
+    this.#ofThisTick = []
+  }
+
+  /** Resolves when everything that was sent is answered, or has failed. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#underWay)
+  }
+
+  #add(write: Write): Promise<ScriptReply> {
+    return new Promise((resolve, reject) => {
+      // Here, where an argument that cannot be sent rejects its own caller alone.
+      write.bytes = sizeOf(write.args)
+      this.#ofThisTick.push(Object.assign(write, { resolve, reject }))
+    })
+  }
+
+  /** Sends the writes of one tick, in several batches where they are many. Once the server is gone, all of them fail. */
+  async #sendAll(writes: Write[]): Promise<void> {
+    if (writes.length <= MAX_WRITES) {
+      await this.#sendBatch(writes).catch((error: unknown) => rejectAll(writes, error))
+      return
+    }
+    const queue = new WriteQueue()
+    queue.add(writes)
+    this.#queue = queue
+    while (!queue.isEmpty) {
+      const batch = queue.take()
+      await this.#sendBatch(batch).catch(async (error: unknown) => {
+        rejectAll(batch, error)
+        const isGone = isServerGone(error, this.#connection, this.#timeoutMs)
+        if (isGone && !(await this.#answersAgain())) rejectAll(queue.takeAll(), error)
+      })
+    }
+    this.#queue = undefined
+  }
+
+  /** All of this, connecting included, happens before the deadline of the youngest write. */
+  async #sendBatch(batch: readonly Write[]): Promise<void> {
+    const deadline = this.#deadline()
+    for (const write of batch) write.deadline ??= deadline
+    if (!this.#greeting.isDone) await this.#greeting.run(deadline)
+    const unknown = await this.#evaluate(batch, deadline)
+    if (unknown.length === 0) return
+    // Later batches wait for the same greeting, so that they do not run before these.
+    await this.#greeting.repeat(deadline)
+    for (const write of await this.#evaluate(unknown, deadline)) {
+      write.reject?.(notResponding('it does not keep scripts'))
+    }
+  }
+
+  /** Runs scripts and settles their writes. Returns those whose script the server does not know. */
+  async #evaluate(batch: readonly Write[], deadline: number): Promise<Write[]> {
+    const writes = batch.filter((write) => {
+      const isAdmitted = this.#order.admit(write)
+      if (!isAdmitted) write.reject?.(overtaken())
+      return isAdmitted
+    })
+    if (writes.length === 0) return []
+    const sentAt = performance.now()
+    const groups = grouped(writes)
+    const commands = groups.map((group) => commandOf(group, (write) => this.#serverDeadline(write, deadline)))
+    const replies = await this.#connection.sendAll(commands, deadline)
+    const receivedAt = performance.now()
+    const unknown: Write[] = []
+    const notRun: Write[] = []
+    for (const [index, group] of groups.entries()) {
+      const reply = replies[index]
+      const isUnknown = isUnknownScript(reply)
+      const areSeveral = group.length > 1 && Array.isArray(reply)
+      for (const [call, write] of group.entries()) {
+        if (isUnknown) unknown.push(write)
+        const hasRun = !isUnknown && this.#settle(write, areSeveral ? reply[call] : reply, sentAt, receivedAt)
+        if (!hasRun) notRun.push(write)
+      }
+    }
+    this.#order.undo(notRun)
+    return unknown
+  }
+
+  /** Deadline of a write in the server's time. */
+  #serverDeadline(write: Write, deadline: number): number {
+    return Math.floor(this.#clock.at((write.deadline ?? deadline) - SLACK_MS))
+  }
+
+  /** Returns false for a write that came too late, and so did nothing. */
+  #settle(write: Write, reply: unknown, sentAt: number, receivedAt: number): boolean {
+    if (!Array.isArray(reply)) {
+      write.reject?.(asNotResponding(reply))
+      return true
+    }
+    const [status, now, ...rest] = reply as [number, number, ...unknown[]]
+    // Late by its own clock: the estimate was wrong, and this reply is the better one.
+    if (status === LATE) this.#clock.forget()
+    this.#clock.sample(now, sentAt, receivedAt)
+    this.#large.forget(write.keys)
+    write.resolve?.({ status, now, rest })
+    return status !== LATE
+  }
+
+  /** Whether one command alone took too long: a server that answers again can take the writes that wait. */
+  async #answersAgain(): Promise<boolean> {
+    if (!this.#connection.isReady) return false
+    return await this.#connection.send(['TIME'], this.#deadline()).then(
+      () => true,
+      () => false,
+    )
+  }
+
+  #deadline(): number {
+    return performance.now() + this.#timeoutMs
+  }
+}
+
+function overtaken(): CacheNotRespondingError {
+  return notResponding('a later write has overtaken this one')
+}
+
+function rejectAll(writes: readonly Write[], error: unknown): void {
+  for (const write of writes) write.reject?.(error)
+}
+
+/** @see https://redis.io/docs/latest/commands/evalsha/ */
+function isUnknownScript(reply: unknown): boolean {
+  return reply instanceof Error && reply.message.startsWith('NOSCRIPT')
+}

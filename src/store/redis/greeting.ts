@@ -1,0 +1,68 @@
+import type { ServerClock } from './clock.js'
+import type { Command } from './command.js'
+import type { Connection } from './connection.js'
+import { asNotResponding } from './not-responding.js'
+import { SCRIPTS } from './scripts/all.js'
+
+/**
+ * Prepares the server behind each new connection for scripts: reads its clock, in whose time their deadlines are, and
+ * loads all scripts. A script that the server did not know would be sent again, after those that were sent behind it.
+ */
+export class Greeting {
+  readonly #connection: Connection
+  readonly #clock: ServerClock
+  #isLoaded = false
+  #underWay: Promise<void> | undefined
+
+  constructor(connection: Connection, clock: ServerClock) {
+    this.#connection = connection
+    this.#clock = clock
+    connection.onLost(() => {
+      clock.forget()
+      this.#isLoaded = false
+    })
+  }
+
+  /** Whether scripts can be sent. */
+  get isDone(): boolean {
+    return this.#connection.isReady && this.#clock.known && this.#isLoaded
+  }
+
+  /** Settles with the greeting that is under way. Reads wait for it too, or they would overtake the writes that wait. */
+  get underWay(): Promise<void> | undefined {
+    return this.#underWay
+  }
+
+  /** Connects where necessary, and greets the server. */
+  run(deadline: number): Promise<void> {
+    const underWay = this.#untilDone(deadline).finally(() => {
+      if (this.#underWay === underWay) this.#underWay = undefined
+    })
+    this.#underWay = underWay
+    return underWay
+  }
+
+  /** Greets a server again that has lost its scripts. */
+  async repeat(deadline: number): Promise<void> {
+    this.#isLoaded = false
+    await this.run(deadline)
+  }
+
+  async #untilDone(deadline: number): Promise<void> {
+    while (!this.isDone) {
+      if (this.#connection.isReady) await this.#greet(deadline)
+      else await this.#connection.ready(deadline)
+    }
+  }
+
+  async #greet(deadline: number): Promise<void> {
+    const sentAt = performance.now()
+    const [time] = await this.#connection.sendAll([['TIME'], ...LOADING], deadline)
+    if (!Array.isArray(time)) throw asNotResponding(time)
+    this.#clock.sampleReply(time, sentAt)
+    this.#isLoaded = true
+  }
+}
+
+/** @see https://redis.io/docs/latest/commands/script-load/ */
+const LOADING = SCRIPTS.map(({ lua }): Command => ['SCRIPT', 'LOAD', lua])

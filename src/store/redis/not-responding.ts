@@ -1,0 +1,34 @@
+import { CacheNotRespondingError } from '../../errors.js'
+import { withoutArguments, withoutQuotes } from './safe-error.js'
+
+export function notResponding(why: string, cause?: unknown): CacheNotRespondingError {
+  // Some messages of ioredis end with a full stop.
+  return new CacheNotRespondingError(`Redis is not responding: ${why.replace(/\.$/, '')}.`, { cause })
+}
+
+/** Turns any failure of the server or of the connection into the error that callers handle. */
+export function asNotResponding(error: unknown): CacheNotRespondingError {
+  if (error instanceof CacheNotRespondingError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  return notResponding(withoutQuotes(message), withoutArguments(error))
+}
+
+/** Whether the server has answered with an error. */
+export function isErrorReply(error: unknown): boolean {
+  const { cause } = error as Error
+  return cause instanceof Error && cause.name === 'ReplyError'
+}
+
+/** Whether the connection was lost before the answer came. */
+export function isConnectionLost(error: unknown): boolean {
+  return (error as Error).cause instanceof Error && !isErrorReply(error)
+}
+
+/** Whether a failure means that the server is not there: nothing else was answered for `timeoutMs` either. */
+export function isServerGone(
+  error: unknown,
+  connection: { hasAnsweredWithin(ms: number): boolean },
+  timeoutMs: number,
+): boolean {
+  return !isErrorReply(error) && !connection.hasAnsweredWithin(timeoutMs)
+}

@@ -1,0 +1,28 @@
+import { CacheKey, type KeyInput } from '../key/cache-key.js'
+import type { NewEntry } from '../store/store.js'
+
+export const ORIGIN = { process: 'test:1', route: 'POST /products/123', user: 'anna' }
+
+/** Parts with characters that are special in a store, a pattern, a message or a language. */
+export const HOSTILE_PARTS = [
+  '*',
+  'a*',
+  '?',
+  '[a]',
+  '\\',
+  'x::y',
+  '{x}',
+  '\n',
+  '\0',
+  '\ud800',
+  'é',
+  '__proto__',
+  '%2A',
+  ' ',
+]
+
+export const key = (input: KeyInput) => CacheKey.from(input)
+
+export function entry(payload: string, ttlMs = 60_000): NewEntry {
+  return { format: 1, payload: Buffer.from(payload), ttlMs, writtenBy: 'test:1' }
+}
