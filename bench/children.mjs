@@ -1,4 +1,4 @@
-// What deleting a key with its children costs, by how many there are. `npm run children`, about a minute.
+// Measures a delete with children, by the number of children. `npm run children`, about a minute.
 import { deepStrictEqual } from 'node:assert'
 import { median, takeTurns, time } from './lib/rounds.mjs'
 import { count, machine, micros, table, times } from './lib/table.mjs'
@@ -7,10 +7,10 @@ import { usualDeletes } from './lib/usual-deletes.mjs'
 
 const SIZES = [10, 1_000, 100_000, 1_000_000]
 const BLOCKS = 6
-/** The reclaiming begins a second after the first delete: a block is over before, and tells nothing of it. */
+/** A block ends before the reclaiming begins, a second after the first delete. */
 const WARM_MS = 250
 const BLOCK_MS = 800
-/** The claim: the largest tree costs at most so many times what the smallest costs. */
+/** Maximum ratio of the largest tree's cost to the smallest tree's. */
 const CLAIM = 2
 
 const OPERATIONS = {
@@ -28,7 +28,7 @@ await reclaiming(trees.filter(({ size }) => size === 1_000 || size === 100_000))
 for (const tree of trees) await tree.stop()
 await besideTheUsualWays(medians['delete(key, { children: true })'])
 
-/** Each tree in a redis-server of its own, all its children live before each delete. Gives the medians. */
+/** Measures one operation on each tree, all of whose children are live before each delete. Returns the medians. */
 async function constantCost(name, operation) {
   const firsts = []
   for (const tree of trees) firsts.push(await firstDelete(tree, operation))
@@ -48,10 +48,10 @@ async function constantCost(name, operation) {
   return rounds.map(median)
 }
 
-/** The first delete that a populated tree sees, timed, with the commands that it comes to. */
+/** Time and commands of the first delete of a populated tree. */
 async function firstDelete(tree, operation) {
   const cache = tree.openCache()
-  // Loads the scripts; what that invalidates is put back.
+  // Loads the scripts; the invalidated children are revived.
   await cache.delete('other', { children: true })
   await cache.clear()
   await tree.revive()
@@ -93,7 +93,7 @@ async function timedDeletes(operation) {
   return took
 }
 
-/** What comes after: not part of the delete, nobody waits for it. */
+/** Measures the reclaiming, which runs in the background after a delete. */
 async function reclaiming(some) {
   const rows = []
   for (const tree of some) {
@@ -106,7 +106,7 @@ async function reclaiming(some) {
       seconds = (await time(() => tree.untilReclaimed())) / 1000
     })
     await cache.close()
-    // This script's own asking whether it is over.
+    // Calls of this script, which waits for the end.
     ran.delete('exists')
     rows.push([
       count(tree.size),

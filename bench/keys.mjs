@@ -1,4 +1,4 @@
-// What the keys pages cost, by how many keys there are. `npm run keys`, about a minute and a half.
+// Measures the pages of keys, by the number of keys. `npm run keys`, about a minute and a half.
 import { openKeyspace } from './lib/keyspace.mjs'
 import { median, takeTurns, time } from './lib/rounds.mjs'
 import { count, machine, table } from './lib/table.mjs'
@@ -13,23 +13,23 @@ for (const size of SIZES) spaces[size] = await openKeyspace(size)
 const rows = (html) => html.match(/<th scope="row" class="key">/g)?.length ?? 0
 const nextOf = (html) => /rel="next" href="\.([^"]*)"/.exec(html)[1].replaceAll('&amp;', '&')
 
-async function pages({ ask }) {
+async function pages({ fetchPage }) {
   let html
   const first = await time(async () => {
-    html = await ask('/keys')
+    html = await fetchPage('/keys')
   })
   const second = await time(async () => {
-    html = await ask(nextOf(html))
+    html = await fetchPage(nextOf(html))
   })
   if (rows(html) < 100) throw new Error(`The second page holds ${rows(html)} rows.`)
-  const tree = await time(() => ask('/keys?under=product'))
-  const search = await time(() => ask('/keys?q=nowhere'))
-  const preview = await time(() => ask('/delete?key=product&children=yes&preview=yes'))
+  const tree = await time(() => fetchPage('/keys?under=product'))
+  const search = await time(() => fetchPage('/keys?q=nowhere'))
+  const preview = await time(() => fetchPage('/delete?key=product&children=yes&preview=yes'))
   return { first, second, tree, search, preview }
 }
 
-async function fullSearch({ askInPieces }) {
-  const { text, first, all } = await askInPieces('/keys?q=needle&whole=yes', 'class="progress"')
+async function fullSearch({ fetchStreamed }) {
+  const { text, first, all } = await fetchStreamed('/keys?q=needle&whole=yes', 'class="progress"')
   if (rows(text) !== 1) throw new Error(`The search has found ${rows(text)} keys.`)
   return { first, all, told: text.match(/class="progress"/g).length }
 }

@@ -1,8 +1,8 @@
-// Values that a process keeps: what a hit costs, and for how long one is served that another process has deleted.
+// Measures memory tiers: cost of a hit, and how long a value is served after another process has deleted it.
 // `npm run memory`, about a minute; `npm run memory -- bentocache` for some of them.
 import { readFileSync } from 'node:fs'
 import { endCrew, startCrew } from './lib/crew.mjs'
-import { CAP_MS, cutOff, newsOfDelete, overtakenByNews } from './lib/old-values.mjs'
+import { CAP_MS, staleAfterDelete, staleWhenCutOff, staleWhenOvertaken } from './lib/old-values.mjs'
 import { MEMORIES } from './lib/peers.mjs'
 import { startProxy } from './lib/proxy.mjs'
 import { startRedis } from './lib/redis.mjs'
@@ -13,7 +13,7 @@ const ROUNDS = 15
 const READS = 5_000
 const DELETES = 50
 const OVERTAKEN = 20
-/** A read that Redis must answer takes long enough. */
+/** Reads of a contender that asks Redis every time: they are slow enough. */
 const SLOW_READS = 200
 const BASE = 'keyedcache, memory'
 const GIVE_UP_MS = 600_000
@@ -31,22 +31,22 @@ if (unknown)
 
 console.log(machine())
 console.log(`
-A hit: one of ${READS} repeated get-or-computes of one key, one after the other; median of ${ROUNDS} rounds in turns.
-News: process B changes a row and deletes its key; for how long after that has returned A serves the old one,
-median and longest of ${DELETES}. Overtaken: A's read is answered after the news of the delete have come; how often of
-${OVERTAKEN} A goes on to serve the old value, and for how long. Cut off: nothing reaches A any more; for how long it serves
-what B has deleted. Nothing is looked at for longer than ${count(CAP_MS)} ms.`)
+Hit: one of ${READS} repeated get-or-computes of one key, one after the other; median of ${ROUNDS} rounds in turns.
+After a delete: process B changes a row and deletes its key; time for which A still serves the old value, median and
+longest of ${DELETES}. Overtaken: the reply to A's read arrives after the message of the delete; number of ${OVERTAKEN} reads
+after which A serves the old value, and for how long. Cut off: A receives nothing more; time for which it serves the
+value that B has deleted. Each is watched for ${count(CAP_MS)} ms at most.`)
 
 const database = await startRedis()
 const members = {}
 for (const name of names) members[name] = await openPair(name)
 const query = { key: 'hot', row: true, ms: 0 }
 for (const { a, b } of Object.values(members)) {
-  await b.ask('write', { key: 'hot', version: 1 })
-  for (let n = 0; n < 3; n++) await a.ask('repeat', { ...query, times: SLOW_READS })
+  await b.run('write', { key: 'hot', version: 1 })
+  for (let n = 0; n < 3; n++) await a.run('repeat', { ...query, times: SLOW_READS })
 }
 const hits = await takeTurns(members, ROUNDS, ({ a }, name) =>
-  a.ask('repeat', { ...query, times: name === 'keyedcache, no memory' ? SLOW_READS : READS }),
+  a.run('repeat', { ...query, times: name === 'keyedcache, no memory' ? SLOW_READS : READS }),
 )
 const rows = []
 for (const name of names) {
@@ -55,22 +55,22 @@ for (const name of names) {
 }
 await database.stop()
 table(
-  'What a process remembers',
+  'Memory tiers',
   [
     '',
-    'a hit, ns',
+    'hit, ns',
     `of ${BASE}`,
     'values are',
-    'news: median, ms',
+    'stale after a delete: median, ms',
     'longest, ms',
-    `old when overtaken, of ${OVERTAKEN}`,
+    `stale when overtaken, of ${OVERTAKEN}`,
     'for, ms',
-    'cut off: served old for, ms',
+    'stale when cut off, ms',
   ],
   rows,
 )
 
-/** Two processes, of which one has a proxy between it and Redis. */
+/** Starts two processes, one of them behind a proxy. */
 async function openPair(name) {
   const redis = await startRedis()
   const proxy = await startProxy(redis.url)
@@ -90,24 +90,24 @@ function inHits(name) {
 }
 
 async function oldValues({ a, b, proxy }) {
-  const isShared = await a.ask('isShared', query)
-  const news = []
-  for (let n = 0; n < DELETES; n++) news.push(await newsOfDelete(a, b))
+  const isShared = await a.run('isShared', query)
+  const afterDelete = []
+  for (let n = 0; n < DELETES; n++) afterDelete.push(await staleAfterDelete(a, b))
   const overtaken = []
   for (let n = 0; n < OVERTAKEN; n++) {
-    const ms = await overtakenByNews(a, b, proxy)
+    const ms = await staleWhenOvertaken(a, b, proxy)
     overtaken.push(ms)
-    // It has been seen that it does not end soon: not twenty times.
+    // Three times the maximum show enough.
     if (ms === Number.POSITIVE_INFINITY && n >= 2) break
   }
   const old = overtaken.filter((ms) => ms > 0)
   return [
     isShared ? 'shared' : 'copies',
-    median(news).toFixed(1),
-    until(Math.max(...news)),
+    median(afterDelete).toFixed(1),
+    until(Math.max(...afterDelete)),
     overtaken.length < OVERTAKEN ? `${old.length} of ${overtaken.length}` : old.length,
     old.length === 0 ? '–' : until(Math.max(...old)),
-    until(await cutOff(a, b, proxy)),
+    until(await staleWhenCutOff(a, b, proxy)),
   ]
 }
 

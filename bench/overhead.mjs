@@ -1,4 +1,4 @@
-// What counting, telling and the request log cost a busy server: the same app with all of it and without. `npm run overhead`, about two minutes.
+// Measures what statistics and the request log cost a busy server: the same app with and without them. `npm run overhead`, about two minutes.
 import { deepStrictEqual } from 'node:assert'
 import autocannon from 'autocannon'
 import { startOverheadApps } from './lib/overhead-apps.mjs'

@@ -1,4 +1,4 @@
-// What happens between processes: stampedes, deletes that overtake a computation, a process or Redis gone.
+// Tests promises between processes: stampedes, deletes that overtake a computation, a killed process, a frozen Redis.
 // `npm run promises`, about four minutes; `npm run promises -- keyedcache bentocache` for some of them.
 import { readFileSync } from 'node:fs'
 import { endCrew, startCrew } from './lib/crew.mjs'
@@ -13,7 +13,7 @@ import { count, machine, table } from './lib/table.mjs'
 
 const PROCESSES = 8
 const ROUNDS = 7
-/** Stampedes before those that count: a process that serves has compiled its code. */
+/** Stampedes before the measured ones, so that code is compiled. */
 const WARM_UPS = 25
 const RACES = 50
 const DEATHS = 3
@@ -30,7 +30,7 @@ const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(PEER
 const unknown = names.find((name) => !(name in PEERS))
 if (unknown) throw new Error(`No library is called ${unknown}; there are ${Object.keys(PEERS).join(', ')}.`)
 
-/** Drawn once: the processes of all libraries begin at the same random moments. */
+/** Random starts, the same for every library. */
 const SPREADS = Array.from({ length: ROUNDS }, () =>
   Array.from({ length: PROCESSES }, () => Math.random() * SPREAD_MS),
 )
@@ -78,7 +78,7 @@ async function measure(name) {
     spread.push(await stampede(crew, offsets))
   }
   const stale = await staleReads(crew, false)
-  const { groups } = await crew[0].ask('open')
+  const { groups } = await crew[0].run('open')
   const staleInGroup = groups ? await staleReads(crew, true) : '–'
   const deaths = []
   const [first, second, ...holders] = crew
@@ -108,7 +108,7 @@ function inStampede(rounds) {
   return [`${of('computations')}${errors > 0 ? ` (${errors} errors)` : ''}`, count(of('p99BeyondFactory'))]
 }
 
-/** The median of the times; the error where there was one. */
+/** Median of the times, or the first error. */
 function outcome(results, cap) {
   const error = results.find((result) => result instanceof Error)
   if (error) return `error: ${error.message.split('\n')[0]}`

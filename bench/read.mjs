@@ -1,4 +1,4 @@
-// Reads and writes on a real Redis, beside peers. `npm run read`, about a minute and a half.
+// Measures reads and writes on a real Redis, beside other libraries. `npm run read`, about a minute and a half.
 import { deepStrictEqual } from 'node:assert'
 import { createCache } from '../dist/index.mjs'
 import { openContenders } from './lib/contenders.mjs'
@@ -65,7 +65,7 @@ async function compare(title, operationOf) {
   )
 }
 
-/** What the second `get` of a key in one request costs: no I/O, so it is a matter of nanoseconds. */
+/** Nanoseconds of the second `get` of a key in one request, which needs no I/O. */
 async function repeatedReads() {
   const cache = createCache({ redis: redis.url, keyPrefix: 'kc' })
   const forms = {

@@ -2,7 +2,7 @@ import passport from 'passport'
 import { Strategy } from 'passport-local'
 import { hashPassword, isPasswordOf } from './passwords.js'
 
-/** For trying the shop out. They are shown on the login page: a real shop has none of these. */
+/** Accounts to try the shop with. The login page shows them; a real shop has none. */
 export const DEMO_ACCOUNTS = [
   { username: 'staff', password: 'staff-demo', isStaff: true },
   { username: 'customer', password: 'customer-demo', isStaff: false },
@@ -21,7 +21,7 @@ export function seedAccounts(db) {
   }
 }
 
-/** Signs in against the users table. `req.user` is `{ id, username, is_staff }`; the dashboard looks at `is_staff`. */
+/** Signs in users of the users table. `req.user` is `{ id, username, is_staff }`; the dashboard checks `is_staff`. */
 export function createAuthenticator(db) {
   const authenticator = new passport.Passport()
 

@@ -15,7 +15,7 @@ import { DatabaseSessionStore } from './session-store.js'
 import { shippingQuotes } from './shipping.js'
 import { trace } from './trace.js'
 
-/** The shop as an Express application, and its caching, which whoever stops the shop must close. */
+/** The shop as an Express application, and its caching, which must be closed when the shop stops. */
 export function createApp(db) {
   Row.db = db
   const app = express()
@@ -41,7 +41,7 @@ export function createApp(db) {
   )
   app.use(authenticator.session())
 
-  // After what sets `req.user`: the dashboard at /cache/ is for staff, and says who deleted what.
+  // After the middleware that sets `req.user`: the dashboard at /cache/ is for staff, and shows who deleted what.
   const caching = keyedCache({ keyPrefix: 'shop', dashboard: { loginUrl: '/login' } })
   app.use(caching)
 
@@ -65,7 +65,7 @@ export function createApp(db) {
   return { app, caching }
 }
 
-/** What every page shows. A notice is shown once. */
+/** Sets what every page shows. A notice is shown once. */
 function pageLocals(req, res, next) {
   res.locals.user = req.user
   res.locals.path = req.originalUrl

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Product } from './product.js'
 
-/** What is sold, read through the cache. It knows nothing of Express: in a request, the cache finds the request by itself. */
+/** The products, read through the cache. It does not depend on Express: the cache finds the current request by itself. */
 export class Catalogue {
   #db
   #cache
@@ -19,7 +19,7 @@ export class Catalogue {
     })
   }
 
-  /** Their key lies below the product's: they are deleted along with it. */
+  /** The reviews of a product. Their key is below the product's, so they are deleted with it. */
   reviews(id) {
     return this.#cache.getOrSet(Product.cacheKey(id, 'reviews'), async () => {
       await slowQuery(100)
@@ -33,8 +33,8 @@ export class Catalogue {
   }
 
   /**
-   * How the product is sent. It asks for the product again instead of having it handed through: in one request,
-   * the second read of a key comes from the request's memory and costs nothing.
+   * How the product is sent. It reads the product again instead of taking it as a parameter: in one request, the second
+   * read of a key comes from request memory.
    */
   async parcel(id) {
     const { parcel } = await this.product(id)
@@ -50,15 +50,15 @@ export class Catalogue {
     })
   }
 
-  /** Changes a product. Whoever calls this deletes from the cache the lists that show it. */
+  /** Changes a product. The caller must delete the cached lists that show it. */
   async change(id, changes) {
-    // Not the cached one: saving writes all columns, and another process may have changed some a moment ago.
+    // Not the cached product: `save` writes all columns, and another process may just have changed some.
     const product = await Product.load(id)
     await Object.assign(product, changes).save()
   }
 }
 
-/** The example's database is too small to be slow; real ones manage without help. */
+/** Makes the example's small database as slow as a real one. */
 function slowQuery(milliseconds) {
   return sleep(milliseconds)
 }

@@ -14,7 +14,7 @@ export function openDatabase() {
   mkdirSync(directory, { recursive: true })
   const file = join(directory, 'shop.db')
   const connection = new Libsql(file)
-  // In WAL mode readers do not wait for a writer. Another process may be filling the file just now: wait for it.
+  // In WAL mode readers do not wait for a writer. Another process may be filling the file: wait for it.
   connection.exec('PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
   connection.exec('PRAGMA foreign_keys = ON')
 

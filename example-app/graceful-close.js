@@ -1,7 +1,7 @@
 /**
- * Makes a function that closes an HTTP server in good order: no new connections, requests under way are answered,
- * and connections without one are closed. `server.close()` alone would also wait for connections on which nothing
- * has been asked yet, such as browsers open in advance. What still runs after `patience` milliseconds is cut off.
+ * Returns a function that closes an HTTP server: it accepts no new connections, answers the requests under way, and closes
+ * idle connections. `server.close()` alone would also wait for connections without a request, which browsers open in
+ * advance. Requests that still run after `patience` milliseconds are aborted.
  */
 export function gracefulClose(server, patience) {
   const sockets = new Set()

@@ -1,6 +1,6 @@
 /**
- * A path of this shop to go to after signing in, or `/` for anything that leads elsewhere: `?next=` is
- * in the address, so anybody may have written it.
+ * Returns a path of this shop to open after signing in, or `/` for anything that leads elsewhere: `?next=` comes from the
+ * address, so anyone may have written it.
  */
 export function localPath(wanted) {
   const base = 'http://shop.invalid'

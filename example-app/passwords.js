@@ -10,7 +10,7 @@ export function hashPassword(password) {
   return { salt, hash: scryptSync(password, salt, LENGTH, COST) }
 }
 
-/** Takes as long for a user who does not exist, so that the time does not tell who does. */
+/** Takes as long for an unknown user, so that the time does not reveal which users exist. */
 export async function isPasswordOf(user, password) {
   const salt = user?.password_salt ?? Buffer.alloc(16)
   const hash = await promisify(scrypt)(password, salt, LENGTH, COST)

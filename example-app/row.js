@@ -1,8 +1,8 @@
-/** A row of a table as an object: a small active record, where a real shop has an ORM. It knows nothing of caching. */
+/** A row of a table as an object: a small active record without caching; a real shop uses an ORM. */
 export class Row {
-  /** The database that all rows are in: set once, before the first of them is asked for. */
+  /** The database of all rows: set once, before the first read. */
   static db
-  /** What its subclasses say: their table, and its columns beside `id`. */
+  /** Table of a subclass, and its columns besides `id`. */
   static table
   static columns
 
@@ -10,14 +10,14 @@ export class Row {
     Object.assign(this, values)
   }
 
-  /** The row with this id as it stands in the database, or `undefined`. */
+  /** Reads the row with this id from the database, or `undefined`. */
   static async load(id) {
-    // biome-ignore lint/complexity/noThisInStatic: the class that is asked, a subclass.
+    // biome-ignore lint/complexity/noThisInStatic: the class of the call, a subclass.
     const row = this.db.row(`SELECT * FROM ${this.table} WHERE id = ?`, id)
     return row && new this(row)
   }
 
-  /** Writes it to the database. A new one gets its id there. */
+  /** Writes the row to the database, which gives a new one its id. */
   async save() {
     const { db, table, columns } = this.constructor
     const values = columns.map((name) => this[name])

@@ -6,10 +6,10 @@ import { openDatabase } from './database.js'
 import { gracefulClose } from './graceful-close.js'
 import { announce, HOST, PORT } from './welcome.js'
 
-/** Requests that take longer are cut off when the shop stops. */
+/** Time after which requests are aborted when the shop stops, in milliseconds. */
 const PATIENCE_MS = 10_000
 
-/** Serves the shop from this process until it is told to stop. */
+/** Serves the shop from this process until a signal, or the primary process, stops it. */
 export async function runShop() {
   const db = openDatabase()
   const { app, caching } = createApp(db)
@@ -25,10 +25,10 @@ export async function runShop() {
     console.error(message)
     process.exit(1)
   })
-  // A browser stays with one worker as long as its connection lives. With a new connection for each request it
-  // meets them all, which is what several workers are for in an example; a real shop leaves this out.
+  // A browser keeps its connection, and so its worker. With a new connection for each request it reaches all workers,
+  // which is the purpose of the example; a real shop leaves this out.
   if (cluster.isWorker) server.maxRequestsPerSocket = 1
-  stopWhenTold(() => stop({ server, closeServer, caching, db }))
+  stopOnSignal(() => stop({ server, closeServer, caching, db }))
   await warmUp(caching.cache)
   server.listen(PORT, HOST, () => {
     const store = caching.cache.storeDescription
@@ -37,7 +37,7 @@ export async function runShop() {
   })
 }
 
-/** Connects to the store before the first visitor comes. Without it the shop is slower, but not closed. */
+/** Connects to the store before the first request. Without a store the shop is slower, but open. */
 async function warmUp(cache) {
   for (let attempt = 1; attempt <= 10; attempt++) {
     try {
@@ -56,8 +56,8 @@ async function stop({ server, closeServer, caching, db }) {
   process.exit(0)
 }
 
-/** The first signal, or the primary's word, stops the shop in good order; a second signal ends it at once. */
-function stopWhenTold(stopShop) {
+/** Stops the shop at the first signal, or at a message of the primary; a second signal ends the process at once. */
+function stopOnSignal(stopShop) {
   let stopping = false
   const begin = () => {
     if (stopping) return

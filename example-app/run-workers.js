@@ -3,15 +3,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { openDatabase } from './database.js'
 import { announce } from './welcome.js'
 
-/** A worker that dies sooner than this is not replaced at once. */
+/** Minimum life of a worker that is replaced at once, in milliseconds. */
 const LIVED_MS = 10_000
 const LONGEST_PAUSE_MS = 30_000
-/** A worker that has not stopped by then hangs. */
+/** Time after which a worker that has not stopped is killed, in milliseconds. */
 const STOP_WITHIN_MS = 15_000
 
-/** Starts the workers, replaces those that die, and stops them all when this process is told to. */
+/** Starts the workers, replaces those that die, and stops all of them at a signal. */
 export function runWorkers(count) {
-  // So that the database is there, and filled once, before anyone serves from it.
+  // The database must exist, and be filled once, before the first worker uses it.
   openDatabase().close()
 
   let stopping = false
@@ -54,7 +54,7 @@ export function runWorkers(count) {
     stopping = true
     const workers = Object.values(cluster.workers)
     const gone = workers.map((worker) => new Promise((resolve) => worker.once('exit', resolve)))
-    // With a callback, a worker that has just ended by itself is no error.
+    // With a callback, a worker that has just ended is no error.
     for (const worker of workers) if (worker.isConnected()) worker.send('stop', () => {})
     setTimeout(killAll, STOP_WITHIN_MS)
     await Promise.all(gone)

@@ -1,8 +1,8 @@
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /**
- * Refuses what another site makes a browser send (CSRF). Browsers say where a request comes from:
- * in `Sec-Fetch-Site`, or, older ones and over plain HTTP to other hosts, in `Origin`. Who says nothing is refused.
+ * Refuses forms that another site makes a browser send (CSRF). Browsers name the origin of a request in `Sec-Fetch-Site`;
+ * older ones, and all over plain HTTP to other hosts, in `Origin`. A request without either is refused.
  */
 export function sameOriginOnly(req, res, next) {
   if (SAFE.has(req.method) || isSameOrigin(req)) next()

@@ -1,4 +1,4 @@
-/** What the shop begins with. Prices are in cents, weights in grams. */
+/** The first products and customers. Prices are in cents, weights in grams. */
 
 export const CUSTOMERS = [
   ['Ada Novák', 'Brno'],

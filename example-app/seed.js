@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { seedAccounts } from './accounts.js'
 import { CUSTOMERS, PRODUCTS, REVIEWS } from './seed-data.js'
 
-/** Fills a new database: what is sold, who bought it, the demo accounts, and a secret of this installation's own. */
+/** Fills a new database: products, customers, reviews, the demo accounts, and a secret of this installation. */
 export function seed(db) {
   if (db.row('SELECT id FROM products LIMIT 1')) return
 

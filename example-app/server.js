@@ -22,7 +22,7 @@ function workersWanted() {
   if (!Number.isInteger(workers) || workers < 1 || workers > 64) {
     refuse(`--workers takes a whole number from 1 to 64, not ${values.workers}.`)
   }
-  // Each process would have a memory store of its own, and an edit made in one would stay unseen in the others.
+  // Each process would have its own memory store, and would not see the edits made in another.
   if (workers > 1 && !process.env.REDIS_URL) {
     refuse(
       'Several workers need a Redis to share: without one each would cache on its own, and show old prices after\n' +

@@ -14,15 +14,15 @@ export const COUNTRIES = {
 }
 
 /**
- * A function that tells what it costs to send a parcel: the same as asking the carrier, who is slow. An answer holds
- * for a while, for all who ask with the same arguments, and many who ask at once ask the carrier once.
+ * Returns a function that gets the price of a parcel from the carrier, whose server is slow. A quote is cached for all
+ * callers with the same arguments; concurrent calls make one request.
  */
 export function shippingQuotes(cache) {
-  return cache.cached(askCarrier, { name: 'shippingQuote', ttl: '10m' })
+  return cache.cached(fetchQuote, { name: 'shippingQuote', ttl: '10m' })
 }
 
-/** Stands for a request to somebody else's server. */
-async function askCarrier(weight, country, zipcode) {
+/** Stands for a request to the carrier's server. */
+async function fetchQuote(weight, country, zipcode) {
   await sleep(800)
   const zone = Object.keys(COUNTRIES).indexOf(country)
   const remote = zipcode.endsWith('9')
@@ -33,7 +33,7 @@ async function askCarrier(weight, country, zipcode) {
   }
 }
 
-/** What a visitor asked for, checked, and what is wrong with it. `?country=CZ&country=DE` would be an array. */
+/** Checks the visitor's parameters. `?country=CZ&country=DE` would be an array. */
 export function parseShipment(query) {
   const field = (name) => (typeof query[name] === 'string' ? query[name].trim() : '')
   const country = field('country')
@@ -43,6 +43,6 @@ export function parseShipment(query) {
   if (!(kilograms > 0 && kilograms <= 30)) errors.weight = 'A weight from 0.1 to 30 kg, please.'
   if (!Object.hasOwn(COUNTRIES, country)) errors.country = 'We do not deliver there yet.'
   if (!/^[A-Z0-9-]{3,10}$/.test(code)) errors.zipcode = 'Three to ten letters and digits, please.'
-  // Carriers charge by the half kilogram; rounding also makes many parcels share one quote.
+  // Carriers charge by the half kilogram; with rounding, many parcels share one quote.
   return { shipment: { weight: Math.ceil(kilograms * 2) / 2, country, zipcode: code }, errors }
 }

@@ -3,13 +3,13 @@ import cluster from 'node:cluster'
 import { subscribe } from 'node:diagnostics_channel'
 import { CHANNELS } from 'keyedcache'
 
-/** What the running request has asked of the cache. */
+/** Cache calls of the current request. */
 const calls = new AsyncLocalStorage()
 
-// keyedcache publishes in the async context of whoever called it, so each message finds its own request.
+// keyedcache publishes in the async context of the caller, so each message finds its own request.
 subscribe(CHANNELS.operation, (message) => calls.getStore()?.push(message))
 
-/** Gives every page what its footer shows: its cache calls, its time, and which worker made it. */
+/** Sets what the footer of every page shows: its cache calls, its time, and its worker. */
 export function trace(_req, res, next) {
   const started = performance.now()
   const own = []
@@ -23,7 +23,7 @@ export function trace(_req, res, next) {
   calls.run(own, next)
 }
 
-/** The calls of this request so far, for a page that is shown after a redirect. */
+/** Cache calls of this request so far, for the page after a redirect. */
 export function callsSoFar() {
   return (calls.getStore() ?? []).map(describe)
 }
@@ -35,9 +35,11 @@ const REASONS = {
   'generation-lost': 'the store lost what is above it',
   undecodable: 'unreadable',
   expired: 'expired, and stale',
+  evicted: 'gone before its TTL: the store was full, or has lost it',
+  fenced: 'its last value was not stored: it was invalidated meanwhile',
   failed: 'computing it failed a moment ago',
-  invalid: 'not of the shape that is wanted',
-  'pending-invalidation': 'deleted here, and the store does not know yet',
+  invalid: 'rejected by validate',
+  'pending-invalidation': 'deleted by this process, not yet confirmed by the store',
   disabled: 'caching is switched off',
   bypassed: 'staff asked for the page without the cache',
   'store-down': 'the store does not answer',

@@ -3,7 +3,7 @@ import { DEMO_ACCOUNTS } from './accounts.js'
 export const PORT = Number(process.env.PORT ?? 8000)
 export const HOST = process.env.HOST ?? '127.0.0.1'
 
-/** Says on the terminal that the shop is open. */
+/** Prints the addresses of the shop to the terminal. */
 export function announce({ store, workers }) {
   const url = `http://${HOST}:${PORT}`
   const accounts = DEMO_ACCOUNTS.map(({ username, password }) => `${username} / ${password}`)

@@ -10,12 +10,12 @@ import { openCaches } from './open-caches.js'
 import { type CacheOptions, type ResolvedOptions, resolveOptions } from './options.js'
 import { Counters } from './stats/counters.js'
 import { EventLog } from './stats/event-log.js'
+import { KeyHistoryLog } from './stats/key-history-log.js'
 import { MissLog } from './stats/miss-log.js'
-import { Outbox } from './stats/outbox.js'
 import { Recorder } from './stats/recorder.js'
+import { ReportQueue } from './stats/report-queue.js'
 import { Reporter } from './stats/reporter.js'
-import type { RequestRecord } from './stats/request-log.js'
-import { TraceLog } from './stats/trace-log.js'
+import type { RequestRecord } from './stats/request-record.js'
 import { Failsafe } from './store/failsafe.js'
 import { MemoryStatistics } from './store/memory-statistics.js'
 import { MemoryStore } from './store/memory-store.js'
@@ -39,15 +39,19 @@ export function createCache(given?: CacheOptions): KeyedCache {
   const counters: Counters = new Counters(process, () => reporter.start())
   const statistics = store.statistics ?? new MemoryStatistics()
   const events = new EventLog(process, () => reporter.start())
-  const requests = new Outbox<RequestRecord>(() => reporter.start())
+  const requests = new ReportQueue<RequestRecord>(() => reporter.start())
   const processMemory = openMemory(options)
-  const traces = new TraceLog(() => reporter.start())
-  const misses = new MissLog(statistics, traces, counters)
+  const keyHistory = new KeyHistoryLog(() => reporter.start())
+  const misses = new MissLog(statistics, keyHistory, counters)
   const { host, pid } = options
-  const sources = { host, pid, counters, events, requests, traces, misses, memory: processMemory }
+  const sources = { host, pid, counters, events, requests, keyHistory, misses, memory: processMemory }
   const reporter: Reporter = new Reporter(statistics, sources, options.storeTimeoutMs)
-  const recorder = new Recorder({ ...(options.stats && { counters }), events, traces, misses })
-  const failsafe = new Failsafe(options.throwOnStoreError, options.logger, recorder.trouble.bind(recorder))
+  const recorder = new Recorder({ ...(options.stats && { counters }), events, keyHistory, misses })
+  const failsafe = new Failsafe(
+    options.throwOnStoreError,
+    options.logger,
+    recorder.storeFailed.bind(recorder),
+  )
   const flights = new Flights()
   const pending = new PendingInvalidations(store, options.storeTimeoutMs, options.logger)
   const memories = new Memories(processMemory)

@@ -5,6 +5,7 @@ export {
   KeyedCache,
   type SetOptions,
 } from './cache.js'
+export { CHANNELS, type StoreFailureMessage } from './channels.js'
 export type { ManyFactory } from './compute/batch.js'
 export type { CachedFunction, CachedOptions } from './compute/cached-functions.js'
 export type { Factory, FactoryContext } from './compute/factory.js'
@@ -33,7 +34,6 @@ export {
   UnserializableValueError,
   ValueTooLargeError,
 } from './errors.js'
-export { CHANNELS, type OperationMessage, type StoreFailureMessage } from './events.js'
 export { type KeyedCacheHandler, keyedCache, type MiddlewareOptions } from './express/middleware.js'
 export type { Inspection } from './inspection.js'
 export {
@@ -68,24 +68,26 @@ export type {
   StoreOption,
   TimeoutOptions,
 } from './options.js'
+export type { CacheEvent, EventOutcome } from './stats/cache-event.js'
 export type { CacheStats, HistoryStep, LiveProcess } from './stats/cache-stats.js'
 export type { ProcessStats } from './stats/counters.js'
-export type { CacheEvent } from './stats/events.js'
-export type { Figures, Timed } from './stats/figures.js'
 export { type Latency, quantile } from './stats/latency.js'
-export type { CallRecord, RequestRecord } from './stats/request-log.js'
+export type { CacheFigures, Figures, HistoryFigures, Timed } from './stats/metrics.js'
+export type { OperationMessage } from './stats/operation-message.js'
+export type { CallRecord, RequestRecord } from './stats/request-record.js'
 export type { Logger } from './store/failsafe.js'
 export type { AbsenceReason } from './store/judge.js'
+export type { KeyChange, KeyChangeKind, KeyHistory } from './store/key-history.js'
 export type { MemoryStoreOptions } from './store/memory-store.js'
 export type { RedisTarget } from './store/redis/target.js'
 export type {
-  Bucket,
-  Gathered,
+  Counts,
+  HistoryBucket,
   ProcessReport,
   Report,
+  ReportedFigures,
   Resolution,
   Statistics,
-  Tally,
 } from './store/statistics.js'
 export type {
   AcquireOptions,
@@ -109,8 +111,17 @@ export type {
   WriteOptions,
   WriteResult,
 } from './store/store.js'
-export type { Trace, TraceKind, Traces } from './store/traces.js'
 export type { Tracking, TrackingListener } from './store/tracking.js'
-export type { DeleteOutcome, ExpireOutcome, MissReason, Tier } from './tiers/outcome.js'
+export type { LoggedCall } from './tiers/call-log.js'
+export type {
+  CallOutcome,
+  ClearOutcome,
+  ComputeOutcome,
+  DeleteOutcome,
+  ExpireOutcome,
+  MissReason,
+  Tier,
+  WriteOutcome,
+} from './tiers/outcome.js'
 export type { ProcessMemoryUsage } from './tiers/process-memory.js'
 export type { RequestOrigin } from './tiers/request-scope.js'

@@ -155,26 +155,26 @@ interface Why {
 
 function explain(missing: Missing): Why {
   const { standing, explained } = missing
-  const { trace } = explained
+  const { change } = explained
   const unexplained = whyItStands(missing)
-  if (trace === undefined) return unexplained
+  if (change === undefined) return unexplained
   const now = performance.now()
   switch (explained.reason) {
     case 'expired':
-      return told(`Expired ${ago(now - trace.until)}; it had been written ${ago(now - trace.at)}.`)
+      return told(`Expired ${ago(now - change.until)}; it had been written ${ago(now - change.at)}.`)
     case 'evicted':
       return told(
-        `Gone before its TTL: written ${ago(now - trace.at)}, it was to stand for ${formatDuration(trace.until - now)} more. A full store has evicted it, or it was lost with a restart.`,
+        `Gone before its TTL: written ${ago(now - change.at)}, it was to stand for ${formatDuration(change.until - now)} more. A full store has evicted it, or it was lost with a restart.`,
       )
     case 'fenced': {
-      const fenced = `What was computed for it was not stored ${ago(now - trace.at)}, since it was invalidated meanwhile.`
+      const fenced = `What was computed for it was not stored ${ago(now - change.at)}, since it was invalidated meanwhile.`
       if (standing.reason === 'absent') return told(fenced)
       return { ...unexplained, why: `${unexplained.why} ${fenced}` }
     }
     case 'deleted':
-      return told(`Deleted ${ago(now - trace.at)}.`)
+      return told(`Deleted ${ago(now - change.at)}.`)
     case 'ancestor-deleted':
-      return whyDeletedAbove(missing, now - trace.at)
+      return whyDeletedAbove(missing, now - change.at)
     default:
       return unexplained
   }

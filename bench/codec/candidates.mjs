@@ -27,8 +27,8 @@ const times = (n, hex) => Buffer.from(hex.repeat(n), 'hex')
 const concat = (...parts) => Buffer.concat(parts.map((part) => Buffer.from(part, 'hex')))
 
 /**
- * Each serialiser at its most faithful. `forged` is what somebody who knows the
- * format would write: lengths that are not there, endless nesting.
+ * Serialisers, each with its most faithful options. `forged` is input of an attacker who knows the format: false lengths,
+ * endless nesting.
  */
 export const CANDIDATES = {
   JSON: {

@@ -1,4 +1,4 @@
-// Run by run.mjs in a process of its own: decodes damaged and forged bytes, prints what happened so far.
+// Decodes damaged and forged bytes in a process of its own, started by run.mjs, and prints the results so far.
 import { CANDIDATES } from './candidates.mjs'
 import { SIZES } from './values.mjs'
 

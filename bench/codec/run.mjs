@@ -41,7 +41,7 @@ function compareCandidates() {
   )
 }
 
-/** Each shape by structured clone alone, by JSON alone, unchecked, and as the codec chooses. */
+/** Compares each shape by structured clone, by JSON, unchecked, and by the codec's choice. */
 function formats() {
   return Object.entries(SHAPES).map(([shape, { value, repeat }]) => {
     const codec = encodeValue(value, { compressionThreshold: false })
@@ -89,7 +89,7 @@ function hostile(name) {
   return `no crash; slowest ${last.slowest} ms, ${last.peak} MB more${polluted}`
 }
 
-/** Candidates take turns, so that a busy moment of the machine hits all of them. */
+/** Measures candidates in turns, so that a busy moment of the machine affects all of them. */
 function measureSpeeds() {
   const rows = new Map(Object.keys(CANDIDATES).map((name) => [name, []]))
   for (const { value, repeat } of Object.values(SIZES)) {
@@ -134,7 +134,7 @@ function compressions() {
   )
 }
 
-/** Where compressing begins to help a read: the way through the thread pool against the bytes saved on the wire. */
+/** Measures from which size on compression helps a read: time in the thread pool against bytes saved on the wire. */
 async function handOffs() {
   const inflate = promisify(zlib.inflateRaw)
   const rows = []

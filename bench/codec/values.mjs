@@ -1,4 +1,4 @@
-/** Promise 6, type by type. Where `util.isDeepStrictEqual` doesn't do, `ok` compares. */
+/** Values of every type; `ok` compares where `util.isDeepStrictEqual` is not enough. */
 const shared = { a: 1 }
 const cycle = {}
 cycle.self = cycle
@@ -72,7 +72,7 @@ export const SIZES = {
 const record = (id) => ({ ...product(id), createdAt: new Date(1.7e12 + id * 864e5).toISOString() })
 const list = (length, of) => Array.from({ length }, (_, i) => of(i))
 
-/** What the codec chooses between its two formats for, and what it should leave to structured clone. */
+/** Shapes for which the codec chooses between its formats, and shapes for structured clone. */
 export const SHAPES = {
   'a product': { value: record(4711), repeat: 3000 },
   'a product with Czech names': {

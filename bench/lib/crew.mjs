@@ -1,4 +1,4 @@
-// Processes of an application, each with its own instance of one library, that do what they are asked.
+// Processes of an application, each with its own instance of one library, that run tasks on request.
 import { fork } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -9,16 +9,16 @@ import { VALUE } from './value.mjs'
 
 const CLOSING_MS = 1_000
 
-/** Starts `size` processes that share a Redis and a database. They end with this process. */
+/** Starts `size` processes that share a Redis and a database, and end with this process. */
 export async function startCrew(name, redisUrl, databaseUrl, size) {
   const crew = Array.from({ length: size }, () => startMember(name, redisUrl, databaseUrl))
-  await Promise.all(crew.map((member) => member.ask('open')))
+  await Promise.all(crew.map((member) => member.run('open')))
   return crew
 }
 
-/** Each closes its connections if it can: behind a frozen Redis some never do. */
+/** Ends all processes. Each may close its connections first; behind a frozen Redis some libraries never do. */
 export async function endCrew(crew) {
-  await Promise.race([Promise.allSettled(crew.map((member) => member.ask('close'))), pause(CLOSING_MS)])
+  await Promise.race([Promise.allSettled(crew.map((member) => member.run('close'))), pause(CLOSING_MS)])
   await Promise.all(crew.map((member) => member.kill()))
 }
 
@@ -26,7 +26,7 @@ function startMember(...args) {
   const child = fork(fileURLToPath(import.meta.url), args)
   const events = new EventEmitter().setMaxListeners(0)
   const pending = new Map()
-  let asked = 0
+  let calls = 0
   child.on('message', ({ id, answer, error, computing }) => {
     if (computing !== undefined) {
       events.emit(`computing ${computing}`)
@@ -42,14 +42,14 @@ function startMember(...args) {
     pending.clear()
   })
   return {
-    /** Has the process do one of the tasks below; rejects with its error, or when it ends first. */
-    ask: (task, params) =>
+    /** Runs one of the tasks below in the process; rejects with its error, or when the process ends. */
+    run: (task, params) =>
       new Promise((resolve, reject) => {
-        const id = asked++
+        const id = calls++
         pending.set(id, { resolve, reject })
         child.send({ id, task, params }, (error) => error && reject(error))
       }),
-    /** Resolves when the process has begun to compute `key`. */
+    /** Resolves when the process begins to compute `key`. */
     computing: (key) => once(events, `computing ${key}`),
     async kill() {
       child.kill('SIGKILL')
@@ -58,7 +58,7 @@ function startMember(...args) {
   }
 }
 
-/** Milliseconds on a clock that all processes of a machine share. */
+/** Milliseconds on a clock that all processes of the machine share. */
 function clock() {
   return Number(process.hrtime.bigint()) / 1e6
 }
@@ -71,7 +71,7 @@ async function serve(name, redisUrl, databaseUrl) {
   const releases = new Map()
   let computations = 0
 
-  /** What stands for the slow query: reads its row at once, and takes its time before it returns it. */
+  /** A slow query: reads its row at once and returns it later. */
   async function compute(key) {
     computations++
     const { ms, row, held } = plans.get(key)
@@ -86,7 +86,7 @@ async function serve(name, redisUrl, databaseUrl) {
   const tasks = {
     open: () => ({ groups: 'group' in peer }),
     close: () => peer.close(),
-    /** Get-or-compute; what it has to compute takes `ms`, and where it is `held`, until it is released. */
+    /** Get-or-compute. A computation takes `ms`, and if it is `held`, until it is released. */
     read({ group, key, ...plan }) {
       plans.set(key, plan)
       return group === undefined ? peer.read(key) : peer.group.read(group, key)
@@ -96,14 +96,14 @@ async function serve(name, redisUrl, databaseUrl) {
       releases.get(key)?.()
     },
     write: ({ key, version }) => database.set(key, version),
-    /** Changes a row, then deletes its key; gives when that had returned. */
+    /** Changes a row, then deletes its key; returns the time at which the delete returned. */
     async change({ key, version }) {
       await database.set(key, version)
       await peer.delete(key)
       return clock()
     },
     clock: () => clock(),
-    /** Reads until the value is not old any more: when it last was, and whether that has ended. */
+    /** Reads until the value is new: returns when it was old last, and whether it became new. */
     async watch({ key, old, capMs, ...plan }) {
       plans.set(key, plan)
       const end = clock() + capMs
@@ -117,14 +117,14 @@ async function serve(name, redisUrl, databaseUrl) {
       }
       return { lastOldAt, hasEnded: false }
     },
-    /** Nanoseconds that a repeated read takes. */
+    /** Nanoseconds of a repeated read. */
     async repeat({ key, times, ...plan }) {
       plans.set(key, plan)
       const start = performance.now()
       for (let n = 0; n < times; n++) await peer.read(key)
       return ((performance.now() - start) * 1e6) / times
     },
-    /** Whether one reader sees what another does to its value. */
+    /** Whether a reader sees the changes of another reader to its value. */
     async isShared({ key, ...plan }) {
       plans.set(key, plan)
       const [one, other] = [await peer.read(key), await peer.read(key)]
@@ -136,7 +136,7 @@ async function serve(name, redisUrl, databaseUrl) {
       return other.tags.includes('changed') || (await peer.read(key)).tags.includes('changed')
     },
     delete: ({ group, key }) => (group === undefined ? peer.delete(key) : peer.group.delete(group)),
-    /** At the time `at`, `callers` callers ask for each of the keys. Gives what each waited, in ms. */
+    /** Runs `callers` reads of each key from `at` on; returns the duration of each, in milliseconds. */
     async stampede({ at, keys, callers, ms }) {
       for (const key of keys) plans.set(key, { ms })
       computations = 0

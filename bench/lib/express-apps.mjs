@@ -1,4 +1,4 @@
-// The applications under load, in a process of their own so that the load generator takes none of its time.
+// The applications under load, in a process of their own, so that the load generator takes none of its time.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -9,7 +9,7 @@ import { VALUE } from './value.mjs'
 
 const KEYS = ['product::1', 'category::2', 'user::3']
 
-/** Starts the process. Gives each app's URL, and the CPU time it has used so far, in microseconds. */
+/** Starts the process. Returns the URL of each app, and the CPU time of the process so far, in microseconds. */
 export async function startApps(redisUrl) {
   const child = fork(fileURLToPath(import.meta.url), [redisUrl], {
     env: { ...process.env, NODE_ENV: 'production' },

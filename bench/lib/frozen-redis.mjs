@@ -2,12 +2,12 @@ import { settled } from './dead-holder.mjs'
 
 export const CAP_MS = 5_000
 
-/** Milliseconds that a get-or-compute of an unknown key takes while the Redis server does not answer. */
+/** Milliseconds of a get-or-compute of an unknown key while Redis does not answer. */
 export async function frozenRedis(redis, member) {
   redis.freeze()
   try {
     const start = performance.now()
-    const { at, error } = await settled(member.ask('read', { key: 'frozen::1', ms: 0 }), CAP_MS)
+    const { at, error } = await settled(member.run('read', { key: 'frozen::1', ms: 0 }), CAP_MS)
     return error ?? at - start
   } finally {
     redis.thaw()

@@ -4,7 +4,7 @@ import { Redis } from 'ioredis'
 import { keyedCache } from '../../dist/index.mjs'
 import { startRedis } from './redis.mjs'
 
-/** Has the server copy one entry, byte for byte what the cache has written, and set a name of somebody else's with each. */
+/** Copies one entry as the cache has written it, each copy with a foreign name beside it. */
 const COPY = `
 local frame = redis.call('GET', KEYS[1])
 for i = ARGV[1], ARGV[2] do
@@ -12,7 +12,7 @@ for i = ARGV[1], ARGV[2] do
   redis.call('SET', 'stranger:' .. i, 'x')
 end`
 
-/** A redis-server with `size` keys of ours among as many strangers', and a dashboard over it. */
+/** Starts a redis-server with `size` keys among as many foreign names, and a dashboard over it. */
 export async function openKeyspace(size) {
   const redis = await startRedis()
   const client = new Redis(redis.url)
@@ -37,13 +37,13 @@ export async function openKeyspace(size) {
 
   return {
     client,
-    async ask(path) {
+    async fetchPage(path) {
       const answer = await fetch(site + path)
       if (answer.status !== 200) throw new Error(`${path} was answered with ${answer.status}`)
       return answer.text()
     },
-    /** The same, and when its first rows or progress came. */
-    async askInPieces(path, wanted) {
+    /** Fetches a page that is sent in parts, with the time at which the wanted text arrived. */
+    async fetchStreamed(path, wanted) {
       const start = performance.now()
       const answer = await fetch(site + path)
       let text = ''

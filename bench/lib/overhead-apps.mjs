@@ -1,4 +1,4 @@
-// One app, in a process of its own for each way to count: so that none pays for what another does meanwhile.
+// The same app in one process for each configuration, so that none pays for the work of another.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -15,7 +15,7 @@ const WAYS = {
   'both on, every request, as in development': { requestLog: true },
 }
 
-/** Starts the processes. Gives each app's URL, and the CPU time its process has used so far, in microseconds. */
+/** Starts the processes. Returns the URL of each app, and the CPU time of its process so far, in microseconds. */
 export async function startOverheadApps(redisUrl) {
   const children = Object.fromEntries(
     Object.entries(WAYS).map(([name, options]) => [

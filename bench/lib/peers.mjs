@@ -1,13 +1,11 @@
 const TTL_S = 60
 
 /**
- * Each library as its own documentation sets it up for several processes that
- * share one Redis; what is not named there keeps its default. A library is
- * loaded only by the process that uses it.
+ * Each library as its documentation sets it up for several processes that share one Redis; other options keep their
+ * defaults. A library is loaded only by the process that uses it.
  *
- * `open(url, compute)` gives `read(key)`, which is get-or-compute, and
- * `delete(key)`; and `group`, with the same two, where the library has a group,
- * tag or parent by which entries are deleted together.
+ * `open(url, compute)` returns `read(key)`, which is get-or-compute, and `delete(key)`; and `group` with the same two if
+ * the library has groups, tags or parents by which entries are deleted together.
  */
 export const PEERS = {
   keyedcache: {
@@ -60,8 +58,8 @@ export const PEERS = {
   },
 
   /**
-   * README, "Migration from v5 to v6" and `wrap`. Of its stores only Redis:
-   * nothing tells the memory of another process that a key was deleted.
+   * README, "Migration from v5 to v6" and `wrap`. Of its stores only Redis: its memory store is not informed when
+   * another process deletes a key.
    */
   'cache-manager': {
     manifest: '../node_modules/cache-manager/package.json',
@@ -211,7 +209,7 @@ export const PEERS = {
   },
 }
 
-/** Those that can keep values in the process, coherent with other processes; keyedcache both ways. */
+/** Libraries with a memory tier that is coherent between processes; keyedcache with and without one. */
 export const MEMORIES = {
   'keyedcache, memory': {
     ...PEERS.keyedcache,

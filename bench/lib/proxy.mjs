@@ -1,10 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 
-/**
- * A TCP proxy in front of a Redis, to do to connections what networks do. A
- * connection that has subscribed to something is one for news.
- */
+/** Starts a TCP proxy in front of a Redis, which can delay or lose data as networks do. */
 export async function startProxy(redisUrl) {
   const target = Number(new URL(redisUrl).port)
   const links = new Set()
@@ -12,7 +9,7 @@ export async function startProxy(redisUrl) {
   let isHolding = false
   const server = createServer((client) => {
     const upstream = connect(target, '127.0.0.1')
-    const link = { client, upstream, isForNews: false, held: [] }
+    const link = { client, upstream, isSubscriber: false, held: [] }
     links.add(link)
     for (const [from, to] of [
       [client, upstream],
@@ -25,12 +22,12 @@ export async function startProxy(redisUrl) {
       })
     }
     client.on('data', (chunk) => {
-      if (/subscribe/i.test(chunk.toString('latin1'))) link.isForNews = true
+      if (/subscribe/i.test(chunk.toString('latin1'))) link.isSubscriber = true
       if (!isSilent) upstream.write(chunk)
     })
     upstream.on('data', (chunk) => {
       if (isSilent) return
-      if (isHolding && !link.isForNews) link.held.push(chunk)
+      if (isHolding && !link.isSubscriber) link.held.push(chunk)
       else client.write(chunk)
     })
   })
@@ -38,15 +35,15 @@ export async function startProxy(redisUrl) {
   await once(server, 'listening')
   return {
     url: `redis://127.0.0.1:${server.address().port}`,
-    /** Connections stay open, and nothing passes any more in either direction. */
+    /** Drops all data in both directions; connections stay open. */
     silence() {
       isSilent = true
     },
-    /** Answers stay on the way until they are let go; news pass. */
+    /** Holds replies until they are released; messages of subscriptions pass. */
     hold() {
       isHolding = true
     },
-    letGo() {
+    release() {
       isHolding = false
       for (const { client, held } of links) for (const chunk of held.splice(0)) client.write(chunk)
     },

@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** An empty redis-server of this run's own, in memory only, on a loopback port. `stop()` it. */
+/** Starts an empty redis-server, in memory only, on a loopback port. `stop()` ends it. */
 export async function startRedis() {
   const port = await freePort()
   const directory = mkdtempSync(join(tmpdir(), 'keyedcache-bench-'))
@@ -30,7 +30,7 @@ export async function startRedis() {
   server.stdout.resume()
   return {
     url: `redis://127.0.0.1:${port}`,
-    /** Stops answering, while connections to it stay open and are accepted. */
+    /** Stops replies; connections stay open and are accepted. */
     freeze: () => server.kill('SIGSTOP'),
     thaw: () => server.kill('SIGCONT'),
     async stop() {
@@ -42,7 +42,7 @@ export async function startRedis() {
   }
 }
 
-/** How often the server has run each command so far, also from inside scripts. */
+/** Number of calls of each command so far, in scripts too. */
 export async function commandCounts(client) {
   const info = await client.info('commandstats')
   const counts = new Map()
@@ -50,7 +50,7 @@ export async function commandCounts(client) {
   return counts
 }
 
-/** The commands that came since `before`, without the asking itself. */
+/** Calls since `before`, without those that read the numbers. */
 export function countedSince(before, after) {
   const counts = new Map()
   for (const [name, calls] of after) {

@@ -1,4 +1,4 @@
-/** Milliseconds that `run` takes. */
+/** Duration of `run`, in milliseconds. */
 export async function time(run) {
   const start = performance.now()
   await run()
@@ -6,8 +6,8 @@ export async function time(run) {
 }
 
 /**
- * Contenders take turns, so that a busy moment of the machine hits all of them;
- * each round starts with another one. Gives what `measure` gave, per name.
+ * Runs `measure` for each contender in turns, so that a busy moment of the machine affects all of them; each round starts
+ * with another one. Returns the results by name.
  */
 export async function takeTurns(contenders, rounds, measure) {
   const names = Object.keys(contenders)
@@ -22,10 +22,9 @@ export async function takeTurns(contenders, rounds, measure) {
 }
 
 /**
- * `concurrency` callers, each of which starts its next operation when its last
- * one has ended, for about `ms`. Latency is the median of every 16th operation;
- * the CPU time is this process's, and says more than the rate where others
- * want the machine's cores too.
+ * Runs an operation by `concurrency` callers for about `ms`; each starts its next one when its last has ended. Latency is
+ * the median of every 16th operation. The CPU time is that of this process, and more reliable than the rate on a busy
+ * machine.
  */
 export async function load(operation, concurrency, ms) {
   const latencies = []
@@ -56,7 +55,7 @@ export function median(values) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
-/** The median of what the rounds say, each against the same round of another: noise that hits both cancels out. */
+/** Median of the ratios between two contenders in the same round: noise that affects both cancels out. */
 export function medianRatio(values, others) {
   return median(values.map((value, round) => value / others[round]))
 }

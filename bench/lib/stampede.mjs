@@ -1,21 +1,18 @@
 const KEYS = 20
 const CALLERS = 50
 const FACTORY_MS = 200
-/** Until then, all processes have been told when to begin. */
+/** Time until the first process begins, in milliseconds: all have received their start by then. */
 const LEAD_MS = 150
 let rounds = 0
 
-/**
- * In each process `CALLERS` callers ask at once for each of `KEYS` keys, none
- * of them cached; process i begins `offsets[i]` ms after the first.
- */
+/** Reads each of `KEYS` uncached keys by `CALLERS` callers in each process; process i begins `offsets[i]` ms after the first. */
 export async function stampede(crew, offsets) {
   const round = rounds++
   const keys = Array.from({ length: KEYS }, (_, i) => `stampede-${round}::${i}`)
   const start = Date.now() + LEAD_MS
   const reports = await Promise.all(
     crew.map((member, i) =>
-      member.ask('stampede', { at: start + offsets[i], keys, callers: CALLERS, ms: FACTORY_MS }),
+      member.run('stampede', { at: start + offsets[i], keys, callers: CALLERS, ms: FACTORY_MS }),
     ),
   )
   const waits = reports.flatMap((report) => report.waits).sort((a, b) => a - b)

@@ -9,7 +9,7 @@ export function table(title, head, rows) {
   for (const row of rows) console.log(`| ${row.join(' | ')} |`)
 }
 
-/** What the figures were measured on. */
+/** The machine and versions of a measurement. */
 export function machine() {
   const redis = execFileSync('redis-server', ['--version'], { encoding: 'utf8' }).match(/v=(\S+)/)?.[1]
   const cores = availableParallelism()

@@ -10,17 +10,16 @@ const PARENT = 'parent'
 const TTL_MS = 3_600_000
 const VALUE = { id: 1, name: 'Ergonomic chair', price: 313.37 }
 
-/** Has the server copy one entry to children `from` to `to`: populating is not what is measured. */
+/** Copies one entry to children `from` to `to`: populating is not measured. */
 const COPY = `
 local frame = redis.call('GET', KEYS[1])
 for i = ARGV[1], ARGV[2] do redis.call('SET', ARGV[4] .. i, frame, 'PX', ARGV[3]) end`
 
 /**
- * A redis-server with one key, `parent`, that has `size` children, and nothing
- * else. The children are byte for byte what the cache writes.
+ * Starts a redis-server that holds one key, `parent`, and its `size` children, as the cache writes them.
  *
- * After a delete, `revive` makes all of them live again by one write: it puts
- * back the generation that the delete replaced, which every child still names.
+ * After a delete, `revive` makes all of them live again by one write: it restores the generation that the delete
+ * replaced, which every child still names.
  */
 export async function growTree(size) {
   const redis = await startRedis()
@@ -56,18 +55,18 @@ export async function growTree(size) {
     async revive() {
       await client.mset(generations.flatMap((name, i) => [name, standing[i]]))
     },
-    /** Proves by some of the children, read through the cache, that they are there, or that none is. */
+    /** Checks through the cache that a sample of the children is there, or that none of it is. */
     async expectChildren(cache, live) {
       const some = Array.from({ length: 10 }, () => child(1 + Math.floor(Math.random() * size)))
       deepStrictEqual(await cache.getMany(some), Array(10).fill(live ? VALUE : undefined))
     },
-    /** Which commands the server ran meanwhile, by name. */
+    /** Calls of each command while `run` runs, by name. */
     async commandsOf(run) {
       const before = await commandCounts(client)
       await run()
       return countedSince(before, await commandCounts(client))
     },
-    /** Resolves when a complete pass of the reclaiming has come to its end. */
+    /** Resolves when a pass of the reclaiming has ended. */
     async untilReclaimed() {
       while ((await client.exists(names.swept())) === 0) await pause(50)
     },

@@ -5,7 +5,7 @@ import { VALUE } from './value.mjs'
 
 const BATCH = 1_000
 
-/** How else all children of a key are deleted: `populate(size)`, then `remove()`; nothing else is in that Redis. */
+/** Usual ways to delete all children of a key: `populate(size)`, then `remove()`, in a Redis of their own. */
 export async function usualDeletes() {
   const redis = await startRedis()
   const client = new Redis(redis.url)

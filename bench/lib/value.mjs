@@ -1,4 +1,4 @@
-/** What all contenders store: a row as it comes from a database, JSON-safe since most peers store JSON. */
+/** The value that all contenders store: a row of a database, as JSON because most peers store JSON. */
 export const VALUE = {
   id: 4711,
   sku: 'SKU-004711',

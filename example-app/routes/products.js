@@ -50,7 +50,7 @@ export function productRoutes(catalogue) {
       return
     }
     await catalogue.change(id, changes)
-    // After a change, delete: the product has done so with itself and its reviews, which leaves the lists it is shown in.
+    // After a change, delete: `save` has deleted the product and its reviews, so the lists that show it remain.
     await req.cache.delete('catalogue', { children: true })
 
     const text = `Saved. ${changes.name} costs ${formatCents(changes.price_cents)} now.`
@@ -69,7 +69,7 @@ function staffOnly(req, res, next) {
   } else res.redirect(303, `/login?next=${encodeURIComponent(req.originalUrl)}`)
 }
 
-/** What the form sent, checked: the fields as typed, what is wrong with them, and what they mean for the row. */
+/** Checks the form: returns the fields as typed, their errors, and the changes of the row. */
 function parseProduct(body = {}) {
   const field = (name) => (typeof body[name] === 'string' ? body[name].trim() : '')
   const fields = {

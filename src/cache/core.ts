@@ -5,10 +5,10 @@ import type { Policies } from '../compute/policy.js'
 import type { ResolvedOptions } from '../options.js'
 import type { Counters } from '../stats/counters.js'
 import type { MissLog } from '../stats/miss-log.js'
-import type { Outbox } from '../stats/outbox.js'
 import type { Recorder } from '../stats/recorder.js'
+import type { ReportQueue } from '../stats/report-queue.js'
 import type { Reporter } from '../stats/reporter.js'
-import type { RequestRecord } from '../stats/request-log.js'
+import type { RequestRecord } from '../stats/request-record.js'
 import type { Statistics } from '../store/statistics.js'
 import type { Store } from '../store/store.js'
 import type { Scopes } from '../tiers/context.js'
@@ -33,7 +33,7 @@ export interface Core {
   readonly reporter: Reporter
   readonly misses: MissLog
   /** Logged requests that the next report will contain. */
-  readonly requests: Outbox<RequestRecord>
+  readonly requests: ReportQueue<RequestRecord>
   readonly statistics: Statistics
   readonly scopes: Scopes
   readonly computing: Computing

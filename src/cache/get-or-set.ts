@@ -1,7 +1,7 @@
 import type { Call } from '../compute/call.js'
 import { callThrough } from '../compute/call-through.js'
 import { ConfigurationError } from '../errors.js'
-import { OpenCall } from '../stats/request-log.js'
+import { OpenCall } from '../stats/open-call.js'
 import type { Core } from './core.js'
 import { missWithoutCache } from './without.js'
 

@@ -1,17 +1,17 @@
 import { ConfigurationError } from '../errors.js'
 import { describeValue } from '../key/describe-value.js'
+import { type CacheEvent, eventsOf } from '../stats/cache-event.js'
 import { type CacheStats, type HistoryStep, statsOf, stepsOf } from '../stats/cache-stats.js'
-import { type CacheEvent, eventsOf } from '../stats/events.js'
-import { type RequestRecord, recordsOf } from '../stats/request-log.js'
+import { type RequestRecord, recordsOf } from '../stats/request-record.js'
 import { MAX_EVENTS, MAX_REQUESTS, RESOLUTIONS, type Resolution } from '../store/statistics.js'
 import type { Core } from './core.js'
 
-// What all processes have told, of this one until now: where that counts, it reports before it asks.
+// Shared statistics. This process reports before it reads them, so that they hold everything it has counted so far.
 
 export async function readStats(core: Core): Promise<CacheStats> {
   const { reporter, statistics } = core
   await reporter.report()
-  return statsOf(await statistics.gathered(), statisticsScope(core), reporter.id)
+  return statsOf(await statistics.figures(), statisticsScope(core), reporter.id)
 }
 
 export async function readHistory({ statistics }: Core, resolution: Resolution): Promise<HistoryStep[]> {
@@ -26,7 +26,7 @@ export async function readRequests(core: Core, limit: number): Promise<RequestRe
   return recordsOf(await newest(core, 'requests', limit, MAX_REQUESTS))
 }
 
-/** @throws ConfigurationError for what is no number */
+/** @throws ConfigurationError for anything but a number */
 export function checkLimit(limit: number, method: string): number {
   if (typeof limit === 'number') return limit
   throw new ConfigurationError(`The limit of ${method}(limit) must be a number, not ${describeValue(limit)}.`)
@@ -38,7 +38,7 @@ export function checkResolution(resolution: Resolution): Resolution {
   throw new ConfigurationError(`history() takes 'fine' or 'coarse', not ${describeValue(resolution)}.`)
 }
 
-/** Whose figures and events they are. */
+/** Processes that the figures and events cover. */
 export function statisticsScope({ store }: Core): CacheStats['scope'] {
   return store.shared && store.statistics ? 'all processes' : 'this process'
 }

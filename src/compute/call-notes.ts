@@ -1,4 +1,4 @@
-import type { OpenCall } from '../stats/request-log.js'
+import type { OpenCall } from '../stats/open-call.js'
 import type { ReadOutcome } from '../tiers/outcome.js'
 import type { Call } from './call.js'
 import type { Job } from './job.js'

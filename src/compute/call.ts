@@ -1,5 +1,5 @@
 import type { CacheKey } from '../key/cache-key.js'
-import type { OpenCall } from '../stats/request-log.js'
+import type { OpenCall } from '../stats/open-call.js'
 import type { RequestScope } from '../tiers/request-scope.js'
 import type { Factory } from './factory.js'
 import type { Policy } from './policy.js'

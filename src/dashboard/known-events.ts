@@ -1,5 +1,5 @@
 import { CacheNotRespondingError } from '../errors.js'
-import type { CacheEvent } from '../stats/events.js'
+import type { CacheEvent } from '../stats/cache-event.js'
 import { MAX_EVENTS } from '../store/statistics.js'
 import { aLook } from './look.js'
 import { maskKey, type ShownKey } from './mask-key.js'

@@ -1,5 +1,5 @@
 import { CacheNotRespondingError } from '../errors.js'
-import { isCut, type RequestRecord } from '../stats/request-log.js'
+import { isCut, type RequestRecord } from '../stats/request-record.js'
 import { MAX_REQUESTS } from '../store/statistics.js'
 import { aLook } from './look.js'
 import { maskKey, type ShownKey } from './mask-key.js'

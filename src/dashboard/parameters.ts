@@ -17,7 +17,7 @@ const LIMITS: Readonly<Record<string, number>> = {
   preview: 3,
   prefix: 100,
   span: 10,
-  type: 10,
+  type: 15,
   limit: 4,
 }
 

@@ -17,14 +17,14 @@ export function staffHeaders(summary: CallSummary): Header[] {
  * How long the request has waited for the cache, and what it got: `cache;dur=1.9;desc="3 hits, 1 miss"`
  * @see https://www.w3.org/TR/server-timing/
  */
-export function serverTiming({ busyMs, calls, hits, misses, computed, writes }: CallSummary): string {
+export function serverTiming({ cacheMs, calls, hits, misses, computed, writes }: CallSummary): string {
   const said = [
     ...(hits + misses === 0 ? [] : [amount(hits, 'hit', 'hits'), amount(misses, 'miss', 'misses')]),
     ...(computed === 0 ? [] : [`${computed} computed`]),
     ...(writes === 0 ? [] : [amount(writes, 'write', 'writes')]),
   ]
   const desc = said.length === 0 ? amount(calls, 'call', 'calls') : said.join(', ')
-  return `cache;dur=${Number(busyMs.toFixed(2))};desc="${desc}"`
+  return `cache;dur=${Number(cacheMs.toFixed(2))};desc="${desc}"`
 }
 
 /**

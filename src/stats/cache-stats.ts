@@ -1,82 +1,86 @@
-import type { Bucket, Gathered, ProcessReport, Tally } from '../store/statistics.js'
+import type { HistoryBucket, ProcessReport, ReportedFigures } from '../store/statistics.js'
 import type { ProcessMemoryUsage } from '../tiers/process-memory.js'
-import { isAmount, isDate } from './amounts.js'
-import { addFigures, type Figures, fromTally, NO_FAMILY, noFigures } from './figures.js'
+import { cacheFromCounts, fromCounts, historyFromCounts, NO_FAMILY } from './counts.js'
+import { addFigures, noFigures } from './figures.js'
+import type { CacheFigures, Figures, HistoryFigures } from './metrics.js'
+import { isAmount, isDate } from './untrusted.js'
 
-/** What all processes of a cache have counted. Times in milliseconds since the epoch, on the store's clock. */
-export interface CacheStats {
-  /** What the figures cover: of the embedded store, this process only. */
+/** Figures of all processes of a cache. Times are milliseconds since the epoch, on the store's clock. */
+export interface CacheStats extends Readonly<CacheFigures> {
+  /** Processes that the figures cover: only this one with the in-memory store. */
   readonly scope: 'all processes' | 'this process'
-  /** When it was asked. */
+  /** Time at which the figures were read. */
   readonly now: number
-  /** When counting began. */
+  /** Time at which counting began. */
   readonly since: number
+  /** Figures of all families together. */
   readonly totals: Readonly<Figures>
-  readonly clears: number
-  /** Operations that the store did not surely carry out. */
-  readonly troubles: number
-  /** By the first segment of the key. */
+  /** Figures by family: the first segment of the keys. */
   readonly families: ReadonlyMap<string, Readonly<Figures>>
-  /** Those that have reported within the last half minute. */
+  /** Processes that reported within the last 30 seconds. */
   readonly processes: readonly LiveProcess[]
 }
 
-/** A process that uses the cache. */
+/** A process that uses the cache, as of its last report. Times are milliseconds since the epoch. */
 export interface LiveProcess {
-  /** Of this one life of the process and its cache. */
+  /** Id of one cache in one run of a process. */
   readonly id: string
+  /** Name of its host. */
   readonly host: string
+  /** Its process id. */
   readonly pid: number
+  /** Time at which its cache was created, on its own clock. */
   readonly startedAt: number
-  /** When it last reported. */
+  /** Time of its last report, on the store's clock. */
   readonly seenAt: number
-  /** Whether it has not reported for longer than it should: it is held up, or has died. */
+  /** Whether a report is overdue: the process is blocked, or has died. */
   readonly isLate: boolean
-  /** Whether it is the one that is asked. */
+  /** Whether it is the process that read the figures. */
   readonly isThis: boolean
+  /** Its resident memory, in bytes. */
   readonly rss: number | undefined
-  /** What it keeps in its memory for all its requests; nothing where it keeps none. */
+  /** Usage of its process memory tier, if it has one. */
   readonly memory: Pick<ProcessMemoryUsage, 'entries' | 'bytes' | 'isServing'> | undefined
+  /** Its figures since it started, of all families together. */
   readonly totals: Readonly<Figures>
 }
 
-/** A stretch of history, of all processes and families together. */
+/** Figures of one step of time, of all processes and families together. */
 export interface HistoryStep {
+  /** Beginning of the step, in milliseconds since the epoch, on the store's clock. */
   readonly at: number
-  readonly figures: Readonly<Figures>
+  readonly figures: Readonly<HistoryFigures>
 }
 
-/** A process reports every second, at the least every five. */
+/** A process reports at least every five seconds. */
 const LATE_MS = 7_500
 
-/** The longest name of a host, by DNS. */
+/** Maximum length of a host name in DNS. */
 const MAX_HOST = 255
 
-export function statsOf(gathered: Gathered, scope: CacheStats['scope'], own: string): CacheStats {
+export function statsOf(reported: ReportedFigures, scope: CacheStats['scope'], own: string): CacheStats {
   const families = new Map<string, Figures>()
   const totals = noFigures()
-  for (const [family, tally] of gathered.families) {
+  for (const [family, counts] of reported.families) {
     if (family === NO_FAMILY) continue
-    const figures = fromTally(tally)
+    const figures = fromCounts(counts)
     families.set(family, figures)
     addFigures(totals, figures)
   }
-  const whole: Tally = gathered.families.get(NO_FAMILY) ?? new Map()
   return {
     scope,
-    now: gathered.now,
-    since: gathered.since,
+    now: reported.now,
+    since: reported.since,
     totals,
-    clears: whole.get('clears') ?? 0,
-    troubles: whole.get('troubles') ?? 0,
+    ...cacheFromCounts(reported.families.get(NO_FAMILY) ?? new Map()),
     families,
-    processes: gathered.processes.flatMap((report) => liveProcess(report, gathered.now, own)),
+    processes: reported.processes.flatMap((report) => liveProcess(report, reported.now, own)),
   }
 }
 
-/** A process, if what it tells about itself is of the right kind: anybody can write it. */
+/** A process whose description is valid: anyone with access to the store can write one. */
 function liveProcess(
-  { process, about, seenAt, figures }: ProcessReport,
+  { process, about, seenAt, counts }: ProcessReport,
   now: number,
   own: string,
 ): LiveProcess[] {
@@ -96,11 +100,11 @@ function liveProcess(
       memory: hasMemory
         ? { entries: memoryEntries, bytes: memoryBytes, isServing: memoryServing === 1 }
         : undefined,
-      totals: fromTally(figures),
+      totals: fromCounts(counts),
     },
   ]
 }
 
-export function stepsOf(buckets: readonly Bucket[]): HistoryStep[] {
-  return buckets.map(({ at, figures }) => ({ at, figures: fromTally(figures) }))
+export function stepsOf(buckets: readonly HistoryBucket[]): HistoryStep[] {
+  return buckets.map(({ at, counts }) => ({ at, figures: historyFromCounts(counts) }))
 }

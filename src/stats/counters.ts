@@ -1,52 +1,41 @@
-import { OTHER_FAMILIES, type Tally } from '../store/statistics.js'
+import { type Counts, OTHER_FAMILIES } from '../store/statistics.js'
 import type { MissReason, Tier } from '../tiers/outcome.js'
-import { addFigures, type Figures, NO_FAMILY, noFigures, toTally } from './figures.js'
+import { cacheToCounts, NO_FAMILY, toCounts } from './counts.js'
+import { addFigures, noCacheFigures, noFigures } from './figures.js'
 import { record } from './latency.js'
+import type { CacheFigures, Counter, Figures } from './metrics.js'
 
-/** Figures that are counted one by one as they happen. */
-export type ComputeFigure =
-  | 'waits'
-  | 'avoided'
-  | 'takeovers'
-  | 'fencedCommits'
-  | 'unstorable'
-  | 'earlyRefreshes'
-  | 'staleServed'
-
-/** What one process has counted since it started. */
-export interface ProcessStats {
+/** Figures of this process since it started. */
+export interface ProcessStats extends Readonly<CacheFigures> {
   /** `host:pid` */
   readonly process: string
-  /** When counting began, in milliseconds since the epoch. */
+  /** Time at which counting began, in milliseconds since the epoch. */
   readonly since: number
+  /** Figures of all families together. */
   readonly totals: Readonly<Figures>
-  readonly clears: number
-  /** Operations that the store did not surely carry out. */
-  readonly troubles: number
-  /** By the first segment of the key; beyond the first hundred families together as `other`. */
+  /** Figures by family: the first segment of the keys. Families beyond the first hundred are counted as `other`. */
   readonly families: ReadonlyMap<string, Readonly<Figures>>
 }
 
-/** More families than this are counted together. */
+/** Maximum number of families that are counted separately. */
 const MAX_FAMILIES = 100
 
-/** Counts in memory, without any I/O. */
+/** Figures of this process, in memory. */
 export class Counters {
   readonly #process: string
   readonly #since = Date.now()
   readonly #families = new Map<string, Figures>()
+  readonly #cache = noCacheFigures()
   readonly #onFirst: () => void
-  #changes = 0
-  #clears = 0
-  #troubles = 0
+  #revision = 0
 
-  /** `onFirst` is called once there is something to tell. */
+  /** `onFirst` is called at the first count. */
   constructor(process: string, onFirst: () => void) {
     this.#process = process
     this.#onFirst = onFirst
   }
 
-  /** A hit that took so long, of a value that took so long to compute. */
+  /** A hit that took `ms`, of a value that took `computingMs` to compute. */
   hit(family: string, tier: Tier, ms: number, computingMs: number): void {
     const figures = this.#of(family)
     figures.hits++
@@ -63,37 +52,14 @@ export class Counters {
     record(figures.latency.miss, ms)
   }
 
-  /** Of the misses counted for one reason, so many were for another. */
+  /** Attributes misses that were counted for one reason to another. */
   correctMisses(family: string, from: MissReason, to: MissReason, times: number): void {
-    // Beyond the first hundred, families are counted together.
+    // A family beyond the maximum may hold fewer misses of that reason than `times`.
     const { missesBy } = this.#of(family)
-    const left = (missesBy[from] ?? 0) - times
-    if (left > 0) missesBy[from] = left
+    const rest = (missesBy[from] ?? 0) - times
+    if (rest > 0) missesBy[from] = rest
     else delete missesBy[from]
     missesBy[to] = (missesBy[to] ?? 0) + times
-  }
-
-  write(family: string): void {
-    this.#of(family).writes++
-  }
-
-  /** A value of so many bytes was stored, whether it was set or computed. */
-  stored(family: string, bytes: number): void {
-    this.#of(family).storedBytes += bytes
-  }
-
-  refusedFill(family: string): void {
-    this.#of(family).refusedFills++
-  }
-
-  delete(family: string, children: boolean): void {
-    const figures = this.#of(family)
-    figures.deletes++
-    if (children) figures.treeDeletes++
-  }
-
-  expire(family: string): void {
-    this.#of(family).expires++
   }
 
   computation(family: string, computingMs: number, failed: boolean): void {
@@ -104,34 +70,29 @@ export class Counters {
     record(figures.latency.compute, computingMs)
   }
 
-  count(family: string, figure: ComputeFigure, times: number): void {
-    this.#of(family)[figure] += times
+  count(family: string, counter: Counter, times = 1): void {
+    this.#of(family)[counter] += times
   }
 
-  clear(): void {
+  /** Counts something that concerns the cache as a whole. */
+  countForCache(counter: keyof CacheFigures): void {
     this.#change()
-    this.#clears++
+    this.#cache[counter]++
   }
 
-  trouble(): void {
-    this.#change()
-    this.#troubles++
+  /** Changes with every count. */
+  get revision(): number {
+    return this.#revision
   }
 
-  /** How often anything was counted. */
-  get changes(): number {
-    return this.#changes
+  /** The figures as counts by family. */
+  counts(): Map<string, Counts> {
+    const counts = new Map<string, Counts>()
+    for (const [family, figures] of this.#families) counts.set(family, toCounts(figures))
+    return counts.set(NO_FAMILY, cacheToCounts(this.#cache))
   }
 
-  /** The same figures as `snapshot` gives, by family, as whole numbers by name. */
-  tallies(): Map<string, Tally> {
-    const tallies = new Map<string, Tally>()
-    for (const [family, figures] of this.#families) tallies.set(family, toTally(figures))
-    const whole = Object.entries({ clears: this.#clears, troubles: this.#troubles })
-    return tallies.set(NO_FAMILY, new Map(whole.filter(([, count]) => count > 0)))
-  }
-
-  /** The figures at this moment: a copy. */
+  /** A copy of the present figures. */
   snapshot(): ProcessStats {
     const totals = noFigures()
     const families = new Map<string, Figures>()
@@ -139,18 +100,11 @@ export class Counters {
       families.set(family, addFigures(noFigures(), figures))
       addFigures(totals, figures)
     }
-    return {
-      process: this.#process,
-      since: this.#since,
-      totals,
-      clears: this.#clears,
-      troubles: this.#troubles,
-      families,
-    }
+    return { process: this.#process, since: this.#since, totals, ...this.#cache, families }
   }
 
   #change(): void {
-    if (this.#changes++ === 0) this.#onFirst()
+    if (this.#revision++ === 0) this.#onFirst()
   }
 
   #of(family: string): Figures {

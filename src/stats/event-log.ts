@@ -1,74 +1,73 @@
 import { provenanceLabel } from '../entry/provenance.js'
 import type { KeyedCacheError } from '../errors.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
-import type { CacheEvent } from './events.js'
-import { Outbox } from './outbox.js'
+import type { CacheEvent } from './cache-event.js'
+import { ReportQueue } from './report-queue.js'
 
-/** What an invalidation came to, and who asked for it. */
-export interface Invalidation {
+/** Result of an invalidation, and the request it came from. */
+export interface InvalidationResult {
   readonly children?: boolean
   readonly outcome: CacheEvent['outcome']
   readonly origin: RequestOrigin | undefined
 }
 
-/** What is told of a failure's message. */
+/** Maximum length of an error message in an event. */
 const MAX_MESSAGE = 300
 
 /**
- * The events of this process since its last report. However many there are, few
- * are held: of the invalidations the last ones, and one trouble for each
- * operation, so that neither drives the other out.
+ * Events of this process since its last report. It keeps the last invalidations and one event for each operation that
+ * failed, so that neither displaces the other.
  */
 export class EventLog {
   readonly #process: string
   readonly #onFirst: () => void
-  readonly #invalidations: Outbox<CacheEvent>
-  readonly #troubles = new Map<string, CacheEvent & { count: number; until: number }>()
+  readonly #invalidations: ReportQueue<CacheEvent>
+  readonly #failures = new Map<string, CacheEvent & { count: number; until: number }>()
 
-  /** `process` is this one, `host:pid`; `onFirst` is called once there is something to tell. */
+  /** `process` is this one, `host:pid`; `onFirst` is called when the log stops being empty. */
   constructor(process: string, onFirst: () => void) {
     this.#process = process
     this.#onFirst = onFirst
-    this.#invalidations = new Outbox(onFirst)
+    this.#invalidations = new ReportQueue(onFirst)
   }
 
   get isEmpty(): boolean {
-    return this.#invalidations.isEmpty && this.#troubles.size === 0
+    return this.#invalidations.isEmpty && this.#failures.size === 0
   }
 
   invalidated(
     type: 'delete' | 'expire' | 'clear',
     key: string,
-    { children, outcome, origin }: Invalidation,
+    { children, outcome, origin }: InvalidationResult,
   ): void {
     const [route, user] = [provenanceLabel(origin?.route), provenanceLabel(origin?.user)]
     const at = Date.now()
     this.#invalidations.add({ type, at, key, children, outcome, process: this.#process, route, user })
   }
 
-  /** An operation of the store has failed, about a key or about none. */
-  failed(operation: string, key: string | undefined, { message }: KeyedCacheError): void {
+  /** Records a failed operation of the store; `key` is undefined where it concerned none. */
+  storeFailed(operation: string, key: string | undefined, { message }: KeyedCacheError): void {
     const at = Date.now()
-    const known = this.#troubles.get(operation)
+    const known = this.#failures.get(operation)
     if (known) {
       known.count++
       known.until = at
       return
     }
-    this.#troubles.set(operation, {
-      ...{ type: 'trouble', at, key: key ?? '', outcome: 'failed', process: this.#process },
+    this.#failures.set(operation, {
+      ...{ type: 'store-failure', at, key: key ?? '', outcome: 'failed', process: this.#process },
       ...{ operation, message: message.slice(0, MAX_MESSAGE), count: 1, until: at },
     })
     this.#onFirst()
   }
 
-  /** All of it as JSON, oldest first; nothing is left. */
+  /** Removes all events and returns them as JSON, oldest first. */
   take(): string[] {
     const { items, leftOut } = this.#invalidations.drain()
     const [oldest, ...later] = items
     const kept = oldest ? [leftOut > 0 ? { ...oldest, leftOut } : oldest, ...later] : []
-    const events = [...kept, ...this.#troubles.values()].sort((one, other) => one.at - other.at)
-    this.#troubles.clear()
+    const events = [...kept, ...this.#failures.values()].sort((one, other) => one.at - other.at)
+    this.#failures.clear()
     return events.map((event) => JSON.stringify(event))
   }
 }

@@ -1,60 +1,61 @@
-import type { Trace, Traces } from '../store/traces.js'
+import type { KeyChange, KeyHistory } from '../store/key-history.js'
 import type { MissReason } from '../tiers/outcome.js'
 
-/** Reasons of which more may be known than what stands in the key's place tells. */
+/** Reasons that a key's history may replace by a better one. */
 const EXPLAINABLE = new Set<MissReason>(['absent', 'deleted', 'ancestor-deleted'])
 
 export function isExplainable(reason: MissReason): boolean {
   return EXPLAINABLE.has(reason)
 }
 
-/** Clocks of two processes are estimates: what is gone so shortly before its time has expired. */
+/** Clocks of two processes are estimates: a value that was gone this shortly before its expiry has expired. */
 const TOLERANCE_MS = 1_000
 
-/** Why a read missed, as far as is known. */
+/** Why a read missed, as far as the key's history shows. */
 export interface Explanation {
   readonly reason: MissReason
-  /** What that follows from; nothing where the reason is what was found in the key's place. */
-  readonly trace?: Trace
-  /** For `ancestor-deleted`: how many segments the deleted ancestor has; 0 is the prefix. */
+  /** The change that explains the miss; nothing where the reason is what was found in the key's place. */
+  readonly change?: KeyChange
+  /** For `ancestor-deleted`: number of segments of the deleted ancestor; 0 is the prefix. */
   readonly depth?: number
 }
 
-export interface Evidence {
-  /** What was found in the key's place. */
+export interface MissEvidence {
+  /** Reason that was found in the key's place. */
   readonly reason: MissReason
-  /** When, by `performance.now()`. */
+  /** Time of the read, by `performance.now()`. */
   readonly at: number
-  /** What is remembered of the key, in no order. */
-  readonly traces: Traces
-  /** The same of the trees above it, the prefix's first. */
-  readonly above: readonly Traces[]
+  /** Changes of the key, in any order. */
+  readonly own: KeyHistory
+  /** Changes of the trees above it, the prefix's first. */
+  readonly above: readonly KeyHistory[]
 }
 
 /**
- * Tells apart what looks alike in the store. Only what was before the miss
- * counts: by the time it is explained, the key has mostly been written anew.
+ * Explains a miss from the history of its key. Only changes before the read count: when it is explained, the key has
+ * often been written again.
  */
-export function explain({ reason, at, traces, above }: Evidence): Explanation {
-  const own = newestBefore(at, traces)
-  if (own === undefined) return { reason }
+export function explainMiss({ reason, at, own, above }: MissEvidence): Explanation {
+  const change = newestBefore(at, own)
+  if (change === undefined) return { reason }
   const deletes = above.map((tree) => newestBefore(at, tree)?.at ?? Number.NEGATIVE_INFINITY)
   const latest = Math.max(...deletes)
-  if (latest > own.at) {
+  if (latest > change.at) {
     const depth = deletes.indexOf(latest)
-    const trace = { kind: 'deleted', at: latest, until: latest } as const
-    return reason === 'absent' ? { reason: 'ancestor-deleted', trace, depth } : { reason }
+    const deleted = { kind: 'deleted', at: latest, until: latest } as const
+    return reason === 'absent' ? { reason: 'ancestor-deleted', change: deleted, depth } : { reason }
   }
-  // A delete is what stood in the way of the value that was fenced: what came of that says more.
-  if (own.kind === 'fenced') return { reason: 'fenced', trace: own }
+  // The key's tombstone is of the delete that fenced the value: that the value was refused explains more.
+  if (change.kind === 'fenced') return { reason: 'fenced', change }
   if (reason !== 'absent') return { reason }
-  if (own.kind === 'deleted') return { reason: 'deleted', trace: own }
-  return { reason: at < own.until - TOLERANCE_MS ? 'evicted' : 'expired', trace: own }
+  if (change.kind === 'deleted') return { reason: 'deleted', change }
+  return { reason: at < change.until - TOLERANCE_MS ? 'evicted' : 'expired', change }
 }
 
-function newestBefore(at: number, traces: Traces): Trace | undefined {
-  return traces.reduce<Trace | undefined>(
-    (newest, trace) => (trace.at <= at && (newest === undefined || trace.at > newest.at) ? trace : newest),
+function newestBefore(at: number, changes: KeyHistory): KeyChange | undefined {
+  return changes.reduce<KeyChange | undefined>(
+    (newest, change) =>
+      change.at <= at && (newest === undefined || change.at > newest.at) ? change : newest,
     undefined,
   )
 }

@@ -1,11 +1,10 @@
 /**
- * How long operations took: how many in each of these classes, of which each
- * reaches √2 times as far as the one before it, from 1 µs on. A quantile of it
- * is off by a fifth at most.
+ * A latency histogram: the number of operations in each class. The first class ends at 1 µs, each further one √2 times
+ * later, so that a quantile is off by a fifth at most. Trailing empty classes are left out.
  */
 export type Latency = number[]
 
-/** The last class reaches to some 4 minutes, and has all that is beyond. */
+/** Number of classes; the last ends at about 4 minutes and holds everything beyond. */
 export const CLASSES = 57
 
 export function noLatency(): Latency {
@@ -30,14 +29,17 @@ export function addLatency(to: Latency, from: readonly number[]): void {
   }
 }
 
-/** About how many milliseconds a share of the operations took at most; `undefined` without any. */
+/**
+ * Estimates a quantile of a latency histogram, in milliseconds; `undefined` when nothing was timed.
+ * @example quantile((await cache.stats()).totals.latency.store, 0.99)
+ */
 export function quantile(latency: readonly number[], share: number): number | undefined {
   const total = latency.reduce((sum, count) => sum + count, 0)
   if (total === 0) return undefined
-  let left = Math.ceil(total * share)
+  let rest = Math.ceil(total * share)
   const index = latency.findIndex((count) => {
-    left -= count
-    return left <= 0
+    rest -= count
+    return rest <= 0
   })
   // The geometric middle of its class.
   return 2 ** ((index - 0.5) / 2) / 1_000

@@ -1,37 +1,35 @@
 import { detached, ignore } from '../background.js'
-import { BoundedMap } from '../bounded-map.js'
 import type { CacheKey } from '../key/cache-key.js'
+import type { KeyHistory } from '../store/key-history.js'
 import type { Statistics } from '../store/statistics.js'
-import { type Traces, treeOf } from '../store/traces.js'
 import type { MissReason } from '../tiers/outcome.js'
 import type { Counters } from './counters.js'
-import { type Explanation, explain, isExplainable } from './explain.js'
-import type { RequestRecord } from './request-log.js'
-import type { TraceLog } from './trace-log.js'
+import { type Explanation, explainMiss, isExplainable } from './explain.js'
+import { FoundReasons } from './found-reasons.js'
+import type { KeyHistoryLog } from './key-history-log.js'
+import { type ReportedHistory, readKeyHistories } from './read-key-histories.js'
+import type { RequestRecord } from './request-record.js'
 
-/** So many different ones are explained in one go; the rest keep the reason that was found in their place. */
-const MAX_MISSES = 500
-/** So many explanations are kept for the requests that they belong to, and good for those of so long. */
-const MAX_EXPLAINED = 1_000
-const EXPLAINED_MS = 2_000
+/** Maximum number of groups that are explained at a time; further misses keep the reason found in their place. */
+const MAX_GROUPS = 500
 
-/** Clocks of two processes are estimates: what was told to be written so shortly before a read may have come after it. */
-const DOUBT_MS = 25
-
-/** The most publications that wait for one explanation: beyond it, misses are published as they were found. */
+/** Maximum number of publications of one group; further misses are published with the reason found in their place. */
 const MAX_PUBLISHED = 10_000
 
-/** Misses of one key that look alike. */
-interface Miss {
+/** Clocks of two processes are estimates: a write reported this shortly before a read may have come after it. */
+const DOUBT_MS = 25
+
+/** Misses of one key with the same reason and the same last change. */
+interface MissGroup {
   readonly key: CacheKey
   readonly reason: MissReason
-  /** When the first of them began, by `performance.now()`: what was written since explains nothing. */
+  /** When the first of them began, by `performance.now()`: later changes explain nothing. */
   readonly at: number
-  /** What this process had not told yet of its key then. */
-  readonly own: Traces
-  /** How many of them are counted. */
+  /** The unreported change of the key at that time. */
+  readonly unreported: KeyHistory
+  /** Number of misses that are counted. */
   count: number
-  /** Publish them, once the reason is known. */
+  /** Publishes the misses when their reason is known. */
   readonly publish: Publish[]
 }
 
@@ -39,138 +37,111 @@ interface Miss {
 export type Publish = (reason: MissReason) => void
 
 /**
- * Misses whose reason is not all in the key's place. They are counted at once,
- * and explained before they are told: by what all processes remember of the
- * key and of what lies above it.
+ * Misses that the history of their key may explain. They are counted at once, and counted for another reason when that
+ * is found, which is before the next report.
  */
 export class MissLog {
   readonly #statistics: Statistics
-  readonly #traces: TraceLog
+  readonly #keyHistory: KeyHistoryLog
   readonly #counters: Counters
-  #misses = new Map<string, Miss>()
-  /** Whether an explanation is under way, or about to begin, for misses that wait to be published. */
-  #isHurrying = false
-  readonly #explained = new BoundedMap<string, { readonly at: number; readonly reason: MissReason }>(
-    MAX_EXPLAINED,
-  )
+  readonly #found = new FoundReasons()
+  #groups = new Map<string, MissGroup>()
+  /** Whether an explanation of published misses is under way or scheduled. */
+  #isExplaining = false
 
-  constructor(statistics: Statistics, traces: TraceLog, counters: Counters) {
+  constructor(statistics: Statistics, keyHistory: KeyHistoryLog, counters: Counters) {
     this.#statistics = statistics
-    this.#traces = traces
+    this.#keyHistory = keyHistory
     this.#counters = counters
   }
 
   get isEmpty(): boolean {
-    return this.#misses.size === 0
+    return this.#groups.size === 0
   }
 
   /**
-   * Adds misses of one key, of which the first began at `at` and `times` are counted. With `publish` they are explained
-   * at once: returns whether that will be called. It is not for a reason that needs no explanation, and beyond what can
-   * be explained.
+   * Adds misses of a key, of which the first began at `at` and `times` are counted. With `publish` they are explained at
+   * once. Returns whether `publish` will be called: not for a reason that needs no explanation, nor beyond the maximum.
    */
   add(key: CacheKey, reason: MissReason, at: number, times: number, publish?: Publish): boolean {
     if (!isExplainable(reason)) return false
-    const own = this.#traces.of(key.text)
-    const id = `${reason} ${own?.at ?? ''} ${key.text}`
-    let miss = this.#misses.get(id)
-    if (!miss) {
-      if (this.#misses.size >= MAX_MISSES) return false
-      miss = { key, reason, at, own: own ? [own] : [], count: 0, publish: [] }
-      this.#misses.set(id, miss)
+    const change = this.#keyHistory.of(key.text)
+    const id = `${reason} ${change?.at ?? ''} ${key.text}`
+    let group = this.#groups.get(id)
+    if (!group) {
+      if (this.#groups.size >= MAX_GROUPS) return false
+      group = { key, reason, at, unreported: change ? [change] : [], count: 0, publish: [] }
+      this.#groups.set(id, group)
     }
-    miss.count += times
-    if (!publish || miss.publish.length >= MAX_PUBLISHED) return false
-    miss.publish.push(publish)
-    this.#hurry()
+    group.count += times
+    if (!publish || group.publish.length >= MAX_PUBLISHED) return false
+    group.publish.push(publish)
+    this.#explainSoon()
     return true
   }
 
   /**
-   * Explains those that there are.
-   * @throws CacheNotRespondingError: then they stay as they are
+   * Explains all misses of this moment.
+   * @throws CacheNotRespondingError: then they keep the reason found in their place
    */
   async explain(): Promise<void> {
-    const misses = [...this.#misses.values()]
-    this.#misses = new Map()
-    if (misses.length === 0) return
-    const reasons = misses.map(({ reason }) => reason)
+    const groups = [...this.#groups.values()]
+    this.#groups = new Map()
+    if (groups.length === 0) return
+    const reasons = groups.map(({ reason }) => reason)
     try {
-      const remembered = await this.#remembered(misses.map(({ key }) => key))
-      for (const [index, { key, reason, at, own, count }] of misses.entries()) {
-        const { traces, above } = remembered[index] as Remembered
-        const found = explain({ reason, at, traces: [...own, ...surelyBefore(at, traces)], above })
+      const histories = await this.#histories(groups.map(({ key }) => key))
+      for (const [index, { key, reason, at, unreported, count }] of groups.entries()) {
+        const { reported, above } = histories[index] as ReportedHistory
+        const own = [...unreported, ...surelyBefore(at, reported)]
+        const found = explainMiss({ reason, at, own, above })
         if (found.reason === reason) continue
         reasons[index] = found.reason
         if (count > 0) this.#counters.correctMisses(key.family, reason, found.reason, count)
-        this.#explained.set(key.text, { at, reason: found.reason })
+        this.#found.add(key.text, found.reason, at)
       }
     } finally {
-      for (const [index, { publish }] of misses.entries())
+      for (const [index, { publish }] of groups.entries())
         for (const one of publish) one(reasons[index] as MissReason)
     }
   }
 
-  /** Explains what waits to be published, one batch after the other. */
-  #hurry(): void {
-    if (this.#isHurrying) return
-    this.#isHurrying = true
+  /** Explains published misses, one batch after the other. */
+  #explainSoon(): void {
+    if (this.#isExplaining) return
+    this.#isExplaining = true
     detached(() => setImmediate(() => void this.#explainAll()))
   }
 
   async #explainAll(): Promise<void> {
-    // Where that fails, they are published with the reason that was found in their place.
+    // A failure has published them with the reason found in their place.
     while (!this.isEmpty) await this.explain().catch(ignore)
-    this.#isHurrying = false
+    this.#isExplaining = false
   }
 
   /**
-   * Why a key is missing now for this reason, as far as is known. Nothing is counted.
+   * Explains why a key is missing now. Nothing is counted.
    * @throws CacheNotRespondingError
    */
   async explainOne(key: CacheKey, reason: MissReason): Promise<Explanation> {
     if (!isExplainable(reason)) return { reason }
-    const [remembered] = await this.#remembered([key])
-    const { traces, above } = remembered as Remembered
-    const own = this.#traces.of(key.text)
-    return explain({ reason, at: performance.now(), traces: own ? [own, ...traces] : traces, above })
+    const [history] = await this.#histories([key])
+    const { reported, above } = history as ReportedHistory
+    const change = this.#keyHistory.of(key.text)
+    const own = change ? [change, ...reported] : reported
+    return explainMiss({ reason, at: performance.now(), own, above })
   }
 
-  /** A request that was taken down, with the reasons that have been found since. */
+  /** A logged request with the reasons that were found since. */
   corrected(request: RequestRecord): RequestRecord {
-    const calls = request.calls.map((call) => {
-      if (!isExplainable(call.reason as MissReason)) return call
-      const found = this.#explained.get(call.key)
-      const began = request.at + call.afterMs - performance.timeOrigin
-      // What was found is about the first of several misses, which may be another request's.
-      const isOfIt = found && found.at >= began - EXPLAINED_MS && found.at <= began + call.durationMs + 1
-      return isOfIt ? { ...call, reason: found.reason } : call
-    })
-    return { ...request, calls }
+    return this.#found.correct(request)
   }
 
-  /** What is remembered of keys, and of the trees above them with what this process has not told of those yet. */
-  async #remembered(keys: readonly CacheKey[]): Promise<Remembered[]> {
-    const trees = (key: CacheKey) => [treeOf(), ...key.ancestors.map(treeOf)]
-    const names = [...new Set(keys.flatMap((key) => [key.text, ...trees(key)]))]
-    const all = await this.#statistics.traces(names)
-    const byName = new Map(names.map((name, index) => [name, all[index] as Traces]))
-    const of = (name: string) => byName.get(name) ?? []
-    return keys.map((key) => ({
-      traces: of(key.text),
-      above: trees(key).map((tree) => {
-        const untold = this.#traces.of(tree)
-        return untold ? [untold, ...of(tree)] : of(tree)
-      }),
-    }))
+  #histories(keys: readonly CacheKey[]): Promise<ReportedHistory[]> {
+    return readKeyHistories(keys, this.#statistics, this.#keyHistory)
   }
 }
 
-function surelyBefore(at: number, traces: Traces): Traces {
-  return traces.filter((trace) => trace.kind !== 'written' || trace.at <= at - DOUBT_MS)
-}
-
-interface Remembered {
-  readonly traces: Traces
-  readonly above: readonly Traces[]
+function surelyBefore(at: number, changes: KeyHistory): KeyHistory {
+  return changes.filter((change) => change.kind !== 'written' || change.at <= at - DOUBT_MS)
 }

@@ -1,70 +1,72 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { operations } from '../channels.js'
 import { lifetimeOf, type NewEntry } from '../entry/body.js'
 import type { KeyedCacheError } from '../errors.js'
-import { type OperationMessage, operations } from '../events.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Miss, MissReason, ReadOutcome, Written } from '../tiers/outcome.js'
 import type { RequestScope } from '../tiers/request-scope.js'
-import type { ComputeFigure, Counters } from './counters.js'
-import type { EventLog, Invalidation } from './event-log.js'
+import type { Counters } from './counters.js'
+import type { EventLog, InvalidationResult } from './event-log.js'
+import type { KeyHistoryLog } from './key-history-log.js'
+import type { Counter } from './metrics.js'
 import type { MissLog } from './miss-log.js'
-import type { TraceLog } from './trace-log.js'
+import type { OperationMessage } from './operation-message.js'
 
 /** Where operations are recorded; without counters nothing is counted. */
 export interface Recording {
   readonly counters?: Counters
   readonly events: EventLog
-  readonly traces: TraceLog
+  readonly keyHistory: KeyHistoryLog
   readonly misses: MissLog
 }
 
 /**
- * Counts each operation and tells whoever listens, and the request log of the request, if its scope has one; `left` is when
- * it began, by `performance.now()`. A `getOrSet` is put into the request log once it has ended: see `OpenCall`.
+ * Records each operation: in the counters, on the diagnostics channel, and in the request log of its scope. `startedAt`
+ * is when it began, by `performance.now()`. A `getOrSet` is logged by its `OpenCall`.
  */
 export class Recorder {
   readonly #counters: Counters | undefined
   readonly #events: EventLog
-  readonly #traces: TraceLog
+  readonly #keyHistory: KeyHistoryLog
   readonly #misses: MissLog
 
-  constructor({ counters, events, traces, misses }: Recording) {
+  constructor({ counters, events, keyHistory, misses }: Recording) {
     this.#counters = counters
     this.#events = events
-    this.#traces = traces
+    this.#keyHistory = keyHistory
     this.#misses = misses
   }
 
-  read(key: CacheKey, outcome: ReadOutcome, left: number, scope?: RequestScope): void {
-    this.reads(key, outcome, [left])
+  read(key: CacheKey, outcome: ReadOutcome, startedAt: number, scope?: RequestScope): void {
+    this.reads(key, outcome, [startedAt])
     if (scope?.log) {
-      const came = outcome.hit
+      const result = outcome.hit
         ? ({ outcome: 'hit', tier: outcome.tier } as const)
         : ({ outcome: 'miss', reason: outcome.reason } as const)
-      scope.log.add({ operation: 'get', key: key.text, ...came }, left)
+      scope.log.add({ operation: 'get', key: key.text, ...result }, startedAt)
     }
   }
 
-  /** Reads that came to the same together; `lefts` is when each began, the first of them first. */
-  reads(key: CacheKey, outcome: ReadOutcome, lefts: readonly number[]): void {
+  /** Records coalesced reads, the first to begin first. */
+  reads(key: CacheKey, outcome: ReadOutcome, startedAts: readonly number[]): void {
     if (this.#counters) {
       const now = performance.now()
       const { family } = key
-      for (const left of lefts) {
-        if (outcome.hit) this.#counters.hit(family, outcome.tier, now - left, outcome.computingMs ?? 0)
-        else this.#counters.miss(family, outcome.reason, now - left)
+      for (const startedAt of startedAts) {
+        if (outcome.hit) this.#counters.hit(family, outcome.tier, now - startedAt, outcome.computingMs ?? 0)
+        else this.#counters.miss(family, outcome.reason, now - startedAt)
       }
     }
-    if (!outcome.hit) this.#missed(key, outcome, lefts)
+    if (!outcome.hit) this.#missed(key, outcome, startedAts)
     else if (operations.hasSubscribers)
-      for (const left of lefts)
-        publish(left, { operation: 'get', key: key.text, outcome: 'hit', tier: outcome.tier })
+      for (const startedAt of startedAts)
+        publish(startedAt, { operation: 'get', key: key.text, outcome: 'hit', tier: outcome.tier })
   }
 
-  /** Misses are published with the reason that `inspect` gives, once that is known. */
-  #missed(key: CacheKey, { reason, provenance }: Miss, lefts: readonly number[]): void {
-    const counted = this.#counters ? lefts.length : 0
-    const [first = 0] = lefts
+  /** Misses are published when their reason is known, which is then the one that `inspect` gives. */
+  #missed(key: CacheKey, { reason, provenance }: Miss, startedAts: readonly number[]): void {
+    const counted = this.#counters ? startedAts.length : 0
+    const [first = 0] = startedAts
     if (!operations.hasSubscribers) {
       if (counted > 0) this.#misses.add(key, reason, first, counted)
       return
@@ -74,106 +76,107 @@ export class Recorder {
     const publishAs = (found: MissReason) => {
       const message = { operation: 'get', key: key.text, outcome: 'miss', reason: found, provenance } as const
       inContext(() => {
-        for (const left of lefts) publish(left, message, now)
+        for (const startedAt of startedAts) publish(startedAt, message, now)
       })
     }
     if (!this.#misses.add(key, reason, first, counted, publishAs)) publishAs(reason)
   }
 
-  /** `without` is why it was done without the cache, if it was. */
-  has(key: CacheKey, found: boolean, left: number, scope?: RequestScope, without?: MissReason): void {
-    const came = { outcome: found ? 'hit' : 'miss', ...(without && { reason: without }) } as const
-    scope?.log?.add({ operation: 'has', key: key.text, ...came }, left)
-    publish(left, { operation: 'has', key: key.text, ...came })
+  /** `skipped` is why the cache was not read, if it was not. */
+  has(key: CacheKey, found: boolean, startedAt: number, scope?: RequestScope, skipped?: MissReason): void {
+    const result = { outcome: found ? 'hit' : 'miss', ...(skipped && { reason: skipped }) } as const
+    scope?.log?.add({ operation: 'has', key: key.text, ...result }, startedAt)
+    publish(startedAt, { operation: 'has', key: key.text, ...result })
   }
 
   write(
     key: CacheKey,
     { outcome, stored, fenced, reason }: Written,
-    left: number,
+    startedAt: number,
     scope?: RequestScope,
   ): void {
     if (stored) {
-      this.#counters?.write(key.family)
-      this.stored(key, stored, left)
+      this.count(key, 'writes')
+      this.stored(key, stored, startedAt)
     }
     if (outcome === 'refused') {
-      this.#counters?.refusedFill(key.family)
-      if (fenced) this.#traces.fenced(key)
+      this.count(key, 'refusedFills')
+      if (fenced) this.#keyHistory.fenced(key)
     }
-    const came = { outcome, ...(reason && { reason }) } as const
-    scope?.log?.add({ operation: 'set', key: key.text, ...came }, left)
-    publish(left, { operation: 'set', key: key.text, ...came })
+    const result = { outcome, ...(reason && { reason }) } as const
+    scope?.log?.add({ operation: 'set', key: key.text, ...result }, startedAt)
+    publish(startedAt, { operation: 'set', key: key.text, ...result })
   }
 
-  delete(key: CacheKey, invalidation: Invalidation, left: number, scope?: RequestScope): void {
-    const { children = false } = invalidation
-    this.#counters?.delete(key.family, children)
-    this.#traces.deleted(key, children)
-    this.#invalidated('delete', key, invalidation, left, scope)
+  delete(key: CacheKey, result: InvalidationResult, startedAt: number, scope?: RequestScope): void {
+    const { children = false } = result
+    this.count(key, 'deletes')
+    if (children) this.count(key, 'treeDeletes')
+    this.#keyHistory.deleted(key, children)
+    this.#invalidated('delete', key, result, startedAt, scope)
   }
 
-  expire(key: CacheKey, invalidation: Invalidation, left: number, scope?: RequestScope): void {
-    this.#counters?.expire(key.family)
-    this.#invalidated('expire', key, invalidation, left, scope)
+  expire(key: CacheKey, result: InvalidationResult, startedAt: number, scope?: RequestScope): void {
+    this.count(key, 'expires')
+    this.#invalidated('expire', key, result, startedAt, scope)
   }
 
-  /** A value that was set or computed stands in the store since `left` at the earliest. */
-  stored(key: CacheKey, entry: NewEntry, left: number): void {
-    this.#counters?.stored(key.family, entry.payload.length)
-    this.#traces.written(key, left, lifetimeOf(entry))
+  /** A set or computed value is in the store; its write began at `startedAt`. */
+  stored(key: CacheKey, entry: NewEntry, startedAt: number): void {
+    this.count(key, 'storedBytes', entry.payload.length)
+    this.#keyHistory.written(key, startedAt, lifetimeOf(entry))
   }
 
-  /** A value that was computed was not stored, because its key was invalidated meanwhile, or the lease was lost. */
+  /** A computed value was not stored: its key was invalidated meanwhile, or the lease was lost. */
   fenced(key: CacheKey, isInvalidated: boolean): void {
     this.count(key, 'fencedCommits')
-    if (isInvalidated) this.#traces.fenced(key)
+    if (isInvalidated) this.#keyHistory.fenced(key)
   }
 
-  /** A factory has run since `began`. */
-  computed(key: CacheKey, began: number, failed: boolean): void {
-    this.#counters?.computation(key.family, performance.now() - began, failed)
-    publish(began, { operation: 'compute', key: key.text, outcome: failed ? 'failed' : 'computed' })
+  /** A factory that was called at `startedAt` has ended. */
+  computed(key: CacheKey, startedAt: number, failed: boolean): void {
+    this.#counters?.computation(key.family, performance.now() - startedAt, failed)
+    publish(startedAt, { operation: 'compute', key: key.text, outcome: failed ? 'failed' : 'computed' })
   }
 
-  count(key: CacheKey, figure: ComputeFigure, times = 1): void {
-    this.#counters?.count(key.family, figure, times)
+  count(key: CacheKey, counter: Counter, times = 1): void {
+    this.#counters?.count(key.family, counter, times)
   }
 
-  clear(invalidation: Invalidation, left: number, scope?: RequestScope): void {
-    const { outcome } = invalidation
-    scope?.log?.add({ operation: 'clear', key: '', outcome }, left)
-    this.#counters?.clear()
-    this.#traces.cleared()
-    this.#events.invalidated('clear', '', invalidation)
-    publish(left, { operation: 'clear', key: '', outcome })
+  clear(result: InvalidationResult, startedAt: number, scope?: RequestScope): void {
+    const { outcome } = result
+    scope?.log?.add({ operation: 'clear', key: '', outcome }, startedAt)
+    this.#counters?.countForCache('clears')
+    this.#keyHistory.cleared()
+    this.#events.invalidated('clear', '', result)
+    publish(startedAt, { operation: 'clear', key: '', outcome })
   }
 
   #invalidated(
     operation: 'delete' | 'expire',
     key: CacheKey,
-    invalidation: Invalidation,
-    left: number,
+    result: InvalidationResult,
+    startedAt: number,
     scope: RequestScope | undefined,
   ): void {
-    const { children = false, outcome } = invalidation
-    scope?.log?.add({ operation, key: key.text, outcome, ...(children && { children }) }, left)
-    this.#events.invalidated(operation, key.text, invalidation)
-    publish(left, { operation, key: key.text, children, outcome })
+    const { children = false, outcome } = result
+    scope?.log?.add({ operation, key: key.text, outcome, ...(children && { children }) }, startedAt)
+    this.#events.invalidated(operation, key.text, result)
+    publish(startedAt, { operation, key: key.text, children, outcome })
   }
 
-  /** The store did not surely carry out an operation. */
-  trouble(operation: string, key: string | undefined, error: KeyedCacheError): void {
-    this.#counters?.trouble()
-    this.#events.failed(operation, key, error)
+  /** The store did not confirm an operation. */
+  storeFailed(operation: string, key: string | undefined, error: KeyedCacheError): void {
+    this.#counters?.countForCache('storeFailures')
+    this.#events.storeFailed(operation, key, error)
   }
 }
 
 function publish(
-  left: number,
+  startedAt: number,
   message: Omit<OperationMessage, 'durationMs'>,
   ended = performance.now(),
 ): void {
   if (!operations.hasSubscribers) return
-  operations.publish({ ...message, durationMs: ended - left } satisfies OperationMessage)
+  operations.publish({ ...message, durationMs: ended - startedAt } satisfies OperationMessage)
 }

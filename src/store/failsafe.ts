@@ -1,26 +1,25 @@
+import { type StoreFailureMessage, storeFailures } from '../channels.js'
 import { ElapsedClock } from '../elapsed-clock.js'
 import { CacheNotRespondingError } from '../errors.js'
-import { type StoreFailureMessage, storeFailures } from '../events.js'
 
 /** Where warnings go; `console` is one. */
 export interface Logger {
   warn(message: string): void
 }
 
-/** Told of each failure that is absorbed. */
+/** Called for each store failure. */
 export type StoreFailureListener = (
   operation: string,
   key: string | undefined,
   error: CacheNotRespondingError,
 ) => void
 
-/** The same trouble is logged once in so long. */
+/** Minimum time between two warnings, in milliseconds. Failed invalidations have warnings of their own: see `PendingWarnings`. */
 const QUIET_MS = 10_000
 
 /**
- * The one place where a store failure becomes an event and a fallback. Only
- * `CacheNotRespondingError` is absorbed: everything else is a mistake that must
- * be seen.
+ * Turns store failures into events, warnings and fallbacks. Only `CacheNotRespondingError` is absorbed: every other error
+ * is a mistake that must be seen.
  */
 export class Failsafe {
   readonly #throwing: boolean
@@ -36,7 +35,7 @@ export class Failsafe {
     this.#onStoreFailure = onStoreFailure
   }
 
-  /** Reports the failure of an operation and gives what it answers instead. */
+  /** Reports the failure of an operation and returns its fallback. */
   absorb<T>(operation: string, key: string | undefined, error: unknown, fallback: T): T {
     if (!(error instanceof CacheNotRespondingError)) throw error
     this.#onStoreFailure(operation, key, error)

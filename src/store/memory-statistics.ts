@@ -1,37 +1,37 @@
 import { BoundedMap } from '../bounded-map.js'
+import { type KeyChange, type KeyHistory, MAX_KEY_HISTORIES } from './key-history.js'
 import {
-  type Bucket,
-  type Gathered,
-  GONE_AFTER_MS,
+  type Counts,
+  type HistoryBucket,
   MAX_EVENTS,
   MAX_FIGURES,
   MAX_REQUESTS,
   OTHER_FAMILIES,
+  PROCESS_TIMEOUT_MS,
   type ProcessReport,
   RESOLUTIONS,
   type Report,
+  type ReportedFigures,
   type Resolution,
   type Statistics,
-  type Tally,
 } from './statistics.js'
-import { MAX_TRACED, type Trace, type Traces } from './traces.js'
 
-interface Teller extends ProcessReport {
+interface KnownProcess extends ProcessReport {
   readonly sequence: number
 }
 
-/** What is told within this process, where no other can hear it. */
+/** Figures of this process only, in its memory. */
 export class MemoryStatistics implements Statistics {
   readonly #since = Date.now()
   readonly #families = new Map<string, Map<string, number>>()
-  readonly #processes = new Map<string, Teller>()
+  readonly #processes = new Map<string, KnownProcess>()
   readonly #history = { fine: new Map<number, Map<string, number>>(), coarse: new Map() } satisfies Record<
     Resolution,
     Map<number, Map<string, number>>
   >
   readonly #events: string[] = []
   readonly #requests: string[] = []
-  readonly #traces = new BoundedMap<string, Traces>(MAX_TRACED)
+  readonly #keyHistories = new BoundedMap<string, KeyHistory>(MAX_KEY_HISTORIES)
   #figures = 0
 
   async report(report: Report): Promise<void> {
@@ -40,25 +40,25 @@ export class MemoryStatistics implements Statistics {
     const last = this.#processes.get(process)
     const isNew = !last || last.sequence < report.sequence
     const sequence = Math.max(report.sequence, last?.sequence ?? 0)
-    const figures = new Map(last?.figures)
-    if (isNew) this.#count(report, figures, now)
-    this.#processes.set(process, { process, sequence, about, seenAt: now, figures })
+    const counts = new Map(last?.counts)
+    if (isNew) this.#count(report, counts, now)
+    this.#processes.set(process, { process, sequence, about, seenAt: now, counts })
     for (const { process: other, seenAt } of this.#processes.values()) {
-      if (Math.abs(now - seenAt) > GONE_AFTER_MS) this.#processes.delete(other)
+      if (Math.abs(now - seenAt) > PROCESS_TIMEOUT_MS) this.#processes.delete(other)
     }
   }
 
-  async gathered(): Promise<Gathered> {
+  async figures(): Promise<ReportedFigures> {
     const now = Date.now()
-    const processes = [...this.#processes.values()].filter(({ seenAt }) => now - seenAt <= GONE_AFTER_MS)
+    const processes = [...this.#processes.values()].filter(({ seenAt }) => now - seenAt <= PROCESS_TIMEOUT_MS)
     return { now, since: this.#since, families: copy(this.#families), processes }
   }
 
-  async history(resolution: Resolution): Promise<readonly Bucket[]> {
+  async history(resolution: Resolution): Promise<readonly HistoryBucket[]> {
     const { spanMs } = RESOLUTIONS[resolution]
     const from = Date.now() - spanMs
-    return [...this.#history[resolution]].flatMap(([at, figures]) =>
-      at >= from ? [{ at, figures: new Map(figures) }] : [],
+    return [...this.#history[resolution]].flatMap(([at, counts]) =>
+      at >= from ? [{ at, counts: new Map(counts) }] : [],
     )
   }
 
@@ -70,47 +70,47 @@ export class MemoryStatistics implements Statistics {
     return this.#requests.slice(-limit).reverse()
   }
 
-  async traces(names: readonly string[]): Promise<readonly Traces[]> {
-    return names.map((name) => this.#traces.get(name) ?? [])
+  async keyHistories(names: readonly string[]): Promise<readonly KeyHistory[]> {
+    return names.map((name) => this.#keyHistories.get(name) ?? [])
   }
 
   #count(report: Report, own: Map<string, number>, now: number): void {
-    const { families, history, events, requests, traces } = report
-    for (const [family, tally] of families) {
+    const { families, history, events, requests, changes } = report
+    for (const [family, counts] of families) {
       const known = this.#families.get(family)
-      if (!known && this.#figures >= MAX_FIGURES) this.#addTo(OTHER_FAMILIES, tally)
-      else this.#addTo(family, tally)
-      add(own, tally)
+      if (!known && this.#figures >= MAX_FIGURES) this.#addTo(OTHER_FAMILIES, counts)
+      else this.#addTo(family, counts)
+      add(own, counts)
     }
     for (const [resolution, { stepMs, spanMs }] of Object.entries(RESOLUTIONS)) {
       const buckets = this.#history[resolution as Resolution]
       const at = now - (now % stepMs)
       const bucket = buckets.get(at) ?? new Map<string, number>()
       buckets.set(at, add(bucket, history))
-      // Also what a clock wrote that was set back since.
+      // Future buckets were written before the clock was set back.
       for (const old of buckets.keys()) if (old < now - spanMs || old > now) buckets.delete(old)
     }
     append(this.#events, events, MAX_EVENTS)
     append(this.#requests, requests, MAX_REQUESTS)
-    for (const [name, trace] of traces) this.#remember(name, trace)
+    for (const [name, change] of changes) this.#recordChange(name, change)
   }
 
-  #remember(name: string, trace: Trace): void {
-    const known = this.#traces.get(name) ?? []
-    if (known.some(({ at }) => at === trace.at)) return
-    this.#traces.set(name, [trace, ...known].sort((one, other) => other.at - one.at).slice(0, 2))
+  #recordChange(name: string, change: KeyChange): void {
+    const known = this.#keyHistories.get(name) ?? []
+    if (known.some(({ at }) => at === change.at)) return
+    this.#keyHistories.set(name, [change, ...known].sort((one, other) => other.at - one.at).slice(0, 2))
   }
 
-  #addTo(family: string, tally: Tally): void {
+  #addTo(family: string, counts: Counts): void {
     const figures = this.#families.get(family) ?? new Map<string, number>()
     const before = figures.size
-    this.#families.set(family, add(figures, tally))
+    this.#families.set(family, add(figures, counts))
     this.#figures += figures.size - before
   }
 }
 
-function add(figures: Map<string, number>, tally: Tally): Map<string, number> {
-  for (const [name, count] of tally) figures.set(name, (figures.get(name) ?? 0) + count)
+function add(figures: Map<string, number>, counts: Counts): Map<string, number> {
+  for (const [name, count] of counts) figures.set(name, (figures.get(name) ?? 0) + count)
   return figures
 }
 
@@ -119,6 +119,6 @@ function append(list: string[], items: readonly string[], max: number): void {
   if (list.length > max) list.splice(0, list.length - max)
 }
 
-function copy(families: ReadonlyMap<string, Tally>): Map<string, Tally> {
-  return new Map([...families].map(([family, tally]) => [family, new Map(tally)]))
+function copy(families: ReadonlyMap<string, Counts>): Map<string, Counts> {
+  return new Map([...families].map(([family, counts]) => [family, new Map(counts)]))
 }

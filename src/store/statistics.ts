@@ -1,56 +1,56 @@
-import type { Trace, Traces } from './traces.js'
+import type { KeyChange, KeyHistory } from './key-history.js'
 
-/** Figures by name: whole numbers, of which a report brings what came to them. */
-export type Tally = ReadonlyMap<string, number>
+/** Whole numbers by the name of a metric. A report holds what was added since the last one. */
+export type Counts = ReadonlyMap<string, number>
 
-/** What one process has to tell since its last report. */
+/** What one process has counted and recorded since its last report. */
 export interface Report {
-  /** One life of one cache in one process. */
+  /** Id of one cache in one run of a process. */
   readonly process: string
-  /** 1, 2, 3…: a report that comes twice counts once. */
+  /** 1, 2, 3…: a report that arrives twice counts once. */
   readonly sequence: number
-  /** About the process, as it is now: host, pid, when it started. */
+  /** Host, pid, start and present memory of the process. */
   readonly about: Readonly<Record<string, string | number>>
-  /** By family of keys; of no family what concerns the cache as a whole. */
-  readonly families: ReadonlyMap<string, Tally>
-  /** What goes into the history: of all families together. */
-  readonly history: Tally
-  /** Invalidations and troubles, oldest first, as JSON. */
+  /** By family of keys; the empty family holds the counts of the cache as a whole. */
+  readonly families: ReadonlyMap<string, Counts>
+  /** Counts for the history, summed over all families. */
+  readonly history: Counts
+  /** Invalidations and store failures as JSON, oldest first. */
   readonly events: readonly string[]
-  /** Sampled requests, oldest first, as JSON. */
+  /** Sampled requests as JSON, oldest first. */
   readonly requests: readonly string[]
-  /** What became of keys, the newest of each by its text: see `Trace`. */
-  readonly traces: ReadonlyMap<string, Trace>
+  /** The newest change of each key and tree, by its name. */
+  readonly changes: ReadonlyMap<string, KeyChange>
 }
 
-/** What happened in a stretch of time. */
-export interface Bucket {
+/** Counts of one step of the history. */
+export interface HistoryBucket {
   /** Its beginning, on the store's clock. */
   readonly at: number
-  readonly figures: Tally
+  readonly counts: Counts
 }
 
-/** One process as it last reported. */
+/** A process as of its last report. */
 export interface ProcessReport {
   readonly process: string
   readonly about: Readonly<Record<string, string | number>>
-  /** When it last reported, on the store's clock. */
+  /** Time of its last report, on the store's clock. */
   readonly seenAt: number
-  /** What it has counted in its life. */
-  readonly figures: Tally
+  /** Counts since its start. */
+  readonly counts: Counts
 }
 
-/** What all processes have told. */
-export interface Gathered {
-  /** The store's clock. */
+/** Counts that all processes have reported. */
+export interface ReportedFigures {
+  /** Present time of the store's clock. */
   readonly now: number
-  /** When the first report came. */
+  /** Time of the first report. */
   readonly since: number
-  readonly families: ReadonlyMap<string, Tally>
+  readonly families: ReadonlyMap<string, Counts>
   readonly processes: readonly ProcessReport[]
 }
 
-/** Stretches of time in which history is kept, and for how long. In milliseconds. */
+/** Length of a step and of the whole history, in milliseconds, by resolution. */
 export const RESOLUTIONS = {
   fine: { stepMs: 10_000, spanMs: 3_600_000 },
   coarse: { stepMs: 60_000, spanMs: 86_400_000 },
@@ -58,30 +58,31 @@ export const RESOLUTIONS = {
 
 export type Resolution = keyof typeof RESOLUTIONS
 
-/** After so long without a report a process counts as gone. */
-export const GONE_AFTER_MS = 30_000
+/** Time without a report after which a process is no longer listed, in milliseconds. */
+export const PROCESS_TIMEOUT_MS = 30_000
 
-/** So many events and requests are kept, about. */
+/** Approximate maximum number of events and of requests that are kept. */
 export const MAX_EVENTS = 1_000
 export const MAX_REQUESTS = 200
 
-/** So many figures of families are kept; beyond that new families are counted as `OTHER_FAMILIES`. */
+/** Maximum number of counts of all families; further families are counted as `OTHER_FAMILIES`. */
 export const MAX_FIGURES = 20_000
 export const OTHER_FAMILIES = 'other'
 
 /**
- * Where the processes of a cache tell what they have counted. Nothing in it is
- * a promise of the cache: where it fails, figures come later.
+ * Where the processes of a cache report what they have counted. No promise of the cache depends on it: when it fails,
+ * figures arrive later.
  */
 export interface Statistics {
-  /** Takes a report as a whole, once, however often it is sent. */
+  /** Takes a report as a whole; a report that arrives again changes nothing. */
   report(report: Report): Promise<void>
-  gathered(): Promise<Gathered>
-  /** Oldest first; stretches in which nothing happened are left out. */
-  history(resolution: Resolution): Promise<readonly Bucket[]>
-  /** The newest, newest first. */
+  figures(): Promise<ReportedFigures>
+  /** Steps of the history, oldest first, without those in which nothing was counted. */
+  history(resolution: Resolution): Promise<readonly HistoryBucket[]>
+  /** The last events, newest first. */
   events(limit: number): Promise<readonly string[]>
+  /** The last requests, newest first. */
   requests(limit: number): Promise<readonly string[]>
-  /** What is remembered of keys and trees, in their order. */
-  traces(names: readonly string[]): Promise<readonly Traces[]>
+  /** Histories of keys and trees, in the order of their names. */
+  keyHistories(names: readonly string[]): Promise<readonly KeyHistory[]>
 }

@@ -45,11 +45,11 @@ const OPERATIONS: {
 
 const STATISTICS: { readonly [Name in OperationOf<Statistics>]: 'required' } = {
   report: 'required',
-  gathered: 'required',
+  figures: 'required',
   history: 'required',
   events: 'required',
   requests: 'required',
-  traces: 'required',
+  keyHistories: 'required',
 }
 
 /** Members that are no operations; a type error where one of the interface is missing. */

@@ -6,6 +6,7 @@ import { CacheKey } from '../key/cache-key.js'
 import { before } from '../store/deadline.js'
 import type { Logger } from '../store/failsafe.js'
 import type { Origin, Store } from '../store/store.js'
+import { PendingWarnings } from './pending-warnings.js'
 
 /** An invalidation that the store has not confirmed. */
 interface Pending {
@@ -38,7 +39,7 @@ const LAST_ATTEMPT_MS = 50
  */
 export class PendingInvalidations {
   readonly #store: Store
-  readonly #logger: Logger
+  readonly #warnings: PendingWarnings
   readonly #timeoutMs: number
   readonly #pending = new Map<string, Pending>()
   #delayMs: number
@@ -48,7 +49,7 @@ export class PendingInvalidations {
   /** `timeoutMs` is the deadline of an operation of the store. */
   constructor(store: Store, timeoutMs: number, logger: Logger) {
     this.#store = store
-    this.#logger = logger
+    this.#warnings = new PendingWarnings(logger, () => [...this.#pending.values()].map(inWords))
     this.#timeoutMs = timeoutMs
     this.#delayMs = timeoutMs
   }
@@ -71,6 +72,7 @@ export class PendingInvalidations {
     if (this.#pending.size > MAX_PENDING)
       this.#widen(({ key }) => key && CacheKey.from(key.segments[0] as string))
     if (this.#pending.size > MAX_PENDING) this.#widen(() => undefined)
+    if (!this.#isClosed) this.#warnings.added()
     this.#schedule()
   }
 
@@ -78,7 +80,11 @@ export class PendingInvalidations {
   async close(): Promise<void> {
     clearTimeout(this.#timer)
     this.#isClosed = true
-    if (this.#pending.size === 0) return
+    if (this.#pending.size > 0) await this.#lastAttempt()
+    this.#warnings.close()
+  }
+
+  async #lastAttempt(): Promise<void> {
     let latest = 0
     for (const { notBefore } of this.#pending.values()) latest = Math.max(latest, notBefore)
     const startedAt = performance.now()
@@ -110,10 +116,7 @@ export class PendingInvalidations {
     try {
       const count = await this.#repeatDue()
       this.#delayMs = this.#timeoutMs
-      if (count > 0)
-        this.#logger.warn(
-          `keyedcache: the store is back; ${count} pending ${count === 1 ? 'invalidation was' : 'invalidations were'} repeated.`,
-        )
+      if (count > 0) this.#warnings.repeated(count)
     } catch {
       // Reported when it failed first; the next attempt follows.
       this.#delayMs = Math.min(MAX_DELAY_MS, this.#delayMs * 2)
@@ -140,6 +143,11 @@ export class PendingInvalidations {
   #repeat({ key, children, origin }: Pending): Promise<unknown> {
     return key ? this.#store.remove(key, { children, origin }) : this.#store.clear(origin)
   }
+}
+
+function inWords({ key, children }: Pending): string {
+  if (key === undefined) return 'all keys'
+  return children ? `"${key.text}" with everything below` : `"${key.text}"`
 }
 
 /** The name of a whole tree. No text of a key begins like it. */

@@ -1,9 +1,9 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { internalsOf, type KeyedCache } from '../../src/cache.js'
+import { CHANNELS, type StoreFailureMessage } from '../../src/channels.js'
 import { createCache } from '../../src/create-cache.js'
 import { CacheNotRespondingError } from '../../src/errors.js'
-import { CHANNELS, type StoreFailureMessage } from '../../src/events.js'
 import { RequestLog } from '../../src/stats/request-log.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
 
@@ -127,7 +127,7 @@ for (const [trouble, cause] of Object.entries(TROUBLES)) {
       expect(published.map(({ operation, key }) => `${operation} ${key}`)).toEqual(
         [0, 1, 2, 3, 4].map((time) => `get a::${time}`),
       )
-      expect(cache.processStats().troubles).toBe(5)
+      expect(cache.processStats().storeFailures).toBe(5)
       expect(cache.processStats().totals.missesBy).toEqual({ 'store-down': 5 })
     })
 

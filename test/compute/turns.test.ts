@@ -156,7 +156,7 @@ describe('Very many keys that are asked for at once, on Redis', () => {
       const some = keys.slice(at, at + 1_000)
       expect(await cache.getMany(some)).toEqual(some.map(([, id]) => id))
     }
-    expect(cache.processStats()).toMatchObject({ troubles: 0, totals: { fencedCommits: 0 } })
+    expect(cache.processStats()).toMatchObject({ storeFailures: 0, totals: { fencedCommits: 0 } })
     await cache.close()
   })
 

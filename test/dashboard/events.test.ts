@@ -62,7 +62,7 @@ describe('the page of events', () => {
     ['type=all', ['', 'user::Anna%20Karenina', 'product', 'cart::7']],
     ['type=delete', ['user::Anna%20Karenina', 'product', 'cart::7']],
     ['type=clear', ['']],
-    ['type=trouble', []],
+    ['type=store-failure', []],
     ['q=ANNA', ['user::Anna%20Karenina', 'product']],
     ['q=anna%20k', ['user::Anna%20Karenina']],
     ['q=/cart', ['cart::7']],
@@ -155,7 +155,7 @@ describe('the page of events', () => {
     const [deleted = '', ...troubles] = rows(text).filter((row) => row.includes('| Deleted |'))
     expect(troubles).toEqual([])
     expect(deleted).toContain('| a | not surely done |')
-    const said = rows((await ask('/cache/events?type=trouble')).text)
+    const said = rows((await ask('/cache/events?type=store-failure')).text)
     expect(said).toHaveLength(2)
     expect(said.join()).toMatch(/Trouble with get \| k::0 \| failed 1,200 times.*out of order/)
     expect(said.join()).toMatch(/Trouble with delete \| a \| failed .*<b>gone<\/b>/)
@@ -304,7 +304,7 @@ describe('with Redis', () => {
       const data = await ask('/cache/api/events')
       expect(data.status).toBe(503)
       expect(JSON.parse(data.text).error.message).toContain('not responding')
-      expect(cache.processStats().troubles).toBe(0)
+      expect(cache.processStats().storeFailures).toBe(0)
     } finally {
       await redis.stop()
     }

@@ -88,8 +88,8 @@ describe('Text in the place of a count', () => {
         'writes',
         'savedMs',
         'computingMs',
-        'miss:absent',
-        'in:store:3',
+        'missesBy:absent',
+        'latency:store:3',
         'storedBytes',
       ]) {
         await redis.admin.hset(names.figures(), `other\0${name}`, text)
@@ -124,7 +124,7 @@ test('names that every object has are names like others, and foreign fields are 
       '3',
       `product\0${name}`,
       '3',
-      `product\0miss:${name}`,
+      `product\0missesBy:${name}`,
       '3',
     )
     await redis.admin.hset(names.figures(), `product\0in:${name}:1`, '3', name, '3', `a\0b\0${name}`, '3')

@@ -77,7 +77,7 @@ describe.each<[string, () => Promise<KeyedCache>]>([
 
   test('every page is there in time, and says so', async () => {
     const { ask } = await openSite({ cache })
-    const before = cache.processStats().troubles
+    const before = cache.processStats().storeFailures
     for (const page of PAGES) {
       const began = performance.now()
       const { status, text } = await ask(`/cache${page}`)
@@ -86,7 +86,7 @@ describe.each<[string, () => Promise<KeyedCache>]>([
       expect(words(text), page).toMatch(/not responding/)
     }
     expect((await ask('/cache/download?key=a')).status).toBe(503)
-    expect(cache.processStats().troubles).toBe(before)
+    expect(cache.processStats().storeFailures).toBe(before)
   })
 
   test('a delete that is not sure is not called done', async () => {

@@ -5,7 +5,7 @@ import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { keyedCache } from '../../src/express/middleware.js'
 import type { CacheOptions } from '../../src/options.js'
-import type { RequestRecord } from '../../src/stats/request-log.js'
+import type { RequestRecord } from '../../src/stats/request-record.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import { startRedis } from '../helpers/redis.js'
 import {

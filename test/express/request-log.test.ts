@@ -521,7 +521,7 @@ describe('The headers', () => {
       stored: 0,
       writes: 0,
     },
-    busyMs: 1.9349,
+    cacheMs: 1.9349,
   }
 
   test.each<[Partial<CallSummary>, string, string | undefined]>([

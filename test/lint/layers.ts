@@ -5,7 +5,7 @@
 export const LAYERS: readonly (readonly string[])[] = [
   ['errors.ts', 'background.ts', 'bounded-map.ts', 'elapsed-clock.ts', 'local-path.ts'],
   ['key/', 'entry/', 'codec/', 'bypass/', 'name-owners.ts', 'take-options.ts'],
-  ['duration.ts', 'events.ts', 'option-checks.ts'],
+  ['duration.ts', 'channels.ts', 'option-checks.ts'],
   ['store/'],
   ['tiers/'],
   ['stats/'],

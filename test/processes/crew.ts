@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, expect } from 'vitest'
 import type { GetOrSetOptions } from '../../src/compute/options.js'
 import type { CacheOptions } from '../../src/options.js'
-import type { Figures } from '../../src/stats/figures.js'
+import type { Figures } from '../../src/stats/metrics.js'
 
 const MEMBER = fileURLToPath(new URL('member.mjs', import.meta.url))
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Figures } from '../../src/stats/figures.js'
+import type { Figures } from '../../src/stats/metrics.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
 import { killMembersAfterEach, startMembers } from './crew.js'
 import { random } from './random.mjs'

@@ -6,7 +6,7 @@ import { type RedisServer, startRedis } from '../helpers/redis.js'
 const KEYS = process.env.SOAK ? 1_000_000 : 100_000
 /** Generations, the probe, the lock and the time of the last pass, statistics: what is ours beside entries. */
 const OWN =
-  /^soak:(gen|probe|sweep|swept|figures|process|processes|history-fine|history-coarse|events|requests|traces|secret):\{/
+  /^soak:(gen|probe|sweep|swept|figures|process|processes|history-fine|history-coarse|events|requests|key-history|secret):\{/
 
 let server: RedisServer
 beforeAll(async () => {

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { internalsOf } from '../../src/cache.js'
 import { CacheNotRespondingError, type CacheOptions, createCache, type KeyedCache } from '../../src/index.js'
-import { type CacheEvent, eventsOf } from '../../src/stats/events.js'
+import { type CacheEvent, eventsOf } from '../../src/stats/cache-event.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import type { RequestOrigin } from '../../src/tiers/request-scope.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
@@ -15,15 +15,15 @@ function as(cache: KeyedCache, origin: RequestOrigin): KeyedCache {
   return internalsOf(cache).bindTo(internalsOf(cache).openScope({ fills: false, origin: () => origin }))
 }
 
-/** What people read of an event: without times and the process. */
-function told({ at: _, process: __, until: ___, ...event }: CacheEvent) {
+/** An event without its times and process. */
+function facts({ at: _, process: __, until: ___, ...event }: CacheEvent) {
   return event
 }
 
 const ANNA = { route: 'POST /products/123', user: 'anna' }
 
-describeOnEveryBackend('events', (open, statistics) => {
-  test('of what is invalidated, and how, by whom, newest first', async () => {
+describeOnEveryBackend('cache.events()', (open, statistics) => {
+  test('lists invalidations with their outcome, route and user, newest first', async () => {
     const cache = open()
     const own = as(cache, ANNA)
     const before = Date.now()
@@ -37,7 +37,7 @@ describeOnEveryBackend('events', (open, statistics) => {
     await own.deleteMany(['a', 'b'])
     await own.clear()
     const events = await cache.events()
-    expect(events.map(told)).toEqual([
+    expect(events.map(facts)).toEqual([
       { type: 'clear', key: '', outcome: 'deleted', ...ANNA },
       { type: 'delete', key: 'b', children: false, outcome: 'absent', ...ANNA },
       { type: 'delete', key: 'a', children: false, outcome: 'absent', ...ANNA },
@@ -52,7 +52,7 @@ describeOnEveryBackend('events', (open, statistics) => {
     }
   })
 
-  test('not of reads and writes', async () => {
+  test('lists no reads and no writes', async () => {
     const cache = open()
     await cache.set('a', 1)
     await cache.get('a')
@@ -61,7 +61,7 @@ describeOnEveryBackend('events', (open, statistics) => {
     expect(await cache.events()).toEqual([])
   })
 
-  test('of what was let expire: what, with or without what is below, by whom, and what came of it', async () => {
+  test('lists soft expiries with their children, outcome and user', async () => {
     const [cache, other] = [open(), open()]
     await cache.set('product::1', 1)
     const scope = internalsOf(other).openScope({ fills: false, origin: () => ({ user: 'anna' }) })
@@ -70,22 +70,22 @@ describeOnEveryBackend('events', (open, statistics) => {
     await own.expire('product', { children: true })
     await own.expire('nothing')
     await other.events(1)
-    expect((await cache.events()).map(told)).toEqual([
+    expect((await cache.events()).map(facts)).toEqual([
       { type: 'expire', key: 'nothing', children: false, outcome: 'absent', user: 'anna' },
       { type: 'expire', key: 'product', children: true, outcome: 'expired', user: 'anna' },
       { type: 'expire', key: 'product::1', children: false, outcome: 'expired', user: 'anna' },
     ])
   })
 
-  test('of cached functions whose results are dropped', async () => {
+  test('lists deletes of cached functions', async () => {
     const cache = open()
     await cache.deleteFunction(cache.cached(async function price() {}))
-    expect((await cache.events()).map(told)).toEqual([
+    expect((await cache.events()).map(facts)).toEqual([
       { type: 'delete', key: 'func::price', children: true, outcome: 'absent' },
     ])
   })
 
-  test('of all caches of one store, at once of the one that is asked', async () => {
+  test('lists events of all processes, without delay those of the process that reads', async () => {
     const [one, other] = [open(), open()]
     await one.delete('a')
     expect(await one.events()).toHaveLength(1)
@@ -95,7 +95,7 @@ describeOnEveryBackend('events', (open, statistics) => {
     await expect.poll(async () => (await other.events()).map(({ key }) => key)).toEqual(['c', 'b', 'a'])
   })
 
-  test('as many as are asked for', async () => {
+  test('lists up to the limit', async () => {
     const cache = open()
     await cache.deleteMany(['a', 'b', 'c'])
     const keys = async (limit?: number) => (await cache.events(limit)).map(({ key }) => key)
@@ -105,7 +105,7 @@ describeOnEveryBackend('events', (open, statistics) => {
     for (const none of [0, -1, 0.5, Number.NaN]) expect(await keys(none)).toEqual([])
   })
 
-  test('of ten thousand deletes few are kept, and say how many were not', async () => {
+  test('keeps few of ten thousand deletes, with the number left out', async () => {
     const cache = open({ timeouts: { store: '10s' } })
     await cache.clear()
     const began = performance.now()
@@ -123,7 +123,7 @@ describeOnEveryBackend('events', (open, statistics) => {
     expect(last?.leftOut).toBeUndefined()
   })
 
-  test('keep about a thousand', async () => {
+  test('keeps about a thousand events', async () => {
     const cache = open({ timeouts: { store: '10s' } })
     for (let round = 0; round < 6; round++) {
       await cache.deleteMany(Array.from({ length: 200 }, (_, index) => [round, index]))
@@ -134,7 +134,7 @@ describeOnEveryBackend('events', (open, statistics) => {
     expect(events.at(-1)?.key).toBe('1::0')
   })
 
-  test('bound what applications call routes and users, whatever it is', async () => {
+  test('bounds routes and users, whatever type the application gives', async () => {
     const cache = open()
     const long = '\u0000<script>\ud800'.repeat(10_000)
     await as(cache, { route: long, user: long }).delete('long')
@@ -145,7 +145,7 @@ describeOnEveryBackend('events', (open, statistics) => {
     await as(cache, { route: '__proto__', user: '' }).delete('__proto__')
     const [proto, objects, numbers, cut] = await cache.events()
     expect(proto).toMatchObject({ key: '__proto__', route: '__proto__', user: '' })
-    expect(objects && told(objects)).toEqual({
+    expect(objects && facts(objects)).toEqual({
       ...{ type: 'delete', key: 'objects', children: false, outcome: 'absent' },
     })
     expect(numbers).toMatchObject({ route: '12', user: '12' })
@@ -153,7 +153,7 @@ describeOnEveryBackend('events', (open, statistics) => {
     expect(cut).toMatchObject({ route: cutOff, user: cutOff })
   })
 
-  test('ask a hook once who it was', async () => {
+  test('calls the hook for the origin once', async () => {
     const cache = open()
     let asked = 0
     const scope = internalsOf(cache).openScope({
@@ -168,7 +168,7 @@ describeOnEveryBackend('events', (open, statistics) => {
     expect(asked).toBe(2)
   })
 
-  test('skip what is none', async () => {
+  test('skips items that are no events', async () => {
     const cache = open()
     await cache.delete('a')
     await cache.events()
@@ -178,7 +178,7 @@ describeOnEveryBackend('events', (open, statistics) => {
       families: new Map(),
       history: new Map(),
       requests: [],
-      traces: new Map(),
+      changes: new Map(),
     }
     await statistics().report({ ...junk, sequence: 1, events: FOREIGN })
     await cache.delete('b')
@@ -206,12 +206,12 @@ const FOREIGN = [
   ].map((event) => JSON.stringify(event)),
 ]
 
-describe('what stands in the list', () => {
-  test.each(FOREIGN)('is no event: %s', (item) => {
+describe('Reading events back', () => {
+  test.each(FOREIGN)('leaves out: %s', (item) => {
     expect(eventsOf([item])).toEqual([])
   })
 
-  test('is taken over field by field', () => {
+  test('takes known fields only', () => {
     const odd =
       '{"__proto__":{"polluted":1},"children":"yes","route":7,"user":"u","count":"9","leftOut":-1,"more":1,'
     const [event, ...others] = eventsOf([odd + JSON.stringify(EVENT).slice(1)])
@@ -220,7 +220,7 @@ describe('what stands in the list', () => {
     expect((event as unknown as { polluted?: number }).polluted).toBeUndefined()
   })
 
-  test('is put in the order in which it happened; what was told later is newer where clocks tell nothing', () => {
+  test('sorts by time; of equal times the later report is newer', () => {
     const items = [
       { ...EVENT, at: 2, key: 'd' },
       { ...EVENT, at: 1, key: 'b' },
@@ -232,8 +232,8 @@ describe('what stands in the list', () => {
   })
 })
 
-describe('of a store that fails', () => {
-  /** The embedded store, failing where it is told to. */
+describe('Events of store failures', () => {
+  /** The in-memory store, with operations that fail. */
   function failing(options: CacheOptions = {}) {
     const store = new MemoryStore()
     const { read, remove, clear } = store
@@ -246,31 +246,31 @@ describe('of a store that fails', () => {
     }
   }
 
-  test('a delete that is not sure has failed, and the trouble is told too', async () => {
+  test('an unconfirmed delete has failed, and is a store failure too', async () => {
     const { cache, ...store } = failing()
     const own = as(cache, ANNA)
     store.break()
     await own.delete('a', { children: true })
     await own.clear()
-    const events = (await cache.events()).map(told)
-    expect(events.filter(({ type }) => type !== 'trouble')).toEqual([
+    const events = (await cache.events()).map(facts)
+    expect(events.filter(({ type }) => type !== 'store-failure')).toEqual([
       { type: 'clear', key: '', outcome: 'failed', ...ANNA },
       { type: 'delete', key: 'a', children: true, outcome: 'failed', ...ANNA },
     ])
-    const trouble = { type: 'trouble', outcome: 'failed', count: 1 }
-    expect(events.filter(({ type }) => type === 'trouble')).toEqual([
+    const trouble = { type: 'store-failure', outcome: 'failed', count: 1 }
+    expect(events.filter(({ type }) => type === 'store-failure')).toEqual([
       { ...trouble, operation: 'clear', key: '', message: expect.stringContaining('out of order') },
       { ...trouble, operation: 'delete', key: 'a', message: expect.stringContaining('out of order') },
     ])
     await cache.close()
   })
 
-  test('so it is where the failure is thrown', async () => {
+  test('the same with throwOnStoreError', async () => {
     const { cache, ...store } = failing({ throwOnStoreError: true })
     store.break()
     await expect(cache.delete('a')).rejects.toThrow(CacheNotRespondingError)
     await expect(cache.clear()).rejects.toThrow(CacheNotRespondingError)
-    const events = (await cache.events()).filter(({ type }) => type !== 'trouble')
+    const events = (await cache.events()).filter(({ type }) => type !== 'store-failure')
     expect(events.map(({ type, outcome }) => [type, outcome])).toEqual([
       ['clear', 'failed'],
       ['delete', 'failed'],
@@ -278,7 +278,7 @@ describe('of a store that fails', () => {
     await cache.close()
   })
 
-  test('a thousand failures of an operation are one event, and drive no delete out', async () => {
+  test('a thousand failures of an operation are one event, and displace no delete', async () => {
     const { cache, ...store } = failing()
     await cache.delete('before')
     store.break()
@@ -288,8 +288,8 @@ describe('of a store that fails', () => {
     await cache.has('other')
     const events = await cache.events()
     expect(events.map(({ type, operation, count, key }) => [type, operation, count, key])).toEqual([
-      ['trouble', 'has', 1, 'other'],
-      ['trouble', 'get', 1_001, 'k::0'],
+      ['store-failure', 'has', 1, 'other'],
+      ['store-failure', 'get', 1_001, 'k::0'],
       ['delete', undefined, undefined, 'before'],
     ])
     const [, get] = events
@@ -299,7 +299,7 @@ describe('of a store that fails', () => {
     await cache.close()
   })
 
-  test('a trouble is not taken for newer than a delete that came after it', async () => {
+  test('a store failure is not newer than a delete that came after it', async () => {
     const { cache, ...store } = failing()
     store.break()
     await cache.get('a')
@@ -310,7 +310,7 @@ describe('of a store that fails', () => {
     await cache.close()
   })
 
-  test('ten thousand deletes that fail do not drive its troubles out', async () => {
+  test('ten thousand failed deletes do not displace the store failures', async () => {
     const { cache, ...store } = failing()
     store.break()
     await cache.get('a')
@@ -332,14 +332,14 @@ describe('of a store that fails', () => {
   })
 })
 
-describe('while Redis does not answer', () => {
+describe('Events while Redis does not answer', () => {
   let redis: RedisServer
   beforeAll(async () => {
     redis = await startRedis()
   })
   afterAll(() => redis?.stop())
 
-  test('they cannot be told; what happened meanwhile is told afterwards, once', async () => {
+  test('are reported once, when it answers again', async () => {
     const cache = createCache({ redis: redis.url, keyPrefix: 'shop', logger: QUIET })
     await expect.poll(() => cache.set('a', 1)).toBe(true)
     await cache.delete('a')

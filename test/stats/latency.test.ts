@@ -19,7 +19,7 @@ test('a quantile is off by a fifth at most', () => {
   )
 })
 
-test('nothing has no quantile; what takes no time, or for ever, is in the outermost classes', () => {
+test('an empty histogram has no quantile; the outermost classes hold no time and any longer time', () => {
   expect(quantile(noLatency(), 0.5)).toBeUndefined()
   const latency = noLatency()
   for (const ms of [0, -1, 0.0005, Number.POSITIVE_INFINITY]) record(latency, ms)
@@ -28,7 +28,7 @@ test('nothing has no quantile; what takes no time, or for ever, is in the outerm
   expect(quantile(latency, 1)).toBeGreaterThan(200_000)
 })
 
-test('what two have measured is the same together', () => {
+test('sums of histograms hold the operations of both', () => {
   const [one, other, both] = [noLatency(), noLatency(), noLatency()]
   for (const ms of [1, 20, 300]) {
     record(one, ms)

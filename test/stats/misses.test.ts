@@ -5,9 +5,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { internalsOf, type KeyedCache } from '../../src/cache.js'
+import { CHANNELS } from '../../src/channels.js'
 import { createCache } from '../../src/create-cache.js'
 import { CacheNotRespondingError } from '../../src/errors.js'
-import { CHANNELS, type OperationMessage } from '../../src/events.js'
+import type { OperationMessage } from '../../src/stats/operation-message.js'
 import { RequestLog } from '../../src/stats/request-log.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
@@ -20,8 +21,8 @@ async function gone(cache: KeyedCache, key: string): Promise<void> {
   await vi.waitFor(async () => expect(await cache.has(key)).toBe(false), { timeout: 5_000, interval: 10 })
 }
 
-describeOnEveryBackend('Why it missed', (open) => {
-  test('is told apart: never set, expired, deleted, deleted above', async () => {
+describeOnEveryBackend('The reason of a miss', (open) => {
+  test('is absent, expired, deleted or ancestor-deleted', async () => {
     const cache = open()
     await cache.set('a::short', 1, { ttl: '50ms' })
     await cache.set('a::deleted', 1)
@@ -36,7 +37,7 @@ describeOnEveryBackend('Why it missed', (open) => {
     expect(cache.processStats().totals.missesBy).toEqual(await reasons(cache))
   })
 
-  test('is known of what another process has written', async () => {
+  test('is found for keys that another process has written', async () => {
     const [one, other] = [open(), open()]
     await one.set('a', 1, { ttl: '50ms' })
     await one.stats()
@@ -46,7 +47,7 @@ describeOnEveryBackend('Why it missed', (open) => {
     expect((await other.inspect('a')).why).toMatch(/^Expired .+ ago; it had been written .+ ago\.$/)
   })
 
-  test('is what was so before the miss, also when the value is there again', async () => {
+  test('is that of the miss, also when the value was written again', async () => {
     const cache = open()
     await cache.getOrSet('a', () => 1, { ttl: '50ms' })
     await gone(cache, 'a')
@@ -55,7 +56,7 @@ describeOnEveryBackend('Why it missed', (open) => {
     expect(await reasons(cache)).toEqual({ absent: 1, expired: 1 })
   })
 
-  test('is found once for all who missed together', async () => {
+  test('is found once for coalesced misses', async () => {
     const cache = open()
     await cache.set('a', 1, { ttl: '50ms' })
     await gone(cache, 'a')
@@ -67,7 +68,7 @@ describeOnEveryBackend('Why it missed', (open) => {
     expect(await reasons(cache)).toEqual({ expired: 70 })
   })
 
-  test('is not what was written while it was read', async () => {
+  test('ignores a write during the read', async () => {
     const [one, other] = [open(), open()]
     await Promise.all([one.stats(), other.stats()])
     for (let i = 0; i < 100; i++) {
@@ -79,7 +80,7 @@ describeOnEveryBackend('Why it missed', (open) => {
     expect(missesBy).toEqual(misses > 0 ? { absent: misses } : {})
   })
 
-  test('is that its value was fenced, when that came after the delete', async () => {
+  test('is fenced when a value was refused after the delete', async () => {
     const [cache, other] = [open(), open()]
     const slow = cache.getOrSet('a', async () => {
       await other.delete('a')
@@ -96,7 +97,7 @@ describeOnEveryBackend('Why it missed', (open) => {
     )
   })
 
-  test('is not that it was fenced where somebody else had set it, or where nothing was invalidated', async () => {
+  test('is not fenced when another caller has set the key, or nothing was invalidated', async () => {
     const [one, other] = [open(), open()]
     const [first, second] = [one, other].map((cache) =>
       internalsOf(cache).bindTo(internalsOf(cache).openScope({ fills: true })),
@@ -127,7 +128,7 @@ describeOnEveryBackend('Why it missed', (open) => {
     ])
   })
 
-  test('is of no use to those who only look', async () => {
+  test('is not counted by inspect', async () => {
     const cache = open()
     await cache.set('a', 1, { ttl: '50ms' })
     await gone(cache, 'a')
@@ -136,7 +137,7 @@ describeOnEveryBackend('Why it missed', (open) => {
     expect(await reasons(cache)).toEqual({})
   })
 
-  test('is counted for families beyond the hundredth, too', async () => {
+  test('is counted for families beyond the hundredth', async () => {
     const cache = open()
     for (let i = 0; i < 150; i++) await cache.set(`f${i}`, 1, { ttl: '50ms' })
     await gone(cache, 'f149')
@@ -146,7 +147,7 @@ describeOnEveryBackend('Why it missed', (open) => {
     expect(families.get('other')?.missesBy).toEqual({ expired: 50 })
   })
 
-  test('of more keys than can be explained is what was found in their place', async () => {
+  test('stays as found in the place of the key beyond the maximum', async () => {
     const cache = open()
     await cache.getMany(Array.from({ length: 1_200 }, (_, i) => `a::${i}`))
     expect((await cache.stats()).totals).toMatchObject({ misses: 1_200, missesBy: { absent: 1_200 } })
@@ -225,7 +226,7 @@ describeOnEveryBackend('A miss on the diagnostics channel', (open) => {
     expect(heard[0]?.request).toBe('one')
   })
 
-  test('is published as it was found where there are more than can be explained', async () => {
+  test('is published with the reason found in its place beyond the maximum', async () => {
     const cache = open()
     const keys = Array.from({ length: 1_200 }, (_, n) => `many::${n}`)
     await cache.getMany(keys)
@@ -234,10 +235,10 @@ describeOnEveryBackend('A miss on the diagnostics channel', (open) => {
   })
 })
 
-test('A miss on the diagnostics channel is published although its reason cannot be looked up', async () => {
+test('A miss on the diagnostics channel is published although the key histories cannot be read', async () => {
   const store = new MemoryStore()
   const cache = createCache({ store })
-  store.statistics.traces = async () => {
+  store.statistics.keyHistories = async () => {
     throw new CacheNotRespondingError('away')
   }
   const heard: OperationMessage[] = []
@@ -249,8 +250,8 @@ test('A miss on the diagnostics channel is published although its reason cannot 
   await cache.close()
 })
 
-describe('What was gone before its TTL', () => {
-  test('was evicted, in memory', async () => {
+describe('A value that was gone before its TTL', () => {
+  test('was evicted by the in-memory store', async () => {
     const cache = createCache({ store: new MemoryStore({ maxEntries: 20 }) })
     await cache.set('a::first', 1)
     for (let i = 0; i < 40; i++) await cache.set(`b::${i}`, i)
@@ -262,7 +263,7 @@ describe('What was gone before its TTL', () => {
     await cache.close()
   })
 
-  test('was evicted, by a full Redis', async () => {
+  test('was evicted by a full Redis', async () => {
     // It looks at so many names for the one that has least time left: mostly at all.
     const policy = ['--maxmemory-policy', 'volatile-ttl', '--maxmemory-samples', '64']
     const redis = await startRedis({ args: ['--maxmemory', '8mb', ...policy] })
@@ -277,7 +278,7 @@ describe('What was gone before its TTL', () => {
     await redis.stop()
   })
 
-  test('is told from what was cleared', async () => {
+  test('is not one that was cleared', async () => {
     const cache = createCache({ store: new MemoryStore() })
     await cache.set('a::1', 1)
     await cache.clear()
@@ -288,7 +289,7 @@ describe('What was gone before its TTL', () => {
   })
 })
 
-test('what is counted while others are being explained is told twice: first as it was found, then as it was', async () => {
+test('misses during an explanation are reported with the reason found first, then corrected', async () => {
   const store = new MemoryStore()
   const { statistics } = store
   const cache = createCache({ store })
@@ -296,12 +297,12 @@ test('what is counted while others are being explained is told twice: first as i
   await cache.set('b', 1, { ttl: '50ms' })
   await cache.stats()
   await gone(cache, 'b')
-  const traces = statistics.traces.bind(statistics)
+  const keyHistories = statistics.keyHistories.bind(statistics)
   let isFirst = true
-  statistics.traces = async (names) => {
+  statistics.keyHistories = async (names) => {
     if (isFirst) await cache.get('b')
     isFirst = false
-    return traces(names)
+    return keyHistories(names)
   }
   await cache.get('a')
   expect(await reasons(cache)).toEqual({ expired: 1, absent: 1 })
@@ -309,7 +310,7 @@ test('what is counted while others are being explained is told twice: first as i
   await cache.close()
 })
 
-test('without what is remembered, a miss is what was found in its place', async () => {
+test('a miss keeps the reason found in its place when the key histories are lost', async () => {
   const redis = await startRedis()
   const cache = createCache({ redis: redis.url, keyPrefix: 'x', timeouts: { store: '2s' } })
   await cache.set('a', 1, { ttl: '50ms' })
@@ -324,16 +325,16 @@ test('without what is remembered, a miss is what was found in its place', async 
   await redis.stop()
 })
 
-test('something else in the place of what is remembered gives way, and keeps nothing from being told', async () => {
+test('a foreign value in the place of the key histories is replaced, and blocks no report', async () => {
   const redis = await startRedis()
   const client = new Redis(redis.url)
-  await client.hset('x:traces:{x}', 'foreign', 1)
+  await client.hset('x:key-history:{x}', 'foreign', 1)
   const cache = createCache({ redis: redis.url, keyPrefix: 'x', timeouts: { store: '2s' } })
   expect((await cache.inspect('a')).reason).toBe('absent')
   await cache.set('a', 1)
   await cache.get('never')
   expect((await cache.stats()).totals).toMatchObject({ writes: 1, missesBy: { absent: 1 } })
-  expect(await client.type('x:traces:{x}')).toBe('string')
+  expect(await client.type('x:key-history:{x}')).toBe('string')
   client.disconnect()
   await cache.close()
   await redis.stop()

@@ -13,8 +13,8 @@ import { startRedis } from '../helpers/redis.js'
 
 const QUIET = { warn() {} }
 
-describeOnEveryBackend('Figures', (open) => {
-  test('are those of all processes together, exact for the one that is asked', async () => {
+describeOnEveryBackend('Shared statistics', (open) => {
+  test('sum all processes, and are exact for the process that reads them', async () => {
     const [one, other] = [open(), open()]
     await one.getOrSet('product::1', () => 'v')
     await other.get('product::1')
@@ -25,7 +25,7 @@ describeOnEveryBackend('Figures', (open) => {
     const stats = await one.stats()
     expect(stats).toMatchObject({
       clears: 1,
-      troubles: 0,
+      storeFailures: 0,
       totals: { hits: 1, misses: 2, missesBy: { absent: 2 }, computations: 1, deletes: 1, treeDeletes: 1 },
     })
     expect([...stats.families.keys()]).toEqual(['product'])
@@ -37,7 +37,7 @@ describeOnEveryBackend('Figures', (open) => {
     expect(stats.processes.map(({ totals }) => totals.misses).sort()).toEqual([1, 1])
   })
 
-  test('come by themselves within a second or so, and stay when their process ends', async () => {
+  test('arrive by themselves within about a second, and stay when their process ends', async () => {
     const [one, other] = [open(), open()]
     await other.get('a::1')
     await vi.waitFor(async () => expect((await one.stats()).totals.misses).toBe(1), {
@@ -51,7 +51,7 @@ describeOnEveryBackend('Figures', (open) => {
     expect((await one.stats()).totals.misses).toBe(3)
   })
 
-  test('are counted once, however often they are asked for at the same time', async () => {
+  test('are counted once by concurrent reads', async () => {
     const cache = open()
     await cache.set('a', 1)
     await Promise.all(Array.from({ length: 10 }, () => cache.get('a')))
@@ -70,7 +70,7 @@ describeOnEveryBackend('Figures', (open) => {
     }
   })
 
-  test('tell how long things took, and what that saved', async () => {
+  test('hold computing time, saved time and latency', async () => {
     const cache = open()
     const slow = async () => {
       await new Promise((resolve) => setTimeout(resolve, 40))
@@ -89,7 +89,7 @@ describeOnEveryBackend('Figures', (open) => {
   })
 })
 
-test('a report that was not surely taken is sent again as it is, before the next', async () => {
+test('an unconfirmed report is sent again unchanged, before the next one', async () => {
   const store = new MemoryStore()
   const taken: Report[] = []
   const inner = new MemoryStatistics()
@@ -98,10 +98,10 @@ test('a report that was not surely taken is sent again as it is, before the next
     async report(report: Report) {
       taken.push(report)
       await inner.report(report)
-      // The answer is lost, not the report.
+      // The reply is lost, not the report.
       if (fails) throw new CacheNotRespondingError('no answer')
     },
-    gathered: () => inner.gathered(),
+    figures: () => inner.figures(),
   })
   const cache = createCache({ store: Object.assign(store, { statistics }), logger: QUIET })
   await cache.get('a')
@@ -116,7 +116,7 @@ test('a report that was not surely taken is sent again as it is, before the next
   await cache.close()
 })
 
-test('a store that takes no reports has figures of this process', async () => {
+test('a store without statistics has figures of this process', async () => {
   const store = new MemoryStore()
   Object.defineProperty(store, 'statistics', { value: undefined })
   const cache = createCache({ store })
@@ -125,7 +125,7 @@ test('a store that takes no reports has figures of this process', async () => {
   await cache.close()
 })
 
-test('a cache that nobody uses tells nothing, and opens no connection', async () => {
+test('an unused cache reports nothing, and opens no connection', async () => {
   let connections = 0
   const server = createServer((socket) => {
     connections++
@@ -142,7 +142,7 @@ test('a cache that nobody uses tells nothing, and opens no connection', async ()
   server.close()
 })
 
-test('what is counted while Redis is gone is told when it is back', async () => {
+test('figures counted while Redis is frozen are reported when it is back', async () => {
   const redis = await startRedis()
   const cache = createCache({
     redis: redis.url,
@@ -164,7 +164,7 @@ test('what is counted while Redis is gone is told when it is back', async () => 
   await redis.stop()
 })
 
-test('nothing is counted where that is switched off', async () => {
+test('nothing is counted with stats: false', async () => {
   const cache = createCache({ store: 'memory', stats: false })
   await cache.getOrSet('a', () => 1)
   await cache.get('a')

@@ -11,9 +11,10 @@ import {
   type RequestRecord,
 } from '../../src/index.js'
 import { resolveOptions } from '../../src/options.js'
-import { busyMs } from '../../src/stats/busy.js'
-import { Outbox } from '../../src/stats/outbox.js'
-import { MAX_CALLS, RequestLog, recordsOf } from '../../src/stats/request-log.js'
+import { cacheMsOf } from '../../src/stats/cache-time.js'
+import { ReportQueue } from '../../src/stats/report-queue.js'
+import { RequestLog } from '../../src/stats/request-log.js'
+import { MAX_CALLS, recordsOf } from '../../src/stats/request-record.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import { describeOnEveryBackend, type OpenCache } from '../helpers/backends.js'
 import { startRedis } from '../helpers/redis.js'
@@ -21,7 +22,7 @@ import { becomesStale } from '../helpers/stale.js'
 
 const END = { route: 'GET /', status: 200, aborted: false }
 
-/** Runs a job as a request that is taken down, and gives what was. */
+/** Runs a job as a logged request, and returns its calls. */
 async function request(
   cache: KeyedCache,
   job: (own: KeyedCache) => unknown,
@@ -37,13 +38,13 @@ async function request(
 }
 
 /** A call without its times, in words. */
-function told({ operation, key, outcome, tier, reason, children, stored }: CallRecord): string {
+function inWords({ operation, key, outcome, tier, reason, children, stored }: CallRecord): string {
   const more = [tier, reason, children && 'children', stored !== undefined && (stored ? 'kept' : 'not kept')]
   return [operation, key, outcome, ...more.filter((word) => word)].join(' ')
 }
 
-describeOnEveryBackend('What a request asks of the cache', (open) => {
-  test('is taken down in order, with what came of it', async () => {
+describeOnEveryBackend('The request log', (open) => {
+  test('records calls in order, with their outcome', async () => {
     const cache = open({ requestLog: true })
     await cache.set('old', 1)
     const calls = await request(cache, async (own) => {
@@ -61,7 +62,7 @@ describeOnEveryBackend('What a request asks of the cache', (open) => {
       await own.getMany(['x', 'y'])
       await own.clear()
     })
-    expect(calls.map(told)).toEqual([
+    expect(calls.map(inWords)).toEqual([
       'get a miss absent',
       'set a stored',
       'get a hit request',
@@ -83,7 +84,7 @@ describeOnEveryBackend('What a request asks of the cache', (open) => {
     }
   })
 
-  test('in the order in which the calls began, also where they end in another', async () => {
+  test('orders calls by their beginning, not by their end', async () => {
     const cache = open()
     let finish = (_value: number) => {}
     const gate = new Promise<number>((resolve) => (finish = resolve))
@@ -93,11 +94,11 @@ describeOnEveryBackend('What a request asks of the cache', (open) => {
       finish(1)
       await slow
     })
-    expect(calls.map(told)).toEqual(['getOrSet slow computed absent kept', 'get quick miss absent'])
+    expect(calls.map(inWords)).toEqual(['getOrSet slow computed absent kept', 'get quick miss absent'])
     expect(calls[0]?.durationMs).toBeGreaterThan(calls[1]?.durationMs ?? Number.NaN)
   })
 
-  test('of getOrSet: whether it was found, and by whom it was computed', async () => {
+  test('records whether getOrSet hit, computed or waited', async () => {
     const cache = open()
     await cache.getOrSet('quote', () => 1, { ttl: '20ms', grace: '1h' })
     await becomesStale(cache, 'quote')
@@ -117,7 +118,7 @@ describeOnEveryBackend('What a request asks of the cache', (open) => {
       await own.getOrSetMany(['a', 'm'], (missing) => missing)
     })
     await elsewhere
-    expect(calls.map(told)).toEqual([
+    expect(calls.map(inWords)).toEqual([
       'getOrSet a computed absent kept',
       'getOrSet a hit request',
       'getOrSet b computed absent not kept',
@@ -131,22 +132,22 @@ describeOnEveryBackend('What a request asks of the cache', (open) => {
     expect(calls[4]?.durationMs).toBeGreaterThanOrEqual(15)
   })
 
-  test('of a crowd: one computes, the others have waited', async () => {
+  test('of concurrent callers one has computed, the others have waited', async () => {
     const cache = open({ requestMemory: false })
     const calls = await request(cache, (own) =>
       Promise.all(Array.from({ length: 5 }, () => own.getOrSet('a', () => pause(20).then(() => 1)))),
     )
-    expect(calls.map(told).sort()).toEqual([
+    expect(calls.map(inWords).sort()).toEqual([
       'getOrSet a computed absent kept',
       ...Array.from({ length: 4 }, () => 'getOrSet a waited absent'),
     ])
     const hits = await request(cache, (own) =>
       Promise.all(Array.from({ length: 5 }, () => own.getOrSet('a', () => 2))),
     )
-    expect(hits.map(told)).toEqual(Array.from({ length: 5 }, () => 'getOrSet a hit store'))
+    expect(hits.map(inWords)).toEqual(Array.from({ length: 5 }, () => 'getOrSet a hit store'))
   })
 
-  test('says that what was computed was not stored, since it was deleted meanwhile', async () => {
+  test('records that a computed value was not stored, because its key was deleted meanwhile', async () => {
     const cache = open()
     const calls = await request(cache, (own) =>
       own.getOrSet('a', async () => {
@@ -154,27 +155,27 @@ describeOnEveryBackend('What a request asks of the cache', (open) => {
         return 1
       }),
     )
-    expect(calls.map(told)).toEqual(['getOrSet a computed absent not kept'])
+    expect(calls.map(inWords)).toEqual(['getOrSet a computed absent not kept'])
   })
 
-  test('and not what its factories ask: they run outside of it', async () => {
+  test('does not record calls of factories, which run isolated', async () => {
     const cache = open()
     const calls = await request(cache, (own) =>
       own.getOrSet('a', async () => [await own.get('inner'), await cache.get('inner')]),
     )
-    expect(calls.map(told)).toEqual(['getOrSet a computed absent kept'])
+    expect(calls.map(inWords)).toEqual(['getOrSet a computed absent kept'])
   })
 
-  test('also deep in a service, and in a job within it', async () => {
+  test('records calls deep in a service, and in a job within the request', async () => {
     const cache = open()
     const calls = await request(cache, async () => {
       await cache.get('deep')
       await cache.withRequestMemory((job) => job.get('in a job'))
     })
-    expect(calls.map(told)).toEqual(['get deep miss absent', 'get in%20a%20job miss absent'])
+    expect(calls.map(inWords)).toEqual(['get deep miss absent', 'get in%20a%20job miss absent'])
   })
 
-  test('nothing of it outside of a request, in another or after its end', async () => {
+  test('records nothing outside of a request, of another one, or after its end', async () => {
     const cache = open()
     const late: (() => Promise<unknown>)[] = []
     const calls = await request(cache, async (own) => {
@@ -186,7 +187,7 @@ describeOnEveryBackend('What a request asks of the cache', (open) => {
     expect(calls).toEqual([])
   })
 
-  test('while caching is off', async () => {
+  test('records calls while caching is off', async () => {
     const cache = open({ enabled: false })
     const calls = await request(cache, async (own) => {
       await own.get('a')
@@ -194,7 +195,7 @@ describeOnEveryBackend('What a request asks of the cache', (open) => {
       await own.set('a', 1)
       await own.delete('a')
     })
-    expect(calls.map(told)).toEqual([
+    expect(calls.map(inWords)).toEqual([
       'get a miss disabled',
       'getOrSet a computed disabled',
       'set a skipped disabled',
@@ -202,7 +203,7 @@ describeOnEveryBackend('What a request asks of the cache', (open) => {
     ])
   })
 
-  test('a fill that was fenced is told as refused', async () => {
+  test('records a fenced fill as refused', async () => {
     const cache = open()
     const calls = await request(cache, async (own) => {
       await own.get('a')
@@ -211,7 +212,7 @@ describeOnEveryBackend('What a request asks of the cache', (open) => {
       )
       await own.set('a', 1)
     })
-    expect(calls.map(told)).toEqual(['get a miss absent', 'set a refused'])
+    expect(calls.map(inWords)).toEqual(['get a miss absent', 'set a refused'])
   })
 })
 
@@ -219,7 +220,7 @@ describeOnEveryBackend('cache.requests()', (open: OpenCache) => {
   const routes = async (cache: KeyedCache, limit?: number) =>
     (await cache.requests(limit)).map(({ route }) => route)
 
-  test('are those of all processes, at once of the one that is asked, newest first', async () => {
+  test('lists requests of all processes, newest first, without delay those of the process that reads', async () => {
     const [one, other] = [open(), open()]
     expect(await one.requests()).toEqual([])
     const before = Date.now()
@@ -239,13 +240,13 @@ describeOnEveryBackend('cache.requests()', (open: OpenCache) => {
     expect(durationMs).toBeGreaterThan(0)
   })
 
-  test('come by themselves within a second or so', async () => {
+  test('lists requests of other processes within about a second', async () => {
     const [one, other] = [open(), open()]
     await request(one, (own) => own.get('a'), { route: 'GET /one' })
     await expect.poll(() => routes(other), { timeout: 4_000 }).toEqual(['GET /one'])
   })
 
-  test('are as many as are asked for', async () => {
+  test('lists up to the limit', async () => {
     const cache = open()
     for (const path of ['a', 'b', 'c']) {
       await request(cache, (own) => own.get('x'), { route: `GET /${path}` })
@@ -257,7 +258,7 @@ describeOnEveryBackend('cache.requests()', (open: OpenCache) => {
     for (const none of [0, -1, 0.5, Number.NaN]) expect(await routes(cache, none)).toEqual([])
   })
 
-  test('are the last two hundred, however many there were', async () => {
+  test('keeps the last two hundred', async () => {
     const cache = open({ timeouts: { store: '10s' } })
     for (let round = 0; round < 3; round++) {
       for (let index = 0; index < 100; index++) await request(cache, (own) => own.get(['k', index]))
@@ -267,7 +268,7 @@ describeOnEveryBackend('cache.requests()', (open: OpenCache) => {
   })
 })
 
-test('cache.requests() throws while the store does not answer, and tells later what was', async () => {
+test('cache.requests() throws while the store does not answer, and lists the requests later', async () => {
   const redis = await startRedis()
   const cache = createCache({ redis: redis.url, keyPrefix: 'test', logger: { warn() {} } })
   try {
@@ -279,7 +280,7 @@ test('cache.requests() throws while the store does not answer, and tells later w
       await own.delete('a')
       await own.getOrSet('c', () => 1)
     })
-    expect(calls.map(told)).toEqual([
+    expect(calls.map(inWords)).toEqual([
       'get a miss store-down',
       'set b failed',
       'delete a failed',
@@ -297,8 +298,8 @@ test('cache.requests() throws while the store does not answer, and tells later w
   }
 })
 
-describe('One request', () => {
-  test('keeps a hundred calls and counts the others', () => {
+describe('A record of a request', () => {
+  test('holds a hundred calls, and the number of the others', () => {
     const log = new RequestLog()
     for (let index = 0; index < 250; index++) {
       log.add({ operation: 'get', key: `k::${index}`, outcome: 'hit', tier: 'request' }, performance.now())
@@ -311,7 +312,7 @@ describe('One request', () => {
     expect(log.end(END)).toBeUndefined()
   })
 
-  test('keeps of a long text the beginning', () => {
+  test('holds the beginning of a long text', () => {
     const log = new RequestLog()
     log.add({ operation: 'get', key: 'k'.repeat(4_000), outcome: 'miss', reason: 'absent' }, 0)
     const { calls, route } = log.end({ ...END, route: `GET /${'x'.repeat(10_000)}` }) ?? {}
@@ -319,7 +320,7 @@ describe('One request', () => {
     expect(route).toHaveLength(200)
   })
 
-  test('that has asked nothing, or is left out, is none', () => {
+  test('does not exist without calls, or when it is left out', () => {
     expect(new RequestLog().end(END)).toBeUndefined()
     const log = new RequestLog()
     log.add({ operation: 'get', key: 'a', outcome: 'hit', tier: 'store' }, performance.now())
@@ -329,8 +330,8 @@ describe('One request', () => {
     expect(log.end(END)).toBeUndefined()
   })
 
-  test('is told only as far as a report has room', () => {
-    const outbox = new Outbox<RequestRecord>(() => {})
+  test('is reported only as far as a report has room', () => {
+    const outbox = new ReportQueue<RequestRecord>(() => {})
     const call = { operation: 'get', key: 'k'.repeat(200), outcome: 'hit', afterMs: 0, durationMs: 0 }
     const calls = Array.from({ length: 100 }, () => call)
     for (let at = 0; at < 200; at++) {
@@ -344,7 +345,7 @@ describe('One request', () => {
   })
 })
 
-describe('Waiting for the cache', () => {
+describe('Time in the cache', () => {
   const at = (afterMs: number, durationMs: number) => ({ afterMs, durationMs })
 
   test.each([
@@ -353,14 +354,14 @@ describe('Waiting for the cache', () => {
     [[at(0, 10), at(2, 3)], 10],
     [[at(2, 3), at(0, 4), at(4, 6)], 10],
   ])('%j is %d ms', (stretches, ms) => {
-    expect(busyMs(stretches)).toBe(ms)
+    expect(cacheMsOf(stretches)).toBe(ms)
   })
 
   test('is never longer than all calls together, nor than from the first to the last', () => {
     const stretch = fc.record({ afterMs: fc.nat(1_000), durationMs: fc.nat(100) })
     fc.assert(
       fc.property(fc.array(stretch, { minLength: 1 }), (stretches) => {
-        const busy = busyMs(stretches)
+        const busy = cacheMsOf(stretches)
         const ends = stretches.map(({ afterMs, durationMs }) => afterMs + durationMs)
         const sum = stretches.reduce((total, { durationMs }) => total + durationMs, 0)
         const begin = Math.min(...stretches.map(({ afterMs }) => afterMs))
@@ -372,7 +373,7 @@ describe('Waiting for the cache', () => {
   })
 })
 
-describe('What is kept by the store', () => {
+describe('Reading requests back', () => {
   const call = { operation: 'get', key: 'a', outcome: 'hit', tier: 'store', afterMs: 0, durationMs: 1 }
   const good = {
     at: 1,
@@ -406,7 +407,7 @@ describe('What is kept by the store', () => {
     expect(recordsOf([item, JSON.stringify(good)])).toEqual([good])
   })
 
-  test('reaches nobody who asks', async () => {
+  test('leaves out invalid requests', async () => {
     const store = new MemoryStore()
     store.statistics.requests = async () => ['damaged', JSON.stringify(good)]
     expect(await createCache({ store }).requests()).toEqual([good])
@@ -418,13 +419,13 @@ describe('The option requestLog', () => {
     resolveOptions({ store: 'memory', ...(requestLog !== undefined && { requestLog }) }, { NODE_ENV })
       .requestLogShare
 
-  test('is every request by default, in production one in a hundred', () => {
+  test('logs every request by default, in production one in a hundred', () => {
     expect(shareOf(undefined)).toBe(1)
     expect(shareOf(undefined, 'test')).toBe(1)
     expect(shareOf(undefined, 'production')).toBe(0.01)
   })
 
-  test('is what is given', () => {
+  test('takes a share', () => {
     expect(shareOf(true, 'production')).toBe(1)
     expect(shareOf(false)).toBe(0)
     expect(shareOf({ sample: 0.25 })).toBe(0.25)
@@ -441,7 +442,7 @@ describe('The option requestLog', () => {
     expect(() => shareOf(requestLog as never)).toThrow('requestLog must be true for every request')
   })
 
-  test('knows no other names', () => {
+  test('refuses unknown names', () => {
     expect(() => shareOf({ sampel: 1 } as never)).toThrow('did you mean "sample"')
   })
 })

@@ -63,7 +63,7 @@ const NAMES: Readonly<Record<string, (id: string) => readonly string[]>> = {
   history: () => [page('fine'), page('coarse')],
   events: () => [names.events()],
   requests: () => [names.requests()],
-  traces: () => [names.traces()],
+  keyHistory: () => [names.keyHistory()],
   sample: () => [names.sample('x')],
 }
 /** What of `Names` builds no name of a key in Redis. */

@@ -1,6 +1,6 @@
 import type { CacheStats, HistoryStep } from '../../stats/cache-stats.js'
-import type { Figures } from '../../stats/figures.js'
 import { quantile } from '../../stats/latency.js'
+import type { Figures } from '../../stats/metrics.js'
 import { maskKey } from '../mask-key.js'
 import type { Json, PageRequest } from '../page-request.js'
 
@@ -35,8 +35,7 @@ function processJson({ totals, ...process }: CacheStats['processes'][number]) {
 }
 
 function stepJson({ at, figures }: HistoryStep) {
-  const { latency: _, missesBy: __, ...counts } = figures
-  return { at, ...Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0)) }
+  return { at, ...Object.fromEntries(Object.entries(figures).filter(([, count]) => count !== 0)) }
 }
 
 function figuresJson({ latency, ...figures }: Readonly<Figures>) {

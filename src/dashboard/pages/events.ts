@@ -1,6 +1,6 @@
 import { internalsOf } from '../../cache.js'
 import { formatDuration } from '../../duration.js'
-import type { CacheEvent } from '../../stats/events.js'
+import type { CacheEvent } from '../../stats/cache-event.js'
 import { MAX_EVENTS } from '../../store/statistics.js'
 import { events, past, whole } from '../figures.js'
 import { type KnownEvent, type KnownEvents, keptEvents, knownEvents } from '../known-events.js'
@@ -13,7 +13,7 @@ const TYPES: Readonly<Record<CacheEvent['type'] | 'all', string>> = {
   delete: 'Deletes',
   expire: 'Soft expiries',
   clear: 'Clears',
-  trouble: 'Troubles',
+  'store-failure': 'Troubles',
 }
 
 /** How many are shown at the most. */
@@ -124,13 +124,13 @@ function hrefOf({ key, under }: ShownKey, links: PageRequest['links']): string {
 
 function whatOf({ type, children, operation }: KnownEvent): string {
   if (type === 'clear') return 'Everything deleted'
-  if (type === 'trouble') return `Trouble with ${operation ?? 'an operation'}`
+  if (type === 'store-failure') return `Trouble with ${operation ?? 'an operation'}`
   const what = type === 'expire' ? 'Let expire' : 'Deleted'
   return children ? `${what} with everything below` : what
 }
 
 function outcomeOf({ type, outcome, at, until = at, count = 1 }: KnownEvent): string {
-  if (type === 'trouble') {
+  if (type === 'store-failure') {
     const within = until > at ? ` within ${formatDuration(until - at)}` : ''
     return count > 1 ? `failed ${whole(count)} times${within}` : 'failed'
   }

@@ -2,8 +2,9 @@ import { internalsOf } from '../../cache.js'
 import { formatDuration } from '../../duration.js'
 import { CacheNotRespondingError } from '../../errors.js'
 import type { HistoryStep } from '../../stats/cache-stats.js'
-import { addFigures, type Figures, noFigures } from '../../stats/figures.js'
+import { sumOf } from '../../stats/figures.js'
 import { quantile } from '../../stats/latency.js'
+import type { Figures, HistoryFigures } from '../../stats/metrics.js'
 import { OTHER_FAMILIES } from '../../store/statistics.js'
 import { chartOf } from '../chart.js'
 import { latency, past, share, size, whole } from '../figures.js'
@@ -104,15 +105,13 @@ function unlessDown(error: unknown): undefined {
 
 /** Hit ratios of stretches of time until now, as far as steps of history allow. */
 function windowsOf({ stats, hour, day }: KnownStats) {
-  const ratio = (label: string, figures: Readonly<Figures>) => ({
+  const ratio = (label: string, figures: Readonly<HistoryFigures>) => ({
     label,
     ratio: share(figures.hits, calls(figures)),
     reads: whole(calls(figures)),
   })
   const last = (steps: readonly HistoryStep[], ms: number) =>
-    steps
-      .filter(({ at }) => at > stats.now - ms)
-      .reduce((sum, { figures }) => addFigures(sum, figures), noFigures())
+    sumOf(steps.filter(({ at }) => at > stats.now - ms))
   return [
     ratio('Last minute', last(hour, MINUTE_MS)),
     ratio('Last hour', last(hour, HOUR_MS)),
@@ -121,7 +120,7 @@ function windowsOf({ stats, hour, day }: KnownStats) {
   ]
 }
 
-function boardOf({ totals, clears, troubles }: KnownStats['stats']) {
+function boardOf({ totals, clears, storeFailures }: KnownStats['stats']) {
   return [
     figure('Hits', totals.hits),
     figure('of these from request memory', totals.requestHits, 'part'),
@@ -215,8 +214,8 @@ function boardOf({ totals, clears, troubles }: KnownStats['stats']) {
     figure('Clears', clears),
     figure(
       'Troubles',
-      troubles,
-      troubles > 0 ? 'bad' : '',
+      storeFailures,
+      storeFailures > 0 ? 'bad' : '',
       'Operations that the store did not surely carry out.',
     ),
   ]
@@ -233,9 +232,7 @@ function historyOf({ day, covers, stats }: KnownStats, isDay: boolean, now: numb
   const end = stats.now - (stats.now % stepMs) + stepMs
   const steps = Array.from({ length: count }, (_, index) => {
     const at = end - (count - index) * stepMs
-    const figures = noFigures()
-    for (const step of day) if (step.at >= at && step.at < at + stepMs) addFigures(figures, step.figures)
-    return { at, figures }
+    return { at, figures: sumOf(day.filter((step) => step.at >= at && step.at < at + stepMs)) }
   })
   return {
     isDay,
@@ -292,11 +289,11 @@ function readsOf({ latency: { store, miss } }: Readonly<Figures>): number[] {
   )
 }
 
-function calls({ hits, misses }: Readonly<Figures>): number {
+function calls({ hits, misses }: Readonly<HistoryFigures>): number {
   return hits + misses
 }
 
-function volume(figures: Readonly<Figures>): number {
+function volume(figures: Readonly<HistoryFigures>): number {
   return (
     calls(figures) +
     figures.writes +

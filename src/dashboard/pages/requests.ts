@@ -1,7 +1,7 @@
 import { internalsOf } from '../../cache.js'
 import { isLocalPath } from '../../local-path.js'
-import { busyMs } from '../../stats/busy.js'
-import { isCut } from '../../stats/request-log.js'
+import { cacheMsOf } from '../../stats/cache-time.js'
+import { isCut } from '../../stats/request-record.js'
 import { MAX_REQUESTS } from '../../store/statistics.js'
 import { latency, past, share, whole } from '../figures.js'
 import { type KnownCall, type KnownRequest, keptRequests, knownRequests } from '../known-requests.js'
@@ -67,7 +67,7 @@ export async function requestsJson(visit: PageRequest): Promise<Json> {
       matching: matching.length,
       requests: matching.slice(0, filter.limit).map(({ calls, ...request }) => ({
         ...request,
-        cacheMs: busyMs(calls),
+        cacheMs: cacheMsOf(calls),
         calls: calls.map((call) => ({ ...call, key: call.key.text })),
       })),
     },
@@ -109,7 +109,7 @@ function listedCalls(requests: readonly KnownRequest[]): number {
 
 function row(request: KnownRequest, most: number, visit: PageRequest) {
   const { at, process, route, status, aborted, durationMs, calls, moreCalls } = request
-  const busy = Math.min(busyMs(calls), durationMs)
+  const busy = Math.min(cacheMsOf(calls), durationMs)
   return {
     at: past(at, visit.now),
     ...{ process, route, status, aborted },

@@ -129,9 +129,9 @@ export class Names {
     return this.#own('requests')
   }
 
-  /** What is remembered of keys of which nothing stands. */
-  traces(): string {
-    return this.#own('traces')
+  /** Table of key histories. */
+  keyHistory(): string {
+    return this.#own('key-history')
   }
 
   /** The key that a process reads and changes to check that tracking reports the change. */

@@ -1,10 +1,10 @@
 import { OBSERVE, RECLAIM, WRITE } from './entries.js'
 import { CLEAR, EXPIRE, REMOVE } from './invalidations.js'
+import { READ_HISTORIES, RECORD_CHANGES } from './key-history.js'
 import { ACQUIRE, COMMIT, RELEASE, RENEW } from './leases.js'
 import { PROBE } from './probe.js'
 import { SECRET } from './secret.js'
-import { NEWEST, REPORT } from './statistics.js'
-import { RECALL, REMEMBER } from './traces.js'
+import { READ_NEWEST, REPORT } from './statistics.js'
 
 /** All scripts, which are loaded on each new connection. */
 export const SCRIPTS = [
@@ -21,7 +21,7 @@ export const SCRIPTS = [
   PROBE,
   SECRET,
   REPORT,
-  NEWEST,
-  REMEMBER,
-  RECALL,
+  READ_NEWEST,
+  RECORD_CHANGES,
+  READ_HISTORIES,
 ]

@@ -1,20 +1,20 @@
 import { MAX_FIGURES } from '../../statistics.js'
 import { DONE, script } from './script.js'
 
-/** Maximum number of fields in one hash: what has more was not written by this cache. */
+/** Maximum number of fields in one hash: a larger one was not written by this cache. */
 export const MAX_FIELDS = 2 * MAX_FIGURES
 
 /**
  * KEYS  figures, processes, the process's own hash, events, requests, a page of fine history, one of coarse history
- * ARGV  deadline, id (unused), process, sequence, about it, gone after, life of a process, life of all,
- *       most figures, family of the rest, most events, most requests, fine step, its life, coarse step, its life,
- *       then five lists, each after its length: fields and counts of families, figures and counts of the process,
- *       of history, events, requests
+ * ARGV  deadline, id (unused), process, sequence, its description, timeout of a process, life of a process, life of
+ *       all, maximum of figures, family of the rest, maximum of events, maximum of requests, prefix of the fine bucket,
+ *       life of its page, prefix of the coarse bucket, life of its page, then five lists, each after its length: fields
+ *       and counts of families, names and counts of the process, names and counts of history, events, requests
  *
- * Takes what a process has counted since its last report: once, by the sequence, however often it is sent.
+ * Adds the report of a process. A report that arrives again, by its sequence, is not added.
  */
 export const REPORT = script(`
--- What others have put in the place of one of these gives way.
+-- A foreign value in the place of one of these is removed: it would refuse every report.
 local function clear_unless(looks_ours, key, ...)
   local found = redis.pcall(looks_ours, key, ...)
   local is_foreign = type(found) == 'table' and found.err and string.find(found.err, 'WRONGTYPE', 1, true)
@@ -26,7 +26,7 @@ for _, i in ipairs({1, 3, 6, 7}) do clear_unless('HLEN', KEYS[i]) end
 clear_unless('ZRANGE', KEYS[2], 0, 0)
 for i = 4, 5 do clear_unless('LLEN', KEYS[i]) end
 
--- Adds to a count, which takes the place of one that is none.
+-- Adds to a count; a value that is no count is replaced.
 local function add(key, field, count)
   local sum = redis.pcall('HINCRBY', key, field, count)
   if type(sum) ~= 'table' or not sum.err then return end
@@ -36,11 +36,11 @@ end
 
 local process, sequence = ARGV[3], tonumber(ARGV[4])
 local last = tonumber(redis.call('HGET', KEYS[3], 'sequence') or '0')
--- A process is at most one report ahead of one that comes twice.
+-- A repeated report is at most one behind: a higher sequence is not of this process.
 if not last or last > sequence + 1 then last = 0 end
 redis.call('ZADD', KEYS[2], now, process)
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - tonumber(ARGV[6]) - 1)
--- No process has reported in the future.
+-- A time in the future was written before the clock was set back.
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '(' .. now, '+inf')
 redis.call('HSET', KEYS[3], 'about', ARGV[5])
 redis.call('PEXPIRE', KEYS[3], ARGV[7])
@@ -91,12 +91,12 @@ return {${DONE}, now}
 
 /**
  * KEYS  a list
- * ARGV  deadline, id (unused), how many, maximum size of one, maximum size of all
+ * ARGV  deadline, id (unused), number of items, maximum size of one, maximum size of all
  *
- * Gives the newest items of a list. What is too large for one of ours is left out, and emptied so that it is not looked
- * at again; a foreign type has no items.
+ * Returns the newest items of a list. An item that is too large is left out, and emptied so that it is not read again; a
+ * foreign type has no items.
  */
-export const NEWEST = script(`
+export const READ_NEWEST = script(`
 local most, room = tonumber(ARGV[4]), tonumber(ARGV[5])
 local reply = {${DONE}, now}
 for i = 0, tonumber(ARGV[3]) - 1 do

@@ -1,15 +1,15 @@
-/** So many things at most are told in one report: beyond that the oldest are left out. */
-const MAX = 200
-/** And so much text, about: what a server does not answer is held in memory, and sent again. */
+/** Maximum number of items in one report; the oldest are dropped. */
+const MAX_ITEMS = 200
+/** Approximate maximum length of their JSON: a report is held in memory until the store has confirmed it. */
 const MAX_LENGTH = 1_000_000
 
-/** What happened since the last report, to be told with the next. */
-export class Outbox<T> {
+/** Items for the next report. */
+export class ReportQueue<T> {
   readonly #onFirst: () => void
   #items: T[] = []
   #leftOut = 0
 
-  /** `onFirst` is called once there is something to tell. */
+  /** `onFirst` is called when the queue stops being empty. */
   constructor(onFirst: () => void) {
     this.#onFirst = onFirst
   }
@@ -20,14 +20,14 @@ export class Outbox<T> {
 
   add(item: T): void {
     if (this.isEmpty) this.#onFirst()
-    if (this.#items.length >= MAX) {
+    if (this.#items.length >= MAX_ITEMS) {
       this.#items.shift()
       this.#leftOut++
     }
     this.#items.push(item)
   }
 
-  /** All of it as JSON, oldest first, as far as there is room for, each as `shape` gives it; nothing is left. */
+  /** Removes all items and returns the JSON of the newest that fit, oldest first, each mapped by `shape`. */
   take(shape: (item: T) => T = (item) => item): string[] {
     const texts: string[] = []
     let room = MAX_LENGTH
@@ -40,7 +40,7 @@ export class Outbox<T> {
     return texts.reverse()
   }
 
-  /** All of it, oldest first, and how many older ones were left out; nothing is left. */
+  /** Removes all items and returns them, oldest first, with the number of older ones that were dropped. */
   drain(): { readonly items: readonly T[]; readonly leftOut: number } {
     const drained = { items: this.#items, leftOut: this.#leftOut }
     this.#items = []
