@@ -68,7 +68,7 @@ export type {
   StoreOption,
   TimeoutOptions,
 } from './options.js'
-export type { CacheEvent } from './stats/cache-event.js'
+export type { CacheEvent, EventOutcome } from './stats/cache-event.js'
 export type { CacheStats, HistoryStep, LiveProcess } from './stats/cache-stats.js'
 export type { ProcessStats } from './stats/counters.js'
 export { type Latency, quantile } from './stats/latency.js'
@@ -112,6 +112,16 @@ export type {
   WriteResult,
 } from './store/store.js'
 export type { Tracking, TrackingListener } from './store/tracking.js'
-export type { CallOutcome, DeleteOutcome, ExpireOutcome, MissReason, Tier } from './tiers/outcome.js'
+export type { LoggedCall } from './tiers/call-log.js'
+export type {
+  CallOutcome,
+  ClearOutcome,
+  ComputeOutcome,
+  DeleteOutcome,
+  ExpireOutcome,
+  MissReason,
+  Tier,
+  WriteOutcome,
+} from './tiers/outcome.js'
 export type { ProcessMemoryUsage } from './tiers/process-memory.js'
 export type { RequestOrigin } from './tiers/request-scope.js'

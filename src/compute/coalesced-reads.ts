@@ -10,7 +10,7 @@ import type { Policy } from './policy.js'
 
 /** The callers that share a coalesced read, all but the first. */
 export interface Followers {
-  /** The first of them. The others ask for the same. */
+  /** The first of them. The policies of the others are alike. */
   readonly call: Call
   /** When each began, by `performance.now()`. */
   readonly startedAt: number[]

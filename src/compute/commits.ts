@@ -159,7 +159,7 @@ export class Commits {
     const took = `computing took ${formatDuration(lease.heldMs)}`
     if (flight.isAbandoned) {
       this.#warnings.once('waitTimeout', key, (family) => {
-        return `a value computed for ${family} was not stored: ${took}, and after a waitTimeout of ${formatDuration(waitMs)} nobody waits for it any longer. Raise waitTimeout, or timeouts.wait, beyond what computing takes. Further ones of this family are only counted.`
+        return `a value computed for ${family} was not stored: ${took}, and after a waitTimeout of ${formatDuration(waitMs)} no caller waits for it any longer. Raise waitTimeout, or timeouts.wait, beyond what computing takes. Further ones of this family are only counted.`
       })
     } else if (!this.#isClosed && lease.hasLapsed) {
       this.#warnings.once('leaseTime', key, (family) => {

@@ -2,7 +2,7 @@ import { ComputeCycleError } from '../errors.js'
 import { type Bypass, Isolation } from '../tiers/context.js'
 import type { Flight } from './flight.js'
 
-/** One run of a factory, with all that runs inside it: isolated from requests, and part of the graph of who waits for whom. */
+/** One run of a factory, with all that runs inside it: isolated from requests, and a node in the graph of computations that wait for each other. */
 export class Computation extends Isolation {
   readonly owner: object
   readonly #keys: readonly string[]
@@ -41,7 +41,7 @@ export class Computation extends Isolation {
     return this.#flights()
   }
 
-  /** Drops its flights, for which nobody waits any longer: a factory that never ends must not keep them in memory. */
+  /** Drops its flights, for which no caller waits any longer: a factory that never ends must not keep them in memory. */
   abandon(): void {
     this.#flights = none
   }

@@ -20,9 +20,9 @@ import { Serving } from './serving.js'
 
 /** A read of the store that is under way. */
 interface Attempt {
-  /** When it began, by the ticks of all flights. */
+  /** The tick of all flights when it began. */
   readonly since: number
-  /** When the call began, by `performance.now()`, if this read is to be counted. */
+  /** When the call began, by `performance.now()`, if this read counts. */
   readonly startedAt?: number
   readonly read: Promise<StoreRead>
 }
@@ -47,14 +47,16 @@ export class Computing {
   }
 
   /**
-   * @throws ComputeCycleError, ComputeTimeoutError, ComputeFailedError, what the factory throws,
-   * CacheClosedError, UnserializableValueError (with `strictValues`)
+   * Returns the value for a call, from the nearest tier that has it, or computed.
+   * @throws what the factory throws
+   * @throws ComputeCycleError, ComputeTimeoutError, ComputeFailedError, CacheClosedError
+   * @throws UnserializableValueError with `strictValues`
    */
   getOrSet(given: Call): Promise<unknown> {
     const call = this.#isClosed ? { ...given, isLate: true } : given
     const { key, policy, scope } = call
     const { memories, flights } = this.#options
-    // Not an async function: each promise of each caller counts where a thousand call at once.
+    // Not an async function: with a thousand callers at once, each promise counts.
     try {
       const around = Computation.inner()
       around?.rejectCycle(flights, key.text)
@@ -70,7 +72,7 @@ export class Computing {
   }
 
   /**
-   * Aborts all factories but those of refreshes, which have a limited time to end, and gives up all leases. A caller
+   * Aborts all factories but those of refreshes, which have a limited time to end, and releases all leases. A caller
    * gets a `CacheClosedError` unless its factory ends within that time.
    */
   async close(): Promise<void> {
@@ -112,7 +114,7 @@ export class Computing {
     return entry.value
   }
 
-  /** From the store, or by computing, when it is the call's turn. */
+  /** Obtains the value from the store, or by computing, when it is the call's turn. */
   #fetch(call: Call, isComputing: boolean): Promise<unknown> {
     const { key, policy } = call
     const { flights, reader, turns } = this.#options
@@ -152,12 +154,10 @@ export class Computing {
     return this.#fetchAlone(call, { since, startedAt, read })
   }
 
-  #fetchAlone(call: Call, first?: Attempt, request = RequestRead.of(call)): Promise<unknown> {
+  #fetchAlone(call: Call, first?: Attempt, request?: RequestRead): Promise<unknown> {
     const limits = new Limits(call.key, call.policy)
-    return valueFor(
-      request,
-      limits.hold(() => this.#obtain(call, limits, first)),
-    )
+    const obtaining = limits.hold(() => this.#obtain(call, limits, first))
+    return valueFor(request ?? RequestRead.of(call), obtaining)
   }
 
   /** Takes a copy of what the followers obtain. */

@@ -1,7 +1,6 @@
 /**
- * Whether a reader should compute a value anew although it has not expired:
- * the nearer the expiry and the longer computing takes, the likelier. Of many
- * readers one does so early enough, as a rule, that nobody ever waits.
+ * Decides by chance whether a reader refreshes a value before it expires: the nearer the expiry and the longer computing
+ * takes, the likelier. One of many readers usually does so early enough that no caller has to wait.
  *
  * @param remainingMs time until the value expires
  * @param computingMs how long computing it took (Δ)

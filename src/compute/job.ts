@@ -7,7 +7,7 @@ export interface Job {
   readonly policy: Policy
   /** A refresh in the background: it does not wait for another computation of the key. */
   readonly background?: boolean
-  /** The store has just failed: it is not asked for the lease. */
+  /** Compute without a lease: the store has just failed. */
   readonly leaseless?: boolean
   /** The id of the frame that is to be replaced although it is fresh. */
   readonly replaces?: Buffer | undefined

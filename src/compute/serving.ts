@@ -28,8 +28,8 @@ export class Serving {
   }
 
   /**
-   * The value for this many callers; `undefined` where one must be computed. `since` is when the read began, by the ticks
-   * of all flights.
+   * The value for this many callers; `undefined` where one must be computed. `since` is the tick of all flights when
+   * the read began.
    * @throws ComputeFailedError for a failure that is kept
    */
   serve(
@@ -44,8 +44,10 @@ export class Serving {
     const obtained = obtainedFromEntry(entry)
     if (entry.state === 'fresh') {
       const { frame, body, remainingMs } = entry
-      const facts = { id: frameId(frame), computingMs: body.computingMs, remainingMs }
-      this.#refreshes.maybeStartEarly(call, facts, callers)
+      if (policy.beta > 0) {
+        const facts = { id: frameId(frame), computingMs: body.computingMs, remainingMs }
+        this.#refreshes.maybeStartEarly(call, facts, callers)
+      }
       return obtained
     }
     const flight = this.#refreshes.start(call) ?? this.#flights.joinable(key, since, reading)

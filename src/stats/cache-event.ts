@@ -4,7 +4,8 @@ import { isDate, isObject, isText, parseJson } from './untrusted.js'
 
 const TYPES = ['delete', 'expire', 'clear', 'store-failure'] as const
 
-type EventOutcome = DeleteOutcome | ExpireOutcome | ClearOutcome
+/** The result of an event: that of an invalidation, or `failed`. */
+export type EventOutcome = DeleteOutcome | ExpireOutcome | ClearOutcome
 
 /** An invalidation, or operations that the store did not confirm. */
 export interface CacheEvent {

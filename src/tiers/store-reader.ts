@@ -101,7 +101,7 @@ export class StoreReader {
     return { key, tracked, reading: this.#store.read(key, { lease, tracked: tracked !== undefined }) }
   }
 
-  /** Ends a read whose result nobody here uses. */
+  /** Ends a read whose result is not used. */
   drop({ tracked }: SentRead): void {
     if (tracked) this.#memories.endRead(tracked)
   }

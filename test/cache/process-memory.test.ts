@@ -377,7 +377,7 @@ describe('When the stream of changes', () => {
     await admin.acl('SETUSER', 'plain', 'on', '>secret', '~*', '&*', '+@all', '-client|tracking')
     const cache = open({ memory: {}, redis: server.url.replace('//', '//plain:secret@') })
     await cache.set('k', 1)
-    const said = () => warnings.filter((warning) => warning.includes("this process's memory"))
+    const said = () => warnings.filter((warning) => warning.includes('process memory is off'))
     await until(async () => {
       expect(await cache.get('k')).toBe(1)
       return said().length > 0

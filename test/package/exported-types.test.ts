@@ -24,6 +24,9 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true }))
 
+/** Helpers of mapped types: an editor shows what they come to, and no application writes them. */
+const HELPERS = new Set(['Metrics', 'OrNewer', 'Value'])
+
 test('each type in a public signature is exported', () => {
   const index = join(folder, 'index.d.ts')
   const exported = new Map<string, string>()
@@ -33,7 +36,8 @@ test('each type in a public signature is exported', () => {
   const missing = new Set<string>()
   for (const [id, name] of exported) {
     for (const [type, file] of typesIn(id)) {
-      if (!exported.has(`${file} ${type}`)) missing.add(`${type}, in the signature of ${name}`)
+      if (!exported.has(`${file} ${type}`) && !HELPERS.has(type))
+        missing.add(`${type}, in the signature of ${name}`)
     }
   }
   expect([...missing]).toEqual([])

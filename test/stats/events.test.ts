@@ -22,8 +22,8 @@ function facts({ at: _, process: __, until: ___, ...event }: CacheEvent) {
 
 const ANNA = { route: 'POST /products/123', user: 'anna' }
 
-describeOnEveryBackend('events', (open, statistics) => {
-  test('of what is invalidated, and how, by whom, newest first', async () => {
+describeOnEveryBackend('cache.events()', (open, statistics) => {
+  test('lists invalidations with their outcome, route and user, newest first', async () => {
     const cache = open()
     const own = as(cache, ANNA)
     const before = Date.now()
