@@ -6,8 +6,8 @@ import { parseLease } from './entry/lease.js'
 import type { Provenance } from './entry/provenance.js'
 import type { CacheKey } from './key/cache-key.js'
 import type { Explanation } from './stats/explain.js'
-import { judge } from './store/judge.js'
-import type { Peek } from './store/store.js'
+import { checkLiveness } from './store/liveness.js'
+import type { PeekResult } from './store/store.js'
 import type { EntryState, LiveEntry } from './tiers/entry-state.js'
 import type { MissReason } from './tiers/outcome.js'
 
@@ -63,7 +63,7 @@ export interface Background {
 /** Tells what a look at a key's place found. */
 export function describe(
   key: CacheKey,
-  peek: Peek,
+  peek: PeekResult,
   standing: EntryState,
   { keyPrefix, explained, isInMemory }: Background,
 ): Inspection {
@@ -91,7 +91,7 @@ export function describe(
 }
 
 /** Whether somebody holds a lease that nothing has invalidated since. */
-function hasLease({ lease: bytes, generations, now }: Peek): boolean {
+function hasLease({ lease: bytes, generations, now }: PeekResult): boolean {
   const lease = bytes ? parseLease(bytes) : undefined
   const current = joinGenerations(generations)
   return !!lease && lease.lapsesAt > now && !!current?.equals(lease.started)
@@ -106,7 +106,7 @@ export function describeUnknown(key: CacheKey): Inspection {
 function live(
   key: CacheKey,
   { state, frame, body, value, remainingMs }: LiveEntry,
-  peek: Peek,
+  peek: PeekResult,
   isComputing: boolean,
 ) {
   const { writtenAt, writtenBy, computingMs } = body
@@ -143,7 +143,7 @@ function below(key: CacheKey, depth: number | undefined): string {
 /** A key that is missing. */
 interface Missing {
   readonly key: CacheKey
-  readonly peek: Peek
+  readonly peek: PeekResult
   readonly standing: EntryState & { readonly state: 'missing' }
   readonly explained: Explanation
 }
@@ -187,7 +187,7 @@ function told(why: string): Why {
 
 /** By what stands in its place, and in that of the generations above. */
 function whyItStands({ key, peek, standing: { reason, provenance } }: Missing): Why {
-  const judgement = judge(peek)
+  const judgement = checkLiveness(peek)
   const depth = judgement.live ? undefined : judgement.depth
   const ancestor = depth === undefined ? undefined : key.ancestors[depth - 1]
   switch (reason) {
@@ -241,7 +241,7 @@ function deletedAbove(ancestor: string | undefined, when: string): string {
 }
 
 /** The last delete above, as far as the generations that stand still tell of it. */
-function lastDelete({ generations }: Peek) {
+function lastDelete({ generations }: PeekResult) {
   const deletes = generations.flatMap((bytes, depth) => {
     const provenance = bytes ? parseGeneration(bytes)?.provenance : undefined
     return provenance ? [{ provenance, depth }] : []
@@ -249,7 +249,7 @@ function lastDelete({ generations }: Peek) {
   return deletes.sort((one, other) => other.provenance.at - one.provenance.at)[0]
 }
 
-function isMarker({ frame }: Peek): boolean {
+function isMarker({ frame }: PeekResult): boolean {
   return frame !== null && parseFrame(frame).kind === 'marker'
 }
 

@@ -38,7 +38,7 @@ export class Observations {
   /** Adds an observation that is under way. Where it fails, a fill cannot be proved. */
   add(text: string, observing: Promise<Observation>, now: number): void {
     const basis = observing.then(
-      ({ standing, generations }) => ({ standing, generations }),
+      ({ frameId, generations }) => ({ frameId, generations }),
       () => undefined,
     )
     this.#add(text, { basis, at: now, open: 1 })

@@ -1,6 +1,6 @@
 import type { NewEntry } from '../entry/body.js'
 import type { Provenance } from '../entry/provenance.js'
-import type { AbsenceReason } from '../store/judge.js'
+import type { AbsenceReason } from '../store/liveness.js'
 
 /** The tier that returned a value: request memory, process memory or the store. */
 export type Tier = 'request' | 'process' | 'store'

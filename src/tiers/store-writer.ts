@@ -3,7 +3,7 @@ import type { NewEntry } from '../entry/body.js'
 import { CacheNotRespondingError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Failsafe } from '../store/failsafe.js'
-import type { Origin, Store } from '../store/store.js'
+import type { InvalidationOrigin, Store } from '../store/store.js'
 import type { Memories } from './memories.js'
 import type { ClearOutcome, DeleteOutcome, ExpireOutcome, Written } from './outcome.js'
 import type { PendingInvalidations } from './pending-invalidations.js'
@@ -41,7 +41,7 @@ interface Invalidation {
   readonly key: CacheKey | undefined
   readonly children: boolean
   readonly scope: RequestScope | undefined
-  readonly origin: Origin
+  readonly origin: InvalidationOrigin
 }
 
 const FAILED: Written = { outcome: 'failed' }
@@ -100,7 +100,7 @@ export class StoreWriter {
       const entry: NewEntry = { format, payload: bytes, ttlMs, graceMs, writtenBy: this.#process }
       const result = await this.#store.write(key, entry, { basis })
       if (!result.written) return { outcome: 'refused', fenced: result.fenced === true }
-      if (basis) observations?.renew(key.text, { ...basis, standing: result.id })
+      if (basis) observations?.renew(key.text, { ...basis, frameId: result.id })
       return { outcome: 'stored', stored: entry }
     } catch (error) {
       if (!isFill) this.#addPending(error, key, false, this.#originOf(scope?.origin()))
@@ -199,11 +199,16 @@ export class StoreWriter {
     this.#memories.drop(key, children, scope)
   }
 
-  #addPending(error: unknown, key: CacheKey | undefined, children: boolean, origin: Origin): void {
+  #addPending(
+    error: unknown,
+    key: CacheKey | undefined,
+    children: boolean,
+    origin: InvalidationOrigin,
+  ): void {
     if (error instanceof CacheNotRespondingError) this.#pending.add(key, children, origin)
   }
 
-  #originOf(origin: RequestOrigin | undefined): Origin {
+  #originOf(origin: RequestOrigin | undefined): InvalidationOrigin {
     return { ...origin, process: this.#process }
   }
 }
