@@ -32,7 +32,7 @@ export interface Inspection {
   readonly writtenBy: string | undefined
   /** How long computing the value took; `undefined` for one that was set. */
   readonly computingMs: number | undefined
-  /** Who deleted or expired the key, or a key above it, where that is known. */
+  /** Origin of the delete or expiry of the key, or of a key above it; `undefined` if unknown. */
   readonly provenance: Provenance | undefined
   /** The generations above it, that of the prefix first; `id` is `undefined` for a missing one. */
   readonly generations: readonly { readonly of: string; readonly id: string | undefined }[]
@@ -51,20 +51,20 @@ const NOTHING = {
   value: undefined,
 } as const
 
-/** What `describe` takes beside the read entry. */
+/** Facts beside the read entry. */
 export interface Background {
   readonly keyPrefix: string
-  /** Why it is missing, where it is. */
+  /** Explanation of a missing entry. */
   readonly explained: Explanation | undefined
   /** Whether process memory has it. */
   readonly isInMemory: boolean
 }
 
-/** Tells what a look at a key's place found. */
+/** Describes the state of a key, from one read of its place. */
 export function describe(
   key: CacheKey,
   peek: PeekResult,
-  standing: EntryState,
+  entry: EntryState,
   { keyPrefix, explained, isInMemory }: Background,
 ): Inspection {
   const generations = peek.generations.map((bytes, depth) => ({
@@ -75,29 +75,29 @@ export function describe(
   const state = isComputing ? 'computing' : 'missing'
   const since = isComputing ? ' A computation is in progress.' : ''
   const known = { ...NOTHING, key, generations, state } as const
-  if (standing.state !== 'missing') {
-    if (standing.state !== 'failed') {
+  if (entry.state !== 'missing') {
+    if (entry.state !== 'failed') {
       const tier = isInMemory ? 'process' : 'store'
-      return { ...known, ...live(key, standing, peek, isComputing), tier }
+      return { ...known, ...live(key, entry, peek, isComputing), tier }
     }
-    const { writtenAt, writtenBy } = standing.body
+    const { writtenAt, writtenBy } = entry.body
     const why = `The computation failed ${ago(peek.now - writtenAt)} in process ${writtenBy}. This failure is kept for another ${formatDuration(peek.ttlMs)}.${since}`
     return { ...known, reason: 'failed', why, writtenAt, writtenBy }
   }
-  const missing = { key, peek, standing, explained: explained ?? { reason: standing.reason } }
+  const missing = { key, peek, entry, explained: explained ?? { reason: entry.reason } }
   const { why, provenance } = explain(missing)
   const observed = isMarker(peek) ? ' A request has missed it since, and has not stored a value yet.' : ''
   return { ...known, reason: missing.explained.reason, why: why + observed + since, provenance }
 }
 
-/** Whether somebody holds a lease that nothing has invalidated since. */
+/** Whether a computation holds a lease that is still valid. */
 function hasLease({ lease: bytes, generations, now }: PeekResult): boolean {
   const lease = bytes ? parseLease(bytes) : undefined
   const current = joinGenerations(generations)
   return !!lease && lease.lapsesAt > now && !!current?.equals(lease.started)
 }
 
-/** What is told while the store does not answer. */
+/** Describes a key during a store failure. */
 export function describeUnknown(key: CacheKey): Inspection {
   const why = 'The store is not responding.'
   return { ...NOTHING, key, generations: [], state: 'unknown', reason: 'store-down', why }
@@ -113,8 +113,8 @@ function live(
   const written = `Written ${ago(peek.now - writtenAt)} by ${writtenBy}`
   const refreshing = isComputing ? ' A refresh is in progress.' : ''
   const expiry = expiryOf(frame, peek.generations)
-  const isLetExpire = expiry !== undefined && expiry.at < writtenAt + body.ttlMs
-  const expired = isLetExpire
+  const isMarkedStale = expiry !== undefined && expiry.at < writtenAt + body.ttlMs
+  const expired = isMarkedStale
     ? `Marked stale${below(key, expiry.depth)} ${by(peek.now, expiry.provenance)}`
     : `Expired ${ago(-remainingMs)}`
   const left = `Served within its grace period for another ${formatDuration(peek.ttlMs)}`
@@ -125,7 +125,7 @@ function live(
     why: isFresh
       ? `${written}; expires in ${formatDuration(remainingMs)}.${refreshing}`
       : `${written}. ${expired}. ${left}.${refreshing}`,
-    provenance: isLetExpire ? expiry.provenance : undefined,
+    provenance: isMarkedStale ? expiry.provenance : undefined,
     ttlMs: isFresh ? remainingMs : 0,
     bytes: peek.bytes,
     writtenAt,
@@ -135,7 +135,7 @@ function live(
   } as const
 }
 
-/** What was let expire along with it. */
+/** The tree that was marked stale, if it was more than the key. */
 function below(key: CacheKey, depth: number | undefined): string {
   return depth === undefined ? '' : ` with everything under ${key.ancestors[depth - 1]},`
 }
@@ -144,7 +144,7 @@ function below(key: CacheKey, depth: number | undefined): string {
 interface Missing {
   readonly key: CacheKey
   readonly peek: PeekResult
-  readonly standing: EntryState & { readonly state: 'missing' }
+  readonly entry: EntryState & { readonly state: 'missing' }
   readonly explained: Explanation
 }
 
@@ -154,25 +154,25 @@ interface Why {
 }
 
 function explain(missing: Missing): Why {
-  const { standing, explained } = missing
+  const { entry, explained } = missing
   const { change } = explained
-  const unexplained = whyItStands(missing)
+  const unexplained = explainFromStore(missing)
   if (change === undefined) return unexplained
   const now = performance.now()
   switch (explained.reason) {
     case 'expired':
-      return told(`Expired ${ago(now - change.until)}; written ${ago(now - change.at)}.`)
+      return withoutOrigin(`Expired ${ago(now - change.until)}; written ${ago(now - change.at)}.`)
     case 'evicted':
-      return told(
+      return withoutOrigin(
         `Evicted or lost: written ${ago(now - change.at)}, with ${formatDuration(change.until - now)} of its TTL remaining. The store was full, or was restarted.`,
       )
     case 'fenced': {
       const fenced = `The last computed value was not stored ${ago(now - change.at)}: the key was invalidated during the computation.`
-      if (standing.reason === 'absent') return told(fenced)
+      if (entry.reason === 'absent') return withoutOrigin(fenced)
       return { ...unexplained, why: `${unexplained.why} ${fenced}` }
     }
     case 'deleted':
-      return told(`Deleted ${ago(now - change.at)}.`)
+      return withoutOrigin(`Deleted ${ago(now - change.at)}.`)
     case 'ancestor-deleted':
       return whyDeletedAbove(missing, now - change.at)
     default:
@@ -180,13 +180,13 @@ function explain(missing: Missing): Why {
   }
 }
 
-/** Nothing that stands in the store tells who did it. */
-function told(why: string): Why {
+/** An explanation from the key history, which has no origin. */
+function withoutOrigin(why: string): Why {
   return { why, provenance: undefined }
 }
 
-/** By what stands in its place, and in that of the generations above. */
-function whyItStands({ key, peek, standing: { reason, provenance } }: Missing): Why {
+/** Explains a miss from the frame and the generations above it. */
+function explainFromStore({ key, peek, entry: { reason, provenance } }: Missing): Why {
   const judgement = checkLiveness(peek)
   const depth = judgement.live ? undefined : judgement.depth
   const ancestor = depth === undefined ? undefined : key.ancestors[depth - 1]
@@ -226,7 +226,7 @@ function whyItStands({ key, peek, standing: { reason, provenance } }: Missing): 
   }
 }
 
-/** Where nothing stands any more of what was deleted: it has been reclaimed since. */
+/** Explains a miss below a deleted key whose entry was reclaimed since. */
 function whyDeletedAbove({ key, peek, explained: { depth = 0 } }: Missing, agoMs: number): Why {
   const bytes = peek.generations[depth]
   const provenance = bytes ? parseGeneration(bytes)?.provenance : undefined
@@ -240,7 +240,7 @@ function deletedAbove(ancestor: string | undefined, when: string): string {
     : `Deleted with everything under ${ancestor}, ${when}.`
 }
 
-/** The last delete above, as far as the generations that stand still tell of it. */
+/** The last delete above a key that the present generations record. */
 function lastDelete({ generations }: PeekResult) {
   const deletes = generations.flatMap((bytes, depth) => {
     const provenance = bytes ? parseGeneration(bytes)?.provenance : undefined

@@ -3,7 +3,7 @@ import type { CacheKey } from '../key/cache-key.js'
 import { checkLiveness } from './liveness.js'
 import type { ListedEntry, ReadResult } from './store.js'
 
-/** What a listing has read of an entry: at least the head of its frame. */
+/** The part of an entry that a listing has read: at least the head of its frame. */
 interface Found extends ReadResult {
   readonly bytes: number
   /** Milliseconds until the frame expires. */

@@ -300,14 +300,14 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
       const standing = async (input: KeyInput) => {
         const acquired = await store.acquire(key(input), mine, LONG)
         const frame = acquired.won ? acquired.reading.frame : null
-        return frame ? Buffer.from(frame.subarray(4, 16)) : fail('nothing stands')
+        return frame ? Buffer.from(frame.subarray(4, 16)) : fail('there is no entry')
       }
 
       const BEFORE: Record<string, () => Promise<unknown>> = {
         'was written': async () => {},
-        'was let expire': () => other.expire(key('a::b'), { children: false, origin: ORIGIN }),
-        'was let expire with its parent': () => other.expire(key('a'), { children: true, origin: ORIGIN }),
-        'was let expire twice': async () => {
+        'was marked stale': () => other.expire(key('a::b'), { children: false, origin: ORIGIN }),
+        'was marked stale with its parent': () => other.expire(key('a'), { children: true, origin: ORIGIN }),
+        'was marked stale twice': async () => {
           await other.expire(key('a'), { children: true, origin: ORIGIN })
           await other.expire(key('a::b'), { children: true, origin: ORIGIN })
         },
@@ -391,7 +391,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
     })
 
     describe('a lease without renewal', () => {
-      test('is taken over, and its new holder is told so', async () => {
+      test('is taken over, and the result reports the takeover', async () => {
         await store.acquire(key('a::b'), mine, SHORT)
         await lapsed('a::b')
         expect(await other.acquire(key('a::b'), theirs, LONG)).toMatchObject({ won: true, tookOver: true })

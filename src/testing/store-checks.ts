@@ -15,7 +15,7 @@ import { afterEach, beforeEach, checksOf, describe, type StoreCheck, test } from
 /** A store under test, open and empty. */
 export interface StoreUnderTest {
   readonly store: Store
-  /** The same entries as another process sees them; the store itself where there is none. */
+  /** A second client of the same entries, as in another process; the store itself if only one process can use them. */
   readonly other: Store
   close(): Promise<void>
 }
@@ -228,7 +228,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         expect(await state('a::new')).toBe('fresh')
       })
 
-      test('tells who let it expire, and what with', async () => {
+      test('records the origin of a soft expiry, and whether a parent was expired', async () => {
         const began = (await store.read(key('a'))).now - 1
         await store.expire(key('a::b'), WITH_CHILDREN)
         const ended = (await other.read(key('a'))).now + 1
@@ -434,7 +434,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         expect(await listAll()).toEqual([...texts, 'lis', 'list2::x'].sort())
         expect(await listAll('list')).toEqual(texts)
         expect(await listAll('list::3')).toEqual(texts.filter((text) => text.startsWith('list::3::')))
-        expect(await listAll('nobody')).toEqual([])
+        expect(await listAll('unused')).toEqual([])
       })
 
       test('lists matching keys, and tests those below only', async () => {
