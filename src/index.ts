@@ -1,3 +1,8 @@
+/**
+ * The public API of the package: `import { keyedCache } from 'keyedcache'`.
+ * @module keyedcache
+ */
+
 export {
   type DeleteOptions,
   type ExpireOptions,

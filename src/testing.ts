@@ -1,3 +1,8 @@
+/**
+ * Helpers for tests of an application, and checks for a store of its own: `import { createTestCache } from 'keyedcache/testing'`.
+ * @module keyedcache/testing
+ */
+
 export {
   closeCaches,
   createTestCache,

@@ -7,10 +7,10 @@ import { Application } from 'typedoc'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const OUT = join(ROOT, 'docs/api')
 
-/** Writes the reference of the public API, from the docstrings of src/index.ts, to a folder. */
+/** Writes the reference of the public API, from the docstrings of src/index.ts and src/testing.ts, to a folder. */
 async function generate(out) {
   const app = await Application.bootstrapWithPlugins({
-    entryPoints: [join(ROOT, 'src/index.ts')],
+    entryPoints: [join(ROOT, 'src/index.ts'), join(ROOT, 'src/testing.ts')],
     tsconfig: join(ROOT, 'tsconfig.json'),
     plugin: ['typedoc-plugin-markdown'],
     outputs: [{ name: 'markdown', path: out }],
