@@ -46,7 +46,7 @@ async function warmUp(cache) {
       await sleep(100)
     }
   }
-  console.warn(`The cache store (${cache.storeDescription}) does not answer. The shop opens without it.`)
+  console.warn(`The cache store (${cache.storeDescription}) does not respond. The shop opens without it.`)
 }
 
 async function stop({ server, closeServer, caching, db }) {

@@ -3,13 +3,13 @@ import cluster from 'node:cluster'
 import { subscribe } from 'node:diagnostics_channel'
 import { CHANNELS } from 'keyedcache'
 
-/** Cache calls of the current request. */
+/** The cache calls of the current request. */
 const calls = new AsyncLocalStorage()
 
-// keyedcache publishes in the async context of the caller, so each message finds its own request.
+// keyedcache publishes in the async context of the caller, so each message reaches its own request.
 subscribe(CHANNELS.operation, (message) => calls.getStore()?.push(message))
 
-/** Sets what the footer of every page shows: its cache calls, its time, and its worker. */
+/** Provides the footer of every page: its cache calls, its render time, and its worker. */
 export function trace(_req, res, next) {
   const started = performance.now()
   const own = []
@@ -23,26 +23,26 @@ export function trace(_req, res, next) {
   calls.run(own, next)
 }
 
-/** Cache calls of this request so far, for the page after a redirect. */
+/** The cache calls of this request so far, for the page after a redirect. */
 export function callsSoFar() {
   return (calls.getStore() ?? []).map(describe)
 }
 
 const REASONS = {
-  absent: 'never set, or expired',
+  absent: 'no record of it',
   deleted: 'deleted',
-  'ancestor-deleted': 'deleted with what is above it',
-  'generation-lost': 'the store lost what is above it',
-  undecodable: 'unreadable',
-  expired: 'expired, and stale',
-  evicted: 'gone before its TTL: the store was full, or has lost it',
-  fenced: 'its last value was not stored: it was invalidated meanwhile',
-  failed: 'computing it failed a moment ago',
-  invalid: 'rejected by validate',
-  'pending-invalidation': 'deleted by this process, not yet confirmed by the store',
-  disabled: 'caching is switched off',
-  bypassed: 'staff asked for the page without the cache',
-  'store-down': 'the store does not answer',
+  'ancestor-deleted': 'deleted with a parent key',
+  'generation-lost': 'generation lost by the store',
+  undecodable: 'unreadable data',
+  expired: 'expired',
+  evicted: 'evicted or lost',
+  fenced: 'last value fenced',
+  failed: 'recent computation failed',
+  invalid: 'rejected by validation',
+  'pending-invalidation': 'invalidation pending',
+  disabled: 'caching off',
+  bypassed: 'cache bypassed by staff',
+  'store-down': 'store not responding',
 }
 
 const TIERS = { request: 'request memory', process: 'process memory', store: 'store' }

@@ -25,7 +25,7 @@ import {
 import { SET_OPTIONS, type SetOptions, write } from './cache/writing.js'
 import { computeMany, type ManyFactory } from './compute/batch.js'
 import { CACHED_OPTIONS, type CachedFunction, type CachedOptions } from './compute/cached-functions.js'
-import type { Factory } from './compute/factory.js'
+import type { Factory, FactoryContext } from './compute/factory.js'
 import type { GetOrSetOptions } from './compute/options.js'
 import { ConfigurationError, NotCachedError } from './errors.js'
 import type { Inspection } from './inspection.js'
@@ -230,6 +230,16 @@ export class KeyedCache {
    * @throws ComputeCycleError, CacheClosedError
    * @throws ConfigurationError, InvalidKeyError
    */
+  getOrSet<T, Context extends FactoryContext>(
+    key: KeyInput,
+    factory: (context: Context) => T | PromiseLike<T>,
+    options?: GetOrSetOptions<T>,
+  ): Promise<T>
+  /**
+   * With the type of the value named, `previous` and `notModified()` of the factory's context have that type, too.
+   * @example await cache.getOrSet<Quote>(key, ({ previous }) => askTheCarrier(shipment, previous?.etag))
+   */
+  getOrSet<T>(key: KeyInput, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T>
   getOrSet<T>(key: KeyInput, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T> {
     // Not an async function: see `Computing.getOrSet`.
     try {
@@ -254,6 +264,20 @@ export class KeyedCache {
    * @example await cache.getOrSetMany(keys, (missing) => db.products(missing), { ttl: '1h' })
    * @throws as `getOrSet`
    */
+  getOrSetMany<K extends KeyInput, T, Context extends FactoryContext>(
+    keys: Iterable<K>,
+    factory: (
+      missing: readonly K[],
+      contexts: readonly Context[],
+    ) => readonly T[] | PromiseLike<readonly T[]>,
+    options?: GetOrSetOptions<T>,
+  ): Promise<T[]>
+  /** With the types of keys and values named, the contexts have the type of the values, too. */
+  getOrSetMany<K extends KeyInput, T>(
+    keys: Iterable<K>,
+    factory: ManyFactory<K, T>,
+    options?: GetOrSetOptions<T>,
+  ): Promise<T[]>
   async getOrSetMany<K extends KeyInput, T>(
     keys: Iterable<K>,
     factory: ManyFactory<K, T>,

@@ -1,17 +1,19 @@
-/** The properties of an error beside its message. */
+/** Properties that an error has beside its message. */
 export interface ErrorDetails {
-  /** The text of the key that was concerned. */
+  /** The text of the key that the operation was about. */
   key?: string | undefined
   cause?: unknown
 }
 
 /**
- * The base of every error that keyedcache throws. `code` is stable and has an
- * entry in `docs/errors.md`; the message is for people and may change.
+ * Base class of all errors of keyedcache. The `code` is stable and listed in `docs/errors.md`; the message is for
+ * people and may change.
+ * @example if (error instanceof KeyedCacheError && error.code === 'ERR_KEYEDCACHE_NOT_CACHED') …
  */
 export abstract class KeyedCacheError extends Error {
+  /** Stable identifier: `ERR_KEYEDCACHE_…`. */
   abstract readonly code: string
-  /** The text of the key that the operation was about, where there is one. */
+  /** The text of the key that the operation was about; `undefined` where it was about no single key. */
   readonly key: string | undefined
 
   constructor(message: string, { key, cause }: ErrorDetails = {}) {
@@ -21,25 +23,25 @@ export abstract class KeyedCacheError extends Error {
   }
 }
 
-/** `getOrThrow` found nothing: the key is not cached. */
+/** The key is not cached. Thrown by `getOrThrow`, also while the store fails. */
 export class NotCachedError extends KeyedCacheError {
   readonly code = 'ERR_KEYEDCACHE_NOT_CACHED'
   declare readonly key: string
 
   constructor(key: string) {
-    super(`Nothing is cached under "${key}".`, { key })
+    super(`Nothing is cached under "${key}". Compute the value and set it, or use getOrSet.`, { key })
   }
 }
 
-/** What was given as a key cannot be one; the message says which part and why. */
+/** A value cannot be used as a key. The message names the part and the reason. */
 export class InvalidKeyError extends KeyedCacheError {
   readonly code = 'ERR_KEYEDCACHE_INVALID_KEY'
 }
 
-/** A value holds something that cannot be stored; `path` says where. */
+/** A value contains something that cannot be stored, at `path`. Thrown by `set`, and by `getOrSet` with `strictValues`. */
 export class UnserializableValueError extends KeyedCacheError {
   readonly code = 'ERR_KEYEDCACHE_UNSERIALIZABLE_VALUE'
-  /** Where in the value, as an expression: `value.items[3].price`. */
+  /** Place in the value, as an expression: `value.items[3].price`. */
   readonly path: string
 
   constructor(path: string, what: string, key?: string) {
@@ -48,12 +50,12 @@ export class UnserializableValueError extends KeyedCacheError {
   }
 }
 
-/** A value is larger than the option `maxValueBytes` allows, or reading it would take too much memory. */
+/** A value is larger than `maxValueBytes`, or would take too much memory when it is read. */
 export class ValueTooLargeError extends KeyedCacheError {
   readonly code = 'ERR_KEYEDCACHE_VALUE_TOO_LARGE'
-  /** Bytes that it takes, at least: serialised, before compression; or in memory, where that is the limit it exceeds. */
+  /** Minimum size of the value in bytes: serialised before compression, or in memory where it exceeds that limit. */
   readonly bytes: number
-  /** Maximum of those bytes: `maxValueBytes`, or the memory that goes with it. */
+  /** Maximum size in bytes: `maxValueBytes`, or the memory that a value of that size may take. */
   readonly maxBytes: number
 
   constructor(bytes: number, maxBytes: number, measured: 'serialised' | 'in memory', key?: string) {
@@ -68,60 +70,64 @@ export class ValueTooLargeError extends KeyedCacheError {
   }
 }
 
-/** An option, an environment variable or a TTL is wrong; the message says what to write. */
+/** An option, an environment variable or a TTL is wrong. The message says what to write. */
 export class ConfigurationError extends KeyedCacheError {
   readonly code = 'ERR_KEYEDCACHE_CONFIGURATION'
 }
 
-/** The store did not answer in time, or answered with an error. */
+/** The store did not answer in time, or answered with an error (`cause`). */
 export class CacheNotRespondingError extends KeyedCacheError {
   readonly code = 'ERR_KEYEDCACHE_NOT_RESPONDING'
 }
 
-/** The cache was closed while a caller waited for a value, or while a factory computed one. */
+/** The cache was closed while a caller waited for a value, or while a factory computed one. Also the `reason` of that factory's `signal`. */
 export class CacheClosedError extends KeyedCacheError {
   readonly code = 'ERR_KEYEDCACHE_CLOSED'
   declare readonly key: string
 
   constructor(key: string) {
-    super(`The cache was closed. "${key}" was still being computed.`, { key })
+    super(`The cache was closed while "${key}" was being computed: close it after the last request.`, { key })
   }
 }
 
-/** Computing a value needs that very value, directly or through others; `chain` names the keys. */
+/** A computation needs its own result, directly or through other computations. */
 export class ComputeCycleError extends KeyedCacheError {
   readonly code = 'ERR_KEYEDCACHE_COMPUTE_CYCLE'
   declare readonly key: string
-  /** The texts of the keys, each needing the next; the last is the first again. */
+  /** Texts of the keys, each of which needs the next one. The last key is the first one again. */
   readonly chain: readonly string[]
 
   constructor(chain: readonly string[]) {
-    super(`Computing ${chain.map((key) => `"${key}"`).join(' needs ')}: nobody could ever finish that.`, {
-      key: chain.at(-1),
-    })
+    super(
+      `A computation needs its own result: ${chain.map((key) => `"${key}"`).join(' needs ')}. Compute what they share under a key of its own.`,
+      { key: chain.at(-1) },
+    )
     this.chain = chain
   }
 }
 
-/** Computing a value took longer than `hardTimeout`. It goes on, and its value may still be stored. */
+/** A computation takes longer than `hardTimeout`. It continues, and its value may still be stored. */
 export class ComputeTimeoutError extends KeyedCacheError {
   readonly code = 'ERR_KEYEDCACHE_COMPUTE_TIMEOUT'
   declare readonly key: string
 
   constructor(key: string, timeoutMs: number) {
-    super(`Computing "${key}" takes longer than ${timeoutMs} ms.`, { key })
+    super(
+      `Computing "${key}" takes longer than its hardTimeout of ${timeoutMs} ms. It continues, and its value may still be stored.`,
+      { key },
+    )
   }
 }
 
 /**
- * Computing a value failed a moment ago, maybe in another process, and `errorTtl`
- * keeps it from being tried again; `cause` has the name, message and code of what was thrown.
+ * A computation failed less than `errorTtl` ago, in this or another process, and is not repeated yet. `cause` has the
+ * name, message and code of the original error.
  */
 export class ComputeFailedError extends KeyedCacheError {
   readonly code = 'ERR_KEYEDCACHE_COMPUTE_FAILED'
   declare readonly key: string
 
   constructor(key: string, cause: Error) {
-    super(`Computing "${key}" failed a moment ago: ${cause.message}`, { key, cause })
+    super(`Computing "${key}" failed less than its errorTtl ago: ${cause.message}`, { key, cause })
   }
 }

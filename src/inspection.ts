@@ -73,7 +73,7 @@ export function describe(
   }))
   const isComputing = hasLease(peek)
   const state = isComputing ? 'computing' : 'missing'
-  const since = isComputing ? ' It is being computed now.' : ''
+  const since = isComputing ? ' A computation is in progress.' : ''
   const known = { ...NOTHING, key, generations, state } as const
   if (standing.state !== 'missing') {
     if (standing.state !== 'failed') {
@@ -81,12 +81,12 @@ export function describe(
       return { ...known, ...live(key, standing, peek, isComputing), tier }
     }
     const { writtenAt, writtenBy } = standing.body
-    const why = `Computing it failed ${ago(peek.now - writtenAt)} in process ${writtenBy}, which is kept for ${formatDuration(peek.ttlMs)} more.${since}`
+    const why = `The computation failed ${ago(peek.now - writtenAt)} in process ${writtenBy}. This failure is kept for another ${formatDuration(peek.ttlMs)}.${since}`
     return { ...known, reason: 'failed', why, writtenAt, writtenBy }
   }
   const missing = { key, peek, standing, explained: explained ?? { reason: standing.reason } }
   const { why, provenance } = explain(missing)
-  const observed = isMarker(peek) ? ' A request has found nothing here since, and has not set it yet.' : ''
+  const observed = isMarker(peek) ? ' A request has missed it since, and has not stored a value yet.' : ''
   return { ...known, reason: missing.explained.reason, why: why + observed + since, provenance }
 }
 
@@ -99,7 +99,7 @@ function hasLease({ lease: bytes, generations, now }: Peek): boolean {
 
 /** What is told while the store does not answer. */
 export function describeUnknown(key: CacheKey): Inspection {
-  const why = 'The store is not responding, so nobody can say.'
+  const why = 'The store is not responding.'
   return { ...NOTHING, key, generations: [], state: 'unknown', reason: 'store-down', why }
 }
 
@@ -111,20 +111,20 @@ function live(
 ) {
   const { writtenAt, writtenBy, computingMs } = body
   const written = `Written ${ago(peek.now - writtenAt)} by ${writtenBy}`
-  const refreshing = isComputing ? ' It is being computed anew.' : ''
+  const refreshing = isComputing ? ' A refresh is in progress.' : ''
   const expiry = expiryOf(frame, peek.generations)
   const isLetExpire = expiry !== undefined && expiry.at < writtenAt + body.ttlMs
   const expired = isLetExpire
-    ? `let expire${below(key, expiry.depth)} ${by(peek.now, expiry.provenance)}`
-    : `expired ${ago(-remainingMs)}`
-  const left = `still served by its grace for ${formatDuration(peek.ttlMs)}`
+    ? `Marked stale${below(key, expiry.depth)} ${by(peek.now, expiry.provenance)}`
+    : `Expired ${ago(-remainingMs)}`
+  const left = `Served within its grace period for another ${formatDuration(peek.ttlMs)}`
   const isFresh = state === 'fresh'
   return {
     state: isFresh ? 'fresh' : 'stale',
     reason: isFresh ? undefined : 'expired',
     why: isFresh
       ? `${written}; expires in ${formatDuration(remainingMs)}.${refreshing}`
-      : `${written}; ${expired}${isLetExpire ? '; ' : ', '}${left}.${refreshing}`,
+      : `${written}. ${expired}. ${left}.${refreshing}`,
     provenance: isLetExpire ? expiry.provenance : undefined,
     ttlMs: isFresh ? remainingMs : 0,
     bytes: peek.bytes,
@@ -161,13 +161,13 @@ function explain(missing: Missing): Why {
   const now = performance.now()
   switch (explained.reason) {
     case 'expired':
-      return told(`Expired ${ago(now - change.until)}; it had been written ${ago(now - change.at)}.`)
+      return told(`Expired ${ago(now - change.until)}; written ${ago(now - change.at)}.`)
     case 'evicted':
       return told(
-        `Gone before its TTL: written ${ago(now - change.at)}, it was to stand for ${formatDuration(change.until - now)} more. A full store has evicted it, or it was lost with a restart.`,
+        `Evicted or lost: written ${ago(now - change.at)}, with ${formatDuration(change.until - now)} of its TTL remaining. The store was full, or was restarted.`,
       )
     case 'fenced': {
-      const fenced = `What was computed for it was not stored ${ago(now - change.at)}, since it was invalidated meanwhile.`
+      const fenced = `The last computed value was not stored ${ago(now - change.at)}: the key was invalidated during the computation.`
       if (standing.reason === 'absent') return told(fenced)
       return { ...unexplained, why: `${unexplained.why} ${fenced}` }
     }
@@ -194,9 +194,9 @@ function whyItStands({ key, peek, standing: { reason, provenance } }: Missing): 
     case 'absent': {
       const last = lastDelete(peek)
       const since = last
-        ? ` since everything${last.depth === 0 ? ' was cleared' : ` under ${key.ancestors[last.depth - 1]} was deleted`} ${by(peek.now, last.provenance)}`
+        ? ` since everything${last.depth === 0 ? '' : ` under ${key.ancestors[last.depth - 1]}`} was deleted ${by(peek.now, last.provenance)}`
         : ''
-      const why = `Never set${since}, as far as is known: nothing stands here, and nothing is remembered of it.`
+      const why = `No record of this key${since}.`
       return { why, provenance: last?.provenance }
     }
     case 'deleted':
@@ -205,22 +205,22 @@ function whyItStands({ key, peek, standing: { reason, provenance } }: Missing): 
       return { why: deletedAbove(ancestor, by(peek.now, provenance)), provenance }
     case 'generation-lost':
       return {
-        why: `The store has lost the generation of ${ancestor ?? 'the prefix'} (evicted, or restarted), so what stands here proves nothing.`,
+        why: `The store lost the generation of ${ancestor ?? 'the prefix'} (evicted, or a restart), so the value is no longer valid.`,
         provenance,
       }
     case 'pending-invalidation':
       return {
-        why: 'This process has invalidated it, and the store does not know yet: that is repeated until it does.',
+        why: 'This process has invalidated it, without confirmation by the store. It retries until the store confirms.',
         provenance,
       }
     case 'expired':
       return {
-        why: 'Computing it had failed, and that was let expire: the next read computes it anew.',
+        why: 'Its computation had failed, and the failure was marked stale. The next read computes it again.',
         provenance,
       }
     case 'undecodable':
       return {
-        why: 'What stands here cannot be read: damaged, foreign, larger than maxValueBytes allows, or written by a newer version.',
+        why: 'The stored data is unreadable: damaged, foreign, larger than maxValueBytes, or written by a newer version.',
         provenance,
       }
   }
@@ -236,7 +236,7 @@ function whyDeletedAbove({ key, peek, explained: { depth = 0 } }: Missing, agoMs
 
 function deletedAbove(ancestor: string | undefined, when: string): string {
   return ancestor === undefined
-    ? `Everything was cleared ${when}.`
+    ? `Everything was deleted ${when}.`
     : `Deleted with everything under ${ancestor}, ${when}.`
 }
 
@@ -254,7 +254,7 @@ function isMarker({ frame }: Peek): boolean {
 }
 
 function by(now: number, provenance: Provenance | undefined): string {
-  if (!provenance) return 'some time ago'
+  if (!provenance) return 'at an unknown time'
   const { at, process, route, user } = provenance
   return [
     `${ago(now - at)} by process ${process}`,

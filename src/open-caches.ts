@@ -1,4 +1,4 @@
-import { internalsOf, type KeyedCache } from './cache.js'
+import type { KeyedCache } from './cache.js'
 import { ConfigurationError } from './errors.js'
 import { isProduction } from './name-owners.js'
 import type { ResolvedOptions } from './options.js'
@@ -14,12 +14,13 @@ let hasWarned = false
  * @throws ConfigurationError where none is open, or in production several are
  */
 export function onlyOpenCache(): KeyedCache {
-  const newest = [...openCaches.keys()].at(-1)
-  if (newest === undefined) {
+  const last = [...openCaches].at(-1)
+  if (last === undefined) {
     throw new ConfigurationError(
       'No cache is open: make one first, with createCache({ … }) or app.use(keyedCache({ … })).',
     )
   }
+  const [newest, { logger }] = last
   if (openCaches.size === 1) {
     hasWarned = false
     return newest
@@ -27,7 +28,7 @@ export function onlyOpenCache(): KeyedCache {
   const conflict = `${openCaches.size} caches are open: name the one to use, by static cache = cache in the class, or CachedObject(Base, { cache }).`
   if (isProduction()) throw new ConfigurationError(conflict)
   if (!hasWarned) {
-    internalsOf(newest).logger.warn(
+    logger.warn(
       `keyedcache: the newest open cache is used. After a hot reload that is right, and the older one should be closed. Otherwise it is a mistake, and an error with NODE_ENV=production: ${conflict}`,
     )
   }

@@ -2,14 +2,14 @@ import { ConfigurationError } from './errors.js'
 import { describeValue } from './key/describe-value.js'
 import type { OptionCheck } from './take-options.js'
 
-// Checks of single options. Each throws a ConfigurationError that says what to write.
+// Checks of single options. Each throws a ConfigurationError that says what the option must be.
 
 export const aBoolean: OptionCheck = (value, name) => {
   if (typeof value !== 'boolean') throw wrong(name, 'true or false', value)
 }
 
 export const aText: OptionCheck = (value, name) => {
-  if (typeof value !== 'string') throw wrong(name, 'a text', value)
+  if (typeof value !== 'string') throw wrong(name, 'a string', value)
 }
 
 export const aFunction: OptionCheck = (value, name) => {
@@ -26,7 +26,7 @@ export const aList: OptionCheck = (value, name) => {
   if (!Array.isArray(value)) throw wrong(name, 'an array', value)
 }
 
-/** For an option whose value is checked when it is used, where `null` would count as left out. */
+/** For an option whose value is checked where it is used, and where `null` would count as left out. */
 export const notNull: OptionCheck = (value, name) => {
   if (value === null) throw new ConfigurationError(`${name} must not be null: leave it out.`)
 }

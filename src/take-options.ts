@@ -1,23 +1,26 @@
-import leven from 'leven'
+import leven, { closestMatch } from 'leven'
 import { ConfigurationError } from './errors.js'
 
-/** Refuses a wrong value with a `ConfigurationError`; `name` is what the error calls the option. */
+/** Throws a `ConfigurationError` for a wrong value; `name` is the name of the option in the message. */
 export type OptionCheck = (value: unknown, name: string) => void
 
-/** The names that an options object may have. Each has its check; `true` where the value is checked when it is used. */
+/** Names that an options object may have, each with its check; `true` for a value that is checked where it is used. */
 export type KnownOptions<T extends object> = { readonly [Name in keyof T]-?: OptionCheck | true }
 
-/** How an error calls one option: what it is, and of what. */
+/** Names of one kind of options in error messages. */
 interface OptionKind {
-  /** `option`, `timeout`. */
+  /** What one of them is: `option`, `timeout`. */
   readonly noun: string
-  /** `set`: whose option it is. Default: nothing. */
+  /** What takes them, such as `set`; left out of the message by default. */
   readonly of?: string
 }
 
+/** Maximum length of an unknown name in an error. */
+const MAX_NAME = 100
+
 const NONE: object = Object.freeze({})
 
-/** Reads the options objects of one kind. */
+/** Reads options objects of one kind, and throws for an unknown name or a wrong value. */
 export class OptionsReader<T extends object> {
   readonly #known: KnownOptions<T>
   readonly #kind: OptionKind
@@ -28,8 +31,8 @@ export class OptionsReader<T extends object> {
   }
 
   /**
-   * A copy of the options that are given: each is read once, and one that is `undefined` is left out.
-   * @throws ConfigurationError for an unknown name, a wrong value, and for what is no object or cannot be read
+   * Returns a copy of an options object. Each option is read once; one that is `undefined` is left out.
+   * @throws ConfigurationError for an unknown name, a wrong value, anything but an object, and a getter that throws
    */
   take(given: T | undefined): T {
     if (given === undefined) return NONE as T
@@ -59,11 +62,11 @@ export class OptionsReader<T extends object> {
     taken[name] = value
   }
 
-  /** An instance of a class may have its options in its prototype. */
+  /** Reads the options of an instance of a class, which may be in its prototype. */
   #readInherited(given: object, taken: Record<string, unknown>): void {
-    const what = whatIsNoOptions(given)
-    if (what !== undefined) {
-      throw new ConfigurationError(`The ${this.#plural} must be an object, not ${what}.`)
+    const kind = kindOfNoObject(given)
+    if (kind !== undefined) {
+      throw new ConfigurationError(`The ${this.#plural} must be an object, not ${kind}.`)
     }
     for (const name of Object.keys(this.#known)) {
       if (name in given && !(name in Object.prototype)) this.#readOne(given, name, taken)
@@ -72,15 +75,13 @@ export class OptionsReader<T extends object> {
 
   #unknown(name: string): ConfigurationError {
     const names = Object.keys(this.#known)
-    const nearest = names.reduce((best, other) =>
-      distance(name, other) < distance(name, best) ? other : best,
-    )
+    const nearest = nearestName(name, names)
     const { noun, of } = this.#kind
-    const what = `Unknown ${noun}${of === undefined ? '' : ` of ${of},`} "${name.slice(0, 100)}"`
+    const what = `Unknown ${noun}${of === undefined ? '' : ` of ${of},`} "${name.slice(0, MAX_NAME)}"`
     return new ConfigurationError(
-      isNear(name, nearest)
-        ? `${what}: did you mean "${nearest}"?`
-        : `${what}. Known are ${names.join(', ')}.`,
+      nearest === undefined
+        ? `${what}. Known are ${names.join(', ')}.`
+        : `${what}: did you mean "${nearest}"?`,
     )
   }
 
@@ -101,8 +102,8 @@ function isPlain(given: object): boolean {
   return prototype === Object.prototype || prototype === null
 }
 
-/** What is given in the place of options, in words that show nothing of its content; `undefined` for an object. */
-function whatIsNoOptions(given: unknown): string | undefined {
+/** The kind of a value that is no options object, without any of its content; `undefined` for an object. */
+function kindOfNoObject(given: unknown): string | undefined {
   if (given === null) return 'null'
   if (Array.isArray(given)) return 'an array'
   if (typeof given !== 'object') return typeof given === 'undefined' ? 'undefined' : `a ${typeof given}`
@@ -110,12 +111,13 @@ function whatIsNoOptions(given: unknown): string | undefined {
   return tag === 'Object' || tag === 'Module' ? undefined : `a ${tag}`
 }
 
-/** How far two names are from each other, whatever their case. */
-function distance(name: string, other: string): number {
-  return leven(name.slice(0, 100).toLowerCase(), other.toLowerCase())
-}
-
-function isNear(name: string, other: string): boolean {
-  if (distance(name, other) <= Math.max(2, other.length * 0.4)) return true
-  return name.length > 2 && other.toLowerCase().startsWith(name.toLowerCase())
+/** The known name that was probably meant, in any case of its letters; `undefined` where none is near. */
+function nearestName(name: string, names: readonly string[]): string | undefined {
+  const byLower = new Map(names.map((known) => [known.toLowerCase(), known]))
+  const given = name.slice(0, MAX_NAME).toLowerCase()
+  const nearest = closestMatch(given, [...byLower.keys()])
+  if (nearest === undefined) return undefined
+  const isNear = leven(given, nearest) <= Math.max(2, nearest.length * 0.4)
+  const isBeginning = given.length > 2 && nearest.startsWith(given)
+  return isNear || isBeginning ? byLower.get(nearest) : undefined
 }

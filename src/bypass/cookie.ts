@@ -1,27 +1,27 @@
 const NAME = 'keyedcache-bypass'
 
-/** Long enough for a browser to follow a redirect. */
+/** Lifetime of the cookie, in seconds: enough for a browser to follow a redirect. */
 const MAX_AGE_S = 30
 
-/** A browser leaves out an attribute of more (RFC 6265bis §5.6), and the cookie would be for another path. */
+/** Maximum length of the path. Browsers ignore a longer attribute (RFC 6265bis §5.6), and the cookie would be for another path. */
 export const MAX_COOKIE_PATH = 1_024
 
-/** More cookies of the name than a browser has for one path are somebody's game. */
+/** Maximum number of tokens that are checked, so that a forged `Cookie` header costs little. */
 const MAX_TOKENS = 4
 
-/** Given to a browser, for the requests to this path alone. */
+/** `Set-Cookie` value that gives a browser a token for one path. */
 export function bypassCookie(path: string, token: string, isSecure: boolean): string {
   return cookie(path, token, MAX_AGE_S, isSecure)
 }
 
-/** Makes the browser forget it. */
-export function noBypassCookie(path: string, isSecure: boolean): string {
+/** `Set-Cookie` value that makes a browser delete the token. */
+export function expiredBypassCookie(path: string, isSecure: boolean): string {
   return cookie(path, '', 0, isSecure)
 }
 
-/** What the browser has sent under the name. */
+/** Tokens in a `Cookie` header. */
 export function bypassTokens(header: string | undefined): string[] {
-  // Nearly no request has one.
+  // Almost no request has one, so this must be cheap.
   if (!header?.includes(`${NAME}=`)) return []
   const start = `${NAME}=`
   return header
@@ -32,7 +32,7 @@ export function bypassTokens(header: string | undefined): string[] {
     .map((pair) => pair.slice(start.length))
 }
 
-/** The path for which the browser keeps it. A semicolon would end it, so then it is the folder before. */
+/** `Path` of the cookie. A semicolon would end the attribute, so it is the folder before the first one. */
 export function cookiePath(path: string): string {
   const end = path.indexOf(';')
   return end === -1 ? path : path.slice(0, path.lastIndexOf('/', end) + 1)

@@ -1,12 +1,13 @@
 import type { RequestHandler } from 'express'
 import { internalsOf, type KeyedCache } from '../cache.js'
 import { mountPath } from './mount-path.js'
-import { type DashboardOptions, resolveDashboard } from './options.js'
+import type { DashboardOptions } from './options.js'
+import { resolveDashboard } from './resolved-options.js'
 
-export type { AuditEvent } from './audit.js'
-export { mountPath } from './mount-path.js'
-export { type CsrfHook, type DashboardOptions, staffCheck, takeDashboardOptions } from './options.js'
-export type { RedactOption, SecretName } from './secrets.js'
+export type { AuditEvent } from './access/audit.js'
+export type { RedactOption, SecretName } from './masking/secret-names.js'
+export { type CsrfHook, type DashboardOptions, takeDashboardOptions } from './options.js'
+export { staffCheck } from './resolved-options.js'
 
 /**
  * Pages for staff about a cache, to be mounted anywhere behind what sets `req.user`. Options are checked at once;
@@ -22,10 +23,10 @@ export function dashboard(cache: KeyedCache, options?: DashboardOptions): Reques
   })
 }
 
-/** The dashboard under its path; everything else goes on to the application. */
+/** The dashboard at its path. */
 export interface MountedDashboard {
   readonly handler: RequestHandler
-  /** Whether the dashboard serves a request for this path. */
+  /** Whether a path is one of the dashboard; all others belong to the application. */
   serves(path: string): boolean
 }
 
@@ -49,7 +50,7 @@ export function mountDashboard(
   }
 }
 
-/** A handler that is made when it is first needed. Where that fails, the next request tries again. */
+/** Returns a handler that is made at the first request. If that fails, the next request tries again. */
 function onFirstRequest(make: () => Promise<RequestHandler>): RequestHandler {
   let made: RequestHandler | undefined
   let making: Promise<RequestHandler> | undefined

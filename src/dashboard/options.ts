@@ -1,42 +1,54 @@
-import { resolve } from 'node:path'
 import type { Request } from 'express'
 import { ConfigurationError } from '../errors.js'
 import { describeValue } from '../key/describe-value.js'
-import { aBoolean, aList, aText } from '../option-checks.js'
-import type { Logger } from '../store/failsafe.js'
+import { aBoolean, aFunction, aList, aText } from '../option-checks.js'
 import { OptionsReader } from '../take-options.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
-import { type AuditEvent, nameOf } from './audit.js'
+import type { AuditEvent } from './access/audit.js'
 import { hasViews } from './has-views.js'
+import { type RedactOption, type SecretName, SecretNames } from './masking/secret-names.js'
 import { mountPath } from './mount-path.js'
-import { type RedactOption, type SecretName, SecretNames } from './secrets.js'
 
+/** Options of the dashboard. */
 export interface DashboardOptions {
   /**
-   * Where the middleware serves it: a path like `/admin/cache`. One elsewhere is mounted by hand, with
+   * Path at which the middleware serves the dashboard. To mount it elsewhere, or at a path with parameters, write
    * `dashboard: false` and `app.use('/:tenant/cache', handler.dashboard())`.
    * @default '/cache'
    */
   path?: string | undefined
   /**
-   * Decides whether a request is one of staff. Only `true`, or a promise of it, opens the dashboard; a failure, or no
-   * answer within ten seconds, closes it. The middleware calls it for the headers of staff, too: see `staffHeaders`.
+   * Whether a request was made by staff. Only `true`, or a promise of `true`, opens the dashboard; an error, or no result
+   * within 10 seconds, does not. The middleware calls it for the headers of staff, too: see `staffHeaders`.
    * @default (req) => req.user?.is_staff === true
+   * @example (req) => req.user?.role === 'admin'
    */
   isStaff?: ((req: Request) => boolean | Promise<boolean>) | undefined
-  /** Where someone who is not signed in is sent, with the way back as `?next=`. Default: a 401 page. */
+  /**
+   * Page to which requests without a signed-in user are redirected: a path or an http(s) URL. The address that was
+   * requested is added as the parameter `next`.
+   * @default none: the answer is a page with status 401
+   * @example '/login'
+   */
   loginUrl?: string | undefined
-  /** Nothing can be deleted here. Default: false. */
+  /**
+   * Whether the dashboard only shows, and cannot delete or expire anything.
+   * @default false
+   */
   readOnly?: boolean | undefined
   /**
-   * Names whose values are masked, as properties, as parts of keys and in texts: added to the default list, or with
-   * `{ only: […] }` instead of it. A text matches anywhere in a name, whatever its case and separators (`'api key'` in
-   * `X-Api-Key`), and across a property and the one that holds it (`api: { key }`). A text of up to four letters
-   * matches a word of a name. A regular expression gets the first 1,000 characters of a name as it is written.
+   * Names whose values are masked: as properties, as parts of keys and in texts. An array adds names to the default list;
+   * `{ only: […] }` replaces the list. A string matches anywhere in a name, in any case and with any separators
+   * (`'api key'` in `X-Api-Key`), and across a property and its holder (`api: { key }`). A string of up to four letters
+   * matches a whole word of a name. A regular expression is tested against the first 1,000 characters of a name.
+   * @default []
    * @example ['iban', /^x-internal/i]
    */
   redact?: RedactOption | undefined
-  /** Show no values at all. Default: false. */
+  /**
+   * Whether the dashboard shows no values at all.
+   * @default false
+   */
   hideValues?: boolean | undefined
   /**
    * Folder with the dashboard's views and assets: a copy of the folder `views` of this package, needed where the
@@ -45,64 +57,81 @@ export interface DashboardOptions {
    * @throws ConfigurationError for a folder without the views
    */
   views?: string | undefined
-  /** Further origins whose pages may send the forms, `https://admin.example.com`. */
+  /**
+   * Further origins whose pages may submit the forms of the dashboard.
+   * @default []
+   * @example ['https://admin.example.com']
+   */
   origins?: readonly string[] | undefined
-  /** A token of the application's own that every form carries and every change must bring. */
+  /**
+   * CSRF token of the application, for an application that requires one. The dashboard's own check of the origin stays.
+   * @default none
+   */
   csrf?: CsrfHook | undefined
   /**
-   * Who is asking, for the record of what is deleted; where it fails, that is what the record says.
-   * Default: the route, and `username`, `email` or `id` of `req.user`.
+   * Returns the origin of a request, for the record of invalidations. An error is recorded in its place.
+   * @default the option `audit` of the middleware
    */
   audit?: ((req: Request) => RequestOrigin) | undefined
-  /** Told of every delete. A failure is logged and changes nothing. */
+  /**
+   * Called after each invalidation that was made on the dashboard. The page waits for it, 1 second at most; an error is
+   * logged.
+   * @default none
+   */
   onAudit?: ((event: AuditEvent) => void | Promise<void>) | undefined
 }
 
+/** How the dashboard's forms carry a CSRF token of the application. */
 export interface CsrfHook {
-  /** The name of the hidden field. Default: `_csrf`. */
+  /**
+   * Name of the hidden form field.
+   * @default '_csrf'
+   */
   field?: string | undefined
-  /** The token for a form; `req.res` is the response, where a cookie has to be set. */
+  /** Returns the token for a form. `req.res` is the response, where a cookie has to be set. */
   token(req: Request): string | Promise<string>
-  /** Whether a change brings its token, in `req.body` or elsewhere. */
+  /** Returns whether a submitted form has a valid token. The fields of the form are in `req.body`. */
   verify(req: Request): boolean | Promise<boolean>
 }
 
-/** The options once everything is decided. */
-export interface ResolvedDashboard {
-  readonly isStaff: (req: Request) => boolean | Promise<boolean>
-  /** Whether `isStaff` is the application's own. */
-  readonly isOwnCheck: boolean
-  /** Logs what is wrong with an answer of the application, once. */
-  readonly warnOnce: (message: string) => void
-  readonly loginUrl: string | undefined
-  readonly readOnly: boolean
-  readonly secrets: SecretNames
-  readonly hideValues: boolean
-  /** Folder of the views, where it is not the package's own. */
-  readonly views: string | undefined
-  readonly origins: ReadonlySet<string>
-  readonly csrf: Required<CsrfHook> | undefined
-  readonly audit: (req: Request) => RequestOrigin
-  readonly onAudit: (event: AuditEvent) => void | Promise<void>
-  readonly logger: Logger
-}
-
-const OPTIONS = new OptionsReader<DashboardOptions>('dashboard option', {
-  path: true,
-  isStaff: true,
-  loginUrl: aText,
+const DASHBOARD_OPTIONS = new OptionsReader<DashboardOptions>('dashboard option', {
+  path: (value) => void mountPath(value),
+  isStaff: aFunction,
+  loginUrl(value, name) {
+    aText(value, name)
+    if (/^(https?:\/\/[^/]|\/(?![/\\]))[^\s\\]*$/.test(value as string)) return
+    throw new ConfigurationError(
+      `${name} must be a path like '/login' or an http(s) URL, not ${describeValue(value)}.`,
+    )
+  },
   readOnly: aBoolean,
   redact(value, name) {
-    // The names themselves are checked where they are read, with an example of what to write.
-    if (Array.isArray(value) || typeof value !== 'object') return
-    aList(REDACT.take(value as { only: readonly SecretName[] }).only, name)
+    if (typeof value === 'object' && !Array.isArray(value)) {
+      aList(REDACT.take(value as { only: readonly SecretName[] }).only, name)
+    }
+    new SecretNames(value as RedactOption)
   },
   hideValues: aBoolean,
-  views: aText,
-  origins: aList,
-  csrf: true,
-  audit: true,
-  onAudit: true,
+  views(value, name) {
+    aText(value, name)
+    if (hasViews(value as string)) return
+    throw new ConfigurationError(
+      `${name} is ${describeValue(value)}, where no views are: copy the folder views of the package keyedcache there.`,
+    )
+  },
+  origins(value, name) {
+    aList(value, name)
+    for (const origin of value as readonly unknown[]) parseOrigin(origin)
+  },
+  csrf(value) {
+    const { token, verify } = CSRF.take(value as CsrfHook)
+    if (token !== undefined && verify !== undefined) return
+    throw new ConfigurationError(
+      'csrf needs two functions: token(req) for the forms, and verify(req) for submitted changes.',
+    )
+  },
+  audit: aFunction,
+  onAudit: aFunction,
 })
 
 const REDACT = new OptionsReader<{ readonly only: readonly SecretName[] }>(
@@ -111,100 +140,22 @@ const REDACT = new OptionsReader<{ readonly only: readonly SecretName[] }>(
   'redact',
 )
 
-const CSRF = new OptionsReader<CsrfHook>('option', { field: aText, token: true, verify: true }, 'csrf')
+const CSRF = new OptionsReader<CsrfHook>(
+  'option',
+  { field: aText, token: aFunction, verify: aFunction },
+  'csrf',
+)
 
-/** @throws ConfigurationError for an unknown option, or a wrong value */
+/** @throws ConfigurationError for an unknown option or a wrong value, with what to write */
 export function takeDashboardOptions(given: DashboardOptions | undefined): DashboardOptions {
-  return OPTIONS.take(given)
+  return DASHBOARD_OPTIONS.take(given)
 }
 
-/** @throws ConfigurationError that says what to write. */
-export function resolveDashboard(given: DashboardOptions | undefined, logger: Logger): ResolvedDashboard {
-  const options = takeDashboardOptions(given)
-  if (options.path !== undefined) {
-    const path = mountPath(options.path)
-    throw new ConfigurationError(
-      `The dashboard option path is for the one that the middleware serves. Mount this one: app.use('${path}', handler.dashboard()).`,
-    )
-  }
-  let isWarned = false
-  return {
-    isStaff: staffCheck(options),
-    isOwnCheck: options.isStaff !== undefined,
-    warnOnce(message) {
-      if (!isWarned) logger.warn(`keyedcache: the dashboard: ${message}`)
-      isWarned = true
-    },
-    loginUrl: checkLoginUrl(options.loginUrl),
-    readOnly: options.readOnly ?? false,
-    secrets: new SecretNames(options.redact),
-    hideValues: options.hideValues ?? false,
-    views: checkViews(options.views),
-    origins: new Set((options.origins ?? []).map(checkOrigin)),
-    csrf: checkCsrf(options.csrf),
-    audit: aFunction(options.audit, 'audit') ?? auditOf,
-    onAudit: aFunction(options.onAudit, 'onAudit') ?? (() => {}),
-    logger,
-  }
-}
-
-/**
- * Who counts as staff.
- * @throws ConfigurationError
- */
-export function staffCheck({ isStaff }: DashboardOptions): ResolvedDashboard['isStaff'] {
-  return aFunction(isStaff, 'isStaff') ?? ((req) => userOf(req)?.is_staff === true)
-}
-
-/** Whoever is signed in, as passport and its like tell it. */
-function userOf(req: Request): Record<string, unknown> | undefined {
-  const { user } = req as { user?: unknown }
-  return typeof user === 'object' && user !== null ? (user as Record<string, unknown>) : undefined
-}
-
-function auditOf(req: Request): RequestOrigin {
-  const user = userOf(req)
-  return {
-    route: `${req.method} ${req.baseUrl}${req.path}`,
-    user: nameOf(user?.username) ?? nameOf(user?.email) ?? nameOf(user?.id),
-  }
-}
-
-function aFunction<T>(given: T | undefined, name: string): T | undefined {
-  if (given === undefined || typeof given === 'function') return given
-  throw new ConfigurationError(`The dashboard option ${name} must be a function.`)
-}
-
-function checkLoginUrl(url: string | undefined): string | undefined {
-  if (url === undefined || /^(https?:\/\/[^/]|\/(?![/\\]))[^\s\\]*$/.test(url)) return url
-  throw new ConfigurationError(
-    `loginUrl must be a path like '/login' or an http(s) URL, not '${url.slice(0, 100)}'.`,
-  )
-}
-
-function checkViews(folder: string | undefined): string | undefined {
-  if (folder === undefined) return undefined
-  if (hasViews(folder)) return resolve(folder)
-  throw new ConfigurationError(
-    `views is ${describeValue(folder)}, where no views are: copy the folder views of the package keyedcache there.`,
-  )
-}
-
-function checkOrigin(given: string): string {
+/** @throws ConfigurationError for anything but an http(s) origin */
+export function parseOrigin(given: unknown): string {
   const origin = typeof given === 'string' && URL.canParse(given) ? new URL(given).origin : 'null'
-  if (/^https?:/.test(origin) && given.replace(/\/$/, '').split('/').length === 3) return origin
+  if (/^https?:/.test(origin) && String(given).replace(/\/$/, '').split('/').length === 3) return origin
   throw new ConfigurationError(
-    `origins holds ${describeValue(given)}: write it like 'https://admin.example.com'.`,
+    `origins contains ${describeValue(given)}. An origin looks like 'https://admin.example.com'.`,
   )
-}
-
-function checkCsrf(hook: CsrfHook | undefined): Required<CsrfHook> | undefined {
-  if (hook === undefined) return undefined
-  const { field = '_csrf', token, verify } = CSRF.take(hook)
-  if (typeof token !== 'function' || typeof verify !== 'function') {
-    throw new ConfigurationError(
-      'csrf needs both functions: token(req) for the forms and verify(req) for what they send.',
-    )
-  }
-  return { field, token: (req) => hook.token(req), verify: (req) => hook.verify(req) }
 }

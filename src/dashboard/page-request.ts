@@ -1,75 +1,79 @@
 import type { KeyedCache } from '../cache.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
-import type { AuditEvent } from './audit.js'
-import type { Links } from './links.js'
-import type { Parameters } from './parameters.js'
-import type { SecretNames } from './secrets.js'
+import type { AuditEvent } from './access/audit.js'
+import type { Links } from './http/links.js'
+import type { Parameters } from './http/parameters.js'
+import type { SecretNames } from './masking/secret-names.js'
 
-/** One request as a page sees it: nothing of the web framework. */
+/** A request for a page, without anything of the web framework. */
 export interface PageRequest {
   readonly cache: KeyedCache
   readonly parameters: Parameters
-  /** What follows the route's own path, decoded. */
+  /** Path after the route, decoded. */
   readonly rest: string
   readonly links: Links
   readonly readOnly: boolean
-  /** Whether it came by HTTPS, as far as the application knows. */
+  /** Whether the request came by HTTPS: Express' `req.secure`. */
   readonly isSecure: boolean
   readonly hideValues: boolean
   readonly secrets: SecretNames
-  /** Who is asking, from where; only asked when something is changed. */
+  /** Returns route and user of the request, for a change. */
   readonly origin: () => RequestOrigin
-  /** Tells the application; never rejects. */
+  /** Calls the application's `onAudit`. Never rejects. */
   readonly audit: (event: AuditEvent) => Promise<void>
   /** Milliseconds since the epoch. */
   readonly now: number
 }
 
-/** A page to be rendered: the view's name, and plain data for it. */
+/** A page to be rendered: the name of a view, and plain data for it. */
 export interface Page {
   readonly view: string
   readonly title: string
   readonly data: object
-  /** Default: 200. */
+  /** @default 200 */
   readonly status?: number
-  /** Whether it offers to load itself again every few seconds: for figures and lists, not for what one fills in. */
+  /**
+   * Whether the page offers to refresh itself every few seconds: for figures and lists, not for forms.
+   * @default false
+   */
   readonly live?: boolean
 }
 
-/** A piece of a page: a view's name, and plain data for it. */
+/** A part of a page: the name of a view, and plain data for it. */
 export interface Part {
   readonly view: string
   readonly data: object
 }
 
-/** A page that is sent while it is made: each part once the one before it has gone. */
+/** A page that is sent while it is rendered: each part once the part before it was sent. */
 export interface StreamedPage {
-  /** Which page it is. */
+  /** Name of the page. */
   readonly view: string
   readonly title: string
-  /** Ends soon after the signal, which says that whoever asked has gone. */
+  /** Ends soon after the signal, which is aborted when the client leaves. */
   readonly parts: (signal: AbortSignal) => AsyncIterable<Part>
 }
 
-/** A text to be saved, in pieces. */
+/** A file to be saved, in pieces. */
 export interface Download {
   readonly fileName: string
   readonly pieces: Iterable<string>
 }
 
-/** Data for programs. */
+/** Data as JSON. */
 export interface Json {
   readonly json: unknown
-  /** Default: 200. */
+  /** @default 200 */
   readonly status?: number
 }
 
-/** The way to a page of the application, with a cookie for it (RFC 9110 §15.4.4). */
+/** A redirect to a page of the application, with a cookie (RFC 9110 §15.4.4). */
 export interface SeeOther {
   readonly location: string
   readonly cookie: string
 }
 
-export type Answer = Page | StreamedPage | Download | Json | SeeOther
+/** What a handler returns, to be sent. */
+export type HandlerResult = Page | StreamedPage | Download | Json | SeeOther
 
-export type Handler = (visit: PageRequest) => Answer | Promise<Answer>
+export type Handler = (request: PageRequest) => HandlerResult | Promise<HandlerResult>

@@ -1,3 +1,4 @@
+import { HttpError } from './http/http-error.js'
 import type { Handler } from './page-request.js'
 import { processesJson, statsJson } from './pages/api.js'
 import { bypassForm, bypassNow } from './pages/bypass.js'
@@ -7,10 +8,9 @@ import { download } from './pages/download.js'
 import { eventsJson, eventsPage } from './pages/events.js'
 import { keyJson, keyPage } from './pages/key.js'
 import { keysJson, keysPage } from './pages/keys.js'
-import { overview } from './pages/overview.js'
+import { overview } from './pages/overview/overview.js'
 import { processesPage } from './pages/processes.js'
 import { requestsJson, requestsPage } from './pages/requests.js'
-import { Refusal } from './refusal.js'
 
 export interface Route {
   readonly path: string
@@ -52,15 +52,20 @@ export function route(
   readOnly: boolean,
 ): { readonly handler: Handler; readonly rest: string } {
   const { found, rest } = find(path)
-  if (found === undefined) throw new Refusal(404, 'There is no such page.')
+  if (found === undefined) throw new HttpError(404, 'There is no such page.')
   if (found.changes && readOnly) {
-    throw new Refusal(403, 'This dashboard is read-only: nothing can be deleted here.')
+    throw new HttpError(403, 'This dashboard is read-only: nothing can be deleted here.')
   }
   const handler =
     method === 'GET' || method === 'HEAD' ? found.get : method === 'POST' ? found.post : undefined
   if (handler === undefined) {
     const allow = found.post ? 'GET, HEAD, POST' : 'GET, HEAD'
-    throw new Refusal(405, `This page does not take the method ${method.slice(0, 20)}.`, undefined, allow)
+    throw new HttpError(
+      405,
+      `This page does not support the method ${method.slice(0, 20)}.`,
+      undefined,
+      allow,
+    )
   }
   return { handler, rest }
 }
@@ -80,6 +85,6 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text)
   } catch {
-    throw new Refusal(400, 'The address is not well formed: a “%” in it is no escape.')
+    throw new HttpError(400, 'Malformed address: invalid percent-encoding.')
   }
 }

@@ -9,11 +9,11 @@ import {
   NO_CUTS,
   type UNREAD,
 } from '../codec/beginning/cut.js'
-import { holdsSecret, spellsSecret } from './masking/bytes.js'
-import { type Holes, type Member, membersOf } from './masking/members.js'
-import { secretObjects } from './masking/shared.js'
-import { maskedText } from './masking/text.js'
-import { MASKED, type SecretNames } from './secrets.js'
+import { maskedText } from './masking/mask-text.js'
+import { type EmptySlots, type Member, membersOf } from './masking/members.js'
+import { bytesContainSecret, numbersContainSecret } from './masking/secret-bytes.js'
+import { MASKED, type SecretNames } from './masking/secret-names.js'
+import { secretObjects } from './masking/secret-objects.js'
 
 /** A value's inner levels beyond this are not shown: people do not read them. */
 const MAX_DEPTH = 200
@@ -59,7 +59,7 @@ export function* beginningText(
   const walk = secretObjects(value, secrets, cuts)
   let step = walk.next()
   for (; !step.done; step = walk.next()) yield ''
-  if (step.value === undefined) yield `${MASKED}: too many objects to say which of them are secret`
+  if (step.value === undefined) yield `${MASKED}: too many objects to check for secrets`
   else yield* new ValueWriter(secrets, step.value, cuts, longest).write(value)
 }
 
@@ -73,7 +73,7 @@ type Task =
 
 interface Rest {
   readonly container: object
-  readonly members: Iterator<Member | Holes, void>
+  readonly members: Iterator<Member | EmptySlots, void>
   readonly close: string
   readonly depth: number
   isEmpty: boolean
@@ -113,7 +113,9 @@ class ValueWriter {
           this.#tasks.length = 0
         } else if (isContainer(written)) {
           const isSpelled =
-            Array.isArray(written) && areCodes(written) && (yield* spellsSecret(written, this.#secrets))
+            Array.isArray(written) &&
+            areCodes(written) &&
+            (yield* numbersContainSecret(written, this.#secrets))
           text += isSpelled ? MASKED : this.#container(written, holder, depth)
         } else {
           yield text
@@ -147,7 +149,7 @@ class ValueWriter {
     const [open, close] = bracketsOf(container, this.#cuts)
     this.#tasks.push({
       container,
-      members: members as Iterator<Member | Holes, void>,
+      members: members as Iterator<Member | EmptySlots, void>,
       close,
       depth,
       isEmpty: true,
@@ -168,7 +170,7 @@ class ValueWriter {
     task.isEmpty = false
     this.#tasks.push(task)
     const line = `${joint}\n${INDENT.repeat(depth + 1)}`
-    if ('holes' in member) return `${line}[${member.holes} empty]`
+    if ('emptySlots' in member) return `${line}[${member.emptySlots} empty]`
     const { label, name, value, isSecret } = member
     const short = isSecret ? MASKED : this.#primitive(value)
     if (short === undefined) this.#tasks.push({ value, holder: name, depth: depth + 1 })
@@ -256,8 +258,10 @@ class ValueWriter {
     yield `${view.constructor.name}(${size / view.BYTES_PER_ELEMENT}) [`
     const shown = view.subarray(0, Math.min(view.length, this.#longest))
     const isSecret =
-      (yield* holdsSecret(new Uint8Array(shown.buffer, shown.byteOffset, shown.byteLength), this.#secrets)) ||
-      (yield* spellsSecret(shown, this.#secrets))
+      (yield* bytesContainSecret(
+        new Uint8Array(shown.buffer, shown.byteOffset, shown.byteLength),
+        this.#secrets,
+      )) || (yield* numbersContainSecret(shown, this.#secrets))
     const isCut = view.byteLength < size
     if (isSecret) yield MASKED
     else {
@@ -271,7 +275,7 @@ class ValueWriter {
   *#bytes(name: string, bytes: Uint8Array, size = bytes.length): Pieces {
     yield `${name}(${size})`
     const shown = bytes.subarray(0, Math.min(bytes.length, this.#longest))
-    if (yield* holdsSecret(shown, this.#secrets)) {
+    if (yield* bytesContainSecret(shown, this.#secrets)) {
       yield ` ${MASKED}`
       return
     }

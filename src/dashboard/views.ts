@@ -45,7 +45,7 @@ export function createRender(views: string): Render {
   return (view, page) =>
     new Promise((resolve, reject) => {
       app.render(view, { page }, (error: Error | null, html: string | undefined) => {
-        if (error || html === undefined) reject(error ?? new Error(`The view ${view} gave nothing.`))
+        if (error || html === undefined) reject(error ?? new Error(`The view ${view} rendered nothing.`))
         else resolve(html)
       })
     })

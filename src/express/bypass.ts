@@ -1,48 +1,48 @@
 import type { Request, Response } from 'express'
 import { within } from '../background.js'
-import { bypassTokens, noBypassCookie } from '../bypass/cookie.js'
-import { isTokenFor, mayBeToken } from '../bypass/token.js'
+import { bypassTokens, expiredBypassCookie } from '../bypass/cookie.js'
+import { isPlausibleToken, isTokenFor } from '../bypass/token.js'
 import { internalsOf, type KeyedCache } from '../cache.js'
 import { pathOf } from '../local-path.js'
 import { addHeaders } from './outgoing-headers.js'
-import { isOfStaff, type StaffCheck } from './staff-check.js'
+import { passesStaffCheck, type StaffCheck } from './staff-check.js'
 
-/** What came of a wish to do without the cache. */
+/** Whether a request may bypass the cache. */
 export interface BypassDecision {
   readonly isGranted: boolean
-  /** Whether it is one of staff, where that had to be asked. */
+  /** Whether it was made by staff; `undefined` where that was not checked. */
   readonly isStaff?: boolean
 }
 
-/** Who asks for so long whether it is one of staff gets the page as everybody does. */
-const PATIENCE_MS = 2_000
+/** Maximum duration of `isStaff` for a bypass. After it the request is served with the cache. */
+const STAFF_CHECK_TIMEOUT_MS = 2_000
 
-/** What a request brings that wants to do without the cache. It is good for this one request, whatever comes of it. */
-export function takeTokens(req: Request, res: Response): string[] {
+/** Returns the bypass tokens of a request, and makes the response delete the cookie: a token is good for one request. */
+export function consumeBypassTokens(req: Request, res: Response): string[] {
   const tokens = bypassTokens(req.headers.cookie)
   if (tokens.length > 0) {
-    const forgotten = noBypassCookie(pathOf(req.originalUrl), req.secure)
-    addHeaders(res, () => [['Set-Cookie', forgotten]])
+    const expired = expiredBypassCookie(pathOf(req.originalUrl), req.secure)
+    addHeaders(res, () => [['Set-Cookie', expired]])
   }
   return tokens
 }
 
-/** Whether it may: it is one of staff, and brings what was signed for this path. Never rejects. */
-export async function judgeBypass(
+/** Grants a bypass to staff with a token that was signed for the requested path. Never rejects. */
+export async function decideBypass(
   cache: KeyedCache,
   req: Request,
   tokens: readonly string[],
   isStaff: StaffCheck,
 ): Promise<BypassDecision> {
   const now = Date.now()
-  const likely = tokens.filter((token) => mayBeToken(token, now))
-  if (likely.length === 0) return { isGranted: false }
-  // First: nobody else makes the store be asked for the key.
-  if (!(await within(PATIENCE_MS, isOfStaff(isStaff, req), () => false)))
+  const plausible = tokens.filter((token) => isPlausibleToken(token, now))
+  if (plausible.length === 0) return { isGranted: false }
+  // Checked first: only staff may cause a read of the signing key in the store.
+  if (!(await within(STAFF_CHECK_TIMEOUT_MS, passesStaffCheck(isStaff, req), () => false)))
     return { isGranted: false, isStaff: false }
   const sign = (text: string) => internalsOf(cache).sign(text)
   const path = pathOf(req.originalUrl)
-  const checks = await Promise.all(likely.map((token) => isTokenFor(sign, path, token, now))).catch(
+  const checks = await Promise.all(plausible.map((token) => isTokenFor(sign, path, token, now))).catch(
     (): boolean[] => [],
   )
   return { isGranted: checks.includes(true), isStaff: true }

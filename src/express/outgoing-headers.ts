@@ -3,41 +3,45 @@ import type { ServerResponse } from 'node:http'
 export type Header = readonly [name: string, value: string]
 
 /**
- * Adds headers in the moment in which they are sent, whoever sends them: `writeHead` is what all ways lead to. What
- * the application has set itself stays, and these come after it.
+ * Adds headers to a response at the moment that its headers are sent. `headers` is called once, then. Headers that the
+ * application sets itself stay, and the added values follow theirs. All ways to send headers lead to `writeHead`;
+ * decision 0017 says why this is not on-headers.
  */
 export function addHeaders(res: ServerResponse, headers: () => readonly Header[]): void {
-  const send = res.writeHead as (this: ServerResponse, ...args: unknown[]) => ServerResponse
-  let isDone = false
-  res.writeHead = function writeHead(this: ServerResponse, ...args: unknown[]) {
-    if (isDone) return send.apply(this, args)
-    isDone = true
-    return send.apply(this, withHeaders(this, args, headers))
+  const writeHead = res.writeHead as (this: ServerResponse, ...args: unknown[]) => ServerResponse
+  let isCalled = false
+  res.writeHead = function addingHeaders(this: ServerResponse, ...args: unknown[]) {
+    if (isCalled) return writeHead.apply(this, args)
+    isCalled = true
+    return writeHead.apply(this, withHeaders(this, args, headers))
   } as typeof res.writeHead
 }
 
-/** The arguments of `writeHead` with what must stand among them; the rest is set on the response. */
+/** The arguments of `writeHead` with the added headers: each in the argument that names it already, else set on `res`. */
 function withHeaders(res: ServerResponse, args: unknown[], headers: () => readonly Header[]): unknown[] {
   try {
-    // `writeHead(status, headers)`, `writeHead(status, reason, headers)`
+    // `writeHead(status, headers)` or `writeHead(status, reason, headers)`; the reason may be undefined.
     const at = args[2] == null && typeof args[1] !== 'string' ? 1 : 2
-    const given = [...args]
-    for (const header of headers()) given[at] = place(res, given[at], header)
-    return given[at] === undefined ? args : given
+    const added = [...args]
+    for (const header of headers()) added[at] = addHeader(res, added[at], header)
+    return added[at] === undefined ? args : added
   } catch {
-    // Nobody's response fails for them.
+    // No response may fail because of these headers.
     return args
   }
 }
 
-/** What is given to `writeHead` replaces what was set before, so a header that stands in it is continued there. */
-function place(res: ServerResponse, given: unknown, [name, value]: Header): unknown {
+/**
+ * Adds one header, and returns the headers argument of `writeHead`. A header in that argument replaces what is set on
+ * the response, so a header that is in it already is continued there.
+ */
+function addHeader(res: ServerResponse, given: unknown, [name, value]: Header): unknown {
   const isName = (other: unknown) => String(other).toLowerCase() === name.toLowerCase()
   if (Array.isArray(given)) {
     // Pairs, or names and values in turn.
     if (Array.isArray(given[0])) return [...given, [name, value]]
     const found = given.findLastIndex((other, index) => index % 2 === 0 && isName(other))
-    // A second time the name would replace the first, in some versions of Node.
+    // Some versions of Node send only the last of two entries of one name.
     if (found !== -1) return given.with(found + 1, [given[found + 1], value].flat())
     if (!res.hasHeader(name)) return [...given, name, value]
   } else if (typeof given === 'object' && given !== null) {

@@ -1,21 +1,21 @@
 import type { Request, Response } from 'express'
 import { internalsOf, type KeyedCache } from '../cache.js'
+import { routeOf } from '../request-origin.js'
 import { RequestLog } from '../stats/request-log.js'
-import { routeOf } from './audit.js'
 import { addHeaders } from './outgoing-headers.js'
-import { isOfStaff, type StaffCheck } from './staff-check.js'
+import { passesStaffCheck, type StaffCheck } from './staff-check.js'
 import { staffHeaders } from './staff-headers.js'
 
-/** A request that is being taken down. */
+/** A request whose cache calls are recorded. */
 export interface LoggedRequest {
   readonly log: RequestLog
-  /** The response has ended, or its client had gone before. */
+  /** Ends the record. `aborted`: the client left before the response ended. */
   end(aborted: boolean): void
 }
 
 /**
- * Takes a request down if it is one of the sample, or one of staff: those also get headers that tell what the cache
- * has done for them. A check that answers later keeps nobody waiting: until then the request is taken down in case.
+ * Records the cache calls of a request that is in the sample or was made by staff; `undefined` for any other request.
+ * Responses to staff get headers with a summary. While an asynchronous `isStaff` is undecided, the calls are recorded.
  */
 export function logRequest(
   cache: KeyedCache,
@@ -26,15 +26,15 @@ export function logRequest(
   const share = internalsOf(cache).requestLogShare
   if (share === 0) return undefined
   const isSampled = share === 1 || Math.random() < share
-  const answer = isStaff === undefined ? false : isOfStaff(isStaff, req)
-  if (!isSampled && answer === false) return undefined
+  const check = isStaff === undefined ? false : passesStaffCheck(isStaff, req)
+  if (!isSampled && check === false) return undefined
   const log = new RequestLog()
   const route = routeOf(req)
-  let isKnown = answer === true
-  if (answer !== false) addHeaders(res, () => (isKnown && !log.isEmpty ? staffHeaders(log.summary) : []))
-  if (answer instanceof Promise) {
-    void answer.then((is) => {
-      isKnown = is
+  let isByStaff = check === true
+  if (check !== false) addHeaders(res, () => (isByStaff && !log.isEmpty ? staffHeaders(log.summary) : []))
+  if (check instanceof Promise) {
+    void check.then((is) => {
+      isByStaff = is
       if (!is && !isSampled) log.leaveOut()
     })
   }
@@ -42,7 +42,7 @@ export function logRequest(
     log,
     end(aborted) {
       const request = log.end({ route, status: res.statusCode, aborted })
-      if (request && (isSampled || isKnown)) internalsOf(cache).addRequest(request)
+      if (request && (isSampled || isByStaff)) internalsOf(cache).addRequest(request)
     },
   }
 }

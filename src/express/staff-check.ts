@@ -1,14 +1,15 @@
 import type { Request } from 'express'
 
+/** The option `isStaff`. */
 export type StaffCheck = (req: Request) => boolean | Promise<boolean>
 
-/** Whether it is one of staff. A check that fails is a no, here: the dashboard logs it. */
-export function isOfStaff(isStaff: StaffCheck, req: Request): boolean | Promise<boolean> {
+/** Whether `isStaff` accepts a request. An error counts as no, and is logged by the dashboard only. */
+export function passesStaffCheck(isStaff: StaffCheck, req: Request): boolean | Promise<boolean> {
   try {
-    const answer: unknown = isStaff(req)
-    if (typeof answer !== 'object' || answer === null) return answer === true
-    return Promise.resolve(answer as Promise<unknown>).then(
-      (is) => is === true,
+    const result: unknown = isStaff(req)
+    if (typeof result !== 'object' || result === null) return result === true
+    return Promise.resolve(result as Promise<unknown>).then(
+      (settled) => settled === true,
       () => false,
     )
   } catch {

@@ -1,10 +1,10 @@
 import type { CallSummary } from '../stats/request-log.js'
 import type { Header } from './outgoing-headers.js'
 
-/** What is told of a request without the cache where its calls are not taken down. */
+/** Header of a request that bypasses the cache and is not in the request log. */
 export const BYPASSED: Header = ['Cache-Status', 'keyedcache; fwd=bypass']
 
-/** What staff are told of their own request, where their browser shows it. */
+/** Headers with a summary of a request's cache calls, which browsers show in their developer tools. */
 export function staffHeaders(summary: CallSummary): Header[] {
   const status = cacheStatus(summary)
   return [
@@ -14,21 +14,22 @@ export function staffHeaders(summary: CallSummary): Header[] {
 }
 
 /**
- * How long the request has waited for the cache, and what it got: `cache;dur=1.9;desc="3 hits, 1 miss"`
+ * Value of `Server-Timing`: how long the request waited for the cache, and what it got, as in
+ * `cache;dur=1.9;desc="3 hits, 1 miss"`.
  * @see https://www.w3.org/TR/server-timing/
  */
 export function serverTiming({ cacheMs, calls, hits, misses, computed, writes }: CallSummary): string {
-  const said = [
+  const parts = [
     ...(hits + misses === 0 ? [] : [amount(hits, 'hit', 'hits'), amount(misses, 'miss', 'misses')]),
     ...(computed === 0 ? [] : [`${computed} computed`]),
     ...(writes === 0 ? [] : [amount(writes, 'write', 'writes')]),
   ]
-  const desc = said.length === 0 ? amount(calls, 'call', 'calls') : said.join(', ')
+  const desc = parts.length === 0 ? amount(calls, 'call', 'calls') : parts.join(', ')
   return `cache;dur=${Number(cacheMs.toFixed(2))};desc="${desc}"`
 }
 
 /**
- * What the reads came to together: a hit only if all of them were. Nothing where nothing was read.
+ * Value of `Cache-Status` for all reads of a request together: a hit only if each was one. `undefined` without reads.
  * @see https://www.rfc-editor.org/rfc/rfc9211
  */
 export function cacheStatus(summary: CallSummary): string | undefined {
@@ -39,7 +40,7 @@ export function cacheStatus(summary: CallSummary): string | undefined {
     'keyedcache',
     disabled === misses ? 'fwd=bypass' : 'fwd=miss',
     ...(stored > 0 ? ['stored'] : []),
-    // Each got what somebody else was computing.
+    // All misses waited for a computation elsewhere.
     ...(waited === misses ? ['collapsed'] : []),
     ...(storeDown > 0 ? ['detail=store-down'] : []),
   ].join('; ')

@@ -3,67 +3,71 @@ import type { FactoryContext } from '../compute/factory.js'
 import type { CacheKey, KeyPart } from '../key/cache-key.js'
 import type { FindOptions } from './options.js'
 
-/** What every object of a cached class has beside its own. */
+/** Methods that `CachedObject` adds to each object. */
 export interface CachedInstance {
   /**
-   * Its key, or one below it: `Product::123`, `Product::123::reviews`. An object is known by what its
-   * `cacheKeyPart()` gives, if it has that, else by its `id`, `pk` or `_id`.
-   * @throws InvalidKeyError while it has no primary key
+   * Returns the key of the object, or a key below it: `Product::123`, `Product::123::reviews`. The object is identified
+   * by the result of its `cacheKeyPart()` if it has that method, else by its `id`, `pk` or `_id`.
+   * @example await cache.getOrSet(product.cacheKey('reviews'), () => loadReviews(product.id))
+   * @throws InvalidKeyError for an object without a primary key
    */
   cacheKey(...more: KeyPart[]): CacheKey
   /**
-   * Stores the object as it is now, whatever stood there; resolves to whether it was stored. Of two writers who do so
-   * after a change, the slower one may leave the older object: where there are several, `cacheDelete` instead.
-   * @throws InvalidKeyError while it has no primary key
-   * @throws UnserializableValueError naming what in it cannot be stored: replace `toCache` and `fromCache`
+   * Stores the present state of the object, and replaces a stored one; resolves to whether it was stored. Where several
+   * processes change one object, use `cacheDelete` instead: the slower of two writers could leave the older state.
+   * @throws InvalidKeyError for an object without a primary key
+   * @throws UnserializableValueError for state that cannot be stored: replace `toCache` and `fromCache`
    */
   cacheSet(options?: SetOptions): Promise<boolean>
   /**
-   * The object as it is stored, a new one; `undefined` when it is not cached.
-   * @throws InvalidKeyError while it has no primary key
+   * Reads the stored state as a new object; `undefined` if it is not cached.
+   * @throws InvalidKeyError for an object without a primary key
    */
   cacheGet(): Promise<this | undefined>
-  /** What is stored below the object's key, as it was set there; `undefined` when it is not cached. */
+  /** Reads a value below the object's key; `undefined` if it is not cached. */
   cacheGet<T = unknown>(...more: KeyPart[]): Promise<T | undefined>
   /**
-   * Removes it and everything below its key, with `children: false` it alone; resolves to whether anything was there.
-   * `false` also for what has no primary key yet, and when the store did not surely do it.
+   * Deletes the stored object and everything below its key, or only the object with `children: false`. Resolves to
+   * whether there was anything: `false` also for an object without a primary key, and if the store did not confirm it.
+   * @example await product.cacheDelete()
    */
   cacheDelete(options?: DeleteOptions): Promise<boolean>
   /**
-   * Removes it and everything below its key, and stores it as it is now; resolves to whether it was stored.
-   * @throws as `cacheSet`
+   * Deletes the stored object and everything below its key, and stores its present state. Resolves to whether it was
+   * stored.
+   * @throws InvalidKeyError, UnserializableValueError as `cacheSet`
    */
   cacheReset(options?: SetOptions): Promise<boolean>
   /**
-   * Whether it is cached, or what is below its key; never counted as a read.
-   * @throws InvalidKeyError while it has no primary key
+   * Resolves to whether the object, or a value below its key, is cached. It is not counted as a read.
+   * @throws InvalidKeyError for an object without a primary key
    */
   isCached(...more: KeyPart[]): Promise<boolean>
-  /** What is stored of it: its own enumerable properties, unless this is replaced, and `fromCache` with it. */
+  /** Returns the data to store: the object's own enumerable properties. Replace it together with `fromCache`. */
   toCache(): unknown
 }
 
-/** What a cached class has beside its own. `Made` is what `fromCache` makes. */
+/** Static methods that `CachedObject` adds to a class. `Made` is the type of its objects. */
 export interface CachedStatics<Made> {
   /**
-   * The key of the object with this primary key, or one below it.
+   * Returns the key of the object with a primary key, or a key below it.
+   * @example Product.cacheKey(123, 'reviews')
    * @throws InvalidKeyError
    */
   cacheKey(id: KeyPart, ...more: KeyPart[]): CacheKey
   /**
-   * The object again, of what its `toCache()` gave. Its constructor does not run, so replace both for a class with
-   * private state, or whose objects hold other objects.
+   * Makes an object from the data that its `toCache()` returned. The constructor does not run: replace both for a class
+   * with private state, or with objects within its objects.
    * @example static override fromCache(data: { id: number; pin: string }) { return new Account(data.id, data.pin) }
    */
   fromCache(data: unknown): Made
   /**
-   * The object with this primary key, loaded if it is not cached: once, however many callers in however many processes
-   * ask for it. Each gets an object of its own. That there is none is cached too; an object that has another primary
-   * key, since it was found by something else, is not.
+   * Returns the object with a primary key, and loads it if it is not cached: once for all callers in all processes. Each
+   * caller gets its own object. `null` and `undefined` are cached, too. A loaded object with another primary key is
+   * returned, but not cached.
    * @example const product = await Product.findCached(req.params.id, (id) => Product.load(id), { ttl: '1h' })
-   * @throws what the loader throws, and whatever else `getOrSet` throws
-   * @throws ConfigurationError when the loader returns what is no object of the class
+   * @throws any error of the loader and of `getOrSet`
+   * @throws ConfigurationError if the loader returns anything but an object of the class, `null` or `undefined`
    */
   findCached<T extends object, Id, Found extends T | null | undefined>(
     this: ModelClass<T>,
@@ -73,7 +77,7 @@ export interface CachedStatics<Made> {
   ): Promise<T | NoObject<Found>>
 }
 
-/** Loads the object with this primary key; `undefined` or `null` when there is none. */
+/** Loads the object with a primary key; `undefined` or `null` if there is none. */
 export type Loader<T, Id, Found = T | null | undefined> = (
   id: Id,
   context: FactoryContext<T>,
@@ -84,20 +88,20 @@ export type NoObject<Found> =
   | (null extends Found ? null : never)
   | (undefined extends Found ? undefined : never)
 
-/** A cached class, whatever its constructor takes. */
+/** A cached class, with any constructor. */
 export interface ModelClass<T extends object = object> {
   readonly prototype: T
   fromCache(data: unknown): object
 }
 
-/** Any class, an abstract one too. */
+/** Any class, also an abstract one. */
 export type AnyClass = abstract new (...args: never[]) => object
 
-/** The constructor of a mixin, as TypeScript wants it. */
-// biome-ignore lint/suspicious/noExplicitAny: what TypeScript takes for a mixin has exactly these arguments.
+/** The constructor of a mixin. */
+// biome-ignore lint/suspicious/noExplicitAny: TypeScript requires exactly these arguments of a mixin.
 export type MixinConstructor = abstract new (...args: any[]) => CachedInstance
 
-/** A class to extend, constructed as `Base` is. */
+/** A class to extend, with the constructor of `Base`. */
 export type CachedClass<Base extends AnyClass> = Base &
   MixinConstructor &
   CachedStatics<InstanceType<Base> & CachedInstance>

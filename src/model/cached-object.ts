@@ -23,10 +23,19 @@ export type {
 export type { CachedObjectOptions, FindOptions } from './options.js'
 
 /**
- * Makes a class to extend, whose objects cache themselves: in the cache and under the name that the options say, or
- * `static cache` and `static cacheName` in the class.
- * @example class Product extends CachedObject(Row, { ttl: '1h' }) {}
- * @throws ConfigurationError for an option that is not known
+ * Returns a base class whose objects can be cached: `Product.findCached(id, load)`, `product.cacheDelete()`. It extends
+ * `Base`, if there is one. The cache is the option `cache`, `static cache` of the class, or the only open cache; the name
+ * in keys is the option `name`, `static cacheName`, or the name of the class.
+ * @example
+ * class Product extends CachedObject(Row, { ttl: '1h' }) {
+ *   async save() {
+ *     await super.save()
+ *     await this.cacheDelete()
+ *     return this
+ *   }
+ * }
+ * const product = await Product.findCached(id, (id) => Product.load(id))
+ * @throws ConfigurationError for an unknown option or a wrong value
  */
 export function CachedObject(options?: CachedObjectOptions): CachedClass<new () => object>
 export function CachedObject<Base extends AnyClass = new () => object>(
@@ -37,8 +46,13 @@ export function CachedObject(
   first?: AnyClass | CachedObjectOptions,
   second?: CachedObjectOptions,
 ): CachedClass<AnyClass> {
-  const [base, options] =
-    typeof first === 'function' ? [first, second] : [class {}, first === undefined ? second : first]
+  const hasBase = first === undefined || typeof first === 'function'
+  if (!hasBase && second !== undefined) {
+    throw new ConfigurationError(
+      'CachedObject() takes options after a class only: write CachedObject(Base, options) or CachedObject(options).',
+    )
+  }
+  const [base = class {}, options] = hasBase ? [first, second] : [undefined, first]
   const { cache, name, ...defaults } = CACHED_OBJECT_OPTIONS.take(options)
 
   // biome-ignore lint/suspicious/noExplicitAny: a mixin's base must have exactly this constructor.
@@ -63,12 +77,13 @@ export function CachedObject(
 
     async cacheDelete(given?: DeleteOptions) {
       const { children = true } = DELETE_OPTIONS.take(given)
-      // A new object that is about to be saved: nothing of it can be cached.
+      // A new object has no primary key before it is saved, so nothing of it is cached.
       if (primaryKeyOf(this) === undefined) return false
       return modelOf(this).cache.delete(this.cacheKey(), { children })
     }
 
-    async cacheReset(options?: SetOptions): Promise<boolean> {
+    async cacheReset(given?: SetOptions): Promise<boolean> {
+      const options = SET_OPTIONS.take(given)
       await this.cacheDelete()
       return this.cacheSet(options)
     }
@@ -96,7 +111,7 @@ export function CachedObject(
         return Object.create(this.prototype, Object.getOwnPropertyDescriptors(data))
       const { name } = new Model(this, mixin)
       throw new ConfigurationError(
-        `fromCache() of ${name} must be replaced too: toCache() gave ${describeValue(data)}.`,
+        `fromCache() of ${name} must be replaced together with toCache(), which returned ${describeValue(data)}.`,
       )
     },
 

@@ -6,7 +6,7 @@ import type { CachedInstance, Loader } from './cached-class.js'
 import type { Model } from './model.js'
 import type { FindOptions } from './options.js'
 
-/** The object with this primary key, or that there is none: as it is cached, or loaded once and stored. */
+/** Returns the object with a primary key, from the cache or from the loader; `null` or `undefined` if there is none. */
 export async function find<T extends CachedInstance, Id extends KeyPart>(
   model: Model<T>,
   id: Id,
@@ -15,9 +15,9 @@ export async function find<T extends CachedInstance, Id extends KeyPart>(
 ): Promise<T | null | undefined> {
   if (typeof loader !== 'function')
     throw new ConfigurationError(
-      `findCached() takes a function that loads the object after its id, not ${describeValue(loader)}.`,
+      `findCached(id, loader) needs a function that loads the object, not ${describeValue(loader)}.`,
     )
-  // What `validate` has looked at is what will be returned: it is not revived twice.
+  // `validate` and the caller get the same object: `fromCache` runs once.
   let last: { readonly data: unknown; readonly object: T | null | undefined } | undefined
   const revive = (data: unknown) => {
     if (!last || last.data !== data) last = { data, object: model.revive(data) }
@@ -25,16 +25,26 @@ export async function find<T extends CachedInstance, Id extends KeyPart>(
   }
   const data = await model.cache.getOrSet(model.keyOf(id), loading(model, id, loader), {
     ...options,
-    // What can't be revived any more, since the class has changed, will not do.
+    // `fromCache` may fail for data of an older version of the class: then the object is loaded again.
     validate(data) {
       const object = revive(data)
-      return !object || !validate || validate(object)
+      if (!object || !validate) return true
+      const isValid: unknown = validate(object)
+      if (typeof isValid !== 'boolean') warnNotBoolean(model, isValid)
+      return isValid as boolean
     },
   })
   return revive(data)
 }
 
-/** A factory that gives the data of what the loader loads. */
+/** Only `true` accepts an object: an async `validate` would make every call load it again. */
+function warnNotBoolean<T extends object>(model: Model<T>, returned: unknown): void {
+  model.warnOnce(
+    `validate of ${model.name}.findCached() must return true or false, not ${describeValue(returned)}: until it does, every call loads the object again.`,
+  )
+}
+
+/** Makes a factory that returns the data of the loaded object. */
 function loading<T extends CachedInstance, Id extends KeyPart>(
   model: Model<T>,
   id: Id,
@@ -54,16 +64,16 @@ function loading<T extends CachedInstance, Id extends KeyPart>(
     const asked = context.key.text
     if (!model.has(found)) {
       throw new ConfigurationError(
-        `The loader of "${asked}" must return a ${model.name}, or undefined where there is none, not ${describeValue(found)}.`,
+        `The loader of "${asked}" must return a ${model.name}, or undefined if there is none, not ${describeValue(found)}.`,
         { key: asked },
       )
     }
     const data = model.dataOf(found)
     const own = found.cacheKey().text
     if (own === asked) return data
-    // Found by another id, or by another way of writing it: its own `cacheDelete()` would not reach it there.
+    // Under this key the object's own `cacheDelete()` would not reach it.
     model.warnOnce(
-      `"${asked}" was asked for, and "${own}" is what its loader found. It is not cached: find objects by their primary key.`,
+      `the loader of "${asked}" returned "${own}", which was not cached: call findCached() with the primary key.`,
     )
     return context.skip(data)
   }

@@ -9,20 +9,20 @@ import { NameOwners } from '../name-owners.js'
 import { onlyOpenCache } from '../open-caches.js'
 import type { CachedInstance, ModelClass } from './cached-class.js'
 
-/** What `CachedObject` has made of its arguments. */
+/** A class that `CachedObject` returned, with its options. */
 export interface Mixin {
-  /** The class that it has returned. */
+  /** The class itself. */
   readonly type: object
   readonly cache: KeyedCache | undefined
   readonly name: string | undefined
 }
 
-/** Which class has a name in a cache. */
+/** The class of each name, by cache. */
 const owners = new WeakMap<KeyedCache, NameOwners<object>>()
-/** Of which classes a warning has been logged. */
+/** Classes of which a warning was logged. */
 const warned = new WeakSet<object>()
 
-/** One cached class: where its objects are, and how they become data and objects again. */
+/** A cached class: the keys of its objects, and their conversion to data and back. */
 export class Model<T extends object> {
   readonly #type: ModelClass<T>
   readonly #mixin: Mixin
@@ -33,20 +33,20 @@ export class Model<T extends object> {
   }
 
   /**
-   * What its keys begin with.
+   * First part of its keys.
    * @throws ConfigurationError for a class without a name
    */
   get name(): string {
     const name = nameOf(this.#type, this.#mixin)
     if (typeof name === 'string' && name !== '') return name
     throw new ConfigurationError(
-      "A class whose objects are to be cached needs a name for their keys: static cacheName = 'product', or CachedObject(Base, { name: 'product' }).",
+      "A cached class needs a name for its keys: static cacheName = 'product', or CachedObject(Base, { name: 'product' }).",
     )
   }
 
   /**
-   * The cache that its objects are in.
-   * @throws ConfigurationError when it is not clear which, or in production another class has this one's name there
+   * The cache of its objects.
+   * @throws ConfigurationError without a cache, with several open ones, and in production if another class has the name
    */
   get cache(): KeyedCache {
     const given = this.#mixin.cache ?? (this.#type as { cache?: unknown }).cache ?? onlyOpenCache()
@@ -68,36 +68,38 @@ export class Model<T extends object> {
   /** @throws InvalidKeyError for an object without a primary key */
   keyOfObject(object: T, more: readonly KeyPart[]): CacheKey {
     const id = primaryKeyOf(object)
-    // A primary key of several columns is meant: as what an object gives, it is not warned of as a row.
+    // The pairs of a composite key are meant as pairs: no warning of a row in a key.
     if (id !== undefined) return this.keyOf(isPairs(id) ? { cacheKeyPart: () => id } : id, more)
     throw new InvalidKeyError(
-      `This ${this.name} has no primary key: neither cacheKeyPart() nor id, pk or _id gives one. Save it before it is cached.`,
+      `This ${this.name} has no primary key: cacheKeyPart(), id, pk and _id are missing or undefined. Save it before you cache it.`,
     )
   }
 
   /**
-   * What is stored of an object.
-   * @throws ConfigurationError when its `toCache()` gives nothing: that would be stored as "there is no such object"
+   * Data of an object.
+   * @throws ConfigurationError if its `toCache()` returns `undefined` or `null`, which mean that there is no object
    */
   dataOf(object: Pick<CachedInstance, 'toCache'>): unknown {
     const data = object.toCache()
     if (data !== undefined && data !== null) return data
-    throw new ConfigurationError(`toCache() of ${this.name} must return what is to be stored, not ${data}.`)
+    throw new ConfigurationError(`toCache() of ${this.name} must return the data to store, not ${data}.`)
   }
 
   /**
-   * The object that data were made of, or that there is none.
-   * @throws what `fromCache()` throws
-   * @throws ConfigurationError when it gives something else
+   * Makes an object from its data; `undefined` and `null` stay what they are.
+   * @throws any error of `fromCache()`
+   * @throws ConfigurationError if it returns anything but an object of the class
    */
   revive(data: unknown): T | null | undefined {
     if (data === undefined || data === null) return data
     const object = this.#type.fromCache(data)
     if (this.has(object)) return object
-    throw new ConfigurationError(`fromCache() of ${this.name} must return one, not ${describeValue(object)}.`)
+    throw new ConfigurationError(
+      `fromCache() of ${this.name} must return an object of that class, not ${describeValue(object)}.`,
+    )
   }
 
-  /** The object that data were made of which the cache has kept; `undefined` where the class has changed too much since. */
+  /** Makes an object from stored data; `undefined` where `fromCache` fails, as it may for data of an older version. */
   reviveStored(data: unknown): T | undefined {
     try {
       return this.revive(data) ?? undefined
@@ -106,20 +108,20 @@ export class Model<T extends object> {
     }
   }
 
-  /** Whether it is one of its objects: not of a class below it that has another name. */
+  /** Whether a value is an object of this class, or of a subclass with the same name. */
   has(value: unknown): value is T {
     if (!Object.prototype.isPrototypeOf.call(this.#type.prototype, Object(value))) return false
     return nameOf(Object.getPrototypeOf(value).constructor, this.#mixin) === this.name
   }
 
-  /** Logs what is wrong with how the class is used, the first time that it shows. */
+  /** Logs a mistake in the use of the class, the first one only. */
   warnOnce(message: string): void {
     if (warned.has(this.#type)) return
     warned.add(this.#type)
     internalsOf(this.cache).logger.warn(`keyedcache: ${message}`)
   }
 
-  /** Two classes of one name would get each other's objects; one that has the name of a class above it has asked for that. */
+  /** Two classes of one name would get each other's objects. A subclass may share the name of its base on purpose. */
   #claimName(cache: KeyedCache): void {
     const { name } = this
     const names = owners.get(cache) ?? new NameOwners()
@@ -129,13 +131,13 @@ export class Model<T extends object> {
       if (nameOf(type, this.#mixin) === name) topmost = type
     }
     names.claim(name, topmost, {
-      conflict: `Another class is cached as "${name}" already, and each would get the other's objects. Give one of them another name: static cacheName = '…'.`,
+      conflict: `Two classes are cached under the name "${name}", and would get each other's objects. Give one of them another name: static cacheName = '…'.`,
       logger: internalsOf(cache).logger,
     })
   }
 }
 
-/** What a class says that it is called. It is not inherited: the objects of the class above would be taken for its own. */
+/** The name of a class. It is not inherited: objects of the base class would count as objects of the subclass. */
 function nameOf(type: object, { type: mixed, name: given }: Mixin): unknown {
   const { name, cacheName } = type as { readonly name?: unknown; readonly cacheName?: unknown }
   if (Object.hasOwn(type, 'cacheName')) return cacheName
@@ -143,7 +145,7 @@ function nameOf(type: object, { type: mixed, name: given }: Mixin): unknown {
   return Object.getPrototypeOf(type) === mixed ? (given ?? name) : name
 }
 
-/** What an object is known by; `undefined` while it is known by nothing. */
+/** The primary key of an object; `undefined` without one. */
 export function primaryKeyOf(object: object): KeyPart | undefined {
   const { id, pk, _id } = object as Partial<Record<(typeof PRIMARY_KEYS)[number], unknown>>
   const given = hasMethod(object, 'cacheKeyPart') ? object.cacheKeyPart() : (id ?? pk ?? _id)

@@ -4,19 +4,32 @@ import type { Ttl } from '../duration.js'
 import { aFunction, aText, notNull } from '../option-checks.js'
 import { type KnownOptions, OptionsReader } from '../take-options.js'
 
-/** How one `findCached` goes. Default: as the class's options say. */
+/** Options of one `findCached`. Each defaults to the option of the class. */
 export interface FindOptions<T = unknown> extends Omit<GetOrSetOptions, 'ttl' | 'validate'> {
-  /** How long the object lives. The loader can say so of one object: `context.setTtl`. */
+  /**
+   * Lifetime of the stored object, in seconds or as a duration. The loader can set it for one object: `context.setTtl`.
+   * @default the `ttl` of the class, else of the cache
+   */
   readonly ttl?: Ttl | undefined
-  /** Whether a stored object will do; one for which this is false, or throws, counts as not cached. */
+  /**
+   * Returns whether a stored object may be used. If it returns anything but `true`, or throws, the object is loaded again.
+   * @default every object
+   * @example (product) => product.version === 2
+   */
   readonly validate?: ((object: T) => boolean) | undefined
 }
 
-/** How the objects of a class are cached: where, and what holds for each `findCached` unless it says otherwise. */
+/** Options of a cached class: its cache, its name, and defaults for each `findCached`. */
 export interface CachedObjectOptions extends Omit<FindOptions, 'signal' | 'validate'> {
-  /** Default: the class's `static cache`, else the only open cache of this process. */
+  /**
+   * Cache of the objects.
+   * @default `static cache` of the class, else the only open cache of this process
+   */
   readonly cache?: KeyedCache | undefined
-  /** What keys begin with. Default: the class's own `static cacheName`, else its name. */
+  /**
+   * First part of the keys. Give one if class names are minified.
+   * @default `static cacheName` of the class, else its name
+   */
   readonly name?: string | undefined
 }
 

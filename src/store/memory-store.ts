@@ -57,7 +57,7 @@ const DEFAULTS = { maxEntries: 10_000, maxBytes: 64 * 1024 * 1024 }
  * tombstones as one in Redis and keeps the same promises. An evicted entry is absent, and absence proves nothing.
  */
 export class MemoryStore implements Store {
-  readonly description = 'embedded memory'
+  readonly description = 'in-memory store'
   readonly shared = false
   readonly statistics = new MemoryStatistics()
   readonly #frames: MemoryFrames

@@ -190,7 +190,7 @@ export interface ListOptions {
  * expired, or its time to live is over.
  */
 export interface Store {
-  /** Name for people: `redis 127.0.0.1:6379/0` or `embedded memory`. It contains no password. */
+  /** Name for people: `redis 127.0.0.1:6379/0` or `in-memory store`. It contains no password. */
   readonly description: string
   /** Whether other processes see the same entries. */
   readonly shared: boolean

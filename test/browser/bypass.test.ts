@@ -18,10 +18,10 @@ afterAll(() => browser?.close())
 
 let site: string
 let database: { price: number }
-/** The cookies with which requests of the browser came. */
+/** Cookies of the browser's requests. */
 let came: string[]
 
-/** A shop whose product page asks the cache for its price, and a page that shows what the cookies are. */
+/** A shop with a cached price on its product page, and a page that shows the cookies. */
 beforeEach(async () => {
   database = { price: 10 }
   came = []
@@ -63,12 +63,12 @@ async function visitor(user: 'staff' | 'customer', javaScriptEnabled: boolean): 
 
 const priceOn = (page: Page) => page.locator('#price').textContent()
 
-/** What a browser and a cookie take for one path each in their own way. */
+/** Paths that browsers and cookies may interpret differently. */
 const ODD_PATHS = ['/products/1?colour=green', '/products/tee%20gr%C3%BCn', '/products/1;v=2']
 
 describe.each([true, false])('with JavaScript on: %s', (javaScript) => {
   test.each(javaScript ? ['/products/1', ...ODD_PATHS] : ['/products/1'])(
-    'staff see %s once without the cache, and nobody else does',
+    '%s: staff bypass the cache once, other users do not',
     async (path) => {
       const [staff, customer] = [await visitor('staff', javaScript), await visitor('customer', javaScript)]
       await customer.goto(site + path)
@@ -77,11 +77,11 @@ describe.each([true, false])('with JavaScript on: %s', (javaScript) => {
       expect(await priceOn(staff)).toBe('€10')
 
       await staff.goto(`${site}/cache/requests`)
-      await staff.getByRole('link', { name: 'See a page without the cache' }).click()
+      await staff.getByRole('link', { name: 'View a page without the cache' }).click()
       await staff.getByLabel('Path of the page').fill(path)
       const [answer] = await Promise.all([
         staff.waitForResponse(site + path),
-        staff.getByRole('button', { name: 'See it without the cache' }).click(),
+        staff.getByRole('button', { name: 'View without the cache' }).click(),
       ])
       await staff.waitForURL(site + path)
       expect(await priceOn(staff)).toBe('€12')
@@ -97,37 +97,37 @@ describe.each([true, false])('with JavaScript on: %s', (javaScript) => {
       await staff.goto(`${site}/cache/requests?q=${encodeURIComponent('price')}`)
       const request = staff.locator('details').nth(2)
       await request.locator('summary').click()
-      expect(await request.textContent()).toContain('staff asked for the page without the cache')
+      expect(await request.textContent()).toContain('cache bypassed by staff')
     },
   )
 
-  test('a request leads to the form with its path filled in', async () => {
+  test('the request log links to the form with the path filled in', async () => {
     const staff = await visitor('staff', javaScript)
     await staff.goto(`${site}/products/7`)
     database.price = 12
     await staff.goto(`${site}/cache/requests`)
     await staff.locator('summary', { hasText: 'GET /products/7' }).click()
-    await staff.getByRole('link', { name: 'See this page without the cache' }).click()
+    await staff.getByRole('link', { name: 'View this page without the cache' }).click()
     expect(await staff.getByLabel('Path of the page').inputValue()).toBe('/products/7')
-    await staff.getByRole('button', { name: 'See it without the cache' }).click()
+    await staff.getByRole('button', { name: 'View without the cache' }).click()
     expect(await priceOn(staff)).toBe('€12')
   })
 
-  test('what is no path of this site leads nowhere, and says so', async () => {
+  test('a path outside this site is refused with a message', async () => {
     const staff = await visitor('staff', javaScript)
     await staff.goto(`${site}/cache/bypass`)
     await staff.getByLabel('Path of the page').fill('//evil.example/')
-    await staff.getByRole('button', { name: 'See it without the cache' }).click()
-    expect(await staff.getByRole('alert').textContent()).toContain('Give a path on this site')
+    await staff.getByRole('button', { name: 'View without the cache' }).click()
+    expect(await staff.getByRole('alert').textContent()).toContain('Enter a path on this site')
     expect(staff.url()).toBe(`${site}/cache/bypass`)
     expect(await staff.getByLabel('Path of the page').inputValue()).toBe('//evil.example/')
   })
 
-  test('the start page’s cookie is used up before its pictures and styles are asked for', async () => {
+  test('the bypass cookie of the start page does not apply to its pictures and styles', async () => {
     const staff = await visitor('staff', javaScript)
     await staff.goto(`${site}/cache/bypass`)
     await staff.getByLabel('Path of the page').fill('/')
-    await staff.getByRole('button', { name: 'See it without the cache' }).click()
+    await staff.getByRole('button', { name: 'View without the cache' }).click()
     await staff.goto(`${site}/products/1`)
     expect(came).toEqual(['/'])
   })

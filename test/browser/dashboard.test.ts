@@ -14,7 +14,7 @@ const USERS: Record<string, object> = {
   carl: { is_staff: false, username: 'carl' },
 }
 
-/** Those that are not our own. */
+/** Scripts other than the dashboard's. */
 const OTHER_SCRIPTS = 'script:not([src$="/assets/dashboard.js"], [src$="/assets/live.js"])'
 
 let browser: Browser
@@ -55,7 +55,7 @@ async function listen(app: Parameters<typeof createServer>[1]): Promise<string> 
 
 interface Visitor {
   readonly page: Page
-  /** Everything that went wrong in the page: dialogs, errors, what the policy blocked, what went elsewhere. */
+  /** Problems on the page: dialogs, errors, blocked resources, requests to other origins. */
   readonly noise: string[]
 }
 
@@ -85,7 +85,7 @@ async function visit(
 }
 
 describe.each([true, false])('JavaScript on: %s', (javaScript) => {
-  test('a stranger is sent to sign in, and comes back to the page', async () => {
+  test('an anonymous user is redirected to sign in, and back to the page', async () => {
     await cache.set('product::1', 'the value')
     const { page } = await visit(undefined, javaScript)
     await page.goto(`${site}/cache/keys/product::1`)
@@ -95,7 +95,7 @@ describe.each([true, false])('JavaScript on: %s', (javaScript) => {
     expect(await page.textContent('pre')).toContain('the value')
   })
 
-  test('a customer is refused, with a page to look at', async () => {
+  test('a customer receives the 403 page', async () => {
     const { page } = await visit('carl', javaScript)
     const answer = await page.goto(`${site}/cache/`)
     expect(answer?.status()).toBe(403)
@@ -119,23 +119,23 @@ describe.each([true, false])('JavaScript on: %s', (javaScript) => {
 
     await page.getByRole('link', { name: 'product', exact: true }).click()
     expect(await page.locator('tbody tr').count()).toBe(3)
-    await page.getByLabel('Containing').fill('price')
-    await page.getByRole('button', { name: 'Find' }).click()
+    await page.getByLabel('Contains').fill('price')
+    await page.getByRole('button', { name: 'Search' }).click()
     expect(await page.locator('tbody tr').count()).toBe(1)
-    await page.getByRole('navigation', { name: 'Path' }).getByText('product').click()
+    await page.getByRole('navigation', { name: 'Breadcrumb' }).getByText('product').click()
     await page.getByRole('link', { name: 'product::1', exact: true }).click()
     expect(await page.textContent('pre')).toContain('name: "Tea"')
 
     await page.getByRole('link', { name: 'Delete…' }).click()
-    expect(await page.getByRole('radio', { name: 'No, keep it' }).isChecked()).toBe(true)
-    await page.getByRole('radio', { name: 'Yes, delete it too' }).check()
+    expect(await page.getByRole('radio', { name: 'No: this key only' }).isChecked()).toBe(true)
+    await page.getByRole('radio', { name: 'Yes: this key and all keys below it' }).check()
     await page.getByRole('button', { name: 'Preview' }).click()
-    expect(await page.textContent('main')).toMatch(/2 keys\s+live at and below it now/)
+    expect(await page.textContent('main')).toMatch(/Affected now: 2 keys/)
     expect(await cache.has('product::1')).toBe(true)
-    await page.getByRole('button', { name: 'Delete it and everything below' }).click()
+    await page.getByRole('button', { name: 'Delete with children' }).click()
 
-    expect(await page.textContent('main [role=status]')).toMatch(/Deleted with everything below/)
-    expect(await page.textContent('main')).toMatch(/2 keys\s+lived at and below it just before/)
+    expect(await page.textContent('main [role=status]')).toMatch(/Deleted with children/)
+    expect(await page.textContent('main')).toMatch(/Live before\s*2 keys/)
     expect(await page.textContent('main')).toMatch(/POST \/cache\/delete, user anna/)
     expect([
       await cache.has('product::1'),
@@ -145,33 +145,33 @@ describe.each([true, false])('JavaScript on: %s', (javaScript) => {
 
     await cache.set('product::1', 'again')
     await page.goBack()
-    expect(await page.textContent('main')).toMatch(/1 key\s+live at and below it now/)
+    expect(await page.textContent('main')).toMatch(/Affected now: 1 key\./)
     expect(await cache.has('product::1')).toBe(true)
     expect(noise).toEqual([])
   })
 
-  test('staff let a key expire softly, and see that it is still served', async () => {
+  test('staff mark a key stale, and it is still served within its grace period', async () => {
     await cache.getOrSet('product::1', () => 'old', { grace: '1h' })
     const { page, noise } = await visit('anna', javaScript)
     await page.goto(`${site}/cache/keys/product::1`)
     await page.getByRole('link', { name: 'Delete…' }).click()
     expect(await page.getByRole('radio', { name: 'Delete:' }).isChecked()).toBe(true)
-    await page.getByRole('radio', { name: 'Let it expire softly' }).check()
+    await page.getByRole('radio', { name: 'Mark stale (soft expiry)' }).check()
     await page.getByRole('button', { name: 'Preview' }).click()
-    expect(await page.textContent('main')).toMatch(/to compute it again/)
+    expect(await page.textContent('main')).toMatch(/to recompute, based on the last compute time/)
     expect((await cache.inspect('product::1')).state).toBe('fresh')
-    await page.getByRole('button', { name: 'Let this key expire' }).click()
-    expect(await page.textContent('main [role=status]')).toMatch(/Let expire 1 key/)
+    await page.getByRole('button', { name: 'Mark this key stale' }).click()
+    expect(await page.textContent('main [role=status]')).toMatch(/Marked stale\s*product::1 only/)
     await page.getByRole('link', { name: 'product::1', exact: true }).click()
     expect(await page.textContent('main [role=status]')).toMatch(
-      /Stale.*let expire .* user anna; still served/s,
+      /Stale.*Marked stale .* user anna\. Served within its grace period/s,
     )
     expect(await page.textContent('pre')).toContain('old')
     expect(await cache.getOrSet('product::1', () => 'new', { grace: '1h' })).toBe('old')
     expect(noise).toEqual([])
   })
 
-  test('hostile keys and values do nothing', async () => {
+  test('hostile keys and values have no effect', async () => {
     const evil = `"'></pre></textarea><img src=x onerror=alert(1)><script>alert(1)</script>`
     await cache.set(evil, { [evil]: evil })
     await cache.set([evil, '..', 'javascript:alert(1)'], evil)
@@ -193,7 +193,7 @@ describe.each([true, false])('JavaScript on: %s', (javaScript) => {
     await page.goto(
       `${site}/cache/delete?preview=yes&children=yes&key=${encodeURIComponent(cache.key([evil]).text)}`,
     )
-    expect(await page.textContent('main')).toMatch(/[12] keys? live/)
+    expect(await page.textContent('main')).toMatch(/Affected now: [12] keys?/)
     await page.getByRole('button', { name: /^Delete/ }).click()
     expect(await page.textContent('h1')).toBe('Result')
     expect(noise).toEqual([])
@@ -227,7 +227,7 @@ describe.each([true, false])('JavaScript on: %s', (javaScript) => {
   })
 })
 
-test('the slash key goes to the search, but is typed in a field', async () => {
+test('the slash key focuses the search, except in a field', async () => {
   const { page, noise } = await visit('anna')
   await page.goto(`${site}/cache/`)
   await page.keyboard.press('/')
@@ -239,11 +239,11 @@ test('the slash key goes to the search, but is typed in a field', async () => {
   expect(noise).toEqual([])
 })
 
-test('the first thing that Tab reaches skips to the page', async () => {
+test('the first tab stop is the skip link', async () => {
   const { page } = await visit('anna')
   await page.goto(`${site}/cache/keys`)
   await page.keyboard.press('Tab')
-  expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to the page')
+  expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to content')
   expect((await page.locator('.skip').boundingBox())?.y).toBeGreaterThanOrEqual(0)
 })
 
@@ -270,7 +270,7 @@ test.each(['light', 'dark'] as const)('fits a narrow screen and is legible, %s',
   }
   await page.goto(`${site}/cache/delete?preview=yes&children=yes&key=family::${'x'.repeat(100)}`)
   await page.getByRole('button', { name: /^Delete/ }).click()
-  expect(await page.textContent('main')).toContain('Deleted with everything below')
+  expect(await page.textContent('main')).toContain('Deleted with children')
   expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360)
   const style = 'getComputedStyle(document.body)'
   const [ink, ground] = await page.evaluate<[string, string]>(`[${style}.color, ${style}.backgroundColor]`)

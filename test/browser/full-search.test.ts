@@ -20,7 +20,7 @@ let cache: KeyedCache
 let site: string
 let close: () => Promise<void>
 
-/** A store full of somebody else's names, with three keys of ours among them. */
+/** A store with many foreign names and three keys of this cache. */
 beforeAll(async () => {
   browser = await launchBrowser()
   redis = await startRedis()
@@ -81,29 +81,29 @@ function holdAt(names: number) {
   return search
 }
 
-/** What can be seen of the progress. */
+/** The visible progress line. */
 const progress = (page: Page) => page.locator('.progress td:visible')
 
 describe.each([true, false])('with JavaScript on: %s', (javaScriptEnabled) => {
-  test('one sees how far a search has come, and what it came to', async () => {
+  test('a search shows its progress and its outcome', async () => {
     const page = await open({ javaScriptEnabled })
     await page.goto(`${site}/cache/keys?q=needle`)
     const search = holdAt(150_000)
-    await page.getByRole('link', { name: 'Search everything' }).click({ noWaitAfter: true })
+    await page.getByRole('link', { name: 'Search all names' }).click({ noWaitAfter: true })
     await expect.poll(() => search.isHeld, { timeout: 15_000 }).toBe(true)
-    await page.getByRole('link', { name: 'Stop' }).waitFor()
-    // However often it was told, one line of it is there.
+    await page.getByRole('link', { name: 'Stop the search' }).waitFor()
+    // Only the latest progress line is visible.
     await expect.poll(() => progress(page).count()).toBe(1)
     expect(await progress(page).textContent()).toMatch(
       /^\s*Scanned [\d,]+ of about 200,0\d\d names, \d found\.$/,
     )
-    expect(await page.getByText('looked through all').count()).toBe(0)
+    expect(await page.getByText('scanned all of').count()).toBe(0)
     search.letGo()
-    await page.getByText(/^3 found; looked through all of about 200,0\d\d names in the store/).waitFor()
+    await page.getByText(/^3 found; scanned all of about 200,0\d\d names in the store/).waitFor()
     expect(await page.locator('tbody th.key').allInnerTexts()).toHaveLength(3)
     expect(await progress(page).count()).toBe(0)
-    expect(await page.getByRole('link', { name: 'Stop' }).count()).toBe(0)
-    // Known last, shown first.
+    expect(await page.getByRole('link', { name: 'Stop the search' }).count()).toBe(0)
+    // The outcome arrives last and is shown first.
     const [outcome, table] = await Promise.all(
       ['.outcome', 'table'].map((part) => page.locator(part).boundingBox()),
     )
@@ -112,15 +112,15 @@ describe.each([true, false])('with JavaScript on: %s', (javaScriptEnabled) => {
     expect(await page.textContent('h1')).toBe('product::2::needle')
   })
 
-  test('Stop stops it', async () => {
+  test('the stop button ends the search', async () => {
     const page = await open({ javaScriptEnabled })
     const search = holdAt(50_000)
     await page.goto(`${site}/cache/keys?q=needle&whole=yes`, { waitUntil: 'commit' })
     await expect.poll(() => search.isHeld, { timeout: 15_000 }).toBe(true)
     const ended = page.waitForURL(`${site}/cache/keys?q=needle`, { waitUntil: 'commit' })
-    await page.getByRole('link', { name: 'Stop' }).click({ noWaitAfter: true })
+    await page.getByRole('link', { name: 'Stop the search' }).click({ noWaitAfter: true })
     await ended
-    await page.getByText('Search everything').waitFor()
+    await page.getByText('Search all names').waitFor()
     search.letGo()
     await page.reload()
     expect(search.looks).toBe(50_000 / STEP + 1)
@@ -133,57 +133,49 @@ const LOOKS: [name: string, options: BrowserContextOptions][] = [
   ['narrow', { colorScheme: 'light', viewport: { width: 360, height: 800 } }],
 ]
 
-test.each(LOOKS)(
-  '%s, nothing in it keeps someone from using it, while it goes on and when it has ended',
-  async (_name, options) => {
-    const page = await open(options)
-    const search = holdAt(100_000)
-    await page.goto(`${site}/cache/keys?under=product&whole=yes`, { waitUntil: 'commit' })
-    await expect.poll(() => search.isHeld, { timeout: 15_000 }).toBe(true)
-    await progress(page).waitFor()
-    for (const state of ['going on', 'ended']) {
-      if (state === 'ended') {
-        search.letGo()
-        await page.waitForLoadState('load')
-      }
-      await page.evaluate(axe.source)
-      const { violations } = (await page.evaluate('axe.run()')) as axe.AxeResults
-      expect(
-        violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`),
-        state,
-      ).toEqual([])
-      expect(await page.evaluate('document.documentElement.scrollWidth'), state).toBeLessThanOrEqual(
-        options.viewport?.width ?? 1280,
-      )
-      if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/${_name}-${state}.png` })
+test.each(LOOKS)('%s: accessible during the search and after it (axe)', async (_name, options) => {
+  const page = await open(options)
+  const search = holdAt(100_000)
+  await page.goto(`${site}/cache/keys?under=product&whole=yes`, { waitUntil: 'commit' })
+  await expect.poll(() => search.isHeld, { timeout: 15_000 }).toBe(true)
+  await progress(page).waitFor()
+  for (const state of ['going on', 'ended']) {
+    if (state === 'ended') {
+      search.letGo()
+      await page.waitForLoadState('load')
     }
-  },
-)
-
-test.each(LOOKS)(
-  '%s, a search that has to wait for two others says so, and then goes on',
-  async (name, options) => {
-    const search = holdAt(0)
-    const others = await Promise.all([open({}), open({})])
-    for (const [at, other] of others.entries()) {
-      await other.goto(`${site}/cache/keys?q=other&whole=yes`, { waitUntil: 'commit' })
-      await expect.poll(() => search.looks, { timeout: 15_000 }).toBe(at + 1)
-    }
-    const page = await open(options)
-    await page.goto(`${site}/cache/keys?q=needle&whole=yes`, { waitUntil: 'commit' })
-    await expect
-      .poll(() => progress(page).textContent())
-      .toMatch(/Waiting for its turn: two other searches are under way/)
-    await page.getByRole('link', { name: 'Stop' }).waitFor()
     await page.evaluate(axe.source)
     const { violations } = (await page.evaluate('axe.run()')) as axe.AxeResults
-    expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([])
-    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(
+    expect(
+      violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`),
+      state,
+    ).toEqual([])
+    expect(await page.evaluate('document.documentElement.scrollWidth'), state).toBeLessThanOrEqual(
       options.viewport?.width ?? 1280,
     )
-    if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/${name}-waiting.png` })
-    search.letGo()
-    await page.getByText(/^3 found; looked through all of about 200,0\d\d names in the store/).waitFor()
-    expect(await progress(page).count()).toBe(0)
-  },
-)
+    if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/${_name}-${state}.png` })
+  }
+})
+
+test.each(LOOKS)('%s: a search shows that it waits for two others, then continues', async (name, options) => {
+  const search = holdAt(0)
+  const others = await Promise.all([open({}), open({})])
+  for (const [at, other] of others.entries()) {
+    await other.goto(`${site}/cache/keys?q=other&whole=yes`, { waitUntil: 'commit' })
+    await expect.poll(() => search.looks, { timeout: 15_000 }).toBe(at + 1)
+  }
+  const page = await open(options)
+  await page.goto(`${site}/cache/keys?q=needle&whole=yes`, { waitUntil: 'commit' })
+  await expect.poll(() => progress(page).textContent()).toMatch(/Waiting: two other searches are in progress/)
+  await page.getByRole('link', { name: 'Stop the search' }).waitFor()
+  await page.evaluate(axe.source)
+  const { violations } = (await page.evaluate('axe.run()')) as axe.AxeResults
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([])
+  expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(
+    options.viewport?.width ?? 1280,
+  )
+  if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/${name}-waiting.png` })
+  search.letGo()
+  await page.getByText(/^3 found; scanned all of about 200,0\d\d names in the store/).waitFor()
+  expect(await progress(page).count()).toBe(0)
+})

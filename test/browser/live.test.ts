@@ -61,9 +61,9 @@ beforeEach(async () => {
 
 interface Visitor {
   readonly page: Page
-  /** How often the page asked for itself anew. */
+  /** Number of refreshes. */
   readonly asked: () => number
-  /** Everything that went wrong in the page. */
+  /** Errors of the page. */
   readonly noise: string[]
 }
 
@@ -87,18 +87,19 @@ async function visit(path: string, options: BrowserContextOptions = {}): Promise
 
 const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 5_000 })
 const shop = (id: number, method = 'GET') => fetch(`${site}/products/${id}`, { method })
-const choose = (page: Page, choice: string) => page.getByLabel('Live', { exact: true }).selectOption(choice)
+const choose = (page: Page, choice: string) =>
+  page.getByLabel('Auto-refresh', { exact: true }).selectOption(choice)
 const main = (page: Page) => page.textContent('main')
 const status = (page: Page) => page.textContent('[data-live] [role=status]')
 
-/** Lets two seconds pass, in which the page asks for itself. */
+/** Lets two seconds pass, and waits for the refresh. */
 async function refresh(page: Page): Promise<void> {
   const answered = page.waitForResponse((response) => response.request().resourceType() === 'fetch')
   await page.clock.runFor(2_000)
   await (await answered).finished()
 }
 
-/** The page does not ask for itself, however long it waits. */
+/** Expects no refresh within 20 seconds. */
 async function expectPaused({ page, asked }: Visitor, says: string): Promise<void> {
   const until = asked()
   await page.clock.runFor(20_000)
@@ -113,18 +114,18 @@ async function expectGoingOn({ page }: Visitor): Promise<void> {
   expect(await status(page)).toBe('')
 }
 
-describe('the choice', () => {
-  test('is Off until someone makes one', async () => {
+describe('the choice of auto-refresh', () => {
+  test('is Off by default', async () => {
     const { page, asked } = await visit('/cache/')
-    expect(await page.getByLabel('Live', { exact: true }).inputValue()).toBe('')
+    expect(await page.getByLabel('Auto-refresh', { exact: true }).inputValue()).toBe('')
     await page.clock.runFor(120_000)
     expect(asked()).toBe(0)
   })
 
-  test('brings new figures to the page that stands there, and holds on other pages and later', async () => {
+  test('updates the page in place, and is stored for other pages', async () => {
     const { page, noise, asked } = await visit('/cache/')
     await page.evaluate('window.stillTheSame = true')
-    await choose(page, 'every 2 s')
+    await choose(page, '2 s')
     await shop(1)
     await shop(1)
     await refresh(page)
@@ -137,7 +138,7 @@ describe('the choice', () => {
 
     await page.getByRole('link', { name: 'Requests' }).click()
     await page.waitForURL('**/requests')
-    expect(await page.getByLabel('Live', { exact: true }).inputValue()).toBe('2')
+    expect(await page.getByLabel('Auto-refresh', { exact: true }).inputValue()).toBe('2')
     await page.reload()
     await shop(7)
     await refresh(page)
@@ -152,33 +153,33 @@ describe('the choice', () => {
     expect(noise).toEqual([])
   })
 
-  test('is as slow as it says', async () => {
+  test('refreshes at the chosen interval', async () => {
     const { page, asked } = await visit('/cache/')
-    await choose(page, 'every 30 s')
+    await choose(page, '30 s')
     await page.clock.runFor(25_000)
     expect(asked()).toBe(0)
     await page.clock.runFor(5_000)
     await eventually(asked).toBe(1)
   })
 
-  test('holds for the page alone where the browser remembers nothing', async () => {
+  test('holds for one page where storage is not available', async () => {
     const { page, noise } = await visit('/cache/')
     await page.addInitScript(`
       for (const name of ['getItem', 'setItem']) Storage.prototype[name] = () => { throw new Error('private') }
     `)
     await page.reload()
-    await choose(page, 'every 2 s')
+    await choose(page, '2 s')
     await shop(1)
     await refresh(page)
     await eventually(() => page.textContent('.windows')).toContain('of 1 reads')
     expect(noise).toEqual([])
   })
 
-  test('cannot be faster than two seconds, whatever is remembered', async () => {
+  test('is at least two seconds, whatever is stored', async () => {
     const { page, asked } = await visit('/cache/')
     await page.evaluate(`localStorage.setItem('keyedcache-live', '0.01')`)
     await page.reload()
-    expect(await page.getByLabel('Live', { exact: true }).inputValue()).toBe('')
+    expect(await page.getByLabel('Auto-refresh', { exact: true }).inputValue()).toBe('')
     await page.clock.runFor(60_000)
     expect(asked()).toBe(0)
   })
@@ -193,17 +194,17 @@ describe('the choice', () => {
   })
 })
 
-describe('it pauses', () => {
+describe('auto-refresh pauses', () => {
   let visitor: Visitor
   let page: Page
   async function watch(path: string): Promise<void> {
     await shop(1)
     visitor = await visit(path)
     page = visitor.page
-    await choose(page, 'every 2 s')
+    await choose(page, '2 s')
   }
 
-  test('while nobody sees the page, and is up to date at once when somebody does', async () => {
+  test('while the page is hidden, and refreshes at once when it becomes visible', async () => {
     await watch('/cache/requests')
     await see(false)
     await expectPaused(visitor, '')
@@ -215,7 +216,7 @@ describe('it pauses', () => {
     await expectGoingOn(visitor)
   })
 
-  test('not longer than two seconds for a page that was out of sight for one', async () => {
+  test('not beyond the interval for a page that was hidden for a second', async () => {
     await watch('/cache/requests')
     await see(false)
     await page.clock.runFor(1_000)
@@ -224,7 +225,7 @@ describe('it pauses', () => {
     await expectGoingOn(visitor)
   })
 
-  /** A headless browser shows every page: so the page is told what it would be told. */
+  /** A headless browser never hides a page, so its visibility is simulated. */
   function see(visible: boolean): Promise<void> {
     return page.evaluate(`
       Object.defineProperty(document, 'visibilityState', { value: '${visible ? 'visible' : 'hidden'}', configurable: true })
@@ -241,7 +242,7 @@ describe('it pauses', () => {
     await expectGoingOn(visitor)
   })
 
-  test.each([360, 1_200])('which moves nothing on the page, %i pixels wide', async (width) => {
+  test.each([360, 1_200])('without moving the page, %i pixels wide', async (width) => {
     await watch('/cache/requests')
     await page.setViewportSize({ width, height: 800 })
     const top = async () => (await page.locator('h1').boundingBox())?.y
@@ -258,22 +259,22 @@ describe('it pauses', () => {
     await watch('/cache/requests')
     await page.locator('footer p').selectText()
     await expectGoingOn(visitor)
-    expect(await page.evaluate('getSelection().toString()')).toContain('Looking here is not counted')
+    expect(await page.evaluate('getSelection().toString()')).toContain('The statistics do not include views')
   })
 
   test.each(['summary', 'nav a', '.scroll'])('while the focus is on %s', async (selector) => {
     await shop(1, 'POST')
     await watch(selector === 'summary' ? '/cache/requests' : '/cache/events?q=1')
     await page.locator(`main ${selector}`).first().focus()
-    await expectPaused(visitor, 'Paused: the focus is in the page.')
+    await expectPaused(visitor, 'Paused: the focus is on the page.')
     expect(await page.evaluate(`document.activeElement.matches('main ${selector}')`)).toBe(true)
-    await page.getByLabel('Live', { exact: true }).focus()
+    await page.getByLabel('Auto-refresh', { exact: true }).focus()
     await shop(1, 'POST')
     await refresh(page)
     await eventually(() => main(page)).toContain('POST /products/1')
   })
 
-  test('not after a click beside everything, which puts the focus on the whole of the page', async () => {
+  test('not after a click on empty space, which focuses main', async () => {
     await watch('/cache/requests')
     await page.locator('h1').click()
     expect(await page.evaluate('document.activeElement.id')).toBe('main')
@@ -281,26 +282,26 @@ describe('it pauses', () => {
     expect(await page.evaluate('document.activeElement.id')).toBe('main')
   })
 
-  test('while the filter has something in it that was not sent', async () => {
+  test('while the filter has text that was not submitted', async () => {
     await watch('/cache/keys')
-    await page.getByLabel('Containing').fill('Te')
-    await page.getByLabel('Containing').blur()
+    await page.getByLabel('Contains').fill('Te')
+    await page.getByLabel('Contains').blur()
     await expectPaused(visitor, 'Paused: a form is being filled in.')
     expect(await page.inputValue('#search')).toBe('Te')
-    await page.getByLabel('Containing').fill('')
-    await page.getByLabel('Containing').blur()
+    await page.getByLabel('Contains').fill('')
+    await page.getByLabel('Contains').blur()
     await expectGoingOn(visitor)
   })
 
-  test('while another limit is chosen and not sent', async () => {
+  test('while another limit is chosen but not submitted', async () => {
     await watch('/cache/requests')
-    await page.getByLabel('At most').selectOption('100')
-    await page.getByLabel('At most').blur()
+    await page.getByLabel('Limit').selectOption('100')
+    await page.getByLabel('Limit').blur()
     await expectPaused(visitor, 'Paused: a form is being filled in.')
     expect(await page.inputValue('#limit')).toBe('100')
   })
 
-  test('when something comes between the question and its answer', async () => {
+  test('when the user selects text between request and response', async () => {
     await watch('/cache/requests')
     const held: (() => void)[] = []
     before = (_req, _res, next) => void held.push(next)
@@ -315,12 +316,12 @@ describe('it pauses', () => {
   })
 })
 
-describe('what has been opened or scrolled stays so:', () => {
+describe('opened and scrolled parts stay so:', () => {
   test('a request among newer ones', async () => {
     await shop(1)
     await shop(2)
     const { page } = await visit('/cache/requests', { viewport: { width: 360, height: 400 } })
-    await choose(page, 'every 2 s')
+    await choose(page, '2 s')
     const request = page.locator('details', { hasText: 'GET /products/1' })
     await request.locator('summary').click()
     const scroll = `document.querySelector('details[open] .scroll')`
@@ -335,11 +336,11 @@ describe('what has been opened or scrolled stays so:', () => {
     expect(await page.evaluate(`[${scroll}.scrollLeft, scrollY]`)).toEqual([50, 250])
   })
 
-  test('the history in figures', async () => {
+  test('the table of the history', async () => {
     await shop(1)
     const { page } = await visit('/cache/')
-    await choose(page, 'every 2 s')
-    await page.getByText('The same in figures').click()
+    await choose(page, '2 s')
+    await page.getByText('Show as table').click()
     await page.evaluate('document.activeElement.blur()')
     await shop(1)
     await refresh(page)
@@ -348,8 +349,8 @@ describe('what has been opened or scrolled stays so:', () => {
   })
 })
 
-describe('what is read out:', () => {
-  test('the words of a page’s state that change, not its figures', async () => {
+describe('screen readers announce:', () => {
+  test('changes of the bold text of the status, not of its figures', async () => {
     await shop(1)
     const { page } = await visit('/cache/requests')
     await page.evaluate(`
@@ -359,7 +360,7 @@ describe('what is read out:', () => {
         .observe(document.querySelector('[data-live] [role=status]'), { childList: true, characterData: true, subtree: true })
     `)
     const live = () => page.locator('main [role=status]').getAttribute('aria-live')
-    await choose(page, 'every 2 s')
+    await choose(page, '2 s')
     await shop(2)
     await refresh(page)
     await eventually(() => page.textContent('main [role=status]')).toContain('2 shown')
@@ -372,69 +373,71 @@ describe('what is read out:', () => {
     expect(await page.evaluate('said')).toEqual([])
   })
 
-  test('nothing is touched where nothing has changed', async () => {
+  test('nothing where the page has not changed', async () => {
     const { page } = await visit('/cache/requests')
     await page.evaluate(`
       window.changes = 0
       new MutationObserver(() => changes++).observe(document.body, { subtree: true, childList: true, attributes: true })
     `)
-    await choose(page, 'every 2 s')
+    await choose(page, '2 s')
     await refresh(page)
     await refresh(page)
     expect(await page.evaluate('changes')).toBe(0)
   })
 })
 
-describe('when no page comes', () => {
-  test('from a server that is gone, the old one stays and says since when; it goes on when it is back', async () => {
+describe('without a new page', () => {
+  test('from an unreachable server, the old page stays with its time, until the server is back', async () => {
     await shop(1)
     const { page } = await visit('/cache/requests')
-    await choose(page, 'every 2 s')
+    await choose(page, '2 s')
     await down()
     await page.clock.runFor(2_000)
     await eventually(() => status(page)).toBe(
-      'Not refreshed since 12:00:01 UTC: the server cannot be reached.',
+      'Not refreshed since 12:00:01 UTC: the server is not reachable.',
     )
     expect(await main(page)).toContain('GET /products/1')
     await up()
     await expectGoingOn({ page } as Visitor)
   })
 
-  test('but an error, the old one stays', async () => {
+  test('but an error, the old page stays', async () => {
     await shop(1)
     const visitor = await visit('/cache/requests')
     const { page } = visitor
-    await choose(page, 'every 2 s')
+    await choose(page, '2 s')
     before = (_req, res) => void res.status(502).send('<main>Bad gateway</main>')
     await refresh(page)
-    await eventually(() => status(page)).toBe('Not refreshed since 12:00:01 UTC: the server answered 502.')
+    await eventually(() => status(page)).toBe(
+      'Not refreshed since 12:00:01 UTC: the server responded with status 502.',
+    )
     before = (_req, res) => void res.send('<main id="main">Another page</main>')
     await refresh(page)
-    await eventually(() => status(page)).toMatch(/: the server answered with another page\.$/)
+    await eventually(() => status(page)).toMatch(/: the server responded with a different page\.$/)
     expect(await main(page)).toContain('GET /products/1')
     before = (_req, _res, next) => next()
     await expectGoingOn(visitor)
   })
 
-  test('within ten seconds, it is given up, and asked for again: never twice at a time', async () => {
+  test('within ten seconds, the request is aborted and retried, one at a time', async () => {
     const visitor = await visit('/cache/requests')
     const { page, asked } = visitor
-    await choose(page, 'every 2 s')
+    await choose(page, '2 s')
     before = () => {}
     await page.clock.runFor(2_000)
     await eventually(asked).toBe(1)
     await page.clock.runFor(9_000)
     expect(asked()).toBe(1)
     await page.clock.runFor(1_000)
-    await eventually(() => status(page)).toMatch(/: no answer within 10 s\.$/)
+    await eventually(() => status(page)).toMatch(/: no response within 10 s\.$/)
     before = (_req, _res, next) => next()
     await expectGoingOn(visitor)
     expect(asked()).toBe(2)
   })
 
-  test('choosing anew gives up what is under way', async () => {
+  test('another choice aborts the request in progress', async () => {
     const { page } = await visit('/cache/requests')
-    await choose(page, 'every 2 s')
+    await choose(page, '2 s')
     before = () => {}
     const given = page.waitForEvent('requestfailed')
     await page.clock.runFor(2_000)
@@ -446,14 +449,14 @@ describe('when no page comes', () => {
   test.each([
     ['nobody', null],
     ['a customer', { is_staff: false }],
-  ])('since %s is signed in by now, it stops', async (_who, now) => {
+  ])('since %s is signed in, auto-refresh stops', async (_who, now) => {
     await shop(1)
     const visitor = await visit('/cache/requests')
     const { page } = visitor
-    await choose(page, 'every 2 s')
+    await choose(page, '2 s')
     user = now
     await refreshOrLeave(page)
-    const says = 'Stopped: you are signed out, or may not see this page any more. Load it again.'
+    const says = 'Stopped: you are signed out or have no access. Reload the page.'
     await eventually(() => status(page)).toBe(says)
     await expectPaused(visitor, says)
     expect(page.url()).toBe(`${site}/cache/requests`)
@@ -468,10 +471,10 @@ describe('when no page comes', () => {
   }
 })
 
-test('looking again and again is in no figure and in no list', async () => {
+test('refreshes are not counted and not listed', async () => {
   await shop(1)
   const { page } = await visit('/cache/keys/product::1')
-  await choose(page, 'every 2 s')
+  await choose(page, '2 s')
   const counted = () => handler.cache.processStats().totals
   const until = structuredClone(counted())
   for (let times = 0; times < 3; times++) await refresh(page)

@@ -14,7 +14,7 @@ let redis: RedisServer
 let site: string
 let close: () => Promise<void>
 
-/** A shop that has been visited: everything that a page can show is there. */
+/** A shop after some visits, so that every page has content. */
 beforeAll(async () => {
   browser = await launchBrowser()
   redis = await startRedis()
@@ -50,23 +50,23 @@ afterAll(async () => {
   await redis?.stop()
 })
 
-/** Every page, and what it must say of what has happened. */
+/** Every page, with text that it must contain. */
 const PAGES: [path: string, says: RegExp][] = [
-  ['/cache/', /Of all processes.*Last minute\s*62\.5 %\s*of 8 reads/s],
-  ['/cache/?span=day', /The last day, in quarters of an hour/],
-  ['/cache/processes', /answers here\s*alive/],
+  ['/cache/', /Figures of all processes.*Last minute\s*62\.5 %\s*of 8 reads/s],
+  ['/cache/?span=day', /Last day, per 15 minutes/],
+  ['/cache/processes', /this process\s*active/],
   ['/cache/requests', /POST \/products\/1.*GET \/products\/3/s],
-  ['/cache/events', /Deleted with everything below.*product::1.*POST \/products\/1.*anna/s],
-  ['/cache/events?type=clear', /no event|No event|none|nothing/i],
+  ['/cache/events', /Deleted with children.*product::1.*POST \/products\/1.*anna/s],
+  ['/cache/events?type=clear', /No matches in/],
   ['/cache/keys', /product::2/],
   ['/cache/keys/product::2', /Cached|Written/],
   ['/cache/keys/product::1', /Deleted .* by process .*POST \/products\/1, user anna/],
-  ['/cache/keys/product::9', /Never set/],
+  ['/cache/keys/product::9', /No record of this key/],
   ['/cache/delete', /Delete/],
-  ['/cache/delete?key=product&children=yes&preview=yes', /2 keys\s+live at and below it now/],
-  ['/cache/delete?key=product&children=yes&how=expire&preview=yes', /About .* to compute all of it again/],
+  ['/cache/delete?key=product&children=yes&preview=yes', /Affected now: 2 keys/],
+  ['/cache/delete?key=product&children=yes&how=expire&preview=yes', /About .* to recompute/],
   ['/cache/clear', /prefix/],
-  ['/cache/bypass?path=%2Fproducts%2F1', /made anew for you alone/],
+  ['/cache/bypass?path=%2Fproducts%2F1', /rendered once without the cache, for you only/],
 ]
 
 async function open(options: BrowserContextOptions = {}): Promise<{ page: Page; noise: string[] }> {
@@ -84,7 +84,7 @@ async function open(options: BrowserContextOptions = {}): Promise<{ page: Page; 
 }
 
 describe.each([true, false])('with JavaScript on: %s', (javaScriptEnabled) => {
-  test('each page says what has happened, and nothing goes wrong on it', async () => {
+  test('each page shows what has happened, without errors', async () => {
     const { page, noise } = await open({ javaScriptEnabled })
     for (const [path, says] of PAGES) {
       expect((await page.goto(site + path))?.status(), path).toBe(200)
@@ -104,23 +104,23 @@ describe.each([true, false])('with JavaScript on: %s', (javaScriptEnabled) => {
     expect(await page.textContent('h1')).toBe('product::3')
   })
 
-  test('the history is there in figures too', async () => {
+  test('the history is available as a table', async () => {
     const { page } = await open({ javaScriptEnabled })
     await page.goto(`${site}/cache/`)
     expect(await page.locator('svg rect.hits').count()).toBeGreaterThan(0)
-    await page.getByText('The same in figures').click()
+    await page.getByText('Show as table').click()
     const cells = page.locator('details tbody tr').first().locator('td')
     expect(await cells.first().isVisible()).toBe(true)
   })
 })
 
-test('what is left of a time to live counts down, also on a page that loads itself again', async () => {
+test('the remaining TTL counts down, also after an auto-refresh', async () => {
   const { page } = await open()
-  // Its clock stands still except where this test lets it run: a second of real time would be one too many.
+  // The page's clock is stopped: a second of real time would change the expected text.
   await page.clock.install({ time: '2026-01-31T12:00:00Z' })
   await page.clock.pauseAt('2026-01-31T12:00:01Z')
   await page.goto(`${site}/cache/keys/product::2`)
-  const left = page.locator('[data-left-ms]')
+  const left = page.locator('[data-remaining-ms]')
   const seconds = async () => {
     const [, minutes = '0', rest = ''] = /in (?:(\d+):)?(\d+)/.exec((await left.textContent()) ?? '') ?? []
     return Number(minutes) * 60 + Number(rest)
@@ -129,16 +129,18 @@ test('what is left of a time to live counts down, also on a page that loads itse
   expect(before).toBeGreaterThan(60)
   await page.clock.runFor(10_000)
   expect(before - (await seconds())).toBe(10)
-  await page.evaluate('getSelection().selectAllChildren(document.querySelector("[data-left-ms]"))')
+  await page.evaluate('getSelection().selectAllChildren(document.querySelector("[data-remaining-ms]"))')
   const selected = await seconds()
   await page.clock.runFor(5_000)
   expect(await seconds()).toBe(selected)
   await page.evaluate('getSelection().removeAllRanges()')
-  await page.evaluate(`document.querySelector('[data-left-ms]').outerHTML = '<b data-left-ms="3000"></b>'`)
+  await page.evaluate(
+    `document.querySelector('[data-remaining-ms]').outerHTML = '<b data-remaining-ms="3000"></b>'`,
+  )
   await page.clock.runFor(2_000)
   expect(await left.textContent()).toBe('in 2 s')
   await page.clock.runFor(5_000)
-  expect(await left.textContent()).toBe('just now')
+  expect(await left.textContent()).toBe('now')
 })
 
 const WIDE = { width: 1280, height: 720 }
@@ -149,7 +151,7 @@ const LOOKS = [
   { look: 'narrow', colorScheme: 'light', viewport: NARROW },
 ] as const
 
-test('in no look has any page anything that keeps someone from using it', async () => {
+test('all pages are accessible, in all looks (axe)', async () => {
   const { page } = await open()
   for (const [path] of PAGES) {
     await page.goto(site + path)

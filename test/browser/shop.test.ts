@@ -50,10 +50,10 @@ async function signIn(page: Page, username: 'staff' | 'customer'): Promise<void>
 const PATIENT = { timeout: 20_000 }
 
 const MISSES: Call[] = [
-  { call: 'get product::2', result: 'miss', from: 'never set, or expired' },
+  { call: 'get product::2', result: 'miss', from: 'no record of it' },
   { call: 'compute product::2', result: 'computed', from: '' },
   { call: 'get product::2', result: 'hit', from: 'request memory' },
-  { call: 'get product::2::reviews', result: 'miss', from: 'never set, or expired' },
+  { call: 'get product::2::reviews', result: 'miss', from: 'no record of it' },
   { call: 'compute product::2::reviews', result: 'computed', from: '' },
 ]
 
@@ -64,7 +64,7 @@ const HITS: Call[] = [
 ]
 
 describe.each([
-  { store: 'the embedded store', workers: 1 },
+  { store: 'the in-memory store', workers: 1 },
   { store: 'Redis, four workers', workers: 4 },
 ])('the shop on $store', ({ workers }) => {
   let redis: RedisServer | undefined
@@ -81,19 +81,19 @@ describe.each([
     await redis?.stop()
   })
 
-  test('says where it is, what it caches in and whom to sign in as', () => {
+  test('prints its address, its cache store and the demo accounts', () => {
     expect(shop.output()).toContain(`The shop is listening on ${shop.url}/`)
     expect(shop.output()).toContain(`${shop.url}/cache/`)
     expect(shop.output()).toMatch(
-      workers > 1 ? /cache store +redis 127\.0\.0\.1/ : /cache store +embedded memory/,
+      workers > 1 ? /cache store +redis 127\.0\.0\.1/ : /cache store +in-memory store/,
     )
     expect(shop.output()).toContain('staff / staff-demo, customer / customer-demo')
   })
 
-  test('a newcomer sees misses, then hits', async () => {
+  test('the first visit misses, the second hits', async () => {
     await page.goto(shop.url)
     expect(await calls(page)).toMatchObject([
-      { call: 'get catalogue::all', result: 'miss', from: 'never set, or expired' },
+      { call: 'get catalogue::all', result: 'miss', from: 'no record of it' },
       { call: 'compute catalogue::all', result: 'computed' },
     ])
     expect(await page.locator('.card').count()).toBe(24)
@@ -110,12 +110,12 @@ describe.each([
     expect(await pageTime(page)).toBeLessThan(slow)
   })
 
-  test('a shipping quote is asked of the carrier once', async () => {
+  test('a shipping quote is computed once', async () => {
     await page.getByRole('link', { name: 'Shipping', exact: true }).click()
     await page.getByLabel('Weight in kg').fill('2.8')
     await page.getByLabel('Country').selectOption('Czechia')
     await page.getByLabel('Postal code').fill('110 00')
-    await page.getByRole('button', { name: 'Ask the carrier' }).click()
+    await page.getByRole('button', { name: 'Get a quote' }).click()
     const key = 'func::shippingQuote::3::CZ::11000'
     expect(await calls(page)).toMatchObject([
       { call: `get ${key}`, result: 'miss' },
@@ -124,12 +124,12 @@ describe.each([
     expect(await pageTime(page)).toBeGreaterThan(790)
     const quoted = await page.locator('.quote').textContent()
 
-    await page.getByRole('button', { name: 'Ask the carrier' }).click()
+    await page.getByRole('button', { name: 'Get a quote' }).click()
     expect(await calls(page)).toMatchObject([{ call: `get ${key}`, result: 'hit', from: 'store' }])
     expect(await page.locator('.quote').textContent()).toBe(quoted)
   })
 
-  test('every worker makes pages, and all of them see one cache', async () => {
+  test('all workers serve pages from one cache', async () => {
     const seen = new Set<string | null>()
     await expect
       .poll(async () => {
@@ -140,7 +140,7 @@ describe.each([
       .toBe(workers)
   })
 
-  test('staff change a price, and the new one is seen at once', async () => {
+  test('a price that staff change appears at once', async () => {
     await page.getByRole('link', { name: 'Sign in' }).click()
     expect(await page.locator('.demo').textContent()).toContain('Demo accounts')
     await signIn(page, 'staff')
@@ -166,7 +166,7 @@ describe.each([
     expect(await calls(page)).toContainEqual({
       call: 'get product::2::reviews',
       result: 'miss',
-      from: 'deleted with what is above it',
+      from: 'deleted with a parent key',
     })
 
     for (let view = 0; view < workers; view++) {
@@ -178,7 +178,7 @@ describe.each([
     }
   })
 
-  test('the dashboard counts along, lists the keys, and deletes a product with what is below it', async () => {
+  test('the dashboard counts, lists the keys, and deletes a product with children', async () => {
     await page.getByRole('link', { name: 'Cache' }).click()
     expect(page.url()).toBe(`${shop.url}/cache/`)
     expect(await page.locator('main').textContent()).toContain('Store up')
@@ -202,18 +202,18 @@ describe.each([
       ]),
     )
 
-    await page.getByLabel('Under').fill('product::2')
-    await page.getByRole('button', { name: 'Find' }).click()
+    await page.getByLabel('Under key').fill('product::2')
+    await page.getByRole('button', { name: 'Search' }).click()
     expect(await page.locator('table.keys th.key').count()).toBe(2)
-    await page.getByRole('link', { name: 'Delete it' }).click()
+    await page.getByRole('link', { name: 'Delete…' }).click()
     await page.getByLabel('Yes').check()
     await page.getByRole('button', { name: 'Preview' }).click()
-    expect(await page.locator('main').textContent()).toMatch(/2 keys live at and below it now/)
-    await page.getByRole('button', { name: 'Delete it and everything below' }).click()
+    expect(await page.locator('main').textContent()).toMatch(/Affected now: 2 keys/)
+    await page.getByRole('button', { name: 'Delete with children' }).click()
     const result = await page.locator('main').textContent()
-    expect(result).toMatch(/Deleted with everything below[\s\S]+2 keys lived at and below it just before/)
-    expect(result).toMatch(/By user\s*staff/)
-    expect(result).toMatch(/The key now\s*product::2\s*Deleted .+ user staff/)
+    expect(result).toMatch(/Deleted with children[\s\S]+Live before\s*2 keys/)
+    expect(result).toMatch(/User\s*staff/)
+    expect(result).toMatch(/Current state\s*product::2\s*Deleted .+ user staff/)
 
     await page.goto(`${shop.url}/cache/keys/product::2`)
     expect(await page.locator('main').textContent()).toMatch(/Not cached[\s\S]+User\s*staff/)
@@ -224,7 +224,7 @@ describe.each([
     expect(await calls(page)).toContainEqual({
       call: 'get product::2::reviews',
       result: 'miss',
-      from: expect.stringMatching(/^(deleted with what is above it|never set, or expired)$/),
+      from: expect.stringMatching(/^(deleted with a parent key|no record of it)$/),
     })
     // The view above may find its value refused when the dead entry is cleared away in the meantime; then the next stores it.
     await expect
@@ -242,7 +242,7 @@ describe.each([
     expect(page.url()).toBe(`${shop.url}/login?next=%2Fproducts%2F2%2Fedit`)
   })
 
-  test('whoever is not signed in is sent to sign in, and back', async () => {
+  test('an anonymous user is redirected to sign in, and back', async () => {
     const context = await browser.newContext()
     try {
       const visitor = await context.newPage()
@@ -269,7 +269,7 @@ describe.each([
     }
   })
 
-  test('nothing went wrong behind the pages', async () => {
+  test('no errors were logged', async () => {
     await shop.stop()
     expect(await shop.ended).toEqual({ code: 0, signal: null })
     expect(shop.output()).not.toMatch(/error|warn/i)
@@ -293,7 +293,7 @@ function byCall(one: Call, other: Call): number {
   return one.call.localeCompare(other.call) || one.result.localeCompare(other.result)
 }
 
-describe('while Redis is in trouble', () => {
+describe('while Redis fails', () => {
   let redis: RedisServer
   let shop: Shop
   let page: Page
@@ -321,7 +321,7 @@ describe('while Redis is in trouble', () => {
       expect(await pageTime(page), path).toBeLessThan(1500)
       for (const { call, result, from } of await calls(page)) {
         if (call.startsWith('get ') && from !== 'request memory') {
-          expect({ result, from }).toEqual({ result: 'miss', from: 'the store does not answer' })
+          expect({ result, from }).toEqual({ result: 'miss', from: 'store not responding' })
         }
       }
     }
@@ -346,7 +346,7 @@ describe('while Redis is in trouble', () => {
     expect(await price(page)).toBe(`€${(cents / 100).toFixed(2)}`)
   })
 
-  test('it still stops in good order', async () => {
+  test('shutdown still works', async () => {
     await redis.kill()
     shop.process.kill('SIGTERM')
     expect(await shop.ended).toEqual({ code: 0, signal: null })

@@ -28,16 +28,16 @@ afterAll(async () => {
   await redis?.stop()
 })
 
-/** A shop with a cache, and what its pages say to a member of staff. */
+/** A shop with a cache, and the pages that staff see. */
 interface Shop {
   readonly cache: KeyedCache
   /** Sends a request to the shop. */
   visit(path: string, method?: string): Promise<void>
-  /** What the key's own page says of it. */
+  /** State and reason on the page of the key. */
   why(key: string): Promise<string>
-  /** What the overview says of all misses. */
+  /** Miss reasons on the overview. */
   misses(): Promise<string>
-  /** What the newest request says of its calls. */
+  /** Calls of the newest request. */
   lastRequest(): Promise<string>
 }
 
@@ -102,18 +102,20 @@ async function said(page: Page, selector: string): Promise<string> {
   return ((await page.locator(selector).first().textContent()) ?? '').replace(/\s+/g, ' ').trim()
 }
 
-/** As soon as it is not there any more. */
+/** Waits until a key is not cached any more. */
 async function gone(cache: KeyedCache, key: string): Promise<void> {
   await vi.waitFor(async () => expect(await cache.has(key)).toBe(false), { timeout: 5_000, interval: 10 })
 }
 
 describe('The pages say why a key is not cached:', () => {
-  test('it was never set', async () => {
+  test('no record of it', async () => {
     const { visit, why, misses } = await openShop()
     await visit('/read/product::1')
-    expect(await why('product::2')).toMatch(/^Not cached Never set, as far as is known: nothing stands here/)
-    expect(await why('product::1')).toMatch(/A request has found nothing here since, and has not set it yet/)
-    expect(await misses()).toContain('1 never set, as far as is known')
+    expect(await why('product::2')).toMatch(/^Not cached No record of this key\.$/)
+    expect(await why('product::1')).toMatch(
+      /No record of this key\. A request has missed it since, and has not stored a value yet\.$/,
+    )
+    expect(await misses()).toContain('1 no record of it')
   })
 
   test('it expired', async () => {
@@ -121,7 +123,7 @@ describe('The pages say why a key is not cached:', () => {
     await cache.set('product::1', 1, { ttl: '50ms' })
     await gone(cache, 'product::1')
     await visit('/read/product::1')
-    expect(await why('product::1')).toMatch(/^Not cached Expired .+ ago; it had been written .+ ago\./)
+    expect(await why('product::1')).toMatch(/^Not cached Expired .+ ago; written .+ ago\./)
     expect(await misses()).toContain('1 expired 100.0 %')
     expect(await lastRequest()).toMatch(/get product::1 miss expired/)
   })
@@ -137,7 +139,7 @@ describe('The pages say why a key is not cached:', () => {
     expect(await misses()).toContain('1 deleted 100.0 %')
   })
 
-  test('it was deleted with what lies above it', async () => {
+  test('it was deleted with a parent key', async () => {
     const { cache, visit, why, misses } = await openShop()
     await cache.set('product::1', 1)
     await visit('/import', 'POST')
@@ -145,26 +147,26 @@ describe('The pages say why a key is not cached:', () => {
     expect(await why('product::1')).toMatch(
       /^Not cached Deleted with everything under product, .+ ago by process .+, POST \/import, user anna\./,
     )
-    expect(await misses()).toContain('1 deleted with something above it')
+    expect(await misses()).toContain('1 deleted with a parent key')
   })
 
-  test('everything was cleared', async () => {
+  test('everything was deleted', async () => {
     const { cache, visit, why } = await openShop()
     await cache.set('product::1', 1)
     await visit('/reset', 'POST')
     expect(await why('product::1')).toMatch(
-      /^Not cached Everything was cleared .+ ago by process .+, POST \/reset, user anna\./,
+      /^Not cached Everything was deleted .+ ago by process .+, POST \/reset, user anna\./,
     )
   })
 
-  test('what was computed for it was fenced', async () => {
+  test('its last value was fenced', async () => {
     const { cache, visit, why, misses } = await openShop()
     await cache.getOrSet('product::1', () => visit('/products/1', 'POST').then(() => 'old'))
     await visit('/read/product::1')
     expect(await why('product::1')).toMatch(
-      /^Not cached Deleted .+, user anna\. What was computed for it was not stored .+ ago, since it was invalidated meanwhile\./,
+      /^Not cached Deleted .+, user anna\. The last computed value was not stored .+ ago: the key was invalidated during the computation\./,
     )
-    expect(await misses()).toContain('1 the last value was fenced')
+    expect(await misses()).toContain('1 last value fenced')
   })
 
   test('a full store has evicted it', async () => {
@@ -175,19 +177,19 @@ describe('The pages say why a key is not cached:', () => {
     for (let i = 0; i < 40; i++) await cache.set(`other::${i}`, i)
     await visit('/read/product::1')
     expect(await why('product::1')).toMatch(
-      /^Not cached Gone before its TTL: written .+ ago, it was to stand for .+ more\. A full store has evicted it/,
+      /^Not cached Evicted or lost: written .+ ago, with .+ of its TTL remaining\. The store was full/,
     )
-    expect(await misses()).toContain('1 gone before its TTL')
+    expect(await misses()).toContain('1 evicted or lost')
   })
 
-  test('it cannot be read', async () => {
+  test('it is unreadable', async () => {
     const { cache, visit, why, misses } = await openShop()
     await admin.set(`${cache.keyPrefix}:product::1`, 'not ours')
     await visit('/read/product::1')
     // The request that missed has put its marker there.
-    expect(await misses()).toContain('1 unreadable bytes')
+    expect(await misses()).toContain('1 unreadable data')
     await admin.set(`${cache.keyPrefix}:product::1`, 'not ours')
-    expect(await why('product::1')).toMatch(/^Not cached What stands here cannot be read: damaged, foreign/)
+    expect(await why('product::1')).toMatch(/^Not cached The stored data is unreadable: damaged, foreign/)
   })
 
   test('the store has lost its generation', async () => {
@@ -195,37 +197,37 @@ describe('The pages say why a key is not cached:', () => {
     await cache.set('product::1', 1)
     const { keyPrefix } = cache
     await admin.del(`${keyPrefix}:gen:{${keyPrefix}:product}`)
-    expect(await why('product::1')).toMatch(/^Not cached The store has lost the generation of product/)
+    expect(await why('product::1')).toMatch(/^Not cached The store lost the generation of product/)
     await visit('/read/product::1')
-    expect(await misses()).toContain('1 the store lost its generation')
+    expect(await misses()).toContain('1 generation lost by the store')
   })
 
-  test('it is not of the shape that is wanted', async () => {
+  test('validation rejected it', async () => {
     const { cache, visit, misses, lastRequest } = await openShop()
     await cache.set('product::1', 'a text')
     await visit('/shape/product::1')
-    expect(await misses()).toContain('1 not of the shape that is wanted')
-    expect(await lastRequest()).toMatch(/getOrSet product::1 computed not of the shape that is wanted/)
+    expect(await misses()).toContain('1 rejected by validation')
+    expect(await lastRequest()).toMatch(/getOrSet product::1 computed rejected by validation/)
   })
 
-  test('computing it has just failed', async () => {
+  test('its computation has just failed', async () => {
     const { cache, visit, why, misses } = await openShop()
     const fail = () => Promise.reject(new Error('no database'))
     await expect(cache.getOrSet('product::1', fail, { errorTtl: '1m' })).rejects.toThrow('no database')
     await visit('/read/product::1')
     expect(await why('product::1')).toMatch(
-      /^Not cached Computing it failed .+ ago in process .+, which is kept/,
+      /^Not cached The computation failed .+ ago in process .+\. This failure is kept for another/,
     )
-    expect(await misses()).toContain('1 computing it failed a moment ago')
+    expect(await misses()).toContain('1 recent computation failed')
   })
 
-  test('it is past its TTL, and served by its grace alone', async () => {
+  test('it is stale, and served within its grace period', async () => {
     const { cache, visit, why, misses } = await openShop()
     await cache.set('product::1', 1, { ttl: '50ms', grace: '1m' })
     await gone(cache, 'product::1')
     await visit('/read/product::1')
     expect(await why('product::1')).toMatch(
-      /^Stale Written .+; expired .+ ago, still served by its grace for/,
+      /^Stale Written .+\. Expired .+ ago\. Served within its grace period for/,
     )
     expect(await misses()).toContain('1 expired')
   })
@@ -235,23 +237,23 @@ describe('The pages say why a key is not cached:', () => {
     await cache.set('product::1', 1)
     cache.enable(false)
     await visit('/read/product::1')
-    expect(await misses()).toContain('1 caching was off')
-    expect(await lastRequest()).toMatch(/get product::1 miss caching was off/)
+    expect(await misses()).toContain('1 caching off')
+    expect(await lastRequest()).toMatch(/get product::1 miss caching off/)
     expect(await why('product::1')).toMatch(/^Cached/)
   })
 
-  test('somebody is computing it', async () => {
+  test('a computation is in progress', async () => {
     const { cache, why } = await openShop()
     let finish: (value: string) => void = () => {}
     const computing = cache.getOrSet('product::1', () => new Promise<string>((resolve) => (finish = resolve)))
     await expect
       .poll(() => why('product::1'))
-      .toMatch(/^Being computed Never set, .* It is being computed now\./)
+      .toMatch(/^Computing No record of this key\. .*A computation is in progress\./)
     finish('x')
     await computing
   })
 
-  test('the store does not answer, or does not know yet that it was deleted', async () => {
+  test('the store is not responding, then confirms the delete', async () => {
     const frozen = await startRedis()
     onTestFinished(() => frozen.stop())
     const cache = createCache({
@@ -265,15 +267,15 @@ describe('The pages say why a key is not cached:', () => {
     frozen.freeze()
     await visit('/products/1', 'POST')
     await visit('/read/product::1')
-    expect(await why('product::1')).toMatch(/^Unknown The store is not responding, so nobody can say\./)
-    expect(await misses()).toContain('1 the store did not answer')
+    expect(await why('product::1')).toMatch(/^Unknown The store is not responding\./)
+    expect(await misses()).toContain('1 store not responding')
     frozen.thaw()
     await expect
       .poll(() => why('product::1'), { timeout: 10_000 })
       .toMatch(/^Not cached Deleted .+ user anna\./)
   })
 
-  test('this process has deleted it, and the store does not know yet', async () => {
+  test('its invalidation is pending', async () => {
     const store = new MemoryStore()
     const { visit, why, misses, cache } = await openShop(createCache({ store, logger: { warn() {} } }))
     await cache.set('product::1', 1)
@@ -281,8 +283,8 @@ describe('The pages say why a key is not cached:', () => {
     await visit('/products/1', 'POST')
     await visit('/read/product::1')
     expect(await why('product::1')).toMatch(
-      /^Not cached This process has invalidated it, and the store does not know yet: that is repeated until it does\./,
+      /^Not cached This process has invalidated it, without confirmation by the store\. It retries until the store confirms\./,
     )
-    expect(await misses()).toContain('1 deleted here, and the store does not know yet')
+    expect(await misses()).toContain('1 invalidation pending')
   })
 })

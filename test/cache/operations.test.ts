@@ -278,9 +278,7 @@ describeOnEveryBackend('A cache', (open) => {
   test('says why a key is not cached', async () => {
     const cache = open()
     const why = async (key: string) => (await cache.inspect(key)).why
-    expect(await why('product::1')).toMatch(
-      /^Never set, as far as is known: nothing stands here, and nothing is remembered of it\.$/,
-    )
+    expect(await why('product::1')).toMatch(/^No record of this key\.$/)
     await cache.set('product::1', { name: 'Lamp' })
     expect(await cache.inspect('product::1')).toMatchObject({
       state: 'fresh',
@@ -297,18 +295,18 @@ describeOnEveryBackend('A cache', (open) => {
     await cache.delete('product', { children: true })
     expect(await why('product::1')).toMatch(/^Deleted with everything under product, \d+ ms ago by process /)
     expect(await why('product::never')).toMatch(
-      /^Never set since everything under product was deleted \d+ ms ago by process .+, as far as is known: nothing stands here/,
+      /^No record of this key since everything under product was deleted \d+ ms ago by process .+\.$/,
     )
     await cache.clear()
     expect(await why('product::never')).toMatch(
-      /^Never set since everything was cleared \d+ ms ago by process /,
+      /^No record of this key since everything was deleted \d+ ms ago by process /,
     )
     await cache.set('product::2', 1)
     await cache.clear()
     expect((await cache.inspect('product::2')).state).toBe('missing')
     await cache.withRequestMemory((inner) => inner.get('asked::for'))
     expect(await why('asked::for')).toMatch(
-      /^Never set since everything was cleared .* A request has found nothing here since, and has not set it yet\.$/,
+      /^No record of this key since everything was deleted .* A request has missed it since, and has not stored a value yet\.$/,
     )
   })
 

@@ -167,6 +167,11 @@ const TAKERS: Record<string, Taker> = {
     right: { ttl: 5 },
     misspelt: ['tll', 'ttl'],
   },
+  cacheReset: {
+    take: (o) => new (model())().cacheReset(o as never),
+    right: { ttl: 5 },
+    misspelt: ['overwite', 'overwrite'],
+  },
   cacheDelete: {
     take: (o) => new (model())().cacheDelete(o as never),
     right: { children: false },
@@ -338,7 +343,7 @@ describe('What is not an object of options', () => {
       () => keyedCache(cache, { dashboard: { origins: 'x' as never } }),
       /origins must be an array/,
     ],
-    ['an origin', () => keyedCache(cache, { dashboard: { origins: [5 as never] } }), /origins holds 5/],
+    ['an origin', () => keyedCache(cache, { dashboard: { origins: [5 as never] } }), /origins contains 5/],
     ['backends in a list', () => open({ backends: ['redis://a'] }), /backends must be an object of names/],
     ['an empty backend', () => open({ backends: { default: {} } }), /must have either redis or store/],
     [

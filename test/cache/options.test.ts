@@ -15,7 +15,7 @@ describe('Options', () => {
       enabled: true,
       requestMemory: true,
     })
-    expect(options.store.description).toBe('embedded memory')
+    expect(options.store.description).toBe('in-memory store')
   })
 
   test('come from the environment', async () => {
@@ -34,7 +34,7 @@ describe('Options', () => {
       { REDIS_URL: 'redis://127.0.0.1:1', KEYEDCACHE_PREFIX: 'theirs', KEYEDCACHE_ENABLED: '0' },
     )
     expect(options).toMatchObject({ keyPrefix: 'mine', enabled: true })
-    expect(options.store.description).toBe('embedded memory')
+    expect(options.store.description).toBe('in-memory store')
   })
 
   test('warn once in production when there is no Redis and nobody chose memory', () => {
@@ -131,7 +131,7 @@ describe('Backends', () => {
     const backends = { default: { store: 'memory' }, catalog: server.url } as const
     const inMemory = createCache({ backends })
     const inRedis = createCache({ backends, alias: 'catalog' })
-    expect(inMemory.storeDescription).toBe('embedded memory')
+    expect(inMemory.storeDescription).toBe('in-memory store')
     expect(inRedis.storeDescription).toBe(`redis 127.0.0.1:${server.port}/0`)
     await inMemory.set('a', 1)
     expect(await inRedis.has('a')).toBe(false)

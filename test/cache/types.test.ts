@@ -1,6 +1,7 @@
 import { expectTypeOf, test } from 'vitest'
 import type { DeleteOptions, ExpireOptions, GetOptions, KeyedCache, SetOptions } from '../../src/cache.js'
 import type { CachedOptions } from '../../src/compute/cached-functions.js'
+import type { Factory } from '../../src/compute/factory.js'
 import type { GetOrSetOptions } from '../../src/compute/options.js'
 import type { CsrfHook, DashboardOptions } from '../../src/dashboard/mount.js'
 import type { MiddlewareOptions } from '../../src/express/middleware.js'
@@ -45,6 +46,61 @@ test(
     expectTypeOf(await cache.getMany<Quote, null>(['a'], { default: null })).toEqualTypeOf<(Quote | null)[]>()
     expectTypeOf(await cache.getOrThrow('a')).toEqualTypeOf<unknown>()
     expectTypeOf(await cache.getOrThrow<Quote>('a')).toEqualTypeOf<Quote>()
+  }),
+)
+
+test(
+  'getOrSet returns what the factory returns, also where the factory takes its context',
+  compiles(async (cache) => {
+    const find = async (_id: unknown, _signal?: AbortSignal): Promise<Quote> => ({ price: 5 })
+    expectTypeOf(await cache.getOrSet('a', () => find('a'))).toEqualTypeOf<Quote>()
+    expectTypeOf(await cache.getOrSet('a', () => 5)).toEqualTypeOf<number>()
+    expectTypeOf(await cache.getOrSet('a', ({ key, signal }) => find(key, signal))).toEqualTypeOf<Quote>()
+    expectTypeOf(
+      await cache.getOrSet('a', async ({ setTtl, skip }) => {
+        const quote = await find('a')
+        setTtl('5m')
+        return quote.price > 0 ? quote : skip(null)
+      }),
+    ).toEqualTypeOf<Quote | null>()
+    const priceOf = ({ price }: Quote) => (price > 5 ? 60 : undefined)
+    expectTypeOf(
+      await cache.getOrSet('a', ({ key }) => find(key), { ttl: (quote) => priceOf(quote) }),
+    ).toEqualTypeOf<Quote>()
+    const factory: Factory<Quote> = ({ previous }) => previous ?? find('a')
+    expectTypeOf(await cache.getOrSet('a', factory)).toEqualTypeOf<Quote>()
+    const named = await cache.getOrSet<Quote>('a', ({ previous, hasPrevious, notModified }) => {
+      expectTypeOf(previous).toEqualTypeOf<Quote | undefined>()
+      return hasPrevious ? notModified() : find('a')
+    })
+    expectTypeOf(named).toEqualTypeOf<Quote>()
+    // @ts-expect-error without the name of the type nothing is known of the previous value
+    await cache.getOrSet('a', ({ previous }) => find(previous?.price))
+    // @ts-expect-error not what the type says
+    await cache.getOrSet<Quote>('a', () => 5)
+    // @ts-expect-error a misspelt option
+    await cache.getOrSet('a', () => 5, { tll: 1 })
+  }),
+)
+
+test(
+  'getOrSetMany does the same',
+  compiles(async (cache) => {
+    const find = async (_ids: readonly string[]): Promise<Quote[]> => []
+    expectTypeOf(await cache.getOrSetMany(['a'], find)).toEqualTypeOf<Quote[]>()
+    expectTypeOf(await cache.getOrSetMany(['a'], (missing) => find(missing))).toEqualTypeOf<Quote[]>()
+    expectTypeOf(
+      await cache.getOrSetMany(['a'], async (missing, contexts) => {
+        contexts[0]?.setTtl(5)
+        return find(missing)
+      }),
+    ).toEqualTypeOf<Quote[]>()
+    await cache.getOrSetMany<string, Quote>(['a'], (missing, [first]) => {
+      expectTypeOf(first?.previous).toEqualTypeOf<Quote | undefined>()
+      return find(missing)
+    })
+    // @ts-expect-error keys are texts
+    await cache.getOrSetMany(['a'], (missing) => missing.map((id) => id * 2))
   }),
 )
 

@@ -191,7 +191,7 @@ function describeErrors(open: Open): void {
     expect(factory).not.toHaveBeenCalled()
     expect(await cache.get('f')).toBeUndefined()
     expect(await cache.has('f')).toBe(false)
-    expect((await cache.inspect('f')).why).toMatch(/^Computing it failed/)
+    expect((await cache.inspect('f')).why).toMatch(/^The computation failed/)
     expect(cache.processStats().totals.missesBy.failed).toBeGreaterThan(0)
     await vi.waitFor(async () => expect(await other.getOrSet('f', factory, options)).toBe('fine'), {
       timeout: 2_000,

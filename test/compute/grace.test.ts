@@ -34,7 +34,7 @@ describeOnEveryBackend('Grace', (open) => {
     const keys: string[] = []
     for await (const key of cache.keys()) keys.push(key.text)
     expect(keys).toEqual([])
-    expect((await cache.inspect('g')).why).toMatch(/expired .* ago, still served by its grace/)
+    expect((await cache.inspect('g')).why).toMatch(/Expired .* ago\. Served within its grace period/)
     expect(await cache.getOrSet('g', () => 'new', { grace: '1h' })).toBe('old')
   })
 

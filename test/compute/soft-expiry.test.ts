@@ -138,12 +138,14 @@ describeOnEveryBackend('What was let expire', (open) => {
     const options = { errorTtl: '1h' } as const
     const fail = () => Promise.reject(new Error('down'))
     await expect(cache.getOrSet('a::b', fail, options)).rejects.toThrow('down')
-    await expect(cache.getOrSet('a::b', () => 'new', options)).rejects.toThrow('failed a moment ago')
+    await expect(cache.getOrSet('a::b', () => 'new', options)).rejects.toThrow(
+      'failed less than its errorTtl ago',
+    )
     expect(await cache.expire('a', { children: true })).toBe(true)
     expect(await cache.get('a::b')).toBeUndefined()
     const { state, reason, why } = await cache.inspect('a::b')
     expect({ state, reason }).toEqual({ state: 'missing', reason: 'expired' })
-    expect(why).toMatch('let expire')
+    expect(why).toMatch('marked stale')
     expect(await cache.getOrSet('a::b', () => 'new', options)).toBe('new')
   })
 
@@ -201,9 +203,9 @@ describeOnEveryBackend('What was let expire', (open) => {
     })
     await cache.set('a::b', 'old')
     await internalsOf(cache).bindTo(scope).expire('a', { children: true })
-    const by = String.raw`.* ago by process \S+, POST /prices, user anna; still served by its grace for [45] m`
+    const by = String.raw`.* ago by process \S+, POST /prices, user anna\. Served within its grace period for another [45] m`
     const below = await cache.inspect('a::b')
-    expect(below.why).toMatch(new RegExp(`^Written .*; let expire with everything under a, ${by}`))
+    expect(below.why).toMatch(new RegExp(`^Written .*\\. Marked stale with everything under a, ${by}`))
     expect(below).toMatchObject({
       state: 'stale',
       reason: 'expired',
@@ -213,7 +215,7 @@ describeOnEveryBackend('What was let expire', (open) => {
     })
     await cache.set('a::b', 'old')
     await internalsOf(cache).bindTo(scope).expire('a::b')
-    expect((await cache.inspect('a::b')).why).toMatch(new RegExp(`^Written .*; let expire ${by}`))
+    expect((await cache.inspect('a::b')).why).toMatch(new RegExp(`^Written .*\\. Marked stale ${by}`))
     scope.end()
   })
 
@@ -248,6 +250,6 @@ describeOnEveryBackend('What was let expire', (open) => {
     await cache.set('a::b', 'old', { ttl: '10ms', grace: '1h' })
     await becomesStale(cache, 'a::b')
     expect(await cache.expire('a::b')).toBe(true)
-    expect((await cache.inspect('a::b')).why).toMatch(/; expired .* ago, still served/)
+    expect((await cache.inspect('a::b')).why).toMatch(/\. Expired .* ago\. Served within/)
   })
 })

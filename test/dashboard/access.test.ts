@@ -46,13 +46,13 @@ test('who meets a closed door is not told of what lies behind it', async () => {
   const { ask, cache } = await openSite({ cache: { keyPrefix: 'geheim' } })
   await cache.set('product', 1)
   for (const asking of [anonymous, { as: 'customer' as const }]) {
-    expect((await ask('/cache/', asking)).text).not.toMatch(/geheim|embedded|product/)
+    expect((await ask('/cache/', asking)).text).not.toMatch(/geheim|in-memory|product/)
   }
 })
 
 test('says where to mount it when nothing has set req.user', async () => {
   const { ask } = await openSite()
-  expect(words((await ask('/cache/', anonymous)).text)).toContain('Mount the cache after your authentication')
+  expect(words((await ask('/cache/', anonymous)).text)).toContain('Mount the cache after the authentication')
   const passport = await openSite({
     before: (app) => app.use(withUser(null)),
   })
@@ -122,16 +122,16 @@ describe('isStaff', () => {
   })
 
   test.each<[unknown, string]>([
-    [1, 'req.user.is_staff is the number 1, and must be true'],
-    ['1', 'req.user.is_staff is the string "1", and must be true'],
-    ['true', 'req.user.is_staff is the string "true", and must be true'],
+    [1, 'req.user.is_staff is the number 1; it must be true'],
+    ['1', 'req.user.is_staff is the string "1"; it must be true'],
+    ['true', 'req.user.is_staff is the string "true"; it must be true'],
     ['<b>\u0000'.padEnd(100, 'x'), 'req.user.is_staff is the string "<b>\\u0000'],
-    [null, 'req.user.is_staff is null, and must be true'],
-    [{ secret: 'hunter2' }, 'req.user.is_staff is an object, and must be true'],
-    [['hunter2'], 'req.user.is_staff is an array, and must be true'],
-    [() => true, 'req.user.is_staff is a function, and must be true'],
-    [2n ** 70n, 'req.user.is_staff is a bigint, and must be true'],
-    [undefined, 'req.user has no is_staff, which must be true'],
+    [null, 'req.user.is_staff is null; it must be true'],
+    [{ secret: 'hunter2' }, 'req.user.is_staff is an object; it must be true'],
+    [['hunter2'], 'req.user.is_staff is an array; it must be true'],
+    [() => true, 'req.user.is_staff is a function; it must be true'],
+    [2n ** 70n, 'req.user.is_staff is a bigint; it must be true'],
+    [undefined, 'req.user has no is_staff; it must be true'],
   ])('a signed-in user reads what is_staff is, and what to write: %s', async (is_staff, said) => {
     const { ask } = await openSite({
       before: (app) => app.use(withUser({ is_staff, username: 'anna', email: 'anna@example.com' })),
@@ -160,10 +160,10 @@ describe('isStaff', () => {
   })
 
   test.each<[string, unknown, string]>([
-    ['the number', 1, 'answered the number 1. Only true, or a promise of true, counts as yes.'],
-    ['a text', Promise.resolve('yes'), 'answered the string "yes".'],
-    ['an object', { name: 'anna' }, 'answered an object.'],
-    ['nothing', undefined, 'answered undefined.'],
+    ['the number', 1, 'returned the number 1. Only true, or a promise of true, gives access.'],
+    ['a text', Promise.resolve('yes'), 'returned the string "yes".'],
+    ['an object', { name: 'anna' }, 'returned an object.'],
+    ['nothing', undefined, 'returned undefined.'],
   ])(
     'of the application that answers with %s is named on the page, and once in the log',
     async (_how, answer, said) => {
@@ -209,8 +209,12 @@ test('read-only is kept on the server', async () => {
   expect((await ask('/cache/')).status).toBe(200)
 })
 
-test.each([
+test.each<[object, string]>([
   [{ redact: ['x'], readonly: true }, 'did you mean "readOnly"'],
+  [{ redact: { onyl: ['x'] } }, 'did you mean "only"'],
+  [{ isStaff: true }, 'isStaff must be a function, not true.'],
+  [{ audit: 'req.user' }, 'audit must be a function, not "req.user".'],
+  [{ csrf: { token: () => '', verify: 1 } }, 'verify of csrf must be a function, not 1.'],
   [{ origins: ['shop.example'] }, 'https://admin.example.com'],
   [{ loginUrl: '//evil.example' }, 'loginUrl'],
   [{ csrf: { token: () => '' } }, 'verify'],
@@ -221,7 +225,7 @@ test.each([
   [{ views: '/nowhere' }, 'copy the folder views of the package keyedcache there'],
   [{ views: true }, 'views must be'],
 ])('says what is wrong with the options %j', async (dashboard, message) => {
-  await expect(openSite({ dashboard: dashboard as object })).rejects.toThrow(message)
+  await expect(openSite({ dashboard })).rejects.toThrow(message)
 })
 
 function withUser(user: unknown): RequestHandler {

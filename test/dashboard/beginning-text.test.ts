@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { encodeValue, type Payload } from '../../src/codec/codec.js'
 import { UnbuiltValue } from '../../src/codec/unbuilt.js'
-import { NAMED } from '../../src/dashboard/masking/json.js'
-import { MASKED, SecretNames } from '../../src/dashboard/secrets.js'
+import { VALUE_FIELD } from '../../src/dashboard/masking/name-value-fields.js'
+import { MASKED, SecretNames } from '../../src/dashboard/masking/secret-names.js'
 import { beginningText, valueText } from '../../src/dashboard/value-text.js'
 
 /** With a flag that TypeScript does not take in a literal yet. */
@@ -45,7 +45,7 @@ const name = fc
     fc.string({ maxLength: 8 }),
     fc.constantFrom('a', 'b', '7', '1000', '__proto__', 'length', 'žluť', 'x y', '\u{1f40e}'),
   )
-  .filter((text) => !NAMED.test(text))
+  .filter((text) => !VALUE_FIELD.test(text))
 const leaf = fc.oneof(
   ...[fc.constant(undefined), fc.constant(null), fc.boolean(), fc.integer(), fc.double(), fc.bigInt()],
   ...[fc.string({ maxLength: 40, unit: 'grapheme' }), fc.string({ maxLength: 40, unit: 'binary' })],

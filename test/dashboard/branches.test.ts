@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { branchesOf } from '../../src/dashboard/branches.js'
-import { SecretNames } from '../../src/dashboard/secrets.js'
+import { SecretNames } from '../../src/dashboard/masking/secret-names.js'
+import { branchesOf } from '../../src/dashboard/reading/branches.js'
 import { CacheKey } from '../../src/key/cache-key.js'
 import { openSite, words } from './site.js'
 
@@ -38,10 +38,10 @@ test('the keys page leads down its tree, step by step', async () => {
   for (const text of ['product::1::reviews', 'product::1', 'product::2', '<b>::x::y'])
     await cache.set(text, 1)
   const { text } = await ask('/cache/keys')
-  expect(words(text)).toMatch(/Further down, of the keys on this page: product 3 <b> 1/)
+  expect(words(text)).toMatch(/Branches on this page: product 3 <b> 1/)
   expect(text).toContain('<a href="./keys?under=product"><bdi>product</bdi></a>')
   expect(text).toContain('<bdi>&lt;b&gt;</bdi>')
   const below = words((await ask('/cache/keys?under=product')).text)
-  expect(below).toMatch(/Further down, of the keys on this page: 1 1/)
-  expect(words((await ask('/cache/keys?under=product::1')).text)).not.toContain('Further down')
+  expect(below).toMatch(/Branches on this page: 1 1/)
+  expect(words((await ask('/cache/keys?under=product::1')).text)).not.toContain('Branches on')
 })

@@ -33,9 +33,9 @@ test.each([
   const before = await left()
   const reply = await ask('/cache/delete', { form })
   expect(reply.status).toBe(400)
-  expect(words(reply.text)).toContain('Nothing was deleted')
+  expect(words(reply.text)).toContain('Nothing was changed Enter a key.')
   const preview = await ask('/cache/delete?key=&children=yes&preview=yes')
-  expect(words(preview.text)).toContain('Give a key')
+  expect(words(preview.text)).toContain('Enter a key')
   expect(await left()).toEqual(before)
 })
 
@@ -47,7 +47,7 @@ test.each([{ key: 'product::1' }, { key: 'product::1', children: 'no' }])(
     expect(form0).toMatch(/value="no" checked/)
     expect(form0).not.toMatch(/value="yes" checked/)
     const { text } = await ask('/cache/delete', { form })
-    expect(words(text)).toContain('product::1 alone')
+    expect(words(text)).toContain('product::1 only')
     expect(await left()).toEqual(['other', 'product', 'product::12', 'product::1::price'])
   },
 )
@@ -55,7 +55,7 @@ test.each([{ key: 'product::1' }, { key: 'product::1', children: 'no' }])(
 test('from the form by a preview to the result', async () => {
   const { ask, left } = await family()
   const preview = await ask('/cache/delete?key=product%3A%3A1&children=yes&preview=yes')
-  expect(words(preview.text)).toContain('2 keys live at and below it now')
+  expect(words(preview.text)).toContain('Affected now: 2 keys.')
   expect(words(preview.text)).toContain('product::1::price')
   expect(preview.text).toContain('<input type="hidden" name="key" value="product::1">')
   expect(await left()).toHaveLength(5)
@@ -65,11 +65,11 @@ test('from the form by a preview to the result', async () => {
   expect(status).toBe(200)
   expect(await left()).toEqual(['other', 'product', 'product::12'])
   const said = words(text)
-  expect(said).toContain('Deleted with everything below')
-  expect(said).toContain('2 keys lived at and below it just before')
-  expect(said).toMatch(/By user\s*anna/)
-  expect(said).toMatch(/The key now\s*product::1\s*Deleted .* ago by process .*, user anna/)
-  expect(said).toMatch(/Live at and below it now\s*0 keys/)
+  expect(said).toContain('Deleted with children product::1, for')
+  expect(said).toMatch(/Live before\s*2 keys/)
+  expect(said).toMatch(/User\s*anna/)
+  expect(said).toMatch(/Current state\s*product::1\s*Deleted .* ago by process .*, user anna/)
+  expect(said).toMatch(/Live now, with children\s*0 keys/)
   const at = Date.parse(/<time datetime="([^"]*)"/.exec(text)?.[1] ?? '')
   expect(at).toBeGreaterThanOrEqual(began)
   expect(at).toBeLessThanOrEqual(Date.now())
@@ -78,8 +78,8 @@ test('from the form by a preview to the result', async () => {
 test('one key alone: what lies below it is still counted', async () => {
   const { ask } = await family()
   const said = words((await ask('/cache/delete', { form: { key: 'product' } })).text)
-  expect(said).toContain('Deleted 1 key product alone')
-  expect(said).toMatch(/Live at and below it now\s*3 keys/)
+  expect(said).toContain('Deleted product only')
+  expect(said).toMatch(/Live now, with children\s*3 keys/)
 })
 
 test('the result says how things are now, also when somebody was quicker', async () => {
@@ -87,8 +87,8 @@ test('the result says how things are now, also when somebody was quicker', async
     dashboard: { onAudit: async () => void (await cache.set('product::1', 'again')) },
   })
   const said = words((await ask('/cache/delete', { form: { key: 'product::1' } })).text)
-  expect(said).toContain('Deleted 1 key')
-  expect(said).toMatch(/The key now\s*product::1\s*Cached\. Written/)
+  expect(said).toContain('Deleted product::1 only')
+  expect(said).toMatch(/Current state\s*product::1\s*Cached\. Written/)
 })
 
 test.each([{ key: 'nothing' }, { key: 'nothing', children: 'yes' }])(
@@ -96,17 +96,17 @@ test.each([{ key: 'nothing' }, { key: 'nothing', children: 'yes' }])(
   async (form) => {
     const { ask } = await family()
     const said = words((await ask('/cache/delete', { form })).text)
-    expect(said).toContain('Nothing was there')
+    expect(said).toContain('Not cached nothing')
     expect(said).not.toContain('Deleted with')
-    expect(said.includes('nor anything below it')).toBe('children' in form)
+    expect(said.includes('nothing with children, for')).toBe('children' in form)
   },
 )
 
 test('sent again, it says that nothing was there any more', async () => {
   const { ask } = await family()
   const form = { key: 'product', children: 'yes' }
-  expect(words((await ask('/cache/delete', { form })).text)).toContain('4 keys lived')
-  expect(words((await ask('/cache/delete', { form })).text)).toContain('Nothing was there')
+  expect(words((await ask('/cache/delete', { form })).text)).toMatch(/Live before\s*4 keys/)
+  expect(words((await ask('/cache/delete', { form })).text)).toContain('Not cached product')
 })
 
 test.each([
@@ -121,7 +121,7 @@ test.each([
     ['delete', { key: 'product', children: 'yes' }],
     ['clear', { prefix: 'shop' }],
   ] as const) {
-    expect(words((await ask(`/cache/${page}`, { form })).text)).toMatch(new RegExp(`(for|in) ${scope}[:.]`))
+    expect(words((await ask(`/cache/${page}`, { form })).text)).toMatch(new RegExp(`for ${scope}[., ]`))
   }
 })
 
@@ -130,14 +130,14 @@ test('everything is deleted only by the prefix, typed exactly', async () => {
   for (const prefix of ['', 'Shop', 'shop2', 'sho', '*']) {
     const reply = await ask('/cache/clear', { form: { prefix } })
     expect(reply.status).toBe(400)
-    expect(words(reply.text)).toContain('Nothing was deleted')
+    expect(words(reply.text)).toContain('Nothing was deleted The prefix does not match.')
   }
   expect(await left()).toHaveLength(5)
-  expect(words((await ask('/cache/clear')).text)).toContain('5 keys live there now')
+  expect(words((await ask('/cache/clear')).text)).toContain('Live now: 5 keys.')
   const { status, text } = await ask('/cache/clear', { form: { prefix: 'shop' } })
   expect(status).toBe(200)
   expect(await left()).toEqual([])
-  expect(words(text)).toContain('5 keys lived there just before')
+  expect(words(text)).toMatch(/Live before\s*5 keys/)
   expect(words(text)).toMatch(/Live now\s*0 keys/)
 })
 
@@ -230,9 +230,19 @@ test.each<[string, () => unknown, RegExp]>([
     () => {
       throw new Error('no user database')
     },
-    /^unknown: audit failed with Error: no user database$/,
+    /^unknown \(audit failed: Error: no user database\)$/,
   ],
-  ['gives nothing', () => undefined, /^unknown: audit failed with TypeError/],
+  ['gives nothing', () => undefined, /^unknown \(audit failed: TypeError/],
+  [
+    'gives a promise',
+    async () => ({ user: 'anna' }),
+    /^unknown \(audit failed: TypeError: it returned a promise\)$/,
+  ],
+  [
+    'gives a promise that is rejected',
+    () => Promise.reject(new Error('no user database')),
+    /it returned a promise\)$/,
+  ],
   ['gives a number', () => ({ user: 5 }), /^5$/],
 ])(
   'an audit that %s does not keep the change from happening; the record says so',
@@ -247,12 +257,12 @@ test.each<[string, () => unknown, RegExp]>([
     expect(await cache.has('a')).toBe(false)
     expect((await cache.inspect('a')).provenance?.user).toMatch(user)
     expect(events).toMatchObject([{ outcome: 'deleted', user: expect.stringMatching(user) }])
-    expect(words(text)).toMatch(/By user\s*(unknown: audit failed|5)/)
+    expect(words(text)).toMatch(/User\s*(unknown \(audit failed: |5)/)
   },
 )
 
 test('nobody is named whom the application does not name', async () => {
   const { ask } = await openSite({ dashboard: { audit: () => ({ user: { name: 'x' } }) as never } })
   const { text } = await ask('/cache/delete', { form: { key: 'a' } })
-  expect(words(text)).toMatch(/By user\s*whose name is not known/)
+  expect(words(text)).toMatch(/User\s*Unknown user/)
 })

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { nextTurn, shareTurn } from '../../src/dashboard/turns.js'
+import { waitForSlice, yieldAfterSlice } from '../../src/dashboard/scheduling/time-slices.js'
 import { openSite, words } from './site.js'
 
 /** Turns of the event loop that others had while something went on. */
@@ -32,7 +32,7 @@ test('work of many pages has one slice in each turn of the event loop', async ()
   setImmediate(count)
   const page = async (name: string) => {
     for (let slice = 0; slice < 3; slice++) {
-      await nextTurn()
+      await waitForSlice()
       order.push(`${name}${turn}`)
     }
   }
@@ -44,12 +44,12 @@ test('work of many pages has one slice in each turn of the event loop', async ()
 })
 
 test('work that has used up its slice waits, and other work does not', async () => {
-  await nextTurn()
-  const { turns: none } = await turnsDuring(async () => shareTurn())
+  await waitForSlice()
+  const { turns: none } = await turnsDuring(async () => yieldAfterSlice())
   expect(none).toBe(0)
   const until = performance.now() + 20
   while (performance.now() < until);
-  const { turns } = await turnsDuring(async () => shareTurn())
+  const { turns } = await turnsDuring(async () => yieldAfterSlice())
   expect(turns).toBeGreaterThan(0)
 })
 
@@ -74,7 +74,7 @@ test('a large bigint is on its page with its size and its beginning', async () =
   await cache.set('large', -(1n << 8_000_000n))
   const page = words((await ask('/cache/key?key=large')).text)
   expect(page).toContain('[a bigint of 8000001 bits] -0x1000')
-  expect(page).toContain('The first 20,000 characters.')
+  expect(page).toContain('First 20,000 characters.')
   const data = JSON.parse((await ask('/cache/api/key?key=large')).text)
   expect(data.value).toMatchObject({ kind: 'shown', isWhole: false })
 })

@@ -44,16 +44,16 @@ describe('the page of events', () => {
     const when = String.raw`\d+ m?s ago \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC`
     const [clear, user, product, cart, ...more] = rows(text)
     expect(more).toEqual([])
-    expect(clear).toMatch(new RegExp(`^${when} \\| Everything deleted \\| all keys \\| done \\| `))
+    expect(clear).toMatch(new RegExp(`^${when} \\| Deleted everything \\| all keys \\| done \\| `))
     expect(clear).toContain(`| ${process} | POST /admin | root |`)
-    expect(user).toContain(`Deleted | user::Anna%20Karenina | nothing was there | ${process} | – | – |`)
-    expect(product).toContain('Deleted with everything below | product |')
+    expect(user).toContain(`Deleted | user::Anna%20Karenina | not cached | ${process} | – | – |`)
+    expect(product).toContain('Deleted with children | product |')
     expect(product).toContain(`| ${process} | POST /products/1 | anna |`)
     expect(cart).toContain(`Deleted | cart::7 | done | ${process} | POST /cart | carl |`)
     expect(text).toContain('<a href="./keys/cart::7"><bdi>cart::7</bdi></a>')
     const said = words(text)
-    expect(said).toContain('4 shown, newest first, of 4 that match in 4 events.')
-    expect(said).toContain(`Of ${process} alone`)
+    expect(said).toContain('4 shown, newest first. Matching: 4 of 4 events.')
+    expect(said).toContain(`Events of this process only, ${process} (in-memory store)`)
     expect(text).toMatch(/<a href="\.\/events" aria-current="page">Events<\/a>/)
   })
 
@@ -77,7 +77,7 @@ describe('the page of events', () => {
     expect(status).toBe(200)
     const shown = rows(text).map((row) => row.split(' | ')[2])
     expect(shown).toEqual(keys.map((key) => key || 'all keys'))
-    if (keys.length === 0) expect(words(text)).toContain('Nothing matches in 4 events')
+    if (keys.length === 0) expect(words(text)).toContain('No matches in 4 events')
     const data = JSON.parse((await ask(`/cache/api/events?${query}`)).text)
     expect(data.events.map(({ key }: CacheEvent) => key)).toEqual(keys)
   })
@@ -124,7 +124,7 @@ describe('the page of events', () => {
     for (const query of ['', '?type=delete&q=x']) {
       const said = words((await ask(`/cache/events${query}`)).text)
       expect(said).toContain('No events yet')
-      expect(said).not.toContain('Nothing matches')
+      expect(said).not.toContain('No matches')
     }
   })
 
@@ -133,15 +133,15 @@ describe('the page of events', () => {
     await cache.deleteMany(Array.from({ length: 1_000 }, (_, index) => ['k', index]))
     const { text } = await ask('/cache/events?limit=1000')
     expect(rows(text)).toHaveLength(200)
-    expect(rows(text).at(-1)).toContain('Deleted after 800 more by this process that were not kept | k::800')
-    expect(rows(text)[0]).not.toContain('not kept')
+    expect(rows(text).at(-1)).toContain('Deleted 800 earlier ones not recorded | k::800')
+    expect(rows(text)[0]).not.toContain('not recorded')
     expect(words(text)).toContain(
-      '200 shown, newest first, of 200 that match in 200 events. 800 more were not kept',
+      '200 shown, newest first. Matching: 200 of 200 events. 800 more were not recorded',
     )
     expect(rows((await ask('/cache/events')).text)).toHaveLength(100)
     const none = words((await ask('/cache/events?q=k::12')).text)
-    expect(none).toContain('Nothing matches in 200 events')
-    expect(none).toContain('800 more were not kept')
+    expect(none).toContain('No matches in 200 events')
+    expect(none).toContain('800 more were not recorded')
   })
 
   test('tells troubles, how many and why', async () => {
@@ -154,11 +154,11 @@ describe('the page of events', () => {
     const { text } = await ask('/cache/events')
     const [deleted = '', ...troubles] = rows(text).filter((row) => row.includes('| Deleted |'))
     expect(troubles).toEqual([])
-    expect(deleted).toContain('| a | not surely done |')
+    expect(deleted).toContain('| a | unconfirmed |')
     const said = rows((await ask('/cache/events?type=store-failure')).text)
     expect(said).toHaveLength(2)
-    expect(said.join()).toMatch(/Trouble with get \| k::0 \| failed 1,200 times.*out of order/)
-    expect(said.join()).toMatch(/Trouble with delete \| a \| failed .*<b>gone<\/b>/)
+    expect(said.join()).toMatch(/Store failure in get \| k::0 \| failed 1,200 times.*out of order/)
+    expect(said.join()).toMatch(/Store failure in delete \| a \| failed .*<b>gone<\/b>/)
     expect(text).not.toContain('<b>gone')
     expect(rows((await ask('/cache/events?type=delete')).text)).toHaveLength(1)
   })
@@ -168,8 +168,8 @@ describe('the page of events', () => {
     await ask('/cache/delete', { form: { key: 'a', children: 'yes' } })
     await ask('/cache/clear', { form: { prefix: 'shop' } })
     const [clear, deleted] = rows((await ask('/cache/events')).text)
-    expect(deleted).toMatch(/Deleted with everything below \| a \| .* \| POST \/cache\/delete \| anna \|/)
-    expect(clear).toMatch(/Everything deleted .* \| POST \/cache\/clear \| anna \|/)
+    expect(deleted).toMatch(/Deleted with children \| a \| .* \| POST \/cache\/delete \| anna \|/)
+    expect(clear).toMatch(/Deleted everything .* \| POST \/cache\/clear \| anna \|/)
   })
 })
 
@@ -218,7 +218,7 @@ test('what looks secret in the words of an application is masked, in pages, sear
   store.read = new MemoryStore().read
   const preview = words((await site.ask('/cache/delete?key=a&preview=yes')).text)
   expect(preview).toMatch(/Deleted .* GET \/reset\?token=\[masked\]&x=1, user password: \[masked\]/)
-  expect(words((await site.ask(`/cache/events?q=${secret}`)).text)).toContain('Nothing matches')
+  expect(words((await site.ask(`/cache/events?q=${secret}`)).text)).toContain('No matches')
   const own = await openSite({ cache: site.cache, dashboard: { redact: ['iban'] } })
   await as(own, { route: `GET /pay?iban=${secret}` }).delete('b')
   expect((await own.ask('/cache/events?type=delete')).text).not.toContain(secret)
@@ -235,7 +235,7 @@ test.each([
   expect(decodeURIComponent(text)).toContain(`<a href="${href}"><bdi>${href.slice(13)}::[masked]</bdi></a>`)
   const data = await ask('/cache/api/events')
   expect(JSON.parse(data.text).events[0].key).toBe(`${href.slice(13)}::[masked]`)
-  expect(words((await ask('/cache/events?q=hunter2')).text)).toContain('Nothing matches')
+  expect(words((await ask('/cache/events?q=hunter2')).text)).toContain('No matches')
   expect(rows((await ask(`/cache/key?key=${encodeURIComponent(cache.key(parts).text)}`)).text)).toHaveLength(
     1,
   )
@@ -248,7 +248,7 @@ test('data comes with what it covers', async () => {
   expect(status).toBe(200)
   expect(headers['content-type']).toBe('application/json; charset=utf-8')
   const { events, now, ...rest } = JSON.parse(text)
-  expect(rest).toEqual({ scope: 'this process', kept: 200, leftOut: 104, matching: 200 })
+  expect(rest).toEqual({ scope: 'this process', recorded: 200, leftOut: 104, matching: 200 })
   expect(Math.abs(now - Date.now())).toBeLessThan(60_000)
   expect(events).toHaveLength(50)
   expect(events[0]).toEqual({
@@ -290,7 +290,7 @@ describe('with Redis', () => {
       await cache.delete('b')
       const both = await ask('/cache/events?type=delete')
       expect(rows(both.text).map((row) => row.split(' | ')[2])).toEqual(['b', 'a'])
-      expect(words(both.text)).toContain('Of all processes')
+      expect(words(both.text)).toContain('Events of all processes')
       redis.freeze()
       for (const page of ['/events', '/events?type=delete&q=b', '/keys/a']) {
         const began = performance.now()
@@ -298,7 +298,7 @@ describe('with Redis', () => {
         expect(performance.now() - began).toBeLessThan(2_000)
         expect(status).toBe(200)
         expect(words(text)).toContain('not responding')
-        expect(words(text)).not.toMatch(/No events yet|Nothing matches|nothing in the/)
+        expect(words(text)).not.toMatch(/No events yet|No matches|No invalidation of/)
         expect(rows(text)).toEqual([])
       }
       const data = await ask('/cache/api/events')
@@ -325,11 +325,11 @@ describe('the page of a key', () => {
       row.split(' | ').slice(1, 3).join(': '),
     )
     expect(said).toEqual([
-      'Deleted with everything below: product',
-      'Everything deleted: all keys',
+      'Deleted with children: product',
+      'Deleted everything: all keys',
       'Deleted: product::1',
     ])
-    expect(words((await ask('/cache/keys/product::1')).text)).toMatch(/Last events .* anna /)
+    expect(words((await ask('/cache/keys/product::1')).text)).toMatch(/Recent events .* anna /)
   })
 
   test('ten of them, and says that there are more', async () => {
@@ -337,7 +337,7 @@ describe('the page of a key', () => {
     for (let i = 0; i < 12; i++) await cache.delete('a')
     const { text } = await ask('/cache/keys/a')
     expect(rows(text)).toHaveLength(10)
-    expect(words(text)).toContain('newest first, and 2 older')
+    expect(words(text)).toContain('newest first. 2 older not shown.')
   })
 
   test('says that there are none, and how many it has looked at', async () => {
@@ -346,7 +346,7 @@ describe('the page of a key', () => {
     const { text } = await ask('/cache/keys/a')
     expect(rows(text)).toEqual([])
     expect(words(text)).toMatch(
-      /Last events None: nothing in the 200 events that are kept.* 100 more were not kept/,
+      /Recent events No invalidation of this key in 200 recorded events\. 100 more were not recorded/,
     )
   })
 })

@@ -23,7 +23,7 @@ test('the form asks how: to delete is the default', async () => {
   const { text } = await ask('/cache/delete?key=product')
   expect(text).toMatch(/name="how" value="delete" checked/)
   expect(text).not.toMatch(/name="how" value="expire" checked/)
-  expect(words(text)).toContain('Let it expire softly')
+  expect(words(text)).toContain('Mark stale (soft expiry)')
   expect((await ask('/cache/delete?key=product&how=expire')).text).toMatch(
     /name="how" value="expire" checked/,
   )
@@ -33,13 +33,11 @@ test('from the form by a preview to the result, with everything below', async ()
   const { ask, states } = await family()
   const preview = await ask('/cache/delete?key=product&children=yes&how=expire&preview=yes')
   const said = words(preview.text)
-  expect(said).toContain('Let expire: preview')
-  expect(said).toContain('3 keys live at and below it now')
+  expect(said).toContain('Preview: mark stale')
+  expect(said).toContain('Affected now: 3 keys.')
   expect(said).toContain('product::1::price')
-  expect(said).toMatch(
-    /About \d+ ms to compute all of it again, going by the 2 of 3 that were computed; the other was set and does not tell\./,
-  )
-  expect(said).toContain('It is not a delete')
+  expect(said).toMatch(/About \d+ ms to recompute, based on 2 of 3 keys; the other was set, not computed\./)
+  expect(said).toContain('serves the current value while one process recomputes it')
   expect(preview.text).toContain('<input type="hidden" name="how" value="expire">')
   expect(await states()).toEqual(['fresh', 'fresh', 'fresh', 'fresh'])
 
@@ -47,35 +45,43 @@ test('from the form by a preview to the result, with everything below', async ()
   const { status, text } = await ask('/cache/delete', { form })
   expect(status).toBe(200)
   expect(await states()).toEqual(['stale', 'stale', 'stale', 'fresh'])
-  expect(words(text)).toContain('Let expire with everything below it')
-  expect(words(text)).toContain('3 keys lived at and below it just before')
+  expect(words(text)).toContain('Marked stale with children product, for')
+  expect(words(text)).toMatch(/Live before\s*3 keys/)
   expect(words((await ask('/cache/keys/product::1')).text)).toMatch(
-    /Stale Written .*; let expire with everything under product, .* ago by process .*, POST \/cache\/delete, user anna; still served by its grace for/,
+    /Stale Written .*\. Marked stale with everything under product, .* ago by process .*, POST \/cache\/delete, user anna\. Served within its grace period for/,
   )
 })
 
 test('one key alone', async () => {
   const { ask, cache, states } = await family()
   const preview = words((await ask('/cache/delete?key=product::1&how=expire&preview=yes')).text)
-  expect(preview).toContain('Let product::1 alone expire')
-  expect(preview).toMatch(/About \d+ ms to compute it again, going by how long it took the last time\./)
+  expect(preview).toContain('Mark stale: product::1 only')
+  expect(preview).toMatch(/About \d+ ms to recompute, based on the last compute time\./)
   const { text } = await ask('/cache/delete', { form: { key: 'product::1', how: 'expire' } })
   expect(await states()).toEqual(['stale', 'fresh', 'fresh', 'fresh'])
   const said = words(text)
-  expect(said).toContain('Let expire 1 key product::1 alone')
-  expect(said).toMatch(/The key now\s*product::1\s*Written .*; let expire .* ago by process .*, user anna/)
+  expect(said).toContain('Marked stale product::1 only')
+  expect(said).toMatch(
+    /Current state\s*product::1\s*Written .*\. Marked stale .* ago by process .*, user anna/,
+  )
   expect(await cache.getOrSet('product::1', () => 'new', { grace: '1h' })).toBe('computed')
 })
 
 test('what a delete would cost is said too, where it is known', async () => {
   const { ask } = await family()
   const preview = async (query: string) => words((await ask(`/cache/delete?preview=yes&${query}`)).text)
-  expect(await preview('key=product&children=yes')).toMatch(/About \d+ ms to compute all of it again/)
-  expect(await preview('key=product::1')).toMatch(/About \d+ ms to compute it again/)
-  expect(await preview('key=product::2')).toContain('is not known: it was set, which does not tell')
-  expect(await preview('key=other&children=yes')).toContain('is not known: it was set')
+  expect(await preview('key=product&children=yes')).toMatch(
+    /About \d+ ms to recompute, based on .*; the other/,
+  )
+  expect(await preview('key=product::1')).toMatch(
+    /About \d+ ms to recompute, based on the last compute time\./,
+  )
+  expect(await preview('key=product::2')).toContain(
+    'Recompute time unknown: the value was set, not computed.',
+  )
+  expect(await preview('key=other&children=yes')).toContain('Recompute time unknown: the value was set')
   for (const nothing of ['key=none', 'key=none&children=yes']) {
-    expect(await preview(nothing)).not.toMatch(/compute (it|all of it) again/)
+    expect(await preview(nothing)).not.toMatch(/to recompute|Recompute time/)
   }
 })
 
@@ -88,7 +94,7 @@ test.each([{ key: 'nothing' }, { key: 'nothing', children: 'yes' }])(
     )
     expect(words(preview.text)).toMatch(/0 keys/)
     const said = words((await ask('/cache/delete', { form: { ...asked, how: 'expire' } })).text)
-    expect(said).toContain('Nothing was there')
+    expect(said).toContain('Not cached nothing')
   },
 )
 
@@ -100,7 +106,7 @@ test('how is one of two, or nothing happens', async () => {
   expect(await states()).toEqual(['fresh', 'fresh', 'fresh', 'fresh'])
   const { status, text } = await ask('/cache/delete', { form: { key: '', how: 'expire' } })
   expect(status).toBe(400)
-  expect(words(text)).toContain('Nothing was deleted')
+  expect(words(text)).toContain('Nothing was changed')
 })
 
 test('read-only, it is closed', async () => {
@@ -126,10 +132,10 @@ test('the application, the events and the figures are told', async () => {
     { action: 'expire', key: 'none', children: false, outcome: 'absent', ...by },
   ])
   const events = words((await ask('/cache/events?type=expire')).text)
-  expect(events).toMatch(/Let expire with everything below\s*product\s*done/)
-  expect(events).toMatch(/Let expire\s*none\s*nothing was there/)
-  expect(words((await ask('/cache/events?type=delete')).text)).not.toContain('Let expire')
-  expect(words((await ask('/cache/keys/product::1')).text)).toContain('Let expire with everything below')
+  expect(events).toMatch(/Marked stale with children\s*product\s*done/)
+  expect(events).toMatch(/Marked stale\s*none\s*not cached/)
+  expect(words((await ask('/cache/events?type=delete')).text)).not.toContain('Marked stale')
+  expect(words((await ask('/cache/keys/product::1')).text)).toContain('Marked stale with children')
   expect(words((await ask('/cache/')).text)).toMatch(/Soft expiries\s*2/)
 })
 

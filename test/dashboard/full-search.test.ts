@@ -47,28 +47,26 @@ test('looks through everything and says how many were found in how many names', 
   expect(headers['content-length']).toBeUndefined()
   expect(rowsOf(text)).toEqual(['other::needle'])
   expect(words(text)).toContain('Scanned 500 of about 2,001 names, 0 found.')
-  expect(words(text)).toMatch(
-    / 1 found; looked through all of about 2,001 names in the store. There are no more./,
-  )
+  expect(words(text)).toMatch(/ 1 found; scanned all of about 2,001 names in the store\. /)
   await expectValid(text)
   const none = (await ask('/cache/keys?q=nobody&under=k&whole=yes')).text
-  expect(words(none)).toContain('Nothing matches in all of about 2,001 names')
+  expect(words(none)).toContain('No matches in all of about 2,001 names')
   await expectValid(none)
 })
 
 test('is offered where a page has not looked at everything', async () => {
   const { ask, cache } = await openSite()
   const list = listing(cache, 1_000_000, (step) => (step === 1_000 ? ['a::needle'] : []))
-  expect((await ask('/cache/keys')).text).not.toContain('Search everything')
+  expect((await ask('/cache/keys')).text).not.toContain('Search all names')
   const { text } = await ask('/cache/keys?q=needle')
   expect(rowsOf(text)).toEqual([])
-  const link = linkTo(text, 'Search everything') as string
+  const link = linkTo(text, 'Search all names') as string
   expect(link).toBe('keys?q=needle&whole=yes')
   list.mockClear()
   const whole = (await ask(`/cache/${link}`)).text
   expect(rowsOf(whole)).toEqual(['a::needle'])
-  expect(words(whole)).toContain('1 found; looked through all of about 1,000,000 names')
-  expect(linkTo(whole, 'Stop')).toBe('keys?q=needle')
+  expect(words(whole)).toContain('1 found; scanned all of about 1,000,000 names')
+  expect(linkTo(whole, 'Stop the search')).toBe('keys?q=needle')
   expect(list).toHaveBeenCalledTimes(2_000)
 })
 
@@ -83,13 +81,13 @@ test('ends by itself where there is much, and goes on from there: each key once'
     expect(rowsOf(text).length).toBeLessThan(1_500)
     seen.push(...rowsOf(text))
     pages.push(text)
-    page = linkTo(text, 'Search on')
+    page = linkTo(text, 'Continue the search')
   }
   expect(pages).toHaveLength(3)
   const [first, last] = [words(pages[0] as string), words(pages[2] as string)]
   expect(first).toContain('1,000 found in 1,000 scanned of about 2,400 names')
-  expect(first).toContain('enough for one page')
-  expect(last).toContain('400 found from there on; looked through all of about 2,400 names')
+  expect(first).toContain('This page is full.')
+  expect(last).toContain('400 more found; scanned all of about 2,400 names')
   expect(seen).toHaveLength(2_400)
   expect(new Set(seen).size).toBe(2_400)
   await expectValid(pages[2] as string)
@@ -124,7 +122,7 @@ test('rows come as they are found, after the head and the filter', async () => {
     return look(options as never)
   }
   const answer = await begin(site, '/cache/keys?under=found&whole=yes')
-  await expect.poll(answer.text).toContain('>Stop</a>')
+  await expect.poll(answer.text).toContain('>Stop the search</a>')
   expect(answer.text()).toContain('value="found"')
   expect(rowsOf(answer.text())).toEqual([])
   isHeld = false
@@ -166,7 +164,7 @@ test('who goes away stops the search', async () => {
   // The whole search takes 600.
   expect(before).toBeLessThan(400)
   const whole = await site.ask('/cache/keys?q=nobody&whole=yes')
-  expect(words(whole.text)).toContain('Nothing matches in all of about 300,000 names')
+  expect(words(whole.text)).toContain('No matches in all of about 300,000 names')
   expect((await scans()) - before).toBeGreaterThan(590)
 })
 
@@ -189,8 +187,8 @@ test('a store that fails on the way is told on the page, with how far it came', 
   const { text, status } = await ask('/cache/keys?under=found&whole=yes')
   expect(status).toBe(200)
   expect(rowsOf(text)).toEqual(['found::0', 'found::1'])
-  expect(words(text)).toContain('Store not responding so the search ended early: 2 found in 1,000 scanned')
-  expect(linkTo(text, 'Search on')).toBe('keys?under=found&whole=yes&cursor=1000&seen=1000')
+  expect(words(text)).toContain('Store not responding The search ended early: 2 found in 1,000 scanned')
+  expect(linkTo(text, 'Continue the search')).toBe('keys?under=found&whole=yes&cursor=1000&seen=1000')
   await expectValid(text)
 })
 
@@ -200,8 +198,8 @@ test('so is one that does not answer at all', async () => {
   })
   const { text, status } = await ask('/cache/keys?q=a&whole=yes')
   expect(status).toBe(200)
-  expect(words(text)).toContain('Store not responding so the search ended early: 0 found.')
-  expect(linkTo(text, 'Search on')).toBeUndefined()
+  expect(words(text)).toContain('Store not responding The search ended early: 0 found in')
+  expect(linkTo(text, 'Continue the search')).toBeUndefined()
   await expectValid(text)
 })
 

@@ -65,7 +65,7 @@ describe.each(PARTS)('a key with the part %j', (part) => {
       ).toBe(200)
 
       const preview = await ask(`/cache/delete?preview=yes&children=yes&key=${encodeURIComponent(text)}`)
-      expect(words(preview.text)).toContain('1 key live')
+      expect(words(preview.text)).toContain('Affected now: 1 key.')
       expectInert(preview.text)
       expect((await ask('/cache/delete', { form: { key: text } })).status).toBe(200)
       expect(await cache.has(parts)).toBe(false)

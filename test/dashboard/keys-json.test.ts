@@ -1,6 +1,7 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { internalsOf } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
+import { CacheNotRespondingError } from '../../src/errors.js'
 import { startRedis } from '../helpers/redis.js'
 import { type Asking, openSite, QUIET, type Reply } from './site.js'
 
@@ -102,6 +103,14 @@ describe('/api/key', () => {
     const reply = await ask(`/cache/api/key?key=${key}`)
     expect(reply.text).not.toContain('hunter2')
     expect(json(reply).value).toEqual({ kind })
+  })
+
+  test('responds 503, not with half of the answer, while the store does not return the events', async () => {
+    const { ask, cache } = await openSite()
+    vi.spyOn(cache, 'events').mockRejectedValue(new CacheNotRespondingError('out of order'))
+    const reply = await ask('/cache/api/key?key=never')
+    expect(reply.status).toBe(503)
+    expect(json(reply)).toEqual({ error: { status: 503, message: 'The store is not responding.' } })
   })
 
   test('gives the beginning of a long value, and says so', async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { maskKey } from '../../src/dashboard/mask-key.js'
-import { SecretNames } from '../../src/dashboard/secrets.js'
+import { maskKey } from '../../src/dashboard/masking/mask-key.js'
+import { SecretNames } from '../../src/dashboard/masking/secret-names.js'
 import { keyedCache } from '../../src/express/middleware.js'
 import { CacheKey } from '../../src/key/cache-key.js'
 import { openSite, QUIET, type Site, words } from './site.js'
@@ -30,9 +30,9 @@ const KEYS: [parts: (string | number)[], shown: string][] = [
 test.each(KEYS)('%j is listed as %s', (parts, shown) => {
   const key = CacheKey.from(parts)
   for (const asked of [key, key.text]) {
-    const { text, reads, key: whole } = maskKey(asked, secrets)
+    const { text, unescaped, key: whole } = maskKey(asked, secrets)
     expect(text).toBe(shown.endsWith('/[masked]') && parts.length > 2 ? `${shown}::[masked]` : shown)
-    expect(reads).not.toContain(HIDDEN)
+    expect(unescaped).not.toContain(HIDDEN)
     expect(whole).toBeUndefined()
   }
 })
@@ -103,8 +103,8 @@ test.each(KEYS)('%j is not found by what is masked of it', async (parts) => {
   const { site } = await openUsed(parts)
   for (const q of [HIDDEN, `=${HIDDEN}`, 'hunter', '[masked]', 'masked']) {
     const asked = `q=${encodeURIComponent(q)}`
-    expect(words((await site.ask(`/cache/keys?${asked}`)).text), q).toContain('Nothing matches')
-    expect(words((await site.ask(`/cache/keys?${asked}&whole=yes`)).text), q).toContain('Nothing matches')
+    expect(words((await site.ask(`/cache/keys?${asked}`)).text), q).toContain('No matches')
+    expect(words((await site.ask(`/cache/keys?${asked}&whole=yes`)).text), q).toContain('No matches')
     expect(JSON.parse((await site.ask(`/cache/api/keys?${asked}`)).text).keys, q).toEqual([])
     for (const list of ['events', 'requests']) {
       const { matching } = JSON.parse((await site.ask(`/cache/api/${list}?${asked}`)).text)

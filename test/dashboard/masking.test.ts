@@ -127,7 +127,7 @@ test('values can be hidden altogether', async () => {
   await cache.set('a', 'the value')
   const { text } = await ask('/cache/keys/a')
   expect(text).not.toContain('the value')
-  expect(words(text)).toContain('shows no values')
+  expect(words(text)).toContain('hides values')
   const saved = await ask('/cache/download?key=a')
   expect(saved.status).toBe(403)
   expect(saved.text).not.toContain('the value')
@@ -184,7 +184,7 @@ test('a large value is cut on its page and whole in its download', async () => {
   for (const key of ['list', 'text']) {
     const page = await ask(`/cache/keys/${key}`)
     expect(page.text.length).toBeLessThan(60_000)
-    expect(words(page.text)).toContain('The first 20,000 characters.')
+    expect(words(page.text)).toContain('First 20,000 characters.')
     expect(page.text.isWellFormed()).toBe(true)
   }
   const saved = (await ask('/cache/download?key=list')).text

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { HEADERS } from '../../src/dashboard/headers.js'
+import { HEADERS } from '../../src/dashboard/http/headers.js'
 import { ROUTES } from '../../src/dashboard/routes.js'
 import { type Asking, openSite, type Reply, type Site, type SiteOptions } from './site.js'
 

@@ -105,9 +105,9 @@ describe.each<[string, () => Promise<KeyedCache>]>([
       const { status, text } = await ask(`/cache/${page}`, { form })
       expect(status).toBe(503)
       const said = words(text)
-      expect(said).toContain('It is not sure that')
-      expect(said).toMatch(/Tried.*By user\s*anna/)
-      expect(said).toMatch(/Live.* now\s*unknown/)
+      expect(said).toContain('did not confirm that')
+      expect(said).toMatch(/Time.*User\s*anna/)
+      expect(said).toMatch(/Live now(, with children)?\s*unknown/)
     }
     expect(events.filter((outcome) => outcome !== 'failed')).toEqual([])
   })
@@ -119,10 +119,14 @@ test('what is not settled yet is the first thing that the overview says, until i
   redis.freeze()
   await cache.delete('a')
   const overview = async () => words((await ask('/cache/')).text)
-  expect(await overview()).toMatch(/Degraded 1 invalidation by this process did not surely reach the store/)
+  expect(await overview()).toMatch(
+    /Degraded 1 pending invalidation in this process, not confirmed by the store/,
+  )
   redis.thaw()
   await expect.poll(overview, { timeout: 10_000 }).not.toContain('Degraded')
-  expect(await overview()).toMatch(/Room [\d.]+ MiB in use, .* nothing evicted .*when it is full: noeviction/)
+  expect(await overview()).toMatch(
+    /Memory [\d.]+ MiB used by all data in the store; 0 evicted .*Eviction policy: noeviction/,
+  )
 })
 
 test('a Redis whose user may not ask how full it is does not say', async () => {
@@ -132,7 +136,7 @@ test('a Redis whose user may not ask how full it is does not say', async () => {
   const { ask } = await openSite({ cache: await connected({ redis: url }) })
   const said = words((await ask('/cache/')).text)
   expect(said).toContain('Store up')
-  expect(said).not.toContain('in use')
+  expect(said).not.toContain('used by')
   await admin.quit()
 })
 
@@ -148,7 +152,7 @@ test('a delete that was not confirmed may have happened all the same: the page t
   const { status, text } = await ask('/cache/delete', { form: { key: 'a' } })
   expect(status).toBe(503)
   expect(words(text)).toMatch(
-    /It is not sure that a was deleted.*The key now\s*a\s*Deleted .* ago by .*, user anna/,
+    /did not confirm that a was deleted.*Current state\s*a\s*Deleted .* ago by .*, user anna/,
   )
 })
 

@@ -16,10 +16,10 @@ describe('overview', () => {
   test('says that nothing has been asked yet, and gives no ratio of nothing', async () => {
     const { ask } = await openSite()
     const said = words((await ask('/cache/')).text)
-    expect(said).toMatch(/Store up embedded memory answered in \d+\.\d ms/)
+    expect(said).toMatch(/Store up in-memory store responded in \d+\.\d ms/)
     expect(said).toContain('No traffic yet')
-    expect(said).toMatch(/Last minute\s*–\s*of 0 reads.*All\s*–\s*of 0 reads/)
-    expect(said).toContain('Nothing was read in this time')
+    expect(said).toMatch(/Last minute\s*–\s*of 0 reads.*Total\s*–\s*of 0 reads/)
+    expect(said).toContain('No reads in this period')
   })
 
   test('shows what has been counted, and says that it is of one process on the embedded store', async () => {
@@ -39,13 +39,13 @@ describe('overview', () => {
     const { text } = await ask('/cache/')
     const said = words(text)
     expect(said).toContain(cache.processStats().process)
-    expect(said).toContain('the embedded store is of one process')
-    for (const window of ['Last minute', 'Last hour', 'Last day', 'All']) {
+    expect(said).toContain('(in-memory store)')
+    for (const window of ['Last minute', 'Last hour', 'Last day', 'Total']) {
       expect(said).toMatch(new RegExp(`${window}\\s*57\\.1 %\\s*of 7 reads`))
     }
-    expect(said).toContain('at most 7 reads in one step')
+    expect(said).toContain('highest step: 7 reads')
     expect(said).toMatch(/Hits\s*4 .*Misses\s*3 .*Writes\s*2 .*Deletes\s*1/)
-    expect(said).toMatch(/2 never set, as far as is known 66\.7 % 1 deleted 33\.3 %/)
+    expect(said).toMatch(/2 no record of it 66\.7 % 1 deleted 33\.3 %/)
     const families = [...text.matchAll(/<th scope="row"><a href="([^"]*)"><bdi>(.*?)<\/bdi>/g)].map(
       ([, to, name]) => [name, to],
     )
@@ -58,11 +58,11 @@ describe('overview', () => {
   test('says how full the store is, and what it has evicted', async () => {
     const { ask, cache } = await openSite({ cache: { store: { memory: { maxEntries: 20 } } } })
     expect(words((await ask('/cache/')).text)).toMatch(
-      /Room 0 B of 64\.0 MiB in use, of all that is in embedded memory; nothing evicted since it started/,
+      /Memory 0 B of 64\.0 MiB used by all data in the store; 0 evicted since its start/,
     )
     for (let i = 0; i < 25; i++) await cache.set(`a::${i}`, 'x')
     expect(words((await ask('/cache/')).text)).toMatch(
-      /Room [4-9]\.\d KiB of .* (7|8) evicted since it started/,
+      /Memory [4-9]\.\d KiB of .* (7|8) evicted since its start/,
     )
   })
 
@@ -70,16 +70,16 @@ describe('overview', () => {
     const { ask, cache } = await openSite()
     await cache.set('large::1', randomBytes(3_000))
     await cache.getOrSet('large::2', () => randomBytes(3_000))
-    expect(words((await ask('/cache/')).text)).toMatch(/Bytes stored\s*5\.9 KiB/)
+    expect(words((await ask('/cache/')).text)).toMatch(/Bytes written\s*5\.9 KiB/)
     expect(words((await ask('/cache/')).text)).toMatch(
-      /large 1 0\.0 % 0 1 1 never set, as far as is known 100\.0 % 1 5\.9 KiB/,
+      /large 1 0\.0 % 0 1 1 no record of it 100\.0 % 1 5\.9 KiB/,
     )
   })
 
   test('says that caching is off', async () => {
     const { ask } = await openSite({ cache: { enabled: false } })
     expect(words((await ask('/cache/')).text)).toContain('Caching off')
-    expect(words((await ask('/cache/keys')).text)).toContain('Caching is off, and there are no keys')
+    expect(words((await ask('/cache/keys')).text)).toContain('No keys. Caching is off')
   })
 })
 
@@ -159,7 +159,7 @@ describe('keys', () => {
       expect(said).not.toContain('other')
     }
     expect(words((await ask('/cache/keys?q=nobody')).text)).toContain(
-      'Nothing matches in 2 scanned of about 2 names',
+      'No matches in 2 scanned of about 2 names',
     )
   })
 
@@ -197,13 +197,13 @@ describe('keys', () => {
     cache.list = list
     const { text } = await ask('/cache/keys?q=needle')
     expect(words(text)).toMatch(
-      /Nothing matches in [\d,]+ scanned of about 1,000,000 names in the store. There is more to look through/,
+      /No matches in [\d,]+ scanned of about 1,000,000 names in the store. The scan is not complete/,
     )
     expect(looks).toBeLessThanOrEqual(80)
-    const next = href(text, /Look further/) ?? ''
+    const next = href(text, /Continue the scan/) ?? ''
     expect(next).toMatch(/q=needle&cursor=\d+&seen=\d+/)
     const further = words((await ask(`/cache/${next.slice(2)}`)).text)
-    expect(further).toMatch(/Nothing matches in 40,000 scanned/)
+    expect(further).toMatch(/No matches in 40,000 scanned/)
     expect(words((await ask('/cache/delete?key=a&children=yes&preview=yes')).text)).toContain(
       'at least 0 keys',
     )
@@ -233,7 +233,7 @@ describe('one key', () => {
     expect(words((await ask('/cache/keys/product::1')).text)).toContain(
       'Not cached Deleted with everything under product',
     )
-    expect(words((await ask('/cache/keys/never')).text)).toContain('Never set, as far as is known')
+    expect(words((await ask('/cache/keys/never')).text)).toContain('No record of this key.')
   })
 })
 
@@ -242,7 +242,7 @@ test('a stale value is shown as what it is, a computation under way too', async 
   await cache.getOrSet('quote', () => ({ price: 12 }), { ttl: '20ms', grace: '1h' })
   await becomesStale(cache, 'quote')
   const stale = words((await ask('/cache/keys/quote')).text)
-  expect(stale).toMatch(/Stale Written .* expired .* ago, still served by its grace for/)
+  expect(stale).toMatch(/Stale Written .* Expired .* ago\. Served within its grace period for/)
   expect(stale).toContain('price: 12')
   expect((await ask('/cache/download?key=quote')).status).toBe(200)
   expect(words((await ask('/cache/keys')).text)).toMatch(/quote .*stale/)
@@ -251,9 +251,11 @@ test('a stale value is shown as what it is, a computation under way too', async 
   let finish = (_value: number) => {}
   const computing = cache.getOrSet('slow', () => new Promise<number>((resolve) => (finish = resolve)))
   await vi.waitFor(async () => expect((await cache.inspect('slow')).state).toBe('computing'))
-  expect(words((await ask('/cache/keys/slow')).text)).toContain('Being computed')
+  expect(words((await ask('/cache/keys/slow')).text)).toContain(
+    'Computing No record of this key. A computation is in progress.',
+  )
   expect((await ask('/cache/download?key=slow')).status).toBe(404)
   finish(1)
   await computing
-  expect(words((await ask('/cache/')).text)).toMatch(/Computations\s*2 of these failed\s*0/)
+  expect(words((await ask('/cache/')).text)).toMatch(/Computations\s*2 Failed computations\s*0/)
 })

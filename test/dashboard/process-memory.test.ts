@@ -26,18 +26,16 @@ test('what a process remembers is told of it, and of a key; looking is no read',
     await Promise.all([cache.stats(), other.stats()])
 
     const processes = words((await ask('/cache/processes')).text)
-    expect(processes).toContain('Keeps')
-    expect(processes).toMatch(/1 values, \d+ B /)
-    // The other keeps nothing.
-    expect(processes).toMatch(/[\d.]+ MiB nothing /)
-    expect(processes).not.toContain('not served')
+    expect(processes).toContain('Process memory')
+    expect(processes).toMatch(/1 value, \d+ B /)
+    // The other has no process memory.
+    expect(processes).toMatch(/[\d.]+ MiB off /)
+    expect(processes).not.toContain('suspended')
     const overview = words((await ask('/cache/')).text)
-    expect(overview).toMatch(new RegExp(`of these from process memory\\s*${hits} `))
+    expect(overview).toMatch(new RegExp(`Process memory hits\\s*${hits} `))
     expect(overview).toMatch(/Hits in process memory\s*[\d.]+ .s/)
     const key = words((await ask('/cache/key?key=product::1')).text)
-    expect(key).toContain(
-      'in the store, one value for all processes, and in the memory of the process that answers here',
-    )
+    expect(key).toContain('store (for all processes), memory of this process')
     expect(JSON.parse((await ask('/cache/api/key?key=product::1')).text)).toMatchObject({ tier: 'process' })
     expect(JSON.parse((await ask('/cache/api/processes')).text).processes).toEqual(
       expect.arrayContaining([
@@ -64,7 +62,7 @@ test('where no process remembers anything, nothing is said of it', async () => {
   await cache.set('product::1', 1)
   await cache.get('product::1')
   await cache.stats()
-  expect(words((await ask('/cache/processes')).text)).not.toContain('Keeps')
-  expect(words((await ask('/cache/')).text)).not.toContain('from process memory')
-  expect(words((await ask('/cache/key?key=product::1')).text)).not.toContain('in the memory')
+  expect(words((await ask('/cache/processes')).text)).not.toContain('Process memory')
+  expect(words((await ask('/cache/')).text)).not.toContain('Process memory hits')
+  expect(words((await ask('/cache/key?key=product::1')).text)).not.toContain('memory of this process')
 })

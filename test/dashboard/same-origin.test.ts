@@ -52,18 +52,22 @@ test.each<[string, Headers, string, SiteOptions?]>([
   ['without an Origin', { host }, 'no Origin'],
   ['from Origin null', { host, origin: 'null' }, 'null'],
   ['from another host', { host, origin: 'http://evil.example' }, 'http://evil.example'],
-  ['from a host that begins alike', { host, origin: 'http://shop.example.evil.example' }, 'another origin'],
+  [
+    'from a host that begins alike',
+    { host, origin: 'http://shop.example.evil.example' },
+    'is not the origin of this page',
+  ],
   [
     'from a user name that looks like the host',
     { host, origin: 'http://shop.example@evil.example' },
-    'another origin',
+    'is not the origin of this page',
   ],
-  ['from another port', { host, origin: 'http://shop.example:8080' }, 'another origin'],
+  ['from another port', { host, origin: 'http://shop.example:8080' }, 'is not the origin of this page'],
   ['from another scheme', { host, origin: 'https://shop.example' }, 'trust proxy'],
   [
     'from an Origin that only an untrusted proxy confirms',
     { ...proxied, origin: 'https://shop.example' },
-    'another origin',
+    'is not the origin of this page',
   ],
   ['with a mere Referer', { host, referer: 'http://shop.example/cache/delete' }, 'no Origin'],
 ])('a change is refused and told why: %s', async (_when, headers, why, options) => {

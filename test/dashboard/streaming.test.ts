@@ -3,7 +3,7 @@ import { createServer, get, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Request, Response } from 'express'
 import { expect, onTestFinished, test } from 'vitest'
-import { sendDownload, sendStream } from '../../src/dashboard/responding.js'
+import { sendDownload, sendStream } from '../../src/dashboard/http/responses.js'
 
 /** A server that would send for ever, and what has become of it. */
 async function endless() {

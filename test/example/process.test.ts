@@ -159,7 +159,7 @@ test.each(['0', 'four', '1.5'])('--workers %s is refused', async (workers) => {
 
 test('a shop whose Redis is not there says so and opens', async () => {
   const shop = await shopWith({ redis: `redis://127.0.0.1:${await freePort()}` })
-  expect(shop.output()).toMatch(/The cache store \(.+\) does not answer\. The shop opens without it\./)
+  expect(shop.output()).toMatch(/The cache store \(.+\) does not respond\. The shop opens without it\./)
   expect((await fetch(`${shop.url}/products/1`)).status).toBe(200)
 })
 
@@ -226,7 +226,7 @@ test('a wrong password, an unknown name and a name that is SQL are the same refu
   for (const username of ['staff', 'nobody', "' OR 1=1 --"]) {
     const answer = await post(shop, '/login', { username, password: 'wrong' })
     expect(answer.status).toBe(401)
-    expect(await answer.text()).toContain('not a name and a password we know')
+    expect(await answer.text()).toContain('Wrong name or password.')
   }
 })
 

@@ -130,7 +130,7 @@ describe('app.use(keyedCache())', () => {
       await cache.set('a', 1)
       expect((await server.ask(`/${name}`, { method: 'POST' })).body, name).toBe('true')
       const { provenance } = await cache.inspect('a')
-      if (name === 'throwing') expect(provenance?.user).toMatch(/audit failed with Error: no user database/)
+      if (name === 'throwing') expect(provenance?.user).toMatch(/audit failed: Error: no user database/)
       if (name === 'numeric') expect(provenance?.user).toBe('5')
       if (name === 'lazy')
         expect(provenance).toMatchObject({ route: 'POST /lazy', user: expect.stringMatching(/lazy/) })

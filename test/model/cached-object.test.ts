@@ -254,7 +254,7 @@ describeOnEveryBackend('A cached object', (open) => {
       const failure = {
         code: 'ERR_KEYEDCACHE_INVALID_KEY',
         message: expect.stringMatching(
-          /^This (Product|Coded) has no primary key: .+ Save it before it is cached\.$/,
+          /^This (Product|Coded) has no primary key: .+ Save it before you cache it\.$/,
         ),
       }
       expect(() => unsaved.cacheKey()).toThrow(expect.objectContaining(failure))
@@ -467,6 +467,22 @@ describeOnEveryBackend('findCached', (open) => {
     ).toBeNull()
   })
 
+  test('warns once of a validate that returns a promise, which accepts nothing', async () => {
+    const warn = vi.fn()
+    const cache = open({ logger: { warn } })
+    class Product extends CachedObject(Row, { cache }) {}
+    const find = () =>
+      Product.findCached(1, (id) => new Product(id, 'Torch'), { validate: (async () => true) as never })
+    for (let call = 0; call < 3; call++) expect((await find()).name).toBe('Torch')
+    expect(warn.mock.calls).toEqual([
+      [
+        expect.stringMatching(
+          /^keyedcache: validate of Product\.findCached\(\) must return true or false, not /,
+        ),
+      ],
+    ])
+  })
+
   test('loads again what an older version of the class has stored, if it makes nothing of it', async () => {
     const cache = open()
     class Product extends CachedObject(Row, { cache }) {
@@ -493,7 +509,7 @@ describeOnEveryBackend('findCached', (open) => {
     const code = 'ERR_KEYEDCACHE_CONFIGURATION'
     await failing((id) => ({ id })).toMatchObject({ code, key: 'Product::1' })
     await failing((id) => ({ id, name: 'Lamp' })).toThrow(
-      'The loader of "Product::1" must return a Product, or undefined where there is none, not {id: 1, name: "Lamp"}.',
+      'The loader of "Product::1" must return a Product, or undefined if there is none, not {id: 1, name: "Lamp"}.',
     )
     await failing((id) => new Row(id, 'Lamp')).toThrow(/must return a Product, .+, not an instance of Row\.$/)
     await failing(() => [new Product(1, 'Lamp')]).toThrow(/not \[an instance of Product\]\.$/)
@@ -520,7 +536,7 @@ describeOnEveryBackend('findCached', (open) => {
     for (const id of [7, '7', 7n]) expect((await Product.findCached(id, () => load(7))).name).toBe('Lamp')
     expect(load).toHaveBeenCalledTimes(4)
     expect(warnings).toEqual([
-      'keyedcache: "Product::lamp" was asked for, and "Product::7" is what its loader found. It is not cached: find objects by their primary key.',
+      'keyedcache: the loader of "Product::lamp" returned "Product::7", which was not cached: call findCached() with the primary key.',
     ])
   })
 
@@ -531,7 +547,7 @@ describeOnEveryBackend('findCached', (open) => {
       override toCache() {}
     }
     await failing(new Nothing(1, '')).toThrow(
-      'toCache() of Nothing must return what is to be stored, not undefined.',
+      'toCache() of Nothing must return the data to store, not undefined.',
     )
     class Half extends CachedObject(Row, { cache }) {
       override toCache() {
@@ -539,7 +555,7 @@ describeOnEveryBackend('findCached', (open) => {
       }
     }
     await expect(Half.findCached(1, (id) => new Half(id, ''))).rejects.toThrow(
-      'fromCache() of Half must be replaced too: toCache() gave [1].',
+      'fromCache() of Half must be replaced together with toCache(), which returned [1].',
     )
     class Other extends CachedObject(Row, { cache }) {
       static override fromCache(data: Row) {
@@ -547,7 +563,7 @@ describeOnEveryBackend('findCached', (open) => {
       }
     }
     await expect(Other.findCached(1, (id) => new Other(id, ''))).rejects.toThrow(
-      'fromCache() of Other must return one, not an instance of Row.',
+      'fromCache() of Other must return an object of that class, not an instance of Row.',
     )
   })
 

@@ -148,7 +148,7 @@ describe('The name of a class', () => {
     const unnamed = [CachedObject(Row), (() => class extends CachedObject(Row) {})()]
     for (const type of unnamed) {
       expect(() => type.cacheKey(1)).toThrow(
-        "A class whose objects are to be cached needs a name for their keys: static cacheName = 'product', or CachedObject(Base, { name: 'product' }).",
+        "A cached class needs a name for its keys: static cacheName = 'product', or CachedObject(Base, { name: 'product' }).",
       )
     }
     class Numbered extends CachedObject(Row) {
@@ -169,7 +169,7 @@ describe('The name of a class', () => {
     await expect(new again(1).cacheGet()).rejects.toMatchObject({
       code: CONFIGURATION,
       message: expect.stringMatching(
-        /^Another class is cached as "Product" already, and each would get the other's/,
+        /^Two classes are cached under the name "Product", and would get each other's/,
       ),
     })
   })
@@ -182,6 +182,13 @@ describe('CachedObject', () => {
     expect(attempt({ validate: () => true })).toThrow(/^Unknown CachedObject option "validate"/)
     expect(() => CachedObject({ named: 'x' } as CachedObjectOptions)).toThrow(/did you mean "name"\?$/)
     expect(() => CachedObject(null as never)).toThrow('The CachedObject options must be an object, not null.')
+  })
+
+  test('refuses options behind options, where a class should be', () => {
+    const twice = CachedObject as (...given: unknown[]) => unknown
+    expect(() => twice({ ttl: '1h' }, { name: 'product' })).toThrow(
+      'CachedObject() takes options after a class only: write CachedObject(Base, options) or CachedObject(options).',
+    )
   })
 
   test('leaves a class as it is: what it takes, what it is, what it can do', () => {

@@ -55,19 +55,17 @@ test('every figure of four processes is on the overview a second after the last 
     { family: 'product', hits: 3 * ALL, misses: ALL, computations: ALL, writes: 0 },
     { family: 'cart', hits: 0, misses: COUNTS.length, writes: ALL, deletes: COUNTS.length },
   ])
-  expect(page).toContain('Of all processes')
+  expect(page).toContain('Figures of all processes')
   const reads = 4 * ALL + COUNTS.length
-  for (const window of ['Last minute', 'Last hour', 'Last day', 'All']) {
+  for (const window of ['Last minute', 'Last hour', 'Last day', 'Total']) {
     expect(page).toMatch(new RegExp(`${window}\\s*74\\.3 %\\s*of ${reads} reads`))
   }
-  expect(page).toMatch(new RegExp(`Hits\\s*${3 * ALL}\\s*of these from request memory\\s*${ALL}`))
+  expect(page).toMatch(new RegExp(`Hits\\s*${3 * ALL}\\s*Request memory hits\\s*${ALL}`))
   expect(page).toMatch(
-    new RegExp(`Misses\\s*${ALL + COUNTS.length}\\s*of these gone before their TTL\\s*0\\s*Writes\\s*${ALL}`),
+    new RegExp(`Misses\\s*${ALL + COUNTS.length}\\s*Evicted or lost\\s*0\\s*Writes\\s*${ALL}`),
   )
-  expect(page).toMatch(new RegExp(`Computations\\s*${ALL}\\s*of these failed\\s*0`))
-  expect(page).toMatch(
-    new RegExp(`${ALL} never set, as far as is known .*${COUNTS.length} deleted with something above`),
-  )
+  expect(page).toMatch(new RegExp(`Computations\\s*${ALL}\\s*Failed computations\\s*0`))
+  expect(page).toMatch(new RegExp(`${ALL} no record of it .*${COUNTS.length} deleted with a parent key`))
   const history = stats.history.minutes.reduce(
     (sum: number, step: { hits?: number }) => sum + (step.hits ?? 0),
     0,
@@ -89,7 +87,7 @@ test('every figure of four processes is on the overview a second after the last 
       .find((part) => part.includes(`:${killed}<`))
     return row && words(row)
   }
-  expect(await state()).toContain('alive')
+  expect(await state()).toContain('active')
   await vi.waitFor(async () => expect(await state()).toContain('silent'), { timeout: 15_000, interval: 250 })
   const silentAfter = performance.now() - killedAt
   await vi.waitFor(async () => expect(await state()).toBeUndefined(), { timeout: 40_000, interval: 250 })

@@ -44,7 +44,7 @@ describeOnEveryBackend('The reason of a miss', (open) => {
     await gone(other, 'a')
     await other.get('a')
     expect(await reasons(other)).toEqual({ expired: 1 })
-    expect((await other.inspect('a')).why).toMatch(/^Expired .+ ago; it had been written .+ ago\.$/)
+    expect((await other.inspect('a')).why).toMatch(/^Expired .+ ago; written .+ ago\.$/)
   })
 
   test('is that of the miss, also when the value was written again', async () => {
@@ -93,7 +93,7 @@ describeOnEveryBackend('The reason of a miss', (open) => {
     const { reason, why } = await cache.inspect('a')
     expect(reason).toBe('fenced')
     expect(why).toMatch(
-      /^Deleted .+ ago by process .+\. What was computed for it was not stored .+ ago, since it was invalidated meanwhile\.$/,
+      /^Deleted .+ ago by process .+\. The last computed value was not stored .+ ago: the key was invalidated during the computation\.$/,
     )
   })
 
@@ -259,7 +259,7 @@ describe('A value that was gone before its TTL', () => {
     expect((await cache.stats()).families.get('a')?.missesBy).toEqual({ evicted: 1 })
     const { reason, why } = await cache.inspect('a::first')
     expect(reason).toBe('evicted')
-    expect(why).toMatch(/^Gone before its TTL: written .+ ago, it was to stand for (5 min|4 min 59 s) more\./)
+    expect(why).toMatch(/^Evicted or lost: written .+ ago, with (5 min|4 min 59 s) of its TTL remaining\./)
     await cache.close()
   })
 
@@ -284,7 +284,7 @@ describe('A value that was gone before its TTL', () => {
     await cache.clear()
     await cache.get('a::1')
     expect((await cache.stats()).totals.missesBy).toEqual({ 'ancestor-deleted': 1 })
-    expect((await cache.inspect('a::1')).why).toMatch(/^Everything was cleared .+ ago by process /)
+    expect((await cache.inspect('a::1')).why).toMatch(/^Everything was deleted .+ ago by process /)
     await cache.close()
   })
 })

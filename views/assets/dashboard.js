@@ -1,4 +1,4 @@
-// Everything works without this: it only saves a reach for the mouse.
+// The slash key focuses the search. Pages work without this script.
 addEventListener('keydown', (event) => {
   if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return
   if (event.target instanceof Element && event.target.closest('input, textarea, select, [contenteditable]'))
@@ -10,20 +10,20 @@ addEventListener('keydown', (event) => {
   search.select()
 })
 
-// What is left of a time to live counts down where it stands. A live page puts another one in its place.
+// Counts down the remaining time to live. Auto-refresh replaces the element, so it is looked up each time.
 const ends = new WeakMap()
 
 setInterval(countDown, 1_000)
 countDown()
 
 function countDown() {
-  const left = document.querySelector('[data-left-ms]')
-  if (left === null) return
-  if (!ends.has(left)) ends.set(left, performance.now() + Number(left.dataset.remainingMs))
-  // A text that changes would be selected no more.
+  const remaining = document.querySelector('[data-remaining-ms]')
+  if (remaining === null) return
+  if (!ends.has(remaining)) ends.set(remaining, performance.now() + Number(remaining.dataset.remainingMs))
+  // A change of the text would end its selection.
   if (!getSelection().isCollapsed) return
-  const seconds = Math.max(0, Math.ceil((ends.get(left) - performance.now()) / 1_000))
-  left.textContent = seconds > 0 ? `in ${clock(seconds)}` : 'just now'
+  const seconds = Math.max(0, Math.ceil((ends.get(remaining) - performance.now()) / 1_000))
+  remaining.textContent = seconds > 0 ? `in ${clock(seconds)}` : 'now'
 }
 
 function clock(seconds) {

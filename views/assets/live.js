@@ -1,10 +1,10 @@
-// Loads the page again every few seconds, where someone has chosen that, and shows what it says by then.
-// It waits while that would take something out of someone's hands.
+// Auto-refresh: loads the page again every few seconds, if chosen, and replaces its content.
+// It pauses while a replacement would disturb the user: a selection, the focus, a half-filled form.
 
-const REMEMBERED = 'keyedcache-live'
-const LONGEST_MS = 10_000
-/** How soon to look again whether what is in the way has gone. */
-const SOON_MS = 500
+const STORAGE_KEY = 'keyedcache-live'
+const TIMEOUT_MS = 10_000
+/** Pause before the next check whether a refresh would disturb. */
+const RECHECK_MS = 500
 
 const main = document.querySelector('main')
 const live = document.querySelector('[data-live]')
@@ -13,21 +13,21 @@ const status = live.querySelector('[role=status]')
 
 let timer
 let isOverdue = false
-/** The request under way. There is never a second one. */
+/** The request in progress. There is never a second one. */
 let request
 let shown = main.innerHTML
 let shownSince = new Date()
 
-every.value = remembered()
+every.value = storedChoice()
 if (every.selectedIndex < 0) every.value = ''
 live.hidden = false
 later()
 
 every.addEventListener('change', () => {
-  remember(every.value)
+  storeChoice(every.value)
   request?.abort()
   request = undefined
-  say('')
+  report('')
   later()
 })
 
@@ -47,37 +47,37 @@ async function turn() {
 
   const mine = new AbortController()
   request = mine
-  const tooLong = setTimeout(() => mine.abort(), LONGEST_MS)
-  const { page, failed, ended } = await ask(mine.signal)
+  const tooLong = setTimeout(() => mine.abort(), TIMEOUT_MS)
+  const { page, failed, ended } = await load(mine.signal)
   clearTimeout(tooLong)
   if (request !== mine) return
   request = undefined
 
-  if (ended) return say(`Stopped: ${ended}`)
-  if (failed) say(`Not refreshed since ${shownSince.toISOString().slice(11, 19)} UTC: ${failed}`)
+  if (ended) return report(`Stopped: ${ended}`)
+  if (failed) report(`Not refreshed since ${shownSince.toISOString().slice(11, 19)} UTC: ${failed}`)
   else if (waits()) return
   else show(page)
   later()
 }
 
-/** Whether something is in the way; then it is said, and this turn comes soon. */
+/** Whether a refresh would disturb; then it shows why, and schedules the next check. */
 function waits() {
   const reason = inTheWay()
   if (reason === undefined) return false
-  say(`Paused: ${reason}`)
-  later(SOON_MS)
+  report(`Paused: ${reason}`)
+  later(RECHECK_MS)
   return true
 }
 
 function inTheWay() {
   const selection = getSelection()
   if (!selection.isCollapsed && selection.containsNode(main, true)) return 'text is selected.'
-  // On `main` itself, where a click beside everything puts it, the focus is not lost.
+  // A click on empty space puts the focus on `main` itself, which keeps it.
   const { activeElement } = document
-  if (activeElement !== main && main.contains(activeElement)) return 'the focus is in the page.'
+  if (activeElement !== main && main.contains(activeElement)) return 'the focus is on the page.'
   if ([...main.querySelectorAll('input, select')].some(isFilledIn)) return 'a form is being filled in.'
-  // A click on what is replaced before the button is let go would be none.
-  if (main.matches(':active')) return 'the mouse is held down.'
+  // A replacement between press and release would lose the click.
+  if (main.matches(':active')) return 'the mouse button is pressed.'
 }
 
 function isFilledIn(field) {
@@ -86,20 +86,20 @@ function isFilledIn(field) {
   return field.value !== field.defaultValue || field.checked !== field.defaultChecked
 }
 
-/** The page as it is now, or why there is none. After `ended` there is no use in asking again. */
-async function ask(signal) {
+/** Loads the current page, or returns the reason why not. After `ended`, a retry is of no use. */
+async function load(signal) {
   try {
     const headers = { accept: 'text/html' }
     const answer = await fetch(location.href, { headers, cache: 'no-store', redirect: 'manual', signal })
     if (answer.type === 'opaqueredirect' || answer.status === 401 || answer.status === 403)
-      return { ended: 'you are signed out, or may not see this page any more. Load it again.' }
-    if (!answer.ok) return { failed: `the server answered ${answer.status}.` }
+      return { ended: 'you are signed out or have no access. Reload the page.' }
+    if (!answer.ok) return { failed: `the server responded with status ${answer.status}.` }
     const found = new DOMParser().parseFromString(await answer.text(), 'text/html')
     const page = found.querySelector('[data-live] ~ main')
-    return page ? { page } : { failed: 'the server answered with another page.' }
+    return page ? { page } : { failed: 'the server responded with a different page.' }
   } catch {
-    const seconds = LONGEST_MS / 1_000
-    return { failed: signal.aborted ? `no answer within ${seconds} s.` : 'the server cannot be reached.' }
+    const seconds = TIMEOUT_MS / 1_000
+    return { failed: signal.aborted ? `no response within ${seconds} s.` : 'the server is not reachable.' }
   }
 }
 
@@ -107,26 +107,26 @@ function show(page) {
   const html = page.innerHTML
   if (html !== shown) {
     const { scrollX, scrollY } = window
-    const before = new Map(lookedAt().map((part) => [nameOf(part), lookOf(part)]))
+    const before = new Map(viewedParts().map((part) => [nameOf(part), viewStateOf(part)]))
     replace(page)
-    for (const part of lookedAt()) Object.assign(part, before.get(nameOf(part)))
+    for (const part of viewedParts()) Object.assign(part, before.get(nameOf(part)))
     scrollTo({ left: scrollX, top: scrollY, behavior: 'instant' })
   }
   shown = html
   shownSince = new Date()
-  say('')
+  report('')
 }
 
-/** What someone may have opened or scrolled. */
-function lookedAt() {
+/** Elements that the user may have opened or scrolled. */
+function viewedParts() {
   return [...main.querySelectorAll('details, .scroll, .value')]
 }
 
-function lookOf({ open, scrollLeft, scrollTop }) {
+function viewStateOf({ open, scrollLeft, scrollTop }) {
   return { open, scrollLeft, scrollTop }
 }
 
-/** The same for the same part of an earlier page: moments instead of “12 s ago”. */
+/** An identity that stays the same across refreshes: exact times instead of “12 s ago”. */
 function nameOf(part) {
   const summary = part.closest('details')?.querySelector('summary').cloneNode(true)
   for (const time of summary?.querySelectorAll('time') ?? []) time.textContent = time.dateTime
@@ -135,8 +135,8 @@ function nameOf(part) {
 }
 
 /**
- * The region of the page's state stays the element that it is: a new one would be read out every time. Its figures
- * and times are no news; what it says in bold is.
+ * Keeps the status region, since screen readers announce a new one each time. Changes of its figures and times are
+ * not announced; a change of its bold text is.
  */
 function replace(page) {
   const [state, next] = [main, page].map((one) => one.querySelector(':scope > [role=status]'))
@@ -154,23 +154,23 @@ function headline(state) {
   return [...state.querySelectorAll('strong')].map((strong) => strong.textContent.replace(/\d/g, '')).join()
 }
 
-/** Only what is new: the same words again would be read out again. */
-function say(text) {
+/** Changes the status only if the text differs: screen readers announce each change. */
+function report(text) {
   if (status.textContent !== text) status.textContent = text
 }
 
-// Where the browser keeps nothing for this site, as in private windows, the choice holds for this page.
+// Without storage, as in some private windows, the choice holds for this page only.
 
-function remembered() {
+function storedChoice() {
   try {
-    return localStorage.getItem(REMEMBERED) ?? ''
+    return localStorage.getItem(STORAGE_KEY) ?? ''
   } catch {
     return ''
   }
 }
 
-function remember(choice) {
+function storeChoice(choice) {
   try {
-    localStorage.setItem(REMEMBERED, choice)
+    localStorage.setItem(STORAGE_KEY, choice)
   } catch {}
 }

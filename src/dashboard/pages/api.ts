@@ -1,10 +1,10 @@
 import type { CacheStats, HistoryStep } from '../../stats/cache-stats.js'
 import { quantile } from '../../stats/latency.js'
 import type { Figures } from '../../stats/metrics.js'
-import { maskKey } from '../mask-key.js'
+import { maskKey } from '../masking/mask-key.js'
 import type { Json, PageRequest } from '../page-request.js'
 
-/** `GET /api/stats`: what the overview shows. Times in milliseconds. */
+/** `GET /api/stats`: the data of the overview. Times in milliseconds. */
 export async function statsJson({ cache, secrets }: PageRequest): Promise<Json> {
   const { processes: _, families, totals, ...stats } = await cache.stats()
   const [hour, day] = await Promise.all([cache.history('fine'), cache.history('coarse')])
@@ -24,7 +24,7 @@ export async function statsJson({ cache, secrets }: PageRequest): Promise<Json> 
   }
 }
 
-/** `GET /api/processes`: what the page of processes shows. */
+/** `GET /api/processes`: the data of the processes page. */
 export async function processesJson({ cache }: PageRequest): Promise<Json> {
   const { scope, now, processes } = await cache.stats()
   return { json: { scope, now, processes: processes.map(processJson) } }

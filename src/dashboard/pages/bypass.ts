@@ -2,15 +2,15 @@ import { bypassCookie, cookiePath, MAX_COOKIE_PATH } from '../../bypass/cookie.j
 import { bypassToken } from '../../bypass/token.js'
 import { internalsOf } from '../../cache.js'
 import { localPathOf, pathOf } from '../../local-path.js'
+import { MAX_PATH } from '../http/parameters.js'
 import type { Page, PageRequest, SeeOther } from '../page-request.js'
-import { MAX_PATH } from '../parameters.js'
 
-/** Asks which page is to be seen without the cache. */
+/** The form for the path of a page. */
 export function bypassForm({ parameters }: PageRequest): Page {
   return formPage(parameters.text('path'))
 }
 
-/** Leads there, with a cookie that lets this one request do without the cache. */
+/** Redirects to the page, with a cookie that makes this one request bypass the cache. */
 export async function bypassNow({ cache, parameters, isSecure, now }: PageRequest): Promise<Page | SeeOther> {
   const given = parameters.text('path')
   const location = localPathOf(given)
@@ -21,9 +21,13 @@ export async function bypassNow({ cache, parameters, isSecure, now }: PageReques
   return { location, cookie: bypassCookie(path, token, isSecure) }
 }
 
-const NOT_HERE = 'Give a path on this site, such as /products/123: it begins with one slash.'
-const TOO_LONG = `No browser keeps a cookie for such a long path: ${MAX_COOKIE_PATH} characters are the most, without the query.`
+const NOT_HERE = 'Enter a path on this site, such as /products/123. It must begin with one slash.'
+const TOO_LONG = `The path is too long for a cookie (maximum: ${MAX_COOKIE_PATH} characters without the query).`
 
 function formPage(path: string, error?: string): Page {
-  return { view: 'bypass', title: 'See a page without the cache', data: { path, longest: MAX_PATH, error } }
+  return {
+    view: 'bypass',
+    title: 'View a page without the cache',
+    data: { path, maxLength: MAX_PATH, error },
+  }
 }

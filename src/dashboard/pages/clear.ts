@@ -1,24 +1,24 @@
-import { keys } from '../figures.js'
 import type { Page, PageRequest } from '../page-request.js'
+import { keys } from '../rendering/figures.js'
 import { changeAsStaff, countOrUnknown } from './changing.js'
 import { resultPage } from './result.js'
 
-/** Asks for the prefix, typed in full: the only way to delete everything. */
-export async function clearForm(visit: PageRequest): Promise<Page> {
-  return formPage(visit)
+/** The form to delete everything; it requires the prefix, typed in full. */
+export async function clearForm(request: PageRequest): Promise<Page> {
+  return formPage(request)
 }
 
-export async function clearNow(visit: PageRequest): Promise<Page> {
-  const { keyPrefix } = visit.cache
-  if (visit.parameters.text('prefix') !== keyPrefix) {
-    const error = `Nothing was deleted: that is not the prefix. Type ${keyPrefix}, exactly so.`
-    return { ...(await formPage(visit, error)), status: 400 }
+export async function clearNow(request: PageRequest): Promise<Page> {
+  const { keyPrefix } = request.cache
+  if (request.parameters.text('prefix') !== keyPrefix) {
+    const error = `The prefix does not match. Type ${keyPrefix} exactly.`
+    return { ...(await formPage(request, error)), status: 400 }
   }
   const everything = { action: 'clear', key: undefined, children: true } as const
-  const change = await changeAsStaff(visit, everything, async (own) =>
+  const change = await changeAsStaff(request, everything, async (own) =>
     (await own.clear()) ? 'deleted' : 'failed',
   )
-  return resultPage(visit, change)
+  return resultPage(request, change)
 }
 
 async function formPage({ cache }: PageRequest, error?: string): Promise<Page> {

@@ -1,86 +1,94 @@
 import { internalsOf } from '../../cache.js'
 import type { Inspection } from '../../inspection.js'
 import type { CacheKey } from '../../key/cache-key.js'
-import { keys, recomputing } from '../figures.js'
-import { maskKey } from '../mask-key.js'
+import { maskKey } from '../masking/mask-key.js'
 import type { Page, PageRequest } from '../page-request.js'
-import type { Count } from '../scan.js'
-import { askedKey } from './asked-key.js'
+import type { Count } from '../reading/count.js'
+import { keys, recomputing } from '../rendering/figures.js'
 import { changeAsStaff, countOrUnknown } from './changing.js'
 import { inspect } from './inspect.js'
 import { linked } from './linked.js'
+import { requestedKey } from './requested-key.js'
 import { resultPage } from './result.js'
 
-/** Whether what is there goes, or stays as stale: the first is the default. */
-const WAYS = ['delete', 'expire'] as const
-type Way = (typeof WAYS)[number]
+/** The actions of the form; the first is the default. */
+const ACTIONS = ['delete', 'expire'] as const
+type Action = (typeof ACTIONS)[number]
 
-/** Asks what to delete, or to let expire, then shows what that would take away. */
-export async function deleteForm(visit: PageRequest): Promise<Page> {
-  const { parameters } = visit
+const BUTTONS = {
+  delete: { alone: 'Delete this key', withChildren: 'Delete with children' },
+  expire: { alone: 'Mark this key stale', withChildren: 'Mark stale with children' },
+} as const
+
+/** The form, or with `preview` the keys that the change would affect. */
+export async function deleteForm(request: PageRequest): Promise<Page> {
+  const { parameters } = request
   const children = parameters.yes('children')
-  const how = parameters.oneOf('how', WAYS)
-  const asked = parameters.text('key')
-  if (!parameters.yes('preview')) return formPage({ key: asked, children, how })
-  if (asked === '') return formPage({ key: asked, children, how }, NO_KEY)
-  const key = askedKey(visit)
+  const how = parameters.oneOf('how', ACTIONS)
+  const text = parameters.text('key')
+  if (!parameters.yes('preview')) return formPage({ key: text, children, how })
+  if (text === '') return formPage({ key: text, children, how }, NO_KEY)
+  const key = requestedKey(request)
   return {
     view: 'delete-preview',
-    title: how === 'expire' ? 'Let expire: preview' : 'Delete: preview',
+    title: how === 'expire' ? 'Preview: mark stale' : 'Preview: delete',
     data: {
       key: key.text,
       children,
       how,
-      change: visit.links.delete({ key: key.text, ...(how === 'expire' && { how }) }),
-      ...(await preview(visit, key, children)),
+      button: BUTTONS[how][children ? 'withChildren' : 'alone'],
+      change: request.links.delete({ key: key.text, ...(how === 'expire' && { how }) }),
+      ...(await preview(request, key, children)),
     },
   }
 }
 
-/** Deletes, or lets expire. Without a key there is nothing to do, and nothing is what happens. */
-export async function deleteNow(visit: PageRequest): Promise<Page> {
-  const { parameters } = visit
+/** Deletes keys or marks them stale. A request without a key changes nothing. */
+export async function deleteNow(request: PageRequest): Promise<Page> {
+  const { parameters } = request
   const children = parameters.yes('children')
-  const how = parameters.oneOf('how', WAYS)
+  const how = parameters.oneOf('how', ACTIONS)
   if (parameters.text('key') === '') return { ...formPage({ key: '', children, how }, NO_KEY), status: 400 }
-  const key = askedKey(visit)
-  const change = await changeAsStaff(visit, { action: how, key, children }, (own) =>
+  const key = requestedKey(request)
+  const change = await changeAsStaff(request, { action: how, key, children }, (own) =>
     how === 'expire'
       ? internalsOf(own).expireOutcome(key, { children })
       : internalsOf(own).deleteOutcome(key, { children }),
   )
-  return resultPage(visit, change)
+  return resultPage(request, change)
 }
 
-const NO_KEY = 'Give a key: without one, nothing is deleted. To delete everything there is a page of its own.'
+const NO_KEY = 'Enter a key. To delete everything, use the link below the form.'
 
 interface Choice {
   readonly key: string
   readonly children: boolean
-  readonly how: Way
+  readonly how: Action
 }
 
 function formPage(choice: Choice, error?: string): Page {
   return { view: 'delete', title: 'Delete', data: { ...choice, error } }
 }
 
-/** The one key, as counted. */
+/** The count for one key alone. */
 function alone({ state, computingMs = 0 }: Inspection): Omit<Count, 'samples'> {
   const isThere = state === 'fresh' || state === 'stale'
   return { keys: isThere ? 1 : 0, more: false, computed: computingMs > 0 ? 1 : 0, computingMs }
 }
 
-async function preview(visit: PageRequest, key: CacheKey, children: boolean) {
-  const { cache, secrets } = visit
-  const [found, counted] = await Promise.all([
-    inspect(visit, key),
+async function preview(request: PageRequest, key: CacheKey, children: boolean) {
+  const { cache, secrets } = request
+  const [found, below] = await Promise.all([
+    inspect(request, key),
     children ? countOrUnknown(cache, key) : undefined,
   ])
+  const affected = children ? below : alone(found)
   return {
-    state: found.state,
-    why: found.why,
-    counted: counted && keys(counted),
-    cost: children ? counted && recomputing(counted) : recomputing(alone(found)),
-    samples: (counted?.samples ?? []).map((sample) => linked(maskKey(sample, secrets), visit)),
+    isDown: found.state === 'unknown',
+    isNotCached: !children && alone(found).keys === 0,
+    affected: affected && keys(affected),
+    why: children ? undefined : found.why,
+    cost: affected && recomputing(affected),
+    samples: (below?.samples ?? []).map((sample) => linked(maskKey(sample, secrets), request)),
   }
 }

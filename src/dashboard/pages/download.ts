@@ -1,18 +1,18 @@
+import { HttpError } from '../http/http-error.js'
+import { MASKED } from '../masking/secret-names.js'
 import type { Download, PageRequest } from '../page-request.js'
-import { Refusal } from '../refusal.js'
-import { MASKED } from '../secrets.js'
 import { valueText } from '../value-text.js'
-import { askedKey } from './asked-key.js'
 import { inspect } from './inspect.js'
+import { requestedKey } from './requested-key.js'
 
-/** A whole value as a text, masked as on its page. */
-export async function download(visit: PageRequest): Promise<Download> {
-  if (visit.hideValues) throw new Refusal(403, 'This dashboard shows no values.')
-  const key = askedKey(visit)
-  const { state, value, why } = await inspect(visit, key)
+/** `GET /download`: a whole value as text, masked as on its page. */
+export async function download(request: PageRequest): Promise<Download> {
+  if (request.hideValues) throw new HttpError(403, 'This dashboard hides values.')
+  const key = requestedKey(request)
+  const { state, value, why } = await inspect(request, key)
   if (state === 'unknown')
-    throw new Refusal(503, 'The store is not responding.', 'Try again when it is back.')
-  if (state !== 'fresh' && state !== 'stale') throw new Refusal(404, 'This key is not cached.', why)
+    throw new HttpError(503, 'The value cannot be read now.', 'Try again when the store responds.')
+  if (state !== 'fresh' && state !== 'stale') throw new HttpError(404, 'This key is not cached.', why)
   const fileName = `${key.text.replace(/[^\w-]+/g, '_').slice(0, 80)}.txt`
-  return { fileName, pieces: visit.secrets.inKey(key) ? [MASKED] : valueText(value, visit.secrets) }
+  return { fileName, pieces: request.secrets.inKey(key) ? [MASKED] : valueText(value, request.secrets) }
 }

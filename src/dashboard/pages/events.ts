@@ -2,21 +2,21 @@ import { internalsOf } from '../../cache.js'
 import { formatDuration } from '../../duration.js'
 import type { CacheEvent } from '../../stats/cache-event.js'
 import { MAX_EVENTS } from '../../store/statistics.js'
-import { events, past, whole } from '../figures.js'
-import { type KnownEvent, type KnownEvents, keptEvents, knownEvents } from '../known-events.js'
-import { contains, type ShownKey } from '../mask-key.js'
+import { badRequest } from '../http/http-error.js'
+import { containsText, type MaskedKey } from '../masking/mask-key.js'
 import type { Json, Page, PageRequest } from '../page-request.js'
-import { badRequest } from '../refusal.js'
+import { type MaskedEvent, type MaskedEvents, readEvents, readEventsIfUp } from '../reading/masked-events.js'
+import { countOf, past, whole } from '../rendering/figures.js'
 
 const TYPES: Readonly<Record<CacheEvent['type'] | 'all', string>> = {
   all: 'All',
   delete: 'Deletes',
   expire: 'Soft expiries',
   clear: 'Clears',
-  'store-failure': 'Troubles',
+  'store-failure': 'Store failures',
 }
 
-/** How many are shown at the most. */
+/** Choices for the maximum number of rows. */
 const LIMITS: readonly number[] = [50, 100, 200, MAX_EVENTS]
 const LIMIT = 100
 
@@ -26,13 +26,13 @@ interface Filter {
   readonly limit: number
 }
 
-/** What was invalidated by whom, and what the store did not surely carry out. */
-export async function eventsPage(visit: PageRequest): Promise<Page> {
-  const { cache, links } = visit
-  const filter = askedFilter(visit)
+/** `GET /events`: invalidations with their origin, and store failures. */
+export async function eventsPage(request: PageRequest): Promise<Page> {
+  const { cache, links } = request
+  const filter = filterOf(request)
   const { type, q, limit } = filter
-  const known = await knownEvents(visit)
-  const matching = known ? known.events.filter((event) => matches(event, filter)) : []
+  const log = await readEventsIfUp(request)
+  const matching = log ? log.events.filter((event) => matches(event, filter)) : []
   return {
     view: 'events',
     title: 'Events',
@@ -40,33 +40,34 @@ export async function eventsPage(visit: PageRequest): Promise<Page> {
     data: {
       ...{ type, q, limit },
       scope: internalsOf(cache).statisticsScope,
+      covers: internalsOf(cache).statisticsScope === 'all processes' ? 'all' : 'one',
       process: cache.processStats().process,
-      state: stateOf(known, matching),
+      state: stateOf(log, matching),
       types: Object.entries(TYPES).map(([name, label]) => ({
         label,
         href: links.events({ ...filter, type: name === 'all' ? '' : name }),
         isChosen: name === type,
       })),
       limits: [...new Set([...LIMITS, limit])].sort((one, other) => one - other),
-      rows: matching.slice(0, limit).map((event) => eventRow(event, visit)),
+      rows: matching.slice(0, limit).map((event) => eventRow(event, request)),
       matching: whole(matching.length),
-      kept: events(known?.kept ?? 0),
-      leftOut: known?.leftOut ? whole(known.leftOut) : undefined,
+      recorded: countOf(log?.recorded ?? 0, 'event'),
+      leftOut: log?.leftOut ? whole(log.leftOut) : undefined,
       all: links.events(),
     },
   }
 }
 
-/** `GET /api/events`: the same. Times in milliseconds since the epoch. */
-export async function eventsJson(visit: PageRequest): Promise<Json> {
-  const filter = askedFilter(visit)
-  const { kept, leftOut, events: all } = await keptEvents(visit)
+/** `GET /api/events`. Times in milliseconds since the epoch. */
+export async function eventsJson(request: PageRequest): Promise<Json> {
+  const filter = filterOf(request)
+  const { recorded, leftOut, events: all } = await readEvents(request)
   const matching = all.filter((event) => matches(event, filter))
   return {
     json: {
-      scope: internalsOf(visit.cache).statisticsScope,
-      now: visit.now,
-      kept,
+      scope: internalsOf(request.cache).statisticsScope,
+      now: request.now,
+      recorded,
       leftOut,
       matching: matching.length,
       events: matching.slice(0, filter.limit).map((event) => ({ ...event, key: event.key.text })),
@@ -75,7 +76,7 @@ export async function eventsJson(visit: PageRequest): Promise<Json> {
 }
 
 /** @throws Refusal */
-function askedFilter({ parameters }: PageRequest): Filter {
+function filterOf({ parameters }: PageRequest): Filter {
   const type = parameters.text('type') || 'all'
   if (!Object.hasOwn(TYPES, type)) {
     throw badRequest(`The parameter “type” must be one of ${Object.keys(TYPES).join(', ')}.`)
@@ -84,30 +85,30 @@ function askedFilter({ parameters }: PageRequest): Filter {
   return { type: type as Filter['type'], q: parameters.text('q'), limit }
 }
 
-/** By what is shown: a text that is masked is not found either. */
-function matches(event: KnownEvent, { type, q }: Filter): boolean {
+/** Compares only what is shown, so that a search does not reveal a masked text. */
+function matches(event: MaskedEvent, { type, q }: Filter): boolean {
   if (type !== 'all' && event.type !== type) return false
   const { key, route, user, process } = event
   const wanted = q.toLowerCase()
   return (
     wanted === '' ||
-    contains(key, wanted) ||
+    containsText(key, wanted) ||
     [route, user, process].some((text) => text?.toLowerCase().includes(wanted))
   )
 }
 
-function stateOf(known: KnownEvents | undefined, matching: readonly KnownEvent[]) {
-  if (known === undefined) return 'down'
-  if (known.kept === 0) return 'nothing yet'
+function stateOf(log: MaskedEvents | undefined, matching: readonly MaskedEvent[]) {
+  if (log === undefined) return 'down'
+  if (log.recorded === 0) return 'nothing yet'
   return matching.length === 0 ? 'no match' : 'found'
 }
 
-/** An event as pages show it. */
-export function eventRow(event: KnownEvent, { links, now }: Pick<PageRequest, 'links' | 'now'>) {
+/** An event as a table row. */
+export function eventRow(event: MaskedEvent, { links, now }: Pick<PageRequest, 'links' | 'now'>) {
   const { at, key, outcome, process, route, user, message, leftOut } = event
   return {
     at: past(at, now),
-    what: whatOf(event),
+    name: nameOf(event),
     key: key.text === '' ? undefined : { text: key.text, href: hrefOf(key, links) },
     isOfAll: event.type === 'clear',
     outcome: outcomeOf(event),
@@ -117,22 +118,22 @@ export function eventRow(event: KnownEvent, { links, now }: Pick<PageRequest, 'l
   }
 }
 
-/** To the key, or where a part of it is masked, to what lies above that. */
-function hrefOf({ key, under }: ShownKey, links: PageRequest['links']): string {
+/** Links to the key, or to the keys above its masked part. */
+function hrefOf({ key, under }: MaskedKey, links: PageRequest['links']): string {
   return key ? links.key(key.text) : links.keys({ under })
 }
 
-function whatOf({ type, children, operation }: KnownEvent): string {
-  if (type === 'clear') return 'Everything deleted'
-  if (type === 'store-failure') return `Trouble with ${operation ?? 'an operation'}`
-  const what = type === 'expire' ? 'Let expire' : 'Deleted'
-  return children ? `${what} with everything below` : what
+function nameOf({ type, children, operation }: MaskedEvent): string {
+  if (type === 'clear') return 'Deleted everything'
+  if (type === 'store-failure') return `Store failure in ${operation ?? 'an operation'}`
+  const name = type === 'expire' ? 'Marked stale' : 'Deleted'
+  return children ? `${name} with children` : name
 }
 
-function outcomeOf({ type, outcome, at, until = at, count = 1 }: KnownEvent): string {
+function outcomeOf({ type, outcome, at, until = at, count = 1 }: MaskedEvent): string {
   if (type === 'store-failure') {
     const within = until > at ? ` within ${formatDuration(until - at)}` : ''
     return count > 1 ? `failed ${whole(count)} times${within}` : 'failed'
   }
-  return { deleted: 'done', expired: 'done', absent: 'nothing was there', failed: 'not surely done' }[outcome]
+  return { deleted: 'done', expired: 'done', absent: 'not cached', failed: 'unconfirmed' }[outcome]
 }

@@ -2,11 +2,14 @@ import { internalsOf } from '../../cache.js'
 import { CacheNotRespondingError } from '../../errors.js'
 import { describeUnknown, type Inspection } from '../../inspection.js'
 import type { CacheKey } from '../../key/cache-key.js'
-import { maskText } from '../masking/text.js'
+import { maskText } from '../masking/mask-text.js'
+import type { SecretNames } from '../masking/secret-names.js'
 import type { PageRequest } from '../page-request.js'
-import type { SecretNames } from '../secrets.js'
 
-/** A look at a key, which builds no value of more than `buildUpTo` bytes; also where the cache throws what it cannot answer; what looks secret in who deleted it is masked. */
+/**
+ * Inspects a key, with secrets masked in its route and user. While the store is down, the state is `unknown`.
+ * @param buildUpTo maximum size in bytes of a value to decode
+ */
 export async function inspect(
   { cache, secrets }: Pick<PageRequest, 'cache' | 'secrets'>,
   key: CacheKey,

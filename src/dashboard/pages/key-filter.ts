@@ -1,48 +1,52 @@
 import { CacheNotRespondingError } from '../../errors.js'
 import type { CacheKey } from '../../key/cache-key.js'
-import { showsText } from '../mask-key.js'
+import { HttpError } from '../http/http-error.js'
+import { matchesText } from '../masking/mask-key.js'
 import type { PageRequest } from '../page-request.js'
-import { Refusal } from '../refusal.js'
-import { toKey } from './asked-key.js'
+import { toKey } from './requested-key.js'
 
-/** Which keys are asked for, and where in the listing to go on. */
+/** Which keys a listing contains, and where it continues. */
 export interface KeyFilter {
   readonly under: CacheKey | undefined
-  /** A text that they show. */
+  /** A text that each key contains as it is shown. */
   readonly q: string
-  /** Whether one is: by its text alone. */
+  /** `undefined` where every key matches. */
   readonly matches: ((key: CacheKey) => boolean) | undefined
   readonly cursor: string | undefined
 }
 
 /** @throws Refusal */
-export function askedFilter({ parameters, secrets }: PageRequest): KeyFilter {
+export function keyFilterOf({ parameters, secrets }: PageRequest): KeyFilter {
   const [under, q] = [parameters.text('under'), parameters.text('q')]
   const wanted = q.toLowerCase()
   return {
     under: under === '' ? undefined : toKey(under),
     q,
-    matches: wanted === '' ? undefined : (key) => showsText(key, wanted, secrets),
+    matches: wanted === '' ? undefined : (key) => matchesText(key, wanted, secrets),
     cursor: parameters.text('cursor') || undefined,
   }
 }
 
 /**
- * Passes over the failure of a listing while the store does not respond.
- * @throws Refusal where it does, so that the cursor is to blame; and whatever else went wrong
+ * Ignores the failure of a listing while the store is down.
+ * @throws Refusal where the store responds, so that the cursor is invalid; or the given error, for any other failure
  */
-export async function expectDown(
+export async function unlessStoreDown(
   error: unknown,
   { cache }: Pick<PageRequest, 'cache'>,
   { cursor }: KeyFilter,
 ): Promise<void> {
   if (!(error instanceof CacheNotRespondingError)) throw error
-  if (cursor !== undefined && (await answers(cache))) {
-    throw new Refusal(400, 'There is no such page of the listing.', 'Start again from its first page.')
+  if (cursor !== undefined && (await responds(cache))) {
+    throw new HttpError(
+      400,
+      'This page of the list does not exist or has expired.',
+      'Start again from the first page.',
+    )
   }
 }
 
-async function answers(cache: PageRequest['cache']): Promise<boolean> {
+async function responds(cache: PageRequest['cache']): Promise<boolean> {
   try {
     await cache.check()
     return true

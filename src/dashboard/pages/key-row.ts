@@ -1,14 +1,14 @@
 import type { ListedEntry } from '../../store/store.js'
-import { future, past, size } from '../figures.js'
-import { maskKey } from '../mask-key.js'
+import { maskKey } from '../masking/mask-key.js'
 import type { PageRequest } from '../page-request.js'
+import { future, past, size } from '../rendering/figures.js'
 import { linked } from './linked.js'
 
-/** A live key as the lists of keys show it. */
-export function keyRow({ key, bytes, ttlMs, writtenAt, writtenBy }: ListedEntry, visit: PageRequest) {
-  const { now, secrets } = visit
+/** A live key as a table row. */
+export function keyRow({ key, bytes, ttlMs, writtenAt, writtenBy }: ListedEntry, request: PageRequest) {
+  const { now, secrets } = request
   return {
-    ...linked(maskKey(key, secrets), visit),
+    ...linked(maskKey(key, secrets), request),
     size: size(bytes),
     expires: ttlMs > 0 ? future(ttlMs, now) : undefined,
     written: past(writtenAt, now),
@@ -16,7 +16,7 @@ export function keyRow({ key, bytes, ttlMs, writtenAt, writtenBy }: ListedEntry,
   }
 }
 
-/** The same for programs: times in milliseconds, `writtenAt` since the epoch. */
+/** A live key as JSON. Times in milliseconds, `writtenAt` since the epoch. */
 export function keyRowJson({ key, ...entry }: ListedEntry, { secrets }: PageRequest) {
   return { key: maskKey(key, secrets).text, ...entry }
 }

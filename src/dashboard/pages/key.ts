@@ -1,56 +1,66 @@
 import { UnbuiltValue } from '../../codec/unbuilt.js'
 import { formatDuration } from '../../duration.js'
-import type { Inspection } from '../../inspection.js'
+import { describeUnknown, type Inspection } from '../../inspection.js'
 import type { CacheKey } from '../../key/cache-key.js'
 import type { CacheEvent } from '../../stats/cache-event.js'
-import { events, future, past, size, whole } from '../figures.js'
-import { knownEvents } from '../known-events.js'
+import { HttpError } from '../http/http-error.js'
 import type { Json, Page, PageRequest } from '../page-request.js'
-import { Refusal } from '../refusal.js'
-import { shareTurn } from '../turns.js'
+import { readEventsIfUp } from '../reading/masked-events.js'
+import { countOf, future, past, size, whole } from '../rendering/figures.js'
+import { yieldAfterSlice } from '../scheduling/time-slices.js'
 import { beginningText, truncated, valueText } from '../value-text.js'
-import { askedKey } from './asked-key.js'
 import { crumbsOf } from './crumbs.js'
 import { eventRow } from './events.js'
 import { inspect } from './inspect.js'
+import { requestedKey } from './requested-key.js'
 
-/** So many characters of a value are shown; the download has all of them. */
+/** Maximum number of characters of a value on its page; the download has all of them. */
 const SHOWN = 20_000
 
-/** Maximum size of a value that is built for its page: a larger one would hold up the event loop. In bytes. */
+/** Maximum size in bytes of a value that is decoded for its page: a larger one would block the event loop. */
 const BUILT = 1024 * 1024
 
-/** So many of a key's last events are shown. */
+/** Maximum number of a key's events on its page. */
 const EVENTS = 10
 
-/** Everything known about one key. */
-export async function keyPage(visit: PageRequest): Promise<Page> {
-  const { cache, links, now, readOnly } = visit
-  const key = askedKey(visit)
-  const [found, last] = await Promise.all([inspect(visit, key, BUILT), lastEvents(key, visit)])
+/** The headline of each state, and its color. */
+const STATES: Readonly<Record<Inspection['state'], { readonly headline: string; readonly tone: string }>> = {
+  fresh: { headline: 'Cached', tone: 'good' },
+  stale: { headline: 'Stale', tone: 'warn' },
+  computing: { headline: 'Computing', tone: 'plain' },
+  missing: { headline: 'Not cached', tone: 'warn' },
+  unknown: { headline: 'Unknown', tone: 'bad' },
+}
+
+/** `GET /keys/…`: the state, value, events and generations of one key. */
+export async function keyPage(request: PageRequest): Promise<Page> {
+  const { cache, links, now, readOnly } = request
+  const key = requestedKey(request)
+  const [found, last] = await Promise.all([inspect(request, key, BUILT), lastEvents(key, request)])
   return {
     view: 'key',
     title: key.text,
     live: true,
     data: {
       text: key.text,
-      readable: key.parts.map(String).join(' › '),
-      crumbs: crumbsOf(key.parent, visit),
+      unescaped: unescapedOf(key),
+      crumbs: crumbsOf(key.parent, request),
       last: key.segments.at(-1),
-      state: found.state,
+      ...STATES[found.state],
+      isCached: found.state === 'fresh' || found.state === 'stale',
       enabled: cache.enabled,
       why: found.why,
       facts: {
-        remainingMs: found.ttlMs === undefined ? undefined : Math.round(found.ttlMs),
-        expires: found.ttlMs === undefined ? undefined : future(found.ttlMs, now),
+        remainingMs: Math.round(found.ttlMs ?? 0),
+        expires: found.ttlMs ? future(found.ttlMs, now) : undefined,
         size: found.bytes === undefined ? undefined : size(found.bytes),
         written: found.writtenAt === undefined ? undefined : past(found.writtenAt, now),
         by: found.writtenBy,
-        isRemembered: found.tier === 'process',
+        isInProcessMemory: found.tier === 'process',
         computing: found.computingMs === undefined ? undefined : formatDuration(found.computingMs),
         deleted: found.provenance && { ...found.provenance, at: past(found.provenance.at, now) },
       },
-      value: await shownValue(found, visit),
+      value: await shownValue(found, request),
       generations: found.generations.map(({ of, id }, depth) => ({ of, id, prefix: depth === 0 })),
       events: last,
       belowHref: links.keys({ under: key.text }),
@@ -59,24 +69,33 @@ export async function keyPage(visit: PageRequest): Promise<Page> {
   }
 }
 
-/** `GET /api/key?key=…`: the same. Times in milliseconds, those since the epoch being called `at` and `writtenAt`. */
-export async function keyJson(visit: PageRequest): Promise<Json> {
-  const key = askedKey(visit)
-  const [found, known] = await Promise.all([inspect(visit, key, BUILT), knownEvents(visit, concerns(key))])
-  if (found.state === 'unknown' || known === undefined) throw new Refusal(503, found.why)
+/** `GET /api/key?key=…`. Times in milliseconds; `now`, `at` and `writtenAt` since the epoch. */
+export async function keyJson(request: PageRequest): Promise<Json> {
+  const key = requestedKey(request)
+  const [found, log] = await Promise.all([
+    inspect(request, key, BUILT),
+    readEventsIfUp(request, concerns(key)),
+  ])
+  if (found.state === 'unknown' || log === undefined) throw new HttpError(503, describeUnknown(key).why)
   const { value: _, ...about } = found
-  const { kind, text, isWhole, isDamaged } = await shownValue(found, visit)
+  const { kind, text, isWhole, isDamaged } = await shownValue(found, request)
   return {
     json: {
-      now: visit.now,
+      now: request.now,
       ...about,
       value: { kind, text, isWhole, isDamaged: isDamaged || undefined },
-      events: known.events.slice(0, EVENTS).map((event) => ({ ...event, key: event.key.text })),
+      events: log.events.slice(0, EVENTS).map((event) => ({ ...event, key: event.key.text })),
     },
   }
 }
 
-/** Whether an event is an invalidation of a key, or of what lies above it. */
+/** The key's parts without escapes; `undefined` where nothing is escaped. */
+function unescapedOf(key: CacheKey): string | undefined {
+  const unescaped = key.parts.map(String).join(' › ')
+  return unescaped === key.segments.join(' › ') ? undefined : unescaped
+}
+
+/** Matches invalidations of a key, alone or with the children of a key above it. */
 function concerns(key: CacheKey): (event: CacheEvent) => boolean {
   const above = new Set(key.ancestors)
   return ({ type, key: of, children = false }) =>
@@ -84,20 +103,20 @@ function concerns(key: CacheKey): (event: CacheEvent) => boolean {
     ((type === 'delete' || type === 'expire') && (of === key.text || (children && above.has(of))))
 }
 
-/** The last of them; `undefined` while the store does not answer. */
-async function lastEvents(key: CacheKey, visit: PageRequest) {
-  const known = await knownEvents(visit, concerns(key))
-  if (known === undefined) return undefined
+/** A key's last invalidations; `undefined` while the store is down. */
+async function lastEvents(key: CacheKey, request: PageRequest) {
+  const log = await readEventsIfUp(request, concerns(key))
+  if (log === undefined) return undefined
   return {
-    rows: known.events.slice(0, EVENTS).map((event) => eventRow(event, visit)),
-    more: Math.max(0, known.events.length - EVENTS),
-    kept: events(known.kept),
-    leftOut: known.leftOut ? whole(known.leftOut) : undefined,
+    rows: log.events.slice(0, EVENTS).map((event) => eventRow(event, request)),
+    more: Math.max(0, log.events.length - EVENTS),
+    recorded: countOf(log.recorded, 'recorded event'),
+    leftOut: log.leftOut ? whole(log.leftOut) : undefined,
   }
 }
 
 interface ShownValue {
-  /** `none`: there is none; `hidden`: the dashboard shows no values; `masked`: its key looks secret. */
+  /** `none`: the key is not cached. `hidden`: the dashboard hides values. `masked`: the key looks like a secret's name. */
   readonly kind: 'none' | 'hidden' | 'masked' | 'shown'
   readonly text?: string
   readonly isWhole?: boolean
@@ -115,10 +134,10 @@ async function shownValue(
   if (state !== 'fresh' && state !== 'stale') return { kind: 'none' }
   if (hideValues) return { kind: 'hidden' }
   if (secrets.inKey(key)) return { kind: 'masked' }
-  const beginning = value instanceof UnbuiltValue ? await value.beginning(shareTurn) : undefined
+  const beginning = value instanceof UnbuiltValue ? await value.beginning(yieldAfterSlice) : undefined
   const longest = { longest: 2 * SHOWN }
   const pieces = beginning ? beginningText(beginning, secrets, longest) : valueText(value, secrets, longest)
-  const { text, whole: isAll } = await truncated(pieces, SHOWN, shareTurn)
+  const { text, whole: isAll } = await truncated(pieces, SHOWN, yieldAfterSlice)
   return {
     kind: 'shown',
     text,

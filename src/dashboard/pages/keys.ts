@@ -1,68 +1,68 @@
 import type { KeyedCache } from '../../cache.js'
-import { branchesOf } from '../branches.js'
-import { whole } from '../figures.js'
 import type { Json, Page, PageRequest, StreamedPage } from '../page-request.js'
-import { type Scan, scan } from '../scan.js'
+import { branchesOf } from '../reading/branches.js'
+import { type Scan, scan } from '../reading/scan.js'
+import { whole } from '../rendering/figures.js'
 import { crumbsOf } from './crumbs.js'
-import { askedFilter, expectDown, type KeyFilter } from './key-filter.js'
+import { type KeyFilter, keyFilterOf, unlessStoreDown } from './key-filter.js'
 import { keyRow, keyRowJson } from './key-row.js'
 import { searchPage } from './search.js'
 
 const PAGE = 100
 
-/** The live keys, a page at a time; with `whole`, one search through all of them. */
-export async function keysPage(visit: PageRequest): Promise<Page | StreamedPage> {
-  const { cache, parameters, links } = visit
-  const filter = askedFilter(visit)
-  if (parameters.yes('whole')) return searchPage(visit, filter)
+/** `GET /keys`: the live keys, a page at a time, or with `whole` the full search. */
+export async function keysPage(request: PageRequest): Promise<Page | StreamedPage> {
+  const { cache, parameters, links } = request
+  const filter = keyFilterOf(request)
+  if (parameters.yes('whole')) return searchPage(request, filter)
   const { under, q, cursor } = filter
-  const found = await lookedUp(visit, filter)
+  const found = await scanIfUp(request, filter)
   const seen = parameters.count('seen') + (found?.scanned ?? 0)
   const same = { under: under?.text, q }
   const isSearch = under !== undefined || q !== ''
   return {
     view: 'keys',
     title: under === undefined ? 'Keys' : `Keys under ${under.text}`,
-    // A cursor says how far a scan has come: what it leads to later is another part of the keys.
+    // A cursor leads to other keys each time, so its page is not refreshed.
     live: cursor === undefined,
     data: {
       ...same,
-      crumbs: crumbsOf(under, visit),
+      crumbs: crumbsOf(under, request),
       state: found === undefined ? 'down' : stateOf(found, cache, filter),
       enabled: cache.enabled,
-      rows: found ? found.entries.map((entry) => keyRow(entry, visit)) : [],
-      branches: found ? shownBranches(found, filter, visit) : [],
+      rows: found ? found.entries.map((entry) => keyRow(entry, request)) : [],
+      branches: found ? shownBranches(found, filter, request) : [],
       found: whole(found?.entries.length ?? 0),
       scanned: whole(Math.min(seen, found?.total ?? 0)),
       total: whole(found?.total ?? 0),
       first: cursor === undefined ? undefined : links.keys(same),
       next: found?.cursor === undefined ? undefined : links.keys({ ...same, cursor: found.cursor, seen }),
       all: isSearch && found?.cursor !== undefined ? links.keys({ ...same, whole: 'yes' }) : undefined,
-      deleteHref: under === undefined || visit.readOnly ? undefined : links.delete({ key: under.text }),
+      deleteHref: under === undefined || request.readOnly ? undefined : links.delete({ key: under.text }),
       underHref: under === undefined ? undefined : links.key(under.text),
     },
   }
 }
 
-/** `GET /api/keys`: a page of the same, masked alike. */
-export async function keysJson(visit: PageRequest): Promise<Json> {
-  const filter = askedFilter(visit)
+/** `GET /api/keys`: a page of live keys, masked as on the page. */
+export async function keysJson(request: PageRequest): Promise<Json> {
+  const filter = keyFilterOf(request)
   try {
-    const { entries, scanned, total, cursor = null } = await look(visit, filter)
-    const keys = entries.map((entry) => keyRowJson(entry, visit))
-    return { json: { now: visit.now, keys, scanned, total, cursor } }
+    const { entries, scanned, total, cursor = null } = await scanPage(request, filter)
+    const keys = entries.map((entry) => keyRowJson(entry, request))
+    return { json: { now: request.now, keys, scanned, total, cursor } }
   } catch (error) {
-    await expectDown(error, visit, filter)
+    await unlessStoreDown(error, request, filter)
     throw error
   }
 }
 
-/** A page of them; `undefined` while the store does not answer. */
-async function lookedUp(visit: PageRequest, filter: KeyFilter): Promise<Scan | undefined> {
+/** A page of live keys; `undefined` while the store is down. */
+async function scanIfUp(request: PageRequest, filter: KeyFilter): Promise<Scan | undefined> {
   try {
-    return await look(visit, filter)
+    return await scanPage(request, filter)
   } catch (error) {
-    await expectDown(error, visit, filter)
+    await unlessStoreDown(error, request, filter)
     return undefined
   }
 }
@@ -76,7 +76,7 @@ function shownBranches({ entries }: Scan, { under }: KeyFilter, { secrets, links
   }))
 }
 
-function look({ cache }: PageRequest, { under, cursor, matches }: KeyFilter): Promise<Scan> {
+function scanPage({ cache }: PageRequest, { under, cursor, matches }: KeyFilter): Promise<Scan> {
   return scan(cache, { under, cursor, enough: PAGE, matches })
 }
 

@@ -1,12 +1,12 @@
 import { formatDuration } from '../../duration.js'
 import type { LiveProcess } from '../../stats/cache-stats.js'
-import { past, share, size, whole } from '../figures.js'
-import { knownStats } from '../known-stats.js'
 import type { Page, PageRequest } from '../page-request.js'
+import { readStats } from '../reading/available-stats.js'
+import { countOf, nonZero, past, share, size, whole } from '../rendering/figures.js'
 
-/** The processes that use the cache, and how each does. */
+/** `GET /processes`: the processes that use the cache, with their figures. */
 export async function processesPage({ cache }: PageRequest): Promise<Page> {
-  const { stats, covers } = await knownStats(cache)
+  const { stats, covers } = await readStats(cache)
   return {
     view: 'processes',
     title: 'Processes',
@@ -14,7 +14,6 @@ export async function processesPage({ cache }: PageRequest): Promise<Page> {
     data: {
       covers,
       process: cache.processStats().process,
-      // Of those that keep nothing, a column would say nothing.
       hasMemories: stats.processes.some(({ memory }) => memory !== undefined),
       processes: [...stats.processes].sort(byName).map((one) => row(one, stats.now)),
     },
@@ -33,10 +32,9 @@ function row(
     uptime: formatDuration(Math.max(0, now - startedAt)),
     started: past(startedAt, now),
     seen: past(seenAt, now),
-    rss: rss === undefined ? '–' : size(rss),
+    rss: nonZero(rss ?? 0, size),
     memory: memory && {
-      entries: whole(memory.entries),
-      size: size(memory.bytes),
+      content: `${countOf(memory.entries, 'value')}, ${size(memory.bytes)}`,
       isServing: memory.isServing,
     },
     reads: whole(reads),

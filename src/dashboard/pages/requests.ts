@@ -3,20 +3,25 @@ import { isLocalPath } from '../../local-path.js'
 import { cacheMsOf } from '../../stats/cache-time.js'
 import { isCut } from '../../stats/request-record.js'
 import { MAX_REQUESTS } from '../../store/statistics.js'
-import { latency, past, share, whole } from '../figures.js'
-import { type KnownCall, type KnownRequest, keptRequests, knownRequests } from '../known-requests.js'
-import { contains } from '../mask-key.js'
+import { containsText } from '../masking/mask-key.js'
+import { MASKED } from '../masking/secret-names.js'
 import type { Json, Page, PageRequest } from '../page-request.js'
-import { REASONS } from '../reasons.js'
-import { MASKED } from '../secrets.js'
-import { wordsFor } from '../words-for.js'
+import {
+  type MaskedCall,
+  type MaskedRequest,
+  readRequests,
+  readRequestsIfUp,
+} from '../reading/masked-requests.js'
+import { countOf, latency, past, share, whole } from '../rendering/figures.js'
+import { labelOf } from '../rendering/label-of.js'
+import { REASONS } from '../rendering/reasons.js'
 import { linked } from './linked.js'
 
-/** How many are shown at the most. */
+/** Choices for the maximum number of requests. */
 const LIMITS: readonly number[] = [20, 50, 100, MAX_REQUESTS]
 const LIMIT = 50
 
-/** Calls that one page lists: with more it would take long to make, all at once. Each request has its share of them. */
+/** Maximum number of calls on a page, which is rendered in one turn. The requests share it evenly. */
 const MAX_LISTED_CALLS = 2_500
 
 interface Filter {
@@ -24,14 +29,14 @@ interface Filter {
   readonly limit: number
 }
 
-/** Recent requests with what they asked of the cache. */
-export async function requestsPage(visit: PageRequest): Promise<Page> {
-  const { cache, links } = visit
-  const filter = askedFilter(visit)
-  const known = await knownRequests(visit)
-  const matching = (known ?? []).filter((request) => matches(request, filter))
+/** `GET /requests`: recent requests with their cache calls. */
+export async function requestsPage(request: PageRequest): Promise<Page> {
+  const { cache, links } = request
+  const filter = filterOf(request)
+  const logged = await readRequestsIfUp(request)
+  const matching = (logged ?? []).filter((record) => matches(record, filter))
   const chosen = matching.slice(0, filter.limit)
-  const most = listedCalls(chosen)
+  const maxCalls = callsPerRequest(chosen)
   return {
     view: 'requests',
     title: 'Requests',
@@ -39,34 +44,34 @@ export async function requestsPage(visit: PageRequest): Promise<Page> {
     data: {
       ...filter,
       limits: [...new Set([...LIMITS, filter.limit])].sort((one, other) => one - other),
-      scope: internalsOf(cache).statisticsScope,
+      covers: internalsOf(cache).statisticsScope === 'all processes' ? 'all' : 'one',
       process: cache.processStats().process,
       sampled: sampledOf(internalsOf(cache).requestLogShare),
-      state: stateOf(known, matching, internalsOf(cache).requestLogShare),
-      kept: amount(known?.length ?? 0, 'request', 'requests'),
+      state: stateOf(logged, matching, internalsOf(cache).requestLogShare),
+      recorded: countOf(logged?.length ?? 0, 'request'),
       matching: whole(matching.length),
-      rows: chosen.map((request) => row(request, most, visit)),
+      rows: chosen.map((record) => row(record, maxCalls, request)),
       all: links.requests(),
       bypass: links.bypass(),
     },
   }
 }
 
-/** `GET /api/requests`: the same. Times in milliseconds, `at` since the epoch. */
-export async function requestsJson(visit: PageRequest): Promise<Json> {
-  const { cache, now } = visit
-  const filter = askedFilter(visit)
-  const kept = await keptRequests(visit)
-  const matching = kept.filter((request) => matches(request, filter))
+/** `GET /api/requests`. Times in milliseconds, `at` since the epoch. */
+export async function requestsJson(request: PageRequest): Promise<Json> {
+  const { cache, now } = request
+  const filter = filterOf(request)
+  const logged = await readRequests(request)
+  const matching = logged.filter((record) => matches(record, filter))
   return {
     json: {
       scope: internalsOf(cache).statisticsScope,
       now,
       sample: internalsOf(cache).requestLogShare,
-      kept: kept.length,
+      recorded: logged.length,
       matching: matching.length,
-      requests: matching.slice(0, filter.limit).map(({ calls, ...request }) => ({
-        ...request,
+      requests: matching.slice(0, filter.limit).map(({ calls, ...record }) => ({
+        ...record,
         cacheMs: cacheMsOf(calls),
         calls: calls.map((call) => ({ ...call, key: call.key.text })),
       })),
@@ -74,16 +79,17 @@ export async function requestsJson(visit: PageRequest): Promise<Json> {
   }
 }
 
-function askedFilter({ parameters }: PageRequest): Filter {
+function filterOf({ parameters }: PageRequest): Filter {
   return { q: parameters.text('q'), limit: Math.min(parameters.count('limit') || LIMIT, MAX_REQUESTS) }
 }
 
-/** By what is shown: a text that is masked is not found either. */
-function matches({ route, calls }: KnownRequest, { q }: Filter): boolean {
+/** Compares only what is shown, so that a search does not reveal a masked text. */
+function matches({ route, calls }: MaskedRequest, { q }: Filter): boolean {
   const wanted = q.toLowerCase()
-  return route.toLowerCase().includes(wanted) || calls.some(({ key }) => contains(key, wanted))
+  return route.toLowerCase().includes(wanted) || calls.some(({ key }) => containsText(key, wanted))
 }
 
+/** Share of requests that this process logs: `none`, `all`, or a text. */
 function sampledOf(sample: number) {
   if (sample === 0) return 'none'
   if (sample === 1) return 'all'
@@ -92,63 +98,63 @@ function sampledOf(sample: number) {
 }
 
 function stateOf(
-  known: readonly KnownRequest[] | undefined,
-  matching: readonly KnownRequest[],
+  logged: readonly MaskedRequest[] | undefined,
+  matching: readonly MaskedRequest[],
   sample: number,
 ): 'down' | 'off' | 'nothing yet' | 'no match' | 'found' {
-  if (known === undefined) return 'down'
-  if (known.length === 0) return sample === 0 ? 'off' : 'nothing yet'
+  if (logged === undefined) return 'down'
+  if (logged.length === 0) return sample === 0 ? 'off' : 'nothing yet'
   return matching.length === 0 ? 'no match' : 'found'
 }
 
-/** How many calls of each request are listed. */
-function listedCalls(requests: readonly KnownRequest[]): number {
+/** Maximum number of calls listed for each request. */
+function callsPerRequest(requests: readonly MaskedRequest[]): number {
   const all = requests.reduce((sum, { calls }) => sum + calls.length, 0)
   return all <= MAX_LISTED_CALLS ? all : Math.floor(MAX_LISTED_CALLS / requests.length)
 }
 
-function row(request: KnownRequest, most: number, visit: PageRequest) {
-  const { at, process, route, status, aborted, durationMs, calls, moreCalls } = request
+function row(record: MaskedRequest, maxCalls: number, request: PageRequest) {
+  const { at, process, route, status, aborted, durationMs, calls, moreCalls } = record
   const busy = Math.min(cacheMsOf(calls), durationMs)
   return {
-    at: past(at, visit.now),
+    at: past(at, request.now),
     ...{ process, route, status, aborted },
     isBad: aborted || status >= 500,
-    bypass: bypassOf(request, visit),
+    bypass: bypassOf(record, request),
     duration: latency(durationMs),
-    calls: amount(calls.length + moreCalls, 'call', 'calls'),
+    calls: countOf(calls.length + moreCalls, 'call'),
     busy: latency(busy),
     share: share(busy, durationMs),
-    more: moreCalls > 0 ? whole(moreCalls) : undefined,
-    kept: whole(calls.length),
-    unlisted: calls.length > most ? whole(calls.length - most) : undefined,
-    rows: calls.slice(0, most).map((call, index) => ({
+    unrecorded: moreCalls > 0 ? whole(moreCalls) : undefined,
+    recorded: whole(calls.length),
+    unlisted: calls.length > maxCalls ? whole(calls.length - maxCalls) : undefined,
+    rows: calls.slice(0, maxCalls).map((call, index) => ({
       order: index + 1,
-      after: latency(call.afterMs),
+      start: latency(call.afterMs),
       operation: operationOf(call),
-      key: call.operation === 'clear' ? undefined : linked(call.key, visit),
-      ...cameTo(call),
-      took: latency(call.durationMs),
+      key: call.operation === 'clear' ? undefined : linked(call.key, request),
+      ...resultOf(call),
+      duration: latency(call.durationMs),
     })),
-    repeated: repeatedOf(calls, visit).slice(0, most),
+    repeated: repeatedOf(calls, request).slice(0, maxCalls),
     computedCount: calls.filter(({ outcome }) => outcome === 'computed').length,
     computed: calls
       .filter(({ outcome }) => outcome === 'computed')
-      .slice(0, most)
-      .map(({ key, durationMs: ms }) => ({ ...linked(key, visit), took: latency(ms) })),
+      .slice(0, maxCalls)
+      .map(({ key, durationMs: ms }) => ({ ...linked(key, request), duration: latency(ms) })),
   }
 }
 
-/** The way to see a page without the cache, where its whole path is known. */
-function bypassOf({ route }: KnownRequest, { links }: PageRequest): string | undefined {
+/** The link to bypass the cache on a page; only where the log has its whole path. */
+function bypassOf({ route }: MaskedRequest, { links }: PageRequest): string | undefined {
   const [method, path = ''] = route.split(' ')
   const isWhole = isLocalPath(path) && !isCut(route) && !path.includes(MASKED)
   return method === 'GET' && isWhole ? links.bypass({ path }) : undefined
 }
 
-/** Keys that were read several times: from the request's memory it costs nothing, from the store it does. */
-function repeatedOf(calls: readonly KnownCall[], visit: PageRequest) {
-  const reads = new Map<string, KnownCall[]>()
+/** Keys that a request read more than once. Only reads from request memory are free. */
+function repeatedOf(calls: readonly MaskedCall[], request: PageRequest) {
+  const reads = new Map<string, MaskedCall[]>()
   for (const call of calls) {
     const text = call.key.key?.text
     if (text === undefined || !(call.operation === 'get' || call.operation === 'getOrSet')) continue
@@ -159,36 +165,36 @@ function repeatedOf(calls: readonly KnownCall[], visit: PageRequest) {
     .map((ofKey) => {
       const fromMemory = ofKey.filter(({ tier }) => tier === 'request').length
       return {
-        ...linked((ofKey[0] as KnownCall).key, visit),
+        ...linked((ofKey[0] as MaskedCall).key, request),
         times: whole(ofKey.length),
         fromMemory: whole(fromMemory),
-        fromStore: whole(ofKey.length - fromMemory),
       }
     })
 }
 
-function operationOf({ operation, children }: KnownCall): string {
+function operationOf({ operation, children }: MaskedCall): string {
   return children ? `${operation} with children` : operation
 }
 
-const CAME_TO: Readonly<Record<string, string>> = {
+/** Results of calls, as phrases for table cells. */
+const RESULTS: Readonly<Record<string, string>> = {
   'get hit': 'hit',
   'get miss': 'miss',
   'has hit': 'cached',
   'has miss': 'not cached',
   'getOrSet hit': 'hit',
-  'getOrSet stale': 'served stale, by its grace',
+  'getOrSet stale': 'served stale (grace)',
   'getOrSet computed': 'computed',
-  'getOrSet waited': 'waited for somebody else’s computation',
-  'getOrSet miss': 'missing at first, then found: somebody else had computed it',
+  'getOrSet waited': 'waited for another computation',
+  'getOrSet miss': 'miss, then found: computed elsewhere',
   'getOrSet failed': 'failed',
   'set stored': 'stored',
-  'set refused': 'not stored: invalidated since this request found it missing',
+  'set refused': 'not stored: invalidated after the miss',
   'set skipped': 'not stored',
   'delete deleted': 'deleted',
-  'delete absent': 'nothing was there',
-  'expire expired': 'let expire',
-  'expire absent': 'nothing was there',
+  'delete absent': 'not cached',
+  'expire expired': 'marked stale',
+  'expire absent': 'not cached',
   'clear deleted': 'deleted',
 }
 
@@ -198,21 +204,17 @@ const TIERS: Readonly<Record<string, string>> = {
   store: 'from the store',
 }
 
-/** In words. A newer version's process may have told something that is not known here: that stays as it is. */
-function cameTo({ operation, outcome, tier, reason, stored }: KnownCall) {
+/** The labels of a call's result. A name from a newer version's process is shown as it is. */
+function resultOf({ operation, outcome, tier, reason, stored }: MaskedCall) {
   const isBad = outcome === 'failed'
-  const words = wordsFor(CAME_TO, `${operation} ${outcome}`) ?? (isBad ? 'not surely done' : outcome)
+  const result = labelOf(RESULTS, `${operation} ${outcome}`) ?? (isBad ? 'unconfirmed' : outcome)
   return {
-    outcome: words,
+    result,
     isBad,
     detail: [
-      ...(tier === undefined ? [] : [wordsFor(TIERS, tier) ?? tier]),
-      ...(reason === undefined ? [] : [wordsFor(REASONS, reason) ?? reason]),
-      ...(stored === undefined ? [] : [stored ? 'stored since' : 'not stored']),
+      ...(tier === undefined ? [] : [labelOf(TIERS, tier) ?? tier]),
+      ...(reason === undefined ? [] : [labelOf(REASONS, reason) ?? reason]),
+      ...(stored === undefined ? [] : [stored ? 'stored' : 'not stored']),
     ].join('; '),
   }
-}
-
-function amount(count: number, one: string, many: string): string {
-  return `${whole(count)} ${count === 1 ? one : many}`
 }

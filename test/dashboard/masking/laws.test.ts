@@ -1,8 +1,8 @@
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { maskedText, maskText } from '../../../src/dashboard/masking/text.js'
-import { SecretNames } from '../../../src/dashboard/secrets.js'
+import { maskedText, maskText } from '../../../src/dashboard/masking/mask-text.js'
+import { SecretNames } from '../../../src/dashboard/masking/secret-names.js'
 import { valueText } from '../../../src/dashboard/value-text.js'
 
 const secrets = new SecretNames()

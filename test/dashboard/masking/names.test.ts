@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { SecretNames } from '../../../src/dashboard/secrets.js'
+import { SecretNames } from '../../../src/dashboard/masking/secret-names.js'
 
 const secrets = new SecretNames()
 

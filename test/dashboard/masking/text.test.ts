@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { maskedText, maskText } from '../../../src/dashboard/masking/text.js'
-import { SecretNames } from '../../../src/dashboard/secrets.js'
+import { maskedText, maskText } from '../../../src/dashboard/masking/mask-text.js'
+import { SecretNames } from '../../../src/dashboard/masking/secret-names.js'
 
 const secrets = new SecretNames()
 const mask = (text: string) => maskText(text, secrets)

@@ -1,0 +1,42 @@
+import { CacheNotRespondingError } from '../../../errors.js'
+import type { PageRequest } from '../../page-request.js'
+import { size, whole } from '../../rendering/figures.js'
+
+type Cache = PageRequest['cache']
+
+/** Whether the store responds, with the response time or the error. */
+export async function probeStore(cache: Cache): Promise<{ readonly isUp: boolean; readonly detail: string }> {
+  const began = performance.now()
+  try {
+    await cache.check()
+    return { isUp: true, detail: `${(performance.now() - began).toFixed(1)} ms` }
+  } catch (error) {
+    if (!(error instanceof CacheNotRespondingError)) throw error
+    return { isUp: false, detail: causeOf(error) }
+  }
+}
+
+/** The cause alone: the page itself says that the store is not responding. */
+function causeOf({ message }: Error): string {
+  return message.replace(/^.{1,100}? is not responding: /s, '').replace(/\.+$/, '')
+}
+
+/** Share of its memory limit from which a store counts as nearly full. */
+const NEARLY_FULL = 0.9
+
+/** Memory of the store; `undefined` where the store does not report it. */
+export async function storeMemory(cache: Cache) {
+  const usage = await cache.usage().catch((error: unknown) => {
+    if (!(error instanceof CacheNotRespondingError)) throw error
+  })
+  if (!usage) return undefined
+  const { usedBytes, maxBytes, evictions, policy } = usage
+  return {
+    used: size(usedBytes),
+    max: maxBytes === undefined ? undefined : size(maxBytes),
+    // A store that evicts is meant to be full.
+    isNearlyFull: policy === 'noeviction' && maxBytes !== undefined && usedBytes > maxBytes * NEARLY_FULL,
+    evictions: whole(evictions),
+    policy,
+  }
+}
