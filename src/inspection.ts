@@ -32,7 +32,7 @@ export interface Inspection {
   readonly writtenBy: string | undefined
   /** How long computing the value took; `undefined` for one that was set. */
   readonly computingMs: number | undefined
-  /** Who deleted or expired the key, or a key above it, where that is known. */
+  /** Origin of the delete or soft expiry of the key, or of a key above it, where that is known. */
   readonly provenance: Provenance | undefined
   /** The generations above it, that of the prefix first; `id` is `undefined` for a missing one. */
   readonly generations: readonly { readonly of: string; readonly id: string | undefined }[]
@@ -51,7 +51,7 @@ const NOTHING = {
   value: undefined,
 } as const
 
-/** What `describe` takes beside the read entry. */
+/** The facts beside the read entry. */
 export interface Background {
   readonly keyPrefix: string
   /** Why it is missing, where it is. */
@@ -60,7 +60,7 @@ export interface Background {
   readonly isInMemory: boolean
 }
 
-/** Tells what a look at a key's place found. */
+/** Describes a key by what was read. */
 export function describe(
   key: CacheKey,
   peek: Peek,
@@ -90,14 +90,14 @@ export function describe(
   return { ...known, reason: missing.explained.reason, why: why + observed + since, provenance }
 }
 
-/** Whether somebody holds a lease that nothing has invalidated since. */
+/** Whether a lease is held that no invalidation has ended. */
 function hasLease({ lease: bytes, generations, now }: Peek): boolean {
   const lease = bytes ? parseLease(bytes) : undefined
   const current = joinGenerations(generations)
   return !!lease && lease.lapsesAt > now && !!current?.equals(lease.started)
 }
 
-/** What is told while the store does not answer. */
+/** Describes a key while the store fails. */
 export function describeUnknown(key: CacheKey): Inspection {
   const why = 'The store is not responding.'
   return { ...NOTHING, key, generations: [], state: 'unknown', reason: 'store-down', why }
@@ -135,7 +135,7 @@ function live(
   } as const
 }
 
-/** What was let expire along with it. */
+/** The ancestor that was marked stale with all its children, in words. */
 function below(key: CacheKey, depth: number | undefined): string {
   return depth === undefined ? '' : ` with everything under ${key.ancestors[depth - 1]},`
 }
@@ -161,18 +161,18 @@ function explain(missing: Missing): Why {
   const now = performance.now()
   switch (explained.reason) {
     case 'expired':
-      return told(`Expired ${ago(now - change.until)}; written ${ago(now - change.at)}.`)
+      return withoutOrigin(`Expired ${ago(now - change.until)}; written ${ago(now - change.at)}.`)
     case 'evicted':
-      return told(
+      return withoutOrigin(
         `Evicted or lost: written ${ago(now - change.at)}, with ${formatDuration(change.until - now)} of its TTL remaining. The store was full, or was restarted.`,
       )
     case 'fenced': {
       const fenced = `The last computed value was not stored ${ago(now - change.at)}: the key was invalidated during the computation.`
-      if (standing.reason === 'absent') return told(fenced)
+      if (standing.reason === 'absent') return withoutOrigin(fenced)
       return { ...unexplained, why: `${unexplained.why} ${fenced}` }
     }
     case 'deleted':
-      return told(`Deleted ${ago(now - change.at)}.`)
+      return withoutOrigin(`Deleted ${ago(now - change.at)}.`)
     case 'ancestor-deleted':
       return whyDeletedAbove(missing, now - change.at)
     default:
@@ -180,12 +180,12 @@ function explain(missing: Missing): Why {
   }
 }
 
-/** Nothing that stands in the store tells who did it. */
-function told(why: string): Why {
+/** A reason whose origin the store does not show. */
+function withoutOrigin(why: string): Why {
   return { why, provenance: undefined }
 }
 
-/** By what stands in its place, and in that of the generations above. */
+/** The reason by the frame and the generations that were read. */
 function whyItStands({ key, peek, standing: { reason, provenance } }: Missing): Why {
   const judgement = judge(peek)
   const depth = judgement.live ? undefined : judgement.depth
@@ -240,7 +240,7 @@ function deletedAbove(ancestor: string | undefined, when: string): string {
     : `Deleted with everything under ${ancestor}, ${when}.`
 }
 
-/** The last delete above, as far as the generations that stand still tell of it. */
+/** The last delete of an ancestor, as far as the current generations show it. */
 function lastDelete({ generations }: Peek) {
   const deletes = generations.flatMap((bytes, depth) => {
     const provenance = bytes ? parseGeneration(bytes)?.provenance : undefined

@@ -16,7 +16,7 @@ export interface Followers {
   readonly startedAt: number[]
   /** When the last of them came, by the ticks of all flights. */
   since: number
-  /** What they obtain, once for all; nothing where each must read for itself. */
+  /** The value for all of them; `undefined` where each must read for itself. */
   shared?: Promise<Obtained | undefined>
   /** How their read counts. */
   outcome?: ReadOutcome

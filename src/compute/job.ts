@@ -1,7 +1,7 @@
 import type { Factory } from './factory.js'
 import type { Policy } from './policy.js'
 
-/** What a flight is to compute, and how. */
+/** The work of a flight, and how to do it. */
 export interface Job {
   readonly factory: Factory<unknown>
   readonly policy: Policy

@@ -47,7 +47,7 @@ export function copyOf(obtained: Obtained): unknown {
   return obtained.copies.next()
 }
 
-/** The same, once its copy is decompressed. */
+/** An obtained value whose copy has to be decompressed first. */
 export async function inflated(obtained: Obtained, value: Promise<unknown>): Promise<Obtained> {
   return { ...obtained, value: await value }
 }

@@ -82,7 +82,7 @@ function remainingOf({ writtenAt, ttlMs }: EntryBody, now: number, expiredAt: nu
   return expiredAt === undefined ? remainingMs : Math.min(0, remainingMs, expiredAt - now)
 }
 
-/** What makes a live entry useless for a read. */
+/** The demands of a read on a live entry. */
 export interface Demands {
   /** Why the entry does not count as a hit; `undefined` where it does. */
   refusal(entry: LiveEntry): MissReason | undefined

@@ -5,7 +5,7 @@ const MAX_OBSERVATIONS = 50_000
 
 /** An observed miss. */
 interface Observed {
-  /** What the store showed there; `undefined` where that is not known. */
+  /** The observation; `undefined` where the store has failed. */
   basis: Promise<Observation | undefined>
   readonly at: number
   /** Number of misses that no `set` has followed yet. */
@@ -18,7 +18,7 @@ interface Observed {
  *
  * The oldest observation of a key counts, and it outlives the response: work that goes on after it must not turn a fill
  * into a plain write. But a timer or a pool that was created in a request keeps its context for ever. So after the end a
- * miss is observed anew once a `set` has followed each earlier one, or a marker would have expired.
+ * miss is observed again once a `set` has followed each earlier one, or a marker would have expired.
  */
 export class Observations {
   readonly #observed = new Map<string, Observed>()

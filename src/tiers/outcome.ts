@@ -79,7 +79,7 @@ export type CallOutcome =
 /** The result of a `set`, for the record. */
 export interface Written {
   readonly outcome: WriteOutcome
-  /** What was stored. */
+  /** The stored entry. */
   readonly stored?: NewEntry
   /** Whether it was refused because of an invalidation that no value has followed, as far as the store shows. */
   readonly fenced?: boolean

@@ -23,7 +23,7 @@ export interface StoreWriterOptions {
   readonly maxValueBytes: number
   /** This process, `host:pid`. */
   readonly process: string
-  /** What is read or computed before the end of an invalidation may be older than it. */
+  /** Values that are read or computed before the end of an invalidation may be older than it. */
   readonly onInvalidate: InvalidationListener
 }
 
@@ -35,7 +35,7 @@ export interface WriteRequest {
   readonly overwrite: boolean
 }
 
-/** What an invalidation covers, and where it came from. */
+/** The scope of an invalidation, and its origin. */
 interface Invalidation {
   /** Everything, where there is none. */
   readonly key: CacheKey | undefined
