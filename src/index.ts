@@ -76,8 +76,8 @@ export type { CacheFigures, Figures, HistoryFigures, Timed } from './stats/metri
 export type { OperationMessage } from './stats/operation-message.js'
 export type { CallRecord, RequestRecord } from './stats/request-record.js'
 export type { Logger } from './store/failsafe.js'
-export type { AbsenceReason } from './store/judge.js'
 export type { KeyChange, KeyChangeKind, KeyHistory } from './store/key-history.js'
+export type { AbsenceReason } from './store/liveness.js'
 export type { MemoryStoreOptions } from './store/memory-store.js'
 export type { RedisTarget } from './store/redis/target.js'
 export type {
@@ -91,23 +91,23 @@ export type {
 } from './store/statistics.js'
 export type {
   AcquireOptions,
-  Acquisition,
+  AcquireResult,
   CommitOptions,
+  InvalidateOptions,
+  InvalidationOrigin,
+  LeaseWatch,
   ListedEntry,
   ListOptions,
   ListPage,
   NewEntry,
   Observation,
-  Origin,
-  Peek,
-  Reading,
+  PeekResult,
   ReadOptions,
+  ReadResult,
   ReleaseOptions,
-  RemoveOptions,
   Store,
   StoreUsage,
   WakeWaiter,
-  Watch,
   WriteOptions,
   WriteResult,
 } from './store/store.js'

@@ -6,8 +6,8 @@ import { parseLease } from './entry/lease.js'
 import type { Provenance } from './entry/provenance.js'
 import type { CacheKey } from './key/cache-key.js'
 import type { Explanation } from './stats/explain.js'
-import { judge } from './store/judge.js'
-import type { Peek } from './store/store.js'
+import { checkLiveness } from './store/liveness.js'
+import type { PeekResult } from './store/store.js'
 import type { EntryState, LiveEntry } from './tiers/entry-state.js'
 import type { MissReason } from './tiers/outcome.js'
 
@@ -32,7 +32,7 @@ export interface Inspection {
   readonly writtenBy: string | undefined
   /** How long computing the value took; `undefined` for one that was set. */
   readonly computingMs: number | undefined
-  /** Origin of the delete or soft expiry of the key, or of a key above it, where that is known. */
+  /** Origin of the delete or expiry of the key, or of a key above it; `undefined` if unknown. */
   readonly provenance: Provenance | undefined
   /** The generations above it, that of the prefix first; `id` is `undefined` for a missing one. */
   readonly generations: readonly { readonly of: string; readonly id: string | undefined }[]
@@ -51,20 +51,20 @@ const NOTHING = {
   value: undefined,
 } as const
 
-/** The facts beside the read entry. */
+/** Facts beside the read entry. */
 export interface Background {
   readonly keyPrefix: string
-  /** Why it is missing, where it is. */
+  /** Explanation of a missing entry. */
   readonly explained: Explanation | undefined
   /** Whether process memory has it. */
   readonly isInMemory: boolean
 }
 
-/** Describes a key by what was read. */
+/** Describes the state of a key, from one read of its place. */
 export function describe(
   key: CacheKey,
-  peek: Peek,
-  standing: EntryState,
+  peek: PeekResult,
+  entry: EntryState,
   { keyPrefix, explained, isInMemory }: Background,
 ): Inspection {
   const generations = peek.generations.map((bytes, depth) => ({
@@ -75,29 +75,29 @@ export function describe(
   const state = isComputing ? 'computing' : 'missing'
   const since = isComputing ? ' A computation is in progress.' : ''
   const known = { ...NOTHING, key, generations, state } as const
-  if (standing.state !== 'missing') {
-    if (standing.state !== 'failed') {
+  if (entry.state !== 'missing') {
+    if (entry.state !== 'failed') {
       const tier = isInMemory ? 'process' : 'store'
-      return { ...known, ...live(key, standing, peek, isComputing), tier }
+      return { ...known, ...live(key, entry, peek, isComputing), tier }
     }
-    const { writtenAt, writtenBy } = standing.body
+    const { writtenAt, writtenBy } = entry.body
     const why = `The computation failed ${ago(peek.now - writtenAt)} in process ${writtenBy}. This failure is kept for another ${formatDuration(peek.ttlMs)}.${since}`
     return { ...known, reason: 'failed', why, writtenAt, writtenBy }
   }
-  const missing = { key, peek, standing, explained: explained ?? { reason: standing.reason } }
+  const missing = { key, peek, entry, explained: explained ?? { reason: entry.reason } }
   const { why, provenance } = explain(missing)
   const observed = isMarker(peek) ? ' A request has missed it since, and has not stored a value yet.' : ''
   return { ...known, reason: missing.explained.reason, why: why + observed + since, provenance }
 }
 
-/** Whether a lease is held that no invalidation has ended. */
-function hasLease({ lease: bytes, generations, now }: Peek): boolean {
+/** Whether a computation holds a lease that is still valid. */
+function hasLease({ lease: bytes, generations, now }: PeekResult): boolean {
   const lease = bytes ? parseLease(bytes) : undefined
   const current = joinGenerations(generations)
   return !!lease && lease.lapsesAt > now && !!current?.equals(lease.started)
 }
 
-/** Describes a key while the store fails. */
+/** Describes a key during a store failure. */
 export function describeUnknown(key: CacheKey): Inspection {
   const why = 'The store is not responding.'
   return { ...NOTHING, key, generations: [], state: 'unknown', reason: 'store-down', why }
@@ -106,15 +106,15 @@ export function describeUnknown(key: CacheKey): Inspection {
 function live(
   key: CacheKey,
   { state, frame, body, value, remainingMs }: LiveEntry,
-  peek: Peek,
+  peek: PeekResult,
   isComputing: boolean,
 ) {
   const { writtenAt, writtenBy, computingMs } = body
   const written = `Written ${ago(peek.now - writtenAt)} by ${writtenBy}`
   const refreshing = isComputing ? ' A refresh is in progress.' : ''
   const expiry = expiryOf(frame, peek.generations)
-  const isLetExpire = expiry !== undefined && expiry.at < writtenAt + body.ttlMs
-  const expired = isLetExpire
+  const isMarkedStale = expiry !== undefined && expiry.at < writtenAt + body.ttlMs
+  const expired = isMarkedStale
     ? `Marked stale${below(key, expiry.depth)} ${by(peek.now, expiry.provenance)}`
     : `Expired ${ago(-remainingMs)}`
   const left = `Served within its grace period for another ${formatDuration(peek.ttlMs)}`
@@ -125,7 +125,7 @@ function live(
     why: isFresh
       ? `${written}; expires in ${formatDuration(remainingMs)}.${refreshing}`
       : `${written}. ${expired}. ${left}.${refreshing}`,
-    provenance: isLetExpire ? expiry.provenance : undefined,
+    provenance: isMarkedStale ? expiry.provenance : undefined,
     ttlMs: isFresh ? remainingMs : 0,
     bytes: peek.bytes,
     writtenAt,
@@ -135,7 +135,7 @@ function live(
   } as const
 }
 
-/** The ancestor that was marked stale with all its children, in words. */
+/** The tree that was marked stale, if it was more than the key. */
 function below(key: CacheKey, depth: number | undefined): string {
   return depth === undefined ? '' : ` with everything under ${key.ancestors[depth - 1]},`
 }
@@ -143,8 +143,8 @@ function below(key: CacheKey, depth: number | undefined): string {
 /** A key that is missing. */
 interface Missing {
   readonly key: CacheKey
-  readonly peek: Peek
-  readonly standing: EntryState & { readonly state: 'missing' }
+  readonly peek: PeekResult
+  readonly entry: EntryState & { readonly state: 'missing' }
   readonly explained: Explanation
 }
 
@@ -154,9 +154,9 @@ interface Why {
 }
 
 function explain(missing: Missing): Why {
-  const { standing, explained } = missing
+  const { entry, explained } = missing
   const { change } = explained
-  const unexplained = whyItStands(missing)
+  const unexplained = explainFromStore(missing)
   if (change === undefined) return unexplained
   const now = performance.now()
   switch (explained.reason) {
@@ -168,7 +168,7 @@ function explain(missing: Missing): Why {
       )
     case 'fenced': {
       const fenced = `The last computed value was not stored ${ago(now - change.at)}: the key was invalidated during the computation.`
-      if (standing.reason === 'absent') return withoutOrigin(fenced)
+      if (entry.reason === 'absent') return withoutOrigin(fenced)
       return { ...unexplained, why: `${unexplained.why} ${fenced}` }
     }
     case 'deleted':
@@ -180,14 +180,14 @@ function explain(missing: Missing): Why {
   }
 }
 
-/** A reason whose origin the store does not show. */
+/** An explanation from the key history, which has no origin. */
 function withoutOrigin(why: string): Why {
   return { why, provenance: undefined }
 }
 
-/** The reason by the frame and the generations that were read. */
-function whyItStands({ key, peek, standing: { reason, provenance } }: Missing): Why {
-  const judgement = judge(peek)
+/** Explains a miss from the frame and the generations above it. */
+function explainFromStore({ key, peek, entry: { reason, provenance } }: Missing): Why {
+  const judgement = checkLiveness(peek)
   const depth = judgement.live ? undefined : judgement.depth
   const ancestor = depth === undefined ? undefined : key.ancestors[depth - 1]
   switch (reason) {
@@ -226,7 +226,7 @@ function whyItStands({ key, peek, standing: { reason, provenance } }: Missing): 
   }
 }
 
-/** Where nothing stands any more of what was deleted: it has been reclaimed since. */
+/** Explains a miss below a deleted key whose entry was reclaimed since. */
 function whyDeletedAbove({ key, peek, explained: { depth = 0 } }: Missing, agoMs: number): Why {
   const bytes = peek.generations[depth]
   const provenance = bytes ? parseGeneration(bytes)?.provenance : undefined
@@ -240,8 +240,8 @@ function deletedAbove(ancestor: string | undefined, when: string): string {
     : `Deleted with everything under ${ancestor}, ${when}.`
 }
 
-/** The last delete of an ancestor, as far as the current generations show it. */
-function lastDelete({ generations }: Peek) {
+/** The last delete above a key that the present generations record. */
+function lastDelete({ generations }: PeekResult) {
   const deletes = generations.flatMap((bytes, depth) => {
     const provenance = bytes ? parseGeneration(bytes)?.provenance : undefined
     return provenance ? [{ provenance, depth }] : []
@@ -249,7 +249,7 @@ function lastDelete({ generations }: Peek) {
   return deletes.sort((one, other) => other.provenance.at - one.provenance.at)[0]
 }
 
-function isMarker({ frame }: Peek): boolean {
+function isMarker({ frame }: PeekResult): boolean {
   return frame !== null && parseFrame(frame).kind === 'marker'
 }
 

@@ -9,9 +9,9 @@ export type KnownOptions<T extends object> = { readonly [Name in keyof T]-?: Opt
 
 /** Names of one kind of options in error messages. */
 interface OptionKind {
-  /** What one of them is: `option`, `timeout`. */
+  /** Name of one of them: `option`, `timeout`. */
   readonly noun: string
-  /** What takes them, such as `set`; left out of the message by default. */
+  /** Method or object that has them, such as `set`. The message omits it by default. */
   readonly of?: string
 }
 

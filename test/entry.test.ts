@@ -12,7 +12,7 @@ import {
 } from '../src/entry/generation.js'
 import { ID_BYTES } from '../src/entry/layout.js'
 import { encodeProvenance } from '../src/entry/provenance.js'
-import { judge } from '../src/store/judge.js'
+import { checkLiveness } from '../src/store/liveness.js'
 import { entryStateOf } from '../src/tiers/entry-state.js'
 
 const id = fc.uint8Array({ minLength: ID_BYTES, maxLength: ID_BYTES }).map((bytes) => Buffer.from(bytes))
@@ -63,10 +63,12 @@ describe('A frame', () => {
         expect(firstBrokenGeneration(frame, standing(above))).toBe(-1)
         expect(firstBrokenGeneration(frame, replaced)).toBe(position)
         expect(firstBrokenGeneration(frame, absent)).toBe(position)
-        expect(judge({ frame, generations: standing(above).slice(1) }).live).toBe(false)
+        expect(checkLiveness({ frame, generations: standing(above).slice(1) }).live).toBe(false)
         expect(
-          judge({ frame, generations: [...standing(above), composeGeneration(Buffer.alloc(ID_BYTES), true)] })
-            .live,
+          checkLiveness({
+            frame,
+            generations: [...standing(above), composeGeneration(Buffer.alloc(ID_BYTES), true)],
+          }).live,
         ).toBe(false)
       }),
     )

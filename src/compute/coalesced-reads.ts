@@ -1,7 +1,7 @@
 // Node's own, also while a test has faked the global one: it marks the end of this tick, not a time.
 import { setImmediate } from 'node:timers'
 import type { CacheKey } from '../key/cache-key.js'
-import type { Reading } from '../store/store.js'
+import type { ReadResult } from '../store/store.js'
 import type { ReadOutcome } from '../tiers/outcome.js'
 import type { StoreRead } from '../tiers/store-reader.js'
 import type { Call } from './call.js'
@@ -16,7 +16,7 @@ export interface Followers {
   readonly startedAt: number[]
   /** When the last of them came, by the ticks of all flights. */
   since: number
-  /** The value for all of them; `undefined` where each must read for itself. */
+  /** Their common result; resolves to `undefined` where each must read for itself. */
   shared?: Promise<Obtained | undefined>
   /** How their read counts. */
   outcome?: ReadOutcome
@@ -27,11 +27,11 @@ export interface Followers {
  * follow: one decision for all of them, and a copy of the value each. So a thousand callers cost little more than two.
  */
 export class CoalescedRead {
-  readonly reading: Promise<Reading>
+  readonly reading: Promise<ReadResult>
   readonly result: Promise<StoreRead>
   #followers: Followers | undefined
 
-  constructor(reading: Promise<Reading>, result: Promise<StoreRead>) {
+  constructor(reading: Promise<ReadResult>, result: Promise<StoreRead>) {
     this.reading = reading
     this.result = result
   }
@@ -55,7 +55,7 @@ export class CoalescedReads {
   #byKey: Map<string, CoalescedRead> | undefined
 
   /** The coalesced read with this reading. The store returns one promise to all readers of a key that share a command. */
-  of({ text }: CacheKey, reading: Promise<Reading>): CoalescedRead | undefined {
+  of({ text }: CacheKey, reading: Promise<ReadResult>): CoalescedRead | undefined {
     const coalesced = this.#byKey?.get(text)
     return coalesced?.reading === reading ? coalesced : undefined
   }

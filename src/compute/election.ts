@@ -5,7 +5,7 @@ import { CacheClosedError, ComputeFailedError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Recorder } from '../stats/recorder.js'
 import type { Failsafe } from '../store/failsafe.js'
-import type { Acquisition, Reading, Store, Watch } from '../store/store.js'
+import type { AcquireResult, LeaseWatch, ReadResult, Store } from '../store/store.js'
 import { type EntryState, type LiveEntry, payloadOf } from '../tiers/entry-state.js'
 import type { StoreReader } from '../tiers/store-reader.js'
 import { Commits, type CommitsOptions } from './commits.js'
@@ -31,7 +31,7 @@ const RELEASE_MS = 1_000
 
 /** A lease that this process has got, and the entry that was read in the same step. */
 interface Won {
-  readonly reading: Reading
+  readonly reading: ReadResult
   readonly lease: HeldLease
 }
 
@@ -182,8 +182,8 @@ export class Election {
   async #acquire(
     flight: Flight,
     { background, policy }: Job,
-    watch: Watch,
-  ): Promise<(Acquisition & { readonly requestedAt: number }) | undefined> {
+    watch: LeaseWatch,
+  ): Promise<(AcquireResult & { readonly requestedAt: number }) | undefined> {
     const { key, token } = flight
     let requestedAt = 0
     const request = () => {

@@ -27,7 +27,7 @@ export interface FactoryContext<T = unknown> {
   skip<V>(value: V): V
   skip(): void
   /**
-   * Returns `previous`, whose TTL starts again; its bytes are not sent again.
+   * Returns `previous` with a new TTL; its bytes are not sent again.
    * @example if (response.status === 304) return notModified()
    * @throws ConfigurationError where there is no previous value
    */

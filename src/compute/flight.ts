@@ -5,7 +5,7 @@ import { parseLease } from '../entry/lease.js'
 import { ComputeCycleError, ComputeTimeoutError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
 import { newId } from '../store/ids.js'
-import type { Reading } from '../store/store.js'
+import type { ReadResult } from '../store/store.js'
 import type { HeldLease } from './lease.js'
 import type { Unstorable } from './unstorable.js'
 
@@ -162,7 +162,7 @@ export class Flights {
    * from older data: so either it has sent a request later, or its own lease was read, with the current generations.
    * Without a reading, while the store fails, any flight will do.
    */
-  joinable({ text }: CacheKey, since: number, reading: Reading | undefined): Flight | undefined {
+  joinable({ text }: CacheKey, since: number, reading: ReadResult | undefined): Flight | undefined {
     const flights = this.#byKey.get(text)
     if (!flights) return undefined
     const lease = reading?.lease ? parseLease(reading.lease) : undefined

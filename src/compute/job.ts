@@ -1,7 +1,7 @@
 import type { Factory } from './factory.js'
 import type { Policy } from './policy.js'
 
-/** The work of a flight, and how to do it. */
+/** The work of a flight. */
 export interface Job {
   readonly factory: Factory<unknown>
   readonly policy: Policy

@@ -9,7 +9,7 @@ const MAX_SHOWN = 24
 export interface Lifetime {
   /** Milliseconds; 0 for a value that is not stored. */
   readonly ms: number
-  /** The mistake in the TTL, where the value is not stored because of it. */
+  /** Fault of the TTL, if the value is not stored because of it. */
   readonly wrong?: string
 }
 

@@ -47,7 +47,7 @@ export function copyOf(obtained: Obtained): unknown {
   return obtained.copies.next()
 }
 
-/** An obtained value whose copy has to be decompressed first. */
+/** Resolves to the result with its copy, once that is decompressed. */
 export async function inflated(obtained: Obtained, value: Promise<unknown>): Promise<Obtained> {
   return { ...obtained, value: await value }
 }

@@ -22,7 +22,7 @@ export class Wait {
     return this.#holder !== undefined
   }
 
-  /** Sets the token of the computation that is waited for; the limit starts again for a new one. */
+  /** Sets the token of the computation that is waited for; a new one starts the limit again. */
   setHolder(holder: Buffer): void {
     if (this.#holder?.equals(holder)) return
     // A copy: a view would keep the whole reply alive.

@@ -73,7 +73,7 @@ export interface SeeOther {
   readonly cookie: string
 }
 
-/** What a handler returns, to be sent. */
+/** Result of a handler. */
 export type HandlerResult = Page | StreamedPage | Download | Json | SeeOther
 
 export type Handler = (request: PageRequest) => HandlerResult | Promise<HandlerResult>

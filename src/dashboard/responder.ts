@@ -10,7 +10,7 @@ import type { ResolvedDashboard } from './resolved-options.js'
 import { waitForSlice } from './scheduling/time-slices.js'
 import type { Render } from './views.js'
 
-/** What every page shows to staff. */
+/** Facts about the cache that every page for staff shows. */
 interface Site {
   readonly prefix: string
   readonly store: string

@@ -65,7 +65,7 @@ export function* beginningText(
 
 type Pieces = Generator<string, void, undefined>
 
-/** What is still to be written: a text, a value, or what is left of a container. */
+/** A part that is not written yet: a text, a value, or the rest of a container. */
 type Task =
   | { readonly text: string }
   | { readonly value: unknown; readonly holder: string | undefined; readonly depth: number }
@@ -131,7 +131,7 @@ class ValueWriter {
     yield text
   }
 
-  /** What is written at once. */
+  /** The text of a value that is written at once; `undefined` for other values. */
   #short(value: unknown): string | undefined {
     if (typeof value === 'bigint') return isLarge(value) ? undefined : `${value}n`
     if (typeof value === 'string') return undefined
@@ -198,7 +198,7 @@ class ValueWriter {
       : this.#short(value)
   }
 
-  /** What may be long, in pieces. */
+  /** Writes a value that may be long, in pieces. */
   *#long(value: unknown): Pieces {
     if (typeof value === 'string') yield* this.#string(value)
     else if (typeof value === 'bigint') yield* this.#bigint(value)

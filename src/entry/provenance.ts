@@ -1,4 +1,4 @@
-/** Who invalidated something, when, and from where. */
+/** Origin of an invalidation: time, process, route and user. */
 export interface Provenance {
   /** Milliseconds since the epoch, on the store's clock. */
   readonly at: number

@@ -167,7 +167,7 @@ class CanonicalText {
       throw this.#error(
         `${describeValue(value)} with nothing that identifies it`,
         hasOwnText(value)
-          ? 'Use String(value) if that tells it from every other, or give its class a cacheKeyPart() method.'
+          ? 'Use String(value) if that text identifies it, or give its class a cacheKeyPart() method.'
           : 'Give the class an id or a cacheKeyPart() method.',
       )
     return names

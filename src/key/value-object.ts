@@ -58,7 +58,7 @@ function ambiguous(value: object, what: string): KeyPartError {
     return new KeyPartError(`${what} whose toJSON() is null`, 'Check what it was made from.')
   return new KeyPartError(
     `${what} with a toString() of its own and no toJSON() that gives it`,
-    'Use String(value) if that tells it from every other, or give its class a cacheKeyPart() method.',
+    'Use String(value) if that text identifies it, or give its class a cacheKeyPart() method.',
   )
 }
 

@@ -74,7 +74,7 @@ export const METRICS = {
 
 type Metrics = typeof METRICS
 
-/** What is timed: hits by the tier that answered, misses, and computations. */
+/** Names of the timed operations: hits by tier, misses, and computations. */
 export type Timed = Metrics['latency']['of'][number]
 
 /** Value of a metric, by its kind. */

@@ -27,9 +27,9 @@ export interface OperationMessage {
   readonly children?: boolean | undefined
   /** Tier that returned a hit. */
   readonly tier?: Tier | undefined
-  /** Why it missed, or was skipped. */
+  /** Reason of a miss, or of a skipped operation. */
   readonly reason?: MissReason | undefined
-  /** Who deleted the key, where that is why it missed. */
+  /** Origin of the delete that caused a miss. */
   readonly provenance?: Provenance | undefined
   /** Duration of the operation, in milliseconds. */
   readonly durationMs: number

@@ -8,7 +8,7 @@ import type { MissLog } from './miss-log.js'
 import type { ReportQueue } from './report-queue.js'
 import type { RequestRecord } from './request-record.js'
 
-/** What the reports of a process are made of. */
+/** Sources of the reports of a process. */
 export interface ReportSources {
   readonly host: string
   readonly pid: number

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { detached, ignore } from '../background.js'
-import { before } from '../store/deadline.js'
+import { withDeadline } from '../store/deadline.js'
 import { newId } from '../store/ids.js'
 import type { Report, Statistics } from '../store/statistics.js'
 import { ReportBuilder, type ReportSources } from './report-builder.js'
@@ -59,7 +59,7 @@ export class Reporter {
   async close(): Promise<void> {
     this.#stopped.abort()
     if (!this.#loop) return
-    await before(performance.now() + this.#timeoutMs, this.#last(), 'The store').catch(ignore)
+    await withDeadline(performance.now() + this.#timeoutMs, this.#last(), 'The store').catch(ignore)
     this.#isOver = true
   }
 

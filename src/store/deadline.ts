@@ -21,7 +21,7 @@ const MAX_POSTPONED_MS = 250
  * `performance.now()`. The deadline is postponed once, by at most a quarter of a second, where this process was too busy
  * to read the answer.
  */
-export function before<T>(
+export function withDeadline<T>(
   deadline: number,
   promise: Promise<T>,
   what: string,

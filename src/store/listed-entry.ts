@@ -1,10 +1,10 @@
 import { isStale, parseBodyHead } from '../entry/body.js'
 import type { CacheKey } from '../key/cache-key.js'
-import { judge } from './judge.js'
-import type { ListedEntry, Reading } from './store.js'
+import { checkLiveness } from './liveness.js'
+import type { ListedEntry, ReadResult } from './store.js'
 
-/** What a listing has read of an entry: at least the head of its frame. */
-interface Found extends Reading {
+/** The part of an entry that a listing has read: at least the head of its frame. */
+interface Found extends ReadResult {
   readonly bytes: number
   /** Milliseconds until the frame expires. */
   readonly lifeMs: number
@@ -15,7 +15,7 @@ export function listedEntry(
   key: CacheKey,
   { bytes, lifeMs, now, ...reading }: Found,
 ): ListedEntry | undefined {
-  const judgement = judge(reading)
+  const judgement = checkLiveness(reading)
   const body = judgement.live ? parseBodyHead(judgement.frame) : undefined
   if (!judgement.live || !body || body.isFailure || lifeMs <= 0) return undefined
   const { writtenAt, writtenBy, graceMs, computingMs } = body

@@ -7,32 +7,32 @@ import { encodeProvenance } from '../entry/provenance.js'
 import { CacheNotRespondingError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
 import { newId } from './ids.js'
-import { judge } from './judge.js'
+import { checkLiveness } from './liveness.js'
 import { generationName, MemoryFrames } from './memory-frames.js'
 import { MemoryLeases } from './memory-leases.js'
 import { MemoryListing } from './memory-listing.js'
 import { MemoryStatistics } from './memory-statistics.js'
 import {
   type AcquireOptions,
-  type Acquisition,
+  type AcquireResult,
   type CommitOptions,
+  type InvalidateOptions,
+  type InvalidationOrigin,
+  type LeaseWatch,
   type ListOptions,
   type ListPage,
   MARKER_LIFE_MS,
   type NewEntry,
   type Observation,
-  type Origin,
-  type Peek,
-  type Reading,
+  type PeekResult,
   type ReadOptions,
+  type ReadResult,
   type ReleaseOptions,
-  type RemoveOptions,
   SECRET_BYTES,
   type Store,
   type StoreUsage,
   TOMBSTONE_LIFE_MS,
   type WakeWaiter,
-  type Watch,
   type WriteOptions,
   type WriteResult,
 } from './store.js'
@@ -75,26 +75,26 @@ export class MemoryStore implements Store {
     return this.#secret
   }
 
-  async read(key: CacheKey, { lease = false }: ReadOptions = {}): Promise<Reading> {
+  async read(key: CacheKey, { lease = false }: ReadOptions = {}): Promise<ReadResult> {
     const now = this.#frames.begin()
     const reading = { frame: this.#frames.get(key.text) ?? null, generations: this.#frames.above(key), now }
     return lease ? { ...reading, lease: this.#leases.bytesOf(key, now) } : reading
   }
 
-  async observe(key: CacheKey): Promise<Observation & Reading> {
+  async observe(key: CacheKey): Promise<Observation & ReadResult> {
     const now = this.#frames.begin()
     const id = newId()
     const generations = this.#frames.keepAbove(key, id, MARKER_LIFE_MS, false)
     let frame = this.#frames.get(key.text)
     const isValue = frame !== undefined && parseFrame(frame).kind === 'value'
     // A dead value never becomes live again: a marker replaces it.
-    if (!frame || (isValue && !judge({ frame, generations }).live)) {
+    if (!frame || (isValue && !checkLiveness({ frame, generations }).live)) {
       frame = composeFrame('marker', id, [])
       this.#frames.set(key.text, frame, MARKER_LIFE_MS)
     } else if (!isValue && this.#frames.remainingMs(key.text) < MARKER_LIFE_MS) {
       this.#frames.set(key.text, frame, MARKER_LIFE_MS)
     }
-    return { frame, standing: frameId(frame), generations, now }
+    return { frame, frameId: frameId(frame), generations, now }
   }
 
   async write(key: CacheKey, entry: NewEntry, { basis }: WriteOptions = {}): Promise<WriteResult> {
@@ -103,7 +103,7 @@ export class MemoryStore implements Store {
     return this.#put(key, encodeBody(entry, now), lifetimeOf(entry))
   }
 
-  async acquire(key: CacheKey, token: Buffer, { leaseMs, awaiting }: AcquireOptions): Promise<Acquisition> {
+  async acquire(key: CacheKey, token: Buffer, { leaseMs, awaiting }: AcquireOptions): Promise<AcquireResult> {
     const now = this.#frames.begin()
     const generations = this.#frames.keepAbove(key, newId(), leaseMs, false)
     const started = joinGenerations(generations) as Buffer
@@ -151,11 +151,11 @@ export class MemoryStore implements Store {
     if (this.#leases.get(key)?.token.equals(token)) this.#leases.end(key, unstored)
   }
 
-  watch(key: CacheKey, wake: WakeWaiter): Watch {
+  watch(key: CacheKey, wake: WakeWaiter): LeaseWatch {
     return { active: true, activate: async () => {}, stop: this.#leases.waiters.add(key, wake) }
   }
 
-  async remove(key: CacheKey, { children, origin }: RemoveOptions): Promise<boolean> {
+  async remove(key: CacheKey, { children, origin }: InvalidateOptions): Promise<boolean> {
     const now = this.#frames.begin()
     const id = newId()
     const info = encodeProvenance({ ...origin, at: now })
@@ -174,7 +174,7 @@ export class MemoryStore implements Store {
     return wasThere
   }
 
-  async expire(key: CacheKey, { children, origin }: RemoveOptions): Promise<boolean> {
+  async expire(key: CacheKey, { children, origin }: InvalidateOptions): Promise<boolean> {
     const at = this.#frames.begin()
     const who = encodeProvenance({ ...origin, at })
     const frame = this.#frames.get(key.text)
@@ -194,7 +194,7 @@ export class MemoryStore implements Store {
     return wasThere
   }
 
-  async clear(origin: Origin): Promise<void> {
+  async clear(origin: InvalidationOrigin): Promise<void> {
     const now = this.#frames.begin()
     this.#frames.clear()
     // It only keeps the reason: everything else is absent.
@@ -203,7 +203,7 @@ export class MemoryStore implements Store {
     this.#leases.waiters.wakeAll()
   }
 
-  async peek(key: CacheKey): Promise<Peek> {
+  async peek(key: CacheKey): Promise<PeekResult> {
     const now = this.#frames.begin()
     const frame = this.#frames.peek(key.text) ?? null
     return {
@@ -237,14 +237,14 @@ export class MemoryStore implements Store {
 
   #isLive(key: CacheKey): boolean {
     const frame = this.#frames.get(key.text)
-    return frame !== undefined && judge({ frame, generations: this.#frames.above(key) }).live
+    return frame !== undefined && checkLiveness({ frame, generations: this.#frames.above(key) }).live
   }
 
   #isUnchanged(key: CacheKey, basis: Observation): boolean {
     const frame = this.#frames.get(key.text)
     return (
       !!frame &&
-      frameId(frame).equals(basis.standing) &&
+      frameId(frame).equals(basis.frameId) &&
       this.#frames.areCurrent(key, joinGenerations(basis.generations))
     )
   }
@@ -264,7 +264,8 @@ export class MemoryStore implements Store {
   /** The result of a write that was refused; `started` are the joined generations that it was based on. */
   #refused(key: CacheKey, started: Buffer | undefined): WriteResult {
     const frame = this.#frames.get(key.text)
-    if (frame && judge({ frame, generations: this.#frames.above(key) }).live) return { written: false }
+    if (frame && checkLiveness({ frame, generations: this.#frames.above(key) }).live)
+      return { written: false }
     const isTombstone = frame !== undefined && parseFrame(frame).kind === 'tombstone'
     const isFenced = isTombstone || !this.#frames.areCurrent(key, started)
     return isFenced ? { written: false, fenced: true } : { written: false }

@@ -3,7 +3,7 @@ import type { KeyChange, KeyHistory } from './key-history.js'
 /** Whole numbers by the name of a metric. A report holds what was added since the last one. */
 export type Counts = ReadonlyMap<string, number>
 
-/** What one process has counted and recorded since its last report. */
+/** Counts and records of one process since its last report. */
 export interface Report {
   /** Id of one cache in one run of a process. */
   readonly process: string

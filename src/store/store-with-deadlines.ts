@@ -1,5 +1,5 @@
 import { CacheNotRespondingError } from '../errors.js'
-import { before } from './deadline.js'
+import { withDeadline } from './deadline.js'
 import type { Store } from './store.js'
 import { wrapStore } from './wrap-store.js'
 
@@ -10,7 +10,7 @@ import { wrapStore } from './wrap-store.js'
 export function storeWithDeadlines(store: Store, timeoutMs: number): Store {
   return wrapStore(store, async (_operation, proceed) => {
     try {
-      return await before(performance.now() + timeoutMs, proceed(), store.description)
+      return await withDeadline(performance.now() + timeoutMs, proceed(), store.description)
     } catch (error) {
       if (error instanceof CacheNotRespondingError) throw error
       throw new CacheNotRespondingError(`${store.description} is not responding: ${String(error)}.`, {

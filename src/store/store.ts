@@ -17,7 +17,7 @@ export const TOMBSTONE_LIFE_MS = 10 * 60_000
 export const SECRET_BYTES = 32
 
 /** Result of `read`: the entry and the generations above it, as they are stored at one moment after the call. */
-export interface Reading {
+export interface ReadResult {
   /** The frame of a value, a tombstone or a marker; `null` if there is none. */
   readonly frame: Buffer | null
   /** The generations of all strict ancestors, outermost (the prefix itself) first; `null` for each that is absent. */
@@ -43,7 +43,7 @@ export interface ReadOptions {
  */
 export interface Observation {
   /** Id of the frame. */
-  readonly standing: Buffer
+  readonly frameId: Buffer
   readonly generations: readonly Buffer[]
 }
 
@@ -70,12 +70,12 @@ export type WriteResult =
   | { readonly written: false; readonly fenced?: true }
 
 /** Result of `acquire`. */
-export type Acquisition =
+export type AcquireResult =
   /**
    * The token holds the lease. `reading` was read in the same atomic step: what is computed from data that is read from
    * now on may be committed. `tookOver` if the last holder let its lease lapse.
    */
-  | { readonly won: true; readonly reading: Reading; readonly tookOver: boolean }
+  | { readonly won: true; readonly reading: ReadResult; readonly tookOver: boolean }
   /** Another token, `holder`, holds the lease, which lapses in `lapsesInMs` milliseconds unless it is renewed. */
   | { readonly won: false; readonly holder: Buffer; readonly lapsesInMs: number }
 
@@ -95,7 +95,7 @@ export interface ReleaseOptions {
 export type WakeWaiter = (unstored: boolean) => void
 
 /** A waiter's subscription to the lease events of a key. */
-export interface Watch {
+export interface LeaseWatch {
   /** Whether events arrive at the moment. A waiter polls while they do not. */
   readonly active: boolean
   /** Resolves when events arrive, or when that has failed. */
@@ -104,16 +104,16 @@ export interface Watch {
 }
 
 /** Source of an invalidation. The store adds the time. */
-export type Origin = Omit<Provenance, 'at'>
+export type InvalidationOrigin = Omit<Provenance, 'at'>
 
-export interface RemoveOptions {
+export interface InvalidateOptions {
   /** Whether everything below the key is invalidated too. */
   readonly children: boolean
-  readonly origin: Origin
+  readonly origin: InvalidationOrigin
 }
 
 /** Result of `peek`. */
-export interface Peek extends Reading {
+export interface PeekResult extends ReadResult {
   /** Milliseconds until the frame expires. */
   readonly ttlMs: number
   /** Size of the frame. */
@@ -209,7 +209,7 @@ export interface Store {
   secret?(): Promise<Buffer>
 
   /** Reads an entry and the generations above it. Changes nothing. */
-  read(key: CacheKey, options?: ReadOptions): Promise<Reading>
+  read(key: CacheKey, options?: ReadOptions): Promise<ReadResult>
 
   /**
    * Prepares a fill after a miss, and returns what is stored then. In one atomic step:
@@ -218,7 +218,7 @@ export interface Store {
    * - a live value stays as it is;
    * - absent generations are made.
    */
-  observe(key: CacheKey): Promise<Observation & Reading>
+  observe(key: CacheKey): Promise<Observation & ReadResult>
 
   /**
    * Stores a value under a new id, and ends the lease of the key.
@@ -234,7 +234,7 @@ export interface Store {
    * of the key, if there is one: everything below is not live from then on.
    * Resolves to whether anything was there: a live value, or with `children` a generation in use.
    */
-  remove(key: CacheKey, options: RemoveOptions): Promise<boolean>
+  remove(key: CacheKey, options: InvalidateOptions): Promise<boolean>
 
   /**
    * Makes a live value stale. It keeps its remaining life, and gets a new id; the first of several expiries counts for
@@ -242,10 +242,10 @@ export interface Store {
    * is stale from then on. Fills and commits that began before are refused, as after a `remove`.
    * Resolves to whether anything was there, as `remove` does.
    */
-  expire(key: CacheKey, options: RemoveOptions): Promise<boolean>
+  expire(key: CacheKey, options: InvalidateOptions): Promise<boolean>
 
   /** Replaces the topmost generation: nothing under the prefix is live from then on. */
-  clear(origin: Origin): Promise<void>
+  clear(origin: InvalidationOrigin): Promise<void>
 
   /**
    * Takes the lease of a key: the right to compute and commit its value. Each computation has a token of its own.
@@ -256,7 +256,7 @@ export interface Store {
    *
    * Absent generations are made, and live at least as long as the lease.
    */
-  acquire(key: CacheKey, token: Buffer, options: AcquireOptions): Promise<Acquisition>
+  acquire(key: CacheKey, token: Buffer, options: AcquireOptions): Promise<AcquireResult>
 
   /**
    * Prolongs a lease to `leaseMs` from now. Resolves to whether the token holds it. A lapsed lease is the token's own
@@ -277,10 +277,10 @@ export interface Store {
    * Calls `wake` at every event that may end a wait for the lease of a key: it has ended while a caller waits for it,
    * or something above the key was invalidated. An event may be lost or come without a reason, so a waiter polls too.
    */
-  watch(key: CacheKey, wake: WakeWaiter): Watch
+  watch(key: CacheKey, wake: WakeWaiter): LeaseWatch
 
   /** Reads what is stored under a key, for people. Nothing is counted as a use or prolonged. */
-  peek(key: CacheKey): Promise<Peek>
+  peek(key: CacheKey): Promise<PeekResult>
 
   /**
    * Lists live entries, a page at a time. An entry that is stored during the whole listing is listed at least once; one

@@ -4,7 +4,7 @@ import { joinGenerations } from '../entry/generation.js'
 import { type Lease, parseLease } from '../entry/lease.js'
 import { CacheKey, type KeyInput } from '../key/cache-key.js'
 import { newId } from '../store/ids.js'
-import { judge } from '../store/judge.js'
+import { checkLiveness } from '../store/liveness.js'
 import type { Store } from '../store/store.js'
 import { eventually, expect, fail } from './expect.js'
 import { entry, HOSTILE_PARTS, key, ORIGIN } from './samples.js'
@@ -42,7 +42,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         { timeout: 5_000, interval: 2 },
       )
     const payload = async (input: KeyInput): Promise<string | undefined> => {
-      const judgement = judge(await other.read(key(input)))
+      const judgement = checkLiveness(await other.read(key(input)))
       return judgement.live ? parseBody(judgement.frame)?.payload.toString() : undefined
     }
     const committed = async (at: Store, input: KeyInput, token: Buffer, text = 'computed') =>
@@ -101,24 +101,27 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(Math.abs(nothing.now - Date.now())).toBeLessThan(5_000)
 
         await other.write(key('a::value'), entry('value'))
-        const judgement = judge(await read('a::value'))
+        const judgement = checkLiveness(await read('a::value'))
         expect(judgement.live && parseBody(judgement.frame)?.payload.toString()).toBe('value')
 
         await other.remove(key('a::removed'), { children: false, origin: ORIGIN })
-        expect(judge(await read('a::removed'))).toMatchObject({ live: false, reason: 'deleted' })
+        expect(checkLiveness(await read('a::removed'))).toMatchObject({ live: false, reason: 'deleted' })
 
         await other.write(key('dead::value'), entry('value'))
         await other.remove(key('dead'), { children: true, origin: ORIGIN })
-        expect(judge(await read('dead::value'))).toMatchObject({ live: false, reason: 'ancestor-deleted' })
+        expect(checkLiveness(await read('dead::value'))).toMatchObject({
+          live: false,
+          reason: 'ancestor-deleted',
+        })
 
-        const { standing } = await other.observe(key('a::marked'))
+        const { frameId } = await other.observe(key('a::marked'))
         const { frame } = await read('a::marked')
-        expect(frame && parseFrame(frame)).toMatchObject({ kind: 'marker', id: standing })
+        expect(frame && parseFrame(frame)).toMatchObject({ kind: 'marker', id: frameId })
       })
 
       test('creates no entry, and is in no listing', async () => {
         await store.acquire(key('a::b'), mine, LONG)
-        expect(judge(await other.read(key('a::b')))).toMatchObject({ live: false, reason: 'absent' })
+        expect(checkLiveness(await other.read(key('a::b')))).toMatchObject({ live: false, reason: 'absent' })
         expect((await other.list({ scan: 1_000 })).entries).toEqual([])
         expect(await other.remove(key('a'), { children: true, origin: ORIGIN })).toBe(false)
       })
@@ -297,14 +300,14 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
       const standing = async (input: KeyInput) => {
         const acquired = await store.acquire(key(input), mine, LONG)
         const frame = acquired.won ? acquired.reading.frame : null
-        return frame ? Buffer.from(frame.subarray(4, 16)) : fail('nothing stands')
+        return frame ? Buffer.from(frame.subarray(4, 16)) : fail('there is no entry')
       }
 
       const BEFORE: Record<string, () => Promise<unknown>> = {
         'was written': async () => {},
-        'was let expire': () => other.expire(key('a::b'), { children: false, origin: ORIGIN }),
-        'was let expire with its parent': () => other.expire(key('a'), { children: true, origin: ORIGIN }),
-        'was let expire twice': async () => {
+        'was marked stale': () => other.expire(key('a::b'), { children: false, origin: ORIGIN }),
+        'was marked stale with its parent': () => other.expire(key('a'), { children: true, origin: ORIGIN }),
+        'was marked stale twice': async () => {
           await other.expire(key('a'), { children: true, origin: ORIGIN })
           await other.expire(key('a::b'), { children: true, origin: ORIGIN })
         },
@@ -321,7 +324,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
           expect(result).not.toMatchObject({ id: unchanged })
           expect(await payload('a::b')).toBe(text)
           expect((await other.peek(key('a::b'))).ttlMs).toBeGreaterThan(20_000)
-          const judgement = judge(await other.read(key('a::b')))
+          const judgement = checkLiveness(await other.read(key('a::b')))
           expect(judgement).toMatchObject({ live: true, expiredAt: undefined })
           expect(await other.remove(key('a'), { children: true, origin: ORIGIN })).toBe(true)
           expect(await payload('a::b')).toBeUndefined()
@@ -388,7 +391,7 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
     })
 
     describe('a lease without renewal', () => {
-      test('is taken over, and its new holder is told so', async () => {
+      test('is taken over, and the result reports the takeover', async () => {
         await store.acquire(key('a::b'), mine, SHORT)
         await lapsed('a::b')
         expect(await other.acquire(key('a::b'), theirs, LONG)).toMatchObject({ won: true, tookOver: true })

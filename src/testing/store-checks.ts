@@ -4,7 +4,7 @@ import { parseFrame } from '../entry/frame.js'
 import { CacheNotRespondingError } from '../errors.js'
 import { CacheKey, type KeyInput } from '../key/cache-key.js'
 import { newId } from '../store/ids.js'
-import { judge } from '../store/judge.js'
+import { checkLiveness } from '../store/liveness.js'
 import type { Store } from '../store/store.js'
 import { eventually, expect } from './expect.js'
 import { describeLeases } from './lease-checks.js'
@@ -15,7 +15,7 @@ import { afterEach, beforeEach, checksOf, describe, type StoreCheck, test } from
 /** A store under test, open and empty. */
 export interface StoreUnderTest {
   readonly store: Store
-  /** The same entries as another process sees them; the store itself where there is none. */
+  /** A second client of the same entries, as in another process; the store itself if only one process can use them. */
   readonly other: Store
   close(): Promise<void>
 }
@@ -38,12 +38,12 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
     afterEach(() => opened?.close())
 
     const payload = async (from: Store, input: KeyInput): Promise<string | undefined> => {
-      const judgement = judge(await from.read(key(input)))
+      const judgement = checkLiveness(await from.read(key(input)))
       if (!judgement.live) return undefined
       return parseBody(judgement.frame)?.payload.toString()
     }
     const reason = async (input: KeyInput) => {
-      const judgement = judge(await store.read(key(input)))
+      const judgement = checkLiveness(await store.read(key(input)))
       return judgement.live ? 'live' : judgement.reason
     }
 
@@ -66,7 +66,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         const bytes = Buffer.from(Array.from({ length: 512 }, (_, index) => index % 256)).toString('latin1')
         await store.write(key('p'), { ...entry(''), payload: Buffer.from(bytes, 'latin1') })
         await store.write(key('p::c'), entry('child'))
-        const judgement = judge(await store.read(key('p')))
+        const judgement = checkLiveness(await store.read(key('p')))
         expect(judgement.live && parseBody(judgement.frame)?.payload.toString('latin1')).toBe(bytes)
         expect(await payload(store, 'p::c')).toBe('child')
       })
@@ -138,9 +138,9 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
 
       test('leaves the origin of the removal', async () => {
         await store.remove(key('a::b'), { children: true, origin: ORIGIN })
-        const one = judge(await store.read(key('a::b')))
+        const one = checkLiveness(await store.read(key('a::b')))
         expect(one).toMatchObject({ live: false, reason: 'deleted', provenance: ORIGIN })
-        const below = judge(await store.read(key('a::b::c')))
+        const below = checkLiveness(await store.read(key('a::b::c')))
         expect(below).toMatchObject({ live: false, reason: 'ancestor-deleted', provenance: ORIGIN, depth: 2 })
       })
 
@@ -162,7 +162,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
 
       /** The entry state that another process finds. */
       const state = async (input: KeyInput) => {
-        const judgement = judge(await other.read(key(input)))
+        const judgement = checkLiveness(await other.read(key(input)))
         if (!judgement.live) return judgement.reason
         return judgement.expiredAt === undefined ? 'fresh' : 'stale'
       }
@@ -228,7 +228,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         expect(await state('a::new')).toBe('fresh')
       })
 
-      test('tells who let it expire, and what with', async () => {
+      test('records the origin of a soft expiry, and whether a parent was expired', async () => {
         const began = (await store.read(key('a'))).now - 1
         await store.expire(key('a::b'), WITH_CHILDREN)
         const ended = (await other.read(key('a'))).now + 1
@@ -260,9 +260,12 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
       test('keeps the tombstone of a delete, and what it refuses', async () => {
         await store.remove(key('a::b'), WITH_CHILDREN)
         await store.expire(key('a::b'), { children: true, origin: { process: 'other:1' } })
-        expect(judge(await other.read(key('a::b')))).toMatchObject({ reason: 'deleted', provenance: ORIGIN })
+        expect(checkLiveness(await other.read(key('a::b')))).toMatchObject({
+          reason: 'deleted',
+          provenance: ORIGIN,
+        })
         for (let time = 0; time < 2; time++) {
-          expect(judge(await other.read(key('a::b::c')))).toMatchObject({
+          expect(checkLiveness(await other.read(key('a::b::c')))).toMatchObject({
             reason: 'ancestor-deleted',
             provenance: ORIGIN,
           })
@@ -305,7 +308,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         await store.write(key('a::big'), { ...entry(''), payload: bytes })
         await store.expire(key('a'), { children: true, origin })
         await store.expire(key('a::big'), { children: false, origin })
-        const judgement = judge(await other.read(key('a::big')))
+        const judgement = checkLiveness(await other.read(key('a::big')))
         expect(judgement.live && parseBody(judgement.frame)?.payload.equals(bytes)).toBe(true)
         expect(await expiry('a::b')).toMatchObject({ provenance: origin })
       })
@@ -333,14 +336,14 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         await store.remove(key('f'), { children: true, origin: ORIGIN })
         const basis = await store.observe(key('f::1'))
         const { frame } = await other.peek(key('f::1'))
-        expect(frame && parseFrame(frame)).toMatchObject({ kind: 'marker', id: basis.standing })
+        expect(frame && parseFrame(frame)).toMatchObject({ kind: 'marker', id: basis.frameId })
         expect(await fill('f::1', 'filled', basis)).toBe(true)
         expect(await payload(other, 'f::1')).toBe('filled')
       })
 
       test('stores the first of two fills only', async () => {
         const [mine, theirs] = [await store.observe(key('f')), await other.observe(key('f'))]
-        expect(mine.standing).toEqual(theirs.standing)
+        expect(mine.frameId).toEqual(theirs.frameId)
         expect(await fill('f', 'first', mine)).toBe(true)
         expect(await fill('f', 'second', theirs)).toBe(false)
         expect(await payload(store, 'f')).toBe('first')
@@ -431,7 +434,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         expect(await listAll()).toEqual([...texts, 'lis', 'list2::x'].sort())
         expect(await listAll('list')).toEqual(texts)
         expect(await listAll('list::3')).toEqual(texts.filter((text) => text.startsWith('list::3::')))
-        expect(await listAll('nobody')).toEqual([])
+        expect(await listAll('unused')).toEqual([])
       })
 
       test('lists matching keys, and tests those below only', async () => {

@@ -2,8 +2,8 @@ import { DecodeError, decodeValue, type Payload } from '../codec/codec.js'
 import { payloadSize, UnbuiltValue } from '../codec/unbuilt.js'
 import { type EntryBody, FRAME_HEAD_BYTES, isStale, parseBody } from '../entry/body.js'
 import type { Provenance } from '../entry/provenance.js'
-import { type AbsenceReason, judge } from '../store/judge.js'
-import type { Reading } from '../store/store.js'
+import { type AbsenceReason, checkLiveness } from '../store/liveness.js'
+import type { ReadResult } from '../store/store.js'
 import { type MissReason, type ReadOutcome, STORE_DOWN } from './outcome.js'
 
 /** An entry that can be used: `fresh` and `stale` ones have a value, a `failed` one the error of its computation. */
@@ -35,11 +35,11 @@ const EXPIRED_FAILURE: EntryState = { state: 'missing', reason: 'expired' }
  * `UnbuiltValue`.
  */
 export function entryStateOf(
-  reading: Reading,
+  reading: ReadResult,
   maxValueBytes: number,
   buildUpTo?: number,
 ): EntryState | Promise<EntryState> {
-  const judgement = judge(reading)
+  const judgement = checkLiveness(reading)
   if (!judgement.live) {
     return { state: 'missing', reason: judgement.reason, provenance: judgement.provenance }
   }
@@ -82,7 +82,7 @@ function remainingOf({ writtenAt, ttlMs }: EntryBody, now: number, expiredAt: nu
   return expiredAt === undefined ? remainingMs : Math.min(0, remainingMs, expiredAt - now)
 }
 
-/** The demands of a read on a live entry. */
+/** Requirements of a read. */
 export interface Demands {
   /** Why the entry does not count as a hit; `undefined` where it does. */
   refusal(entry: LiveEntry): MissReason | undefined

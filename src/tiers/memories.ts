@@ -2,7 +2,7 @@ import type { Payload } from '../codec/codec.js'
 import { inflatePayload } from '../codec/codec.js'
 import { copiesOf } from '../codec/copies.js'
 import type { CacheKey } from '../key/cache-key.js'
-import type { Reading } from '../store/store.js'
+import type { ReadResult } from '../store/store.js'
 import type { EntryState } from './entry-state.js'
 import type { Hit } from './outcome.js'
 import type { MemoryEntry, ProcessMemory, TrackedRead } from './process-memory.js'
@@ -56,7 +56,7 @@ export class Memories {
   }
 
   /** Ends a tracked read: keeps a fresh entry, unless it may be out of date. */
-  endRead(read: TrackedRead, reading?: Reading, entry?: EntryState): void {
+  endRead(read: TrackedRead, reading?: ReadResult, entry?: EntryState): void {
     this.#process?.endRead(read, reading, entry)
   }
 

@@ -5,7 +5,7 @@ const MAX_OBSERVATIONS = 50_000
 
 /** An observed miss. */
 interface Observed {
-  /** The observation; `undefined` where the store has failed. */
+  /** Result of the store; `undefined` where it failed. */
   basis: Promise<Observation | undefined>
   readonly at: number
   /** Number of misses that no `set` has followed yet. */
@@ -14,7 +14,7 @@ interface Observed {
 
 /**
  * The observed misses of one request. A `set` that follows a miss is a fill: its value may be made from data that was read
- * right after the miss, so it is written only while the observed frame still stands.
+ * right after the miss, so it is written only while the observed frame is unchanged.
  *
  * The oldest observation of a key counts, and it outlives the response: work that goes on after it must not turn a fill
  * into a plain write. But a timer or a pool that was created in a request keeps its context for ever. So after the end a
@@ -38,7 +38,7 @@ export class Observations {
   /** Adds an observation that is under way. Where it fails, a fill cannot be proved. */
   add(text: string, observing: Promise<Observation>, now: number): void {
     const basis = observing.then(
-      ({ standing, generations }) => ({ standing, generations }),
+      ({ frameId, generations }) => ({ frameId, generations }),
       () => undefined,
     )
     this.#add(text, { basis, at: now, open: 1 })

@@ -1,6 +1,6 @@
 import type { NewEntry } from '../entry/body.js'
 import type { Provenance } from '../entry/provenance.js'
-import type { AbsenceReason } from '../store/judge.js'
+import type { AbsenceReason } from '../store/liveness.js'
 
 /** The tier that returned a value: request memory, process memory or the store. */
 export type Tier = 'request' | 'process' | 'store'
@@ -81,8 +81,8 @@ export interface Written {
   readonly outcome: WriteOutcome
   /** The stored entry. */
   readonly stored?: NewEntry
-  /** Whether it was refused because of an invalidation that no value has followed, as far as the store shows. */
+  /** Whether it was refused because of an invalidation that no value has followed in the store. */
   readonly fenced?: boolean
-  /** Why it was skipped. */
+  /** Reason of a skipped `set`. */
   readonly reason?: MissReason
 }

@@ -3,9 +3,9 @@ import { clearTimeout, setTimeout } from 'node:timers'
 import { setTimeout as pause } from 'node:timers/promises'
 import { detached, ignore } from '../background.js'
 import { CacheKey } from '../key/cache-key.js'
-import { before } from '../store/deadline.js'
+import { withDeadline } from '../store/deadline.js'
 import type { Logger } from '../store/failsafe.js'
-import type { Origin, Store } from '../store/store.js'
+import type { InvalidationOrigin, Store } from '../store/store.js'
 import { PendingWarnings } from './pending-warnings.js'
 
 /** An invalidation that the store has not confirmed. */
@@ -13,7 +13,7 @@ interface Pending {
   /** `undefined` for everything under the prefix. */
   readonly key: CacheKey | undefined
   readonly children: boolean
-  readonly origin: Origin
+  readonly origin: InvalidationOrigin
   /** By `performance.now()`: the operation that failed may take effect until then. */
   readonly notBefore: number
 }
@@ -67,7 +67,7 @@ export class PendingInvalidations {
   }
 
   /** Adds one that has just failed: with `children` of everything below the key too, without a key of everything. */
-  add(key: CacheKey | undefined, children: boolean, origin: Origin): void {
+  add(key: CacheKey | undefined, children: boolean, origin: InvalidationOrigin): void {
     this.#set({ key, children, origin, notBefore: performance.now() + this.#timeoutMs })
     if (this.#pending.size > MAX_PENDING)
       this.#widen(({ key }) => key && CacheKey.from(key.segments[0] as string))
@@ -90,7 +90,7 @@ export class PendingInvalidations {
     const startedAt = performance.now()
     await pause(Math.max(0, latest - startedAt) + SLACK_MS)
     const remainingMs = Math.max(LAST_ATTEMPT_MS, this.#timeoutMs - (performance.now() - startedAt))
-    await before(performance.now() + remainingMs, this.#repeatDue(), 'The store').catch(ignore)
+    await withDeadline(performance.now() + remainingMs, this.#repeatDue(), 'The store').catch(ignore)
   }
 
   #set(pending: Pending): void {

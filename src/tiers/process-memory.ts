@@ -4,7 +4,7 @@ import { inflatePayload, type Payload } from '../codec/codec.js'
 import { type Copies, copiesOf } from '../codec/copies.js'
 import { frameId } from '../entry/frame.js'
 import type { CacheKey } from '../key/cache-key.js'
-import type { Reading } from '../store/store.js'
+import type { ReadResult } from '../store/store.js'
 import type { Tracking, TrackingListener } from '../store/tracking.js'
 import { type EntryState, type LiveEntry, payloadOf } from './entry-state.js'
 
@@ -158,7 +158,7 @@ export class ProcessMemory implements TrackingListener {
   }
 
   /** Ends a tracked read: stores a fresh entry, unless it may be out of date. Without an entry the read has failed. */
-  endRead(read: TrackedRead, reading?: Reading, entry?: EntryState): void {
+  endRead(read: TrackedRead, reading?: ReadResult, entry?: EntryState): void {
     if (entry?.state !== 'fresh' || !reading || !this.#mayStore(read, reading)) {
       this.#end(read)
       return
@@ -211,7 +211,7 @@ export class ProcessMemory implements TrackingListener {
     this.#onRefused(error)
   }
 
-  #mayStore({ reads, changes }: TrackedRead, { epoch }: Reading): boolean {
+  #mayStore({ reads, changes }: TrackedRead, { epoch }: ReadResult): boolean {
     return (
       !reads.spoiled && changes === this.#changes && epoch !== undefined && epoch === this.#tracking.epoch
     )
@@ -219,7 +219,7 @@ export class ProcessMemory implements TrackingListener {
 
   #store(
     { key }: TrackedRead,
-    { generations }: Reading,
+    { generations }: ReadResult,
     { frame, body, remainingMs }: LiveEntry,
     payload: Payload,
     now: number,

@@ -1,8 +1,8 @@
 import { parseBodyHead } from '../entry/body.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Failsafe } from '../store/failsafe.js'
-import { judge } from '../store/judge.js'
-import type { Reading, Store } from '../store/store.js'
+import { checkLiveness } from '../store/liveness.js'
+import type { ReadResult, Store } from '../store/store.js'
 import {
   type EntryState,
   entryStateOf,
@@ -22,14 +22,14 @@ import type { RequestScope } from './request-scope.js'
 /** A read that is on its way to the store; `finish` or `drop` must follow. */
 export interface SentRead {
   readonly key: CacheKey
-  readonly reading: Promise<Reading>
+  readonly reading: Promise<ReadResult>
   /** Set where process memory may keep the result. */
   readonly tracked?: TrackedRead | undefined
 }
 
 /** The result of a read of the store; empty where the store failed. */
 export interface StoreRead {
-  readonly reading?: Reading | undefined
+  readonly reading?: ReadResult | undefined
   readonly entry?: EntryState | undefined
 }
 
@@ -135,8 +135,8 @@ export class StoreReader {
    * The state of an entry as it was read. While an invalidation of its key is pending, a live entry counts as missing.
    * A value of more than `buildUpTo` bytes is not decoded.
    */
-  stateOf(key: CacheKey, reading: Reading, buildUpTo?: number): EntryState | Promise<EntryState> {
-    return this.#pending.covers(key) && judge(reading).live
+  stateOf(key: CacheKey, reading: ReadResult, buildUpTo?: number): EntryState | Promise<EntryState> {
+    return this.#pending.covers(key) && checkLiveness(reading).live
       ? PENDING
       : entryStateOf(reading, this.#maxValueBytes, buildUpTo)
   }
@@ -172,8 +172,8 @@ export class StoreReader {
   }
 }
 
-function isFresh(reading: Reading, maxValueBytes: number): boolean {
-  const judgement = judge(reading)
+function isFresh(reading: ReadResult, maxValueBytes: number): boolean {
+  const judgement = checkLiveness(reading)
   if (!judgement.live || isOversized(judgement.frame, maxValueBytes)) return false
   const body = parseBodyHead(judgement.frame)
   return body !== undefined && freshnessOf(body, reading.now, judgement.expiredAt) === 'fresh'

@@ -3,7 +3,7 @@ import type { NewEntry } from '../entry/body.js'
 import { CacheNotRespondingError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Failsafe } from '../store/failsafe.js'
-import type { Origin, Store } from '../store/store.js'
+import type { InvalidationOrigin, Store } from '../store/store.js'
 import type { Memories } from './memories.js'
 import type { ClearOutcome, DeleteOutcome, ExpireOutcome, Written } from './outcome.js'
 import type { PendingInvalidations } from './pending-invalidations.js'
@@ -23,7 +23,7 @@ export interface StoreWriterOptions {
   readonly maxValueBytes: number
   /** This process, `host:pid`. */
   readonly process: string
-  /** Values that are read or computed before the end of an invalidation may be older than it. */
+  /** Called at both ends of an invalidation: a read or computation that began before its end may be older. */
   readonly onInvalidate: InvalidationListener
 }
 
@@ -35,13 +35,13 @@ export interface WriteRequest {
   readonly overwrite: boolean
 }
 
-/** The scope of an invalidation, and its origin. */
+/** Scope and origin of an invalidation. */
 interface Invalidation {
   /** Everything, where there is none. */
   readonly key: CacheKey | undefined
   readonly children: boolean
   readonly scope: RequestScope | undefined
-  readonly origin: Origin
+  readonly origin: InvalidationOrigin
 }
 
 const FAILED: Written = { outcome: 'failed' }
@@ -100,7 +100,7 @@ export class StoreWriter {
       const entry: NewEntry = { format, payload: bytes, ttlMs, graceMs, writtenBy: this.#process }
       const result = await this.#store.write(key, entry, { basis })
       if (!result.written) return { outcome: 'refused', fenced: result.fenced === true }
-      if (basis) observations?.renew(key.text, { ...basis, standing: result.id })
+      if (basis) observations?.renew(key.text, { ...basis, frameId: result.id })
       return { outcome: 'stored', stored: entry }
     } catch (error) {
       if (!isFill) this.#addPending(error, key, false, this.#originOf(scope?.origin()))
@@ -199,11 +199,16 @@ export class StoreWriter {
     this.#memories.drop(key, children, scope)
   }
 
-  #addPending(error: unknown, key: CacheKey | undefined, children: boolean, origin: Origin): void {
+  #addPending(
+    error: unknown,
+    key: CacheKey | undefined,
+    children: boolean,
+    origin: InvalidationOrigin,
+  ): void {
     if (error instanceof CacheNotRespondingError) this.#pending.add(key, children, origin)
   }
 
-  #originOf(origin: RequestOrigin | undefined): Origin {
+  #originOf(origin: RequestOrigin | undefined): InvalidationOrigin {
     return { ...origin, process: this.#process }
   }
 }

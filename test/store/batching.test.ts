@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import { judge } from '../../src/store/judge.js'
+import { checkLiveness } from '../../src/store/liveness.js'
 import { REMOVE } from '../../src/store/redis/scripts/invalidations.js'
 import { startRedis } from '../helpers/redis.js'
 import { connected, entry, isLive, key, ORIGIN, useRedisStores } from './redis-stores.js'
@@ -192,7 +192,7 @@ describe('A process that is busy, or sends very much', () => {
       store.read(key(['many', index])).then(() => answered++),
     )
     await new Promise(setImmediate)
-    expect(judge(await store.read(key('late'))).live).toBe(true)
+    expect(checkLiveness(await store.read(key('late'))).live).toBe(true)
     expect(answered).toBeLessThan(10_000)
     await Promise.all(many)
     expect(answered).toBe(20_000)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { CacheNotRespondingError } from '../../src/errors.js'
-import { before } from '../../src/store/deadline.js'
+import { withDeadline } from '../../src/store/deadline.js'
 
 const never = new Promise<never>(() => {})
 
@@ -11,7 +11,7 @@ function hold(ms: number): void {
 
 test('a deadline is put off once for a process that was held up, however often that happens', async () => {
   const began = performance.now()
-  const failing = expect(before(began + 50, never, 'Redis')).rejects.toThrow(CacheNotRespondingError)
+  const failing = expect(withDeadline(began + 50, never, 'Redis')).rejects.toThrow(CacheNotRespondingError)
   let holds = 0
   let isOver = false
   const again = () => {
@@ -30,7 +30,7 @@ test('a deadline is put off once for a process that was held up, however often t
 test('an answer that came while the process was held up counts', async () => {
   const began = performance.now()
   const answer = new Promise((resolve) => setTimeout(resolve, 10, 'answer'))
-  const reading = before(began + 20, answer, 'Redis')
+  const reading = withDeadline(began + 20, answer, 'Redis')
   hold(80)
   expect(await reading).toBe('answer')
 })

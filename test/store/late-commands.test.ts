@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import { judge } from '../../src/store/judge.js'
+import { checkLiveness } from '../../src/store/liveness.js'
 import { startProxy } from '../helpers/proxy.js'
 import { startRedis } from '../helpers/redis.js'
 import { connected, entry, key, ORIGIN, useRedisStores } from './redis-stores.js'
@@ -22,7 +22,7 @@ describe('A command that arrives late', () => {
       await expect(store.observe(key('marked'))).rejects.toThrow(/not responding/)
       own.thaw()
       const witness = open({ redis: own.url, keyPrefix: 'late' })
-      const judgement = judge(await witness.read(key('kept')))
+      const judgement = checkLiveness(await witness.read(key('kept')))
       expect(judgement.live && judgement.frame.includes('old')).toBe(true)
       expect((await witness.peek(key('marked'))).frame).toBeNull()
     } finally {

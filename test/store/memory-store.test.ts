@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { CacheKey } from '../../src/key/cache-key.js'
-import { judge } from '../../src/store/judge.js'
+import { checkLiveness } from '../../src/store/liveness.js'
 import { MemoryStatistics } from '../../src/store/memory-statistics.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import { describeStatistics } from '../conformance/statistics-conformance.js'
@@ -20,7 +20,7 @@ describe('The embedded memory store is bounded', () => {
       writtenBy: 'test:1',
     })
   const isLive = async (store: MemoryStore, part: number) =>
-    judge(await store.read(CacheKey.from(['bounded', part]))).live
+    checkLiveness(await store.read(CacheKey.from(['bounded', part]))).live
   const count = async (store: MemoryStore) => (await store.list({ scan: 1_000_000 })).entries.length
 
   test('in entries: the least recently used goes first', async () => {
@@ -66,14 +66,14 @@ describe('The embedded memory store is bounded', () => {
     const store = new MemoryStore({ maxEntries: 4 })
     const deep = CacheKey.from('a::b::c')
     await store.write(deep, { format: 1, payload: Buffer.from('x'), ttlMs: 60_000, writtenBy: 't:1' })
-    expect(judge(await store.read(deep)).live).toBe(true)
+    expect(checkLiveness(await store.read(deep)).live).toBe(true)
     await store.write(CacheKey.from('z'), {
       format: 1,
       payload: Buffer.from('x'),
       ttlMs: 60_000,
       writtenBy: 't:1',
     })
-    expect(judge(await store.read(deep)).live).toBe(false)
+    expect(checkLiveness(await store.read(deep)).live).toBe(false)
   })
 })
 

@@ -1,6 +1,6 @@
 import { afterEach, vi } from 'vitest'
 import { CacheKey, type KeyInput } from '../../src/key/cache-key.js'
-import { judge } from '../../src/store/judge.js'
+import { checkLiveness } from '../../src/store/liveness.js'
 import { RedisStore, type RedisStoreOptions } from '../../src/store/redis/redis-store.js'
 import type { NewEntry } from '../../src/store/store.js'
 import { type TestRedis, useRedis } from '../helpers/use-redis.js'
@@ -20,7 +20,8 @@ export const entry = (payload = 'x', ttlMs = 60_000): NewEntry => ({
 export const connected = (store: RedisStore) =>
   vi.waitFor(() => store.check(), { timeout: 5_000, interval: 20 })
 
-export const isLive = async (store: RedisStore, input: KeyInput) => judge(await store.read(key(input))).live
+export const isLive = async (store: RedisStore, input: KeyInput) =>
+  checkLiveness(await store.read(key(input))).live
 
 /** A server for the tests of a file, and stores that are closed after each test. */
 export interface RedisStores {

@@ -5,8 +5,8 @@ const HINT = 'Nothing was changed. Open the dashboard and submit its form.'
 
 /**
  * Lets a change through only when it comes from a page of this origin, or of
- * one that the application named. Browsers set both headers themselves; where
- * they tell nothing, nothing is changed.
+ * one that the application named. Browsers set both headers themselves. Without
+ * them the change is refused.
  * @see https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header
  * @throws HttpError with the reason
  */

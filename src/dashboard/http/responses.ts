@@ -121,7 +121,7 @@ function drained(res: Response, patienceMs: number): Promise<void> {
   })
 }
 
-/** Where a middleware compresses, that is how it is told not to wait for more. */
+/** Sends buffered data now, if a middleware compresses the response. */
 function flush(res: Response & { flush?: unknown }): void {
   if (typeof res.flush === 'function') res.flush()
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { Redis } from 'ioredis'
 import { detached, ignore } from '../../background.js'
 import { ConfigurationError } from '../../errors.js'
-import { before, type DeadlineOptions } from '../deadline.js'
+import { type DeadlineOptions, withDeadline } from '../deadline.js'
 import type { Command } from './command.js'
 import { asNotResponding, notResponding } from './not-responding.js'
 import {
@@ -98,7 +98,7 @@ export class Connection {
     this.#opening ??= once(client, 'ready').finally(() => {
       this.#opening = undefined
     })
-    await before(deadline, this.#opening, 'Redis', options).catch(rethrow)
+    await withDeadline(deadline, this.#opening, 'Redis', options).catch(rethrow)
   }
 
   async send(command: Command, deadline: number, options?: DeadlineOptions): Promise<unknown> {
@@ -163,7 +163,7 @@ export class Connection {
         this.#replyLimit.answered(this.#client.stream)
       }
       answer.then(settle, settle)
-      return await before(deadline, answer, 'Redis', options)
+      return await withDeadline(deadline, answer, 'Redis', options)
     } catch (error) {
       if (this.#silence.has(unanswered)) {
         this.#silence.abandon(unanswered)

@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis'
 import { detached, ignore } from '../../background.js'
 import type { CacheKey } from '../../key/cache-key.js'
-import { before } from '../deadline.js'
-import type { WakeWaiter, Watch } from '../store.js'
+import { withDeadline } from '../deadline.js'
+import type { LeaseWatch, WakeWaiter } from '../store.js'
 import { Waiters } from '../waiters.js'
 import type { Connection } from './connection.js'
 import type { Names } from './names.js'
@@ -37,7 +37,7 @@ export class LeaseEvents {
     this.#timeoutMs = timeoutMs
   }
 
-  watch(key: CacheKey, wake: WakeWaiter): Watch {
+  watch(key: CacheKey, wake: WakeWaiter): LeaseWatch {
     const events = this
     return {
       get active() {
@@ -59,7 +59,7 @@ export class LeaseEvents {
     if (this.#isActive || this.#isClosed || performance.now() < this.#notBefore) return
     this.#opening ??= detached(() => this.#open())
     // Without events a waiter polls: no reason to fail.
-    await before(performance.now() + this.#timeoutMs, this.#opening, 'Redis').catch(ignore)
+    await withDeadline(performance.now() + this.#timeoutMs, this.#opening, 'Redis').catch(ignore)
   }
 
   /** Resolves when events arrive, or when the first attempt has failed: further ones are made in the background. */

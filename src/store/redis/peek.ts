@@ -2,7 +2,7 @@ import { FRAME_HEAD_BYTES } from '../../entry/body.js'
 import { MAX_FRAME_BYTES } from '../../entry/layout.js'
 import { MAX_LEASE_BYTES } from '../../entry/lease.js'
 import type { CacheKey } from '../../key/cache-key.js'
-import type { Peek } from '../store.js'
+import type { PeekResult } from '../store.js'
 import { serverTimeOf } from './clock.js'
 import type { Connection } from './connection.js'
 import { FOREIGN, generationRead, repliesTo } from './foreign-types.js'
@@ -14,7 +14,7 @@ export async function peek(
   names: Names,
   key: CacheKey,
   timeoutMs: number,
-): Promise<Peek> {
+): Promise<PeekResult> {
   const entry = names.entry(key.text)
   const [size, ttl, time] = await repliesTo(
     connection,

@@ -3,8 +3,8 @@ import { ignore } from '../../background.js'
 import { parseFrame } from '../../entry/frame.js'
 import { GENERATIONS_AT, ID_BYTES } from '../../entry/layout.js'
 import type { CacheKey } from '../../key/cache-key.js'
-import { BACKGROUND, before } from '../deadline.js'
-import { judge } from '../judge.js'
+import { BACKGROUND, withDeadline } from '../deadline.js'
+import { checkLiveness } from '../liveness.js'
 import type { Batching } from './batching.js'
 import type { Command } from './command.js'
 import type { Connection } from './connection.js'
@@ -60,7 +60,7 @@ export class Reclaiming {
     this.#stopped.abort()
     if (!this.#running || this.#connection.isSilent) return
     // Its commands do not keep the process alive, but `close` waits for them.
-    await before(this.#deadline(), this.#running, 'Redis').catch(ignore)
+    await withDeadline(this.#deadline(), this.#running, 'Redis').catch(ignore)
   }
 
   async #run(): Promise<void> {
@@ -134,7 +134,7 @@ export class Reclaiming {
     const dead = keys.flatMap((key, index) => {
       const frame = heads[index]
       if (!(frame instanceof Buffer) || frame.length === 0) return []
-      const judgement = judge({ frame, generations: generations[index] ?? [] })
+      const judgement = checkLiveness({ frame, generations: generations[index] ?? [] })
       const gone =
         !judgement.live && (judgement.reason === 'ancestor-deleted' || judgement.reason === 'generation-lost')
       const parsed = parseFrame(frame)

@@ -8,22 +8,22 @@ import type { CacheKey } from '../../key/cache-key.js'
 import { newId } from '../ids.js'
 import type {
   AcquireOptions,
-  Acquisition,
+  AcquireResult,
   CommitOptions,
+  InvalidateOptions,
+  InvalidationOrigin,
+  LeaseWatch,
   ListOptions,
   ListPage,
   NewEntry,
   Observation,
-  Origin,
-  Peek,
-  Reading,
+  PeekResult,
   ReadOptions,
+  ReadResult,
   ReleaseOptions,
-  RemoveOptions,
   Store,
   StoreUsage,
   WakeWaiter,
-  Watch,
   WriteOptions,
   WriteResult,
 } from '../store.js'
@@ -105,7 +105,7 @@ export class RedisStore implements Store {
     return rest[0] as Buffer
   }
 
-  read(key: CacheKey, { lease = false, tracked = false }: ReadOptions = {}): Promise<Reading> {
+  read(key: CacheKey, { lease = false, tracked = false }: ReadOptions = {}): Promise<ReadResult> {
     if (!lease)
       return this.#batching.readShared(key.text, () => this.#entryKeys(key), this.#toReading, tracked)
     const names = () => [...this.#entryKeys(key), this.#names.lease(key.text)]
@@ -116,13 +116,13 @@ export class RedisStore implements Store {
     return this.#batching.readShared(`{lease}${key.text}`, names, toResult, tracked)
   }
 
-  async observe(key: CacheKey): Promise<Observation & Reading> {
+  async observe(key: CacheKey): Promise<Observation & ReadResult> {
     const { now, rest } = await this.#batching.run(OBSERVE, this.#entryKeys(key), [newId(), MARKER_LIFE_MS])
     const [frame, ...values] = rest as [Buffer, ...Buffer[]]
     // Copies: a view would keep the whole reply in memory as long as the request.
     return {
       frame,
-      standing: Buffer.from(frameId(frame)),
+      frameId: Buffer.from(frameId(frame)),
       generations: values.map((value) => Buffer.from(value)),
       now,
     }
@@ -135,13 +135,13 @@ export class RedisStore implements Store {
       lifetimeOf(entry),
       encodeBody(entry, this.#now()),
       this.#names.leaseEvents(),
-      basis?.standing ?? '',
+      basis?.frameId ?? '',
       (basis && joinGenerations(basis.generations)) ?? '',
     ])
     return toWriteResult(reply, id)
   }
 
-  async acquire(key: CacheKey, token: Buffer, { leaseMs, awaiting }: AcquireOptions): Promise<Acquisition> {
+  async acquire(key: CacheKey, token: Buffer, { leaseMs, awaiting }: AcquireOptions): Promise<AcquireResult> {
     const reply = await this.#batching.run(ACQUIRE, this.#leaseKeys(key), [
       token,
       leaseMs,
@@ -187,11 +187,11 @@ export class RedisStore implements Store {
     await this.#batching.run(RELEASE, keys, [token, this.#names.leaseEvents(), unstored ? '1' : '0'])
   }
 
-  watch(key: CacheKey, wake: WakeWaiter): Watch {
+  watch(key: CacheKey, wake: WakeWaiter): LeaseWatch {
     return this.#leaseEvents.watch(key, wake)
   }
 
-  async remove(key: CacheKey, { children, origin }: RemoveOptions): Promise<boolean> {
+  async remove(key: CacheKey, { children, origin }: InvalidateOptions): Promise<boolean> {
     const keys = this.#leaseKeys(key)
     if (children) keys.push(this.#names.generation(key.text))
     const { rest } = await this.#batching.run(REMOVE, keys, [
@@ -205,7 +205,7 @@ export class RedisStore implements Store {
     return rest[0] === 1
   }
 
-  async expire(key: CacheKey, { children, origin }: RemoveOptions): Promise<boolean> {
+  async expire(key: CacheKey, { children, origin }: InvalidateOptions): Promise<boolean> {
     const keys = this.#leaseKeys(key)
     if (children) keys.push(this.#names.generation(key.text))
     const { rest } = await this.#batching.run(EXPIRE, keys, [
@@ -217,7 +217,7 @@ export class RedisStore implements Store {
     return rest[0] === 1
   }
 
-  async clear(origin: Origin): Promise<void> {
+  async clear(origin: InvalidationOrigin): Promise<void> {
     const keys = [this.#names.topGeneration()]
     await this.#batching.run(CLEAR, keys, [
       newId(),
@@ -228,7 +228,7 @@ export class RedisStore implements Store {
     this.#reclaiming.request()
   }
 
-  peek(key: CacheKey): Promise<Peek> {
+  peek(key: CacheKey): Promise<PeekResult> {
     return peek(this.#connection, this.#names, key, this.#timeoutMs)
   }
 
@@ -268,7 +268,7 @@ export class RedisStore implements Store {
   readonly #toReading = (
     [frame = null, ...generations]: (Buffer | null)[],
     epoch: number | undefined,
-  ): Reading => {
+  ): ReadResult => {
     return { frame, generations, now: this.#now(), epoch }
   }
 
@@ -276,7 +276,7 @@ export class RedisStore implements Store {
     return this.#batching.clock.at(performance.now())
   }
 
-  #provenance(origin: Origin): Buffer {
+  #provenance(origin: InvalidationOrigin): Buffer {
     return encodeProvenance({ ...origin, at: this.#now() })
   }
 }

@@ -26,7 +26,7 @@ export interface ScriptReply {
   readonly status: number
   /** The server's time when the script ran, in milliseconds since the epoch. */
   readonly now: number
-  /** What the script returned behind these two. */
+  /** Further results of the script. */
   readonly rest: readonly unknown[]
 }
 

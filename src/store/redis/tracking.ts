@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { detached, ignore } from '../../background.js'
-import { BACKGROUND, before } from '../deadline.js'
+import { BACKGROUND, withDeadline } from '../deadline.js'
 import { STALENESS_BOUND_MS, type Tracking, type TrackingListener } from '../tracking.js'
 import type { Command } from './command.js'
 import type { Connection } from './connection.js'
@@ -162,7 +162,7 @@ export class RedisTracking implements Tracking {
       performance.now() + this.#timeoutMs,
       BACKGROUND,
     )
-    await before(performance.now() + SILENT_MS, arrival, 'Redis', BACKGROUND).catch(() => {
+    await withDeadline(performance.now() + SILENT_MS, arrival, 'Redis', BACKGROUND).catch(() => {
       throw new UnreportedError('changes are not reported on the connection that listens for them')
     })
   }
@@ -189,7 +189,7 @@ export class RedisTracking implements Tracking {
     const deadline = performance.now() + timeoutMs
     await Promise.all([
       this.#connection.send(['PING'], deadline, BACKGROUND),
-      before(deadline, subscriber.ping(), 'Redis', BACKGROUND),
+      withDeadline(deadline, subscriber.ping(), 'Redis', BACKGROUND),
     ])
     return sent
   }

@@ -8,7 +8,7 @@ import { type Assignment, valueRange } from './value-range.js'
 
 const NOT_SIGN = /[^:=：＝]/g
 
-/** What may stand between a quoted name and its sign. */
+/** Characters allowed between a quoted name and its sign. */
 const CLOSERS = /^[\\"'`\s\])]*$/
 
 /** Maximum number of delimiters and blanks between a name and its sign. */

@@ -2,7 +2,7 @@ import { expiredAt } from '../entry/expiry.js'
 import { firstBrokenGeneration, parseFrame } from '../entry/frame.js'
 import { parseGeneration } from '../entry/generation.js'
 import type { Provenance } from '../entry/provenance.js'
-import type { Reading } from './store.js'
+import type { ReadResult } from './store.js'
 
 /** Why a key is not cached, as far as the store shows it. */
 export type AbsenceReason =
@@ -17,7 +17,7 @@ export type AbsenceReason =
   /** The bytes are foreign, damaged or from a newer version. */
   | 'undecodable'
 
-export type Judgement =
+export type Liveness =
   | {
       readonly live: true
       readonly frame: Buffer
@@ -33,7 +33,7 @@ export type Judgement =
     }
 
 /** Decides whether a reading is a live value, and if not, why. Only positive evidence counts: see docs/architecture.md. */
-export function judge({ frame, generations }: Pick<Reading, 'frame' | 'generations'>): Judgement {
+export function checkLiveness({ frame, generations }: Pick<ReadResult, 'frame' | 'generations'>): Liveness {
   if (frame === null) return { live: false, reason: 'absent' }
   const parsed = parseFrame(frame)
   switch (parsed.kind) {
