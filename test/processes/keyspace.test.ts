@@ -145,7 +145,7 @@ test(`with ${MANY} keys among as many strangers’ the pages cost what they cost
   expect(data.keys.length).toBeGreaterThan(0)
   expect(data.cursor).toMatch(/^\d+$/)
   expect(rows(full)).toBe(2)
-  expect(full).toMatch(/2 found<\/strong>; looked through all of about 2,000,\d\d\d names/)
+  expect(full).toMatch(/2 found<\/strong>; scanned all of about 2,000,\d\d\d names/)
   expect(full.match(/class="progress"/g)?.length).toBeGreaterThan(2)
 
   const after = await memory()
