@@ -10,6 +10,9 @@ const CODE = /^```.*?^```$/gms
 /** A path of this repository in a text: `src/store/judge.ts`. */
 const PATH = /`((?:src|test|scripts|bench|example-app|views)\/[\w./-]+)`/g
 
+/** Documents outside the guide that describe the present files. */
+const NAMING_FILES = ['README.md', 'CONTRIBUTING.md', 'docs/architecture.md']
+
 async function documents(): Promise<string[]> {
   const folders = ['.', 'docs', 'docs/guide', 'docs/decisions', 'bench', 'example-app']
   const names = await Promise.all(folders.map((folder) => readdir(join(ROOT, folder))))
@@ -53,10 +56,10 @@ test('every page of the guide is in its index', async () => {
   expect(pages.filter((name) => !index.includes(`](${name})`))).toEqual([])
 })
 
-test('every file that README and the guide name is there', async () => {
+test('every file that README, CONTRIBUTING, the architecture and the guide name is there', async () => {
   const missing: string[] = []
   for (const page of await documents()) {
-    if (page !== 'README.md' && !page.startsWith('docs/guide/') && page !== 'docs/architecture.md') continue
+    if (!page.startsWith('docs/guide/') && !NAMING_FILES.includes(page)) continue
     const text = await readFile(join(ROOT, page), 'utf8')
     for (const [, path = ''] of text.matchAll(PATH)) {
       if (!existsSync(join(ROOT, path))) missing.push(`${relative('.', page)}: ${path}`)
