@@ -37,7 +37,8 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
       eventually(
         async () => {
           const { lease, now } = await store.peek(key(input))
-          expect(lease && parseLease(lease)?.lapsesAt).toBeLessThan(now - 1)
+          // A store may show its leases on another clock than the one by which they lapse.
+          expect(lease && parseLease(lease)?.lapsesAt).toBeLessThan(now - 10)
         },
         { timeout: 5_000, interval: 2 },
       )

@@ -44,7 +44,7 @@ describe('overview', () => {
       expect(said).toMatch(new RegExp(`${window}\\s*57\\.1 %\\s*of 7 reads`))
     }
     expect(said).toContain('highest step: 7 reads')
-    expect(said).toMatch(/Hits\s*4 .*Misses\s*3 .*Writes\s*2 .*Deletes\s*1/)
+    expect(said).toMatch(/Hits\s*4 .*Misses\s*3 .*Sets\s*2 .*Deletes\s*1/)
     expect(said).toMatch(/2 no record of it 66\.7 % 1 deleted 33\.3 %/)
     const families = [...text.matchAll(/<th scope="row"><a href="([^"]*)"><bdi>(.*?)<\/bdi>/g)].map(
       ([, to, name]) => [name, to],

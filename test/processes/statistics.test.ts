@@ -62,7 +62,7 @@ test('every figure of four processes is on the overview a second after the last 
   }
   expect(page).toMatch(new RegExp(`Hits\\s*${3 * ALL}\\s*Request memory hits\\s*${ALL}`))
   expect(page).toMatch(
-    new RegExp(`Misses\\s*${ALL + COUNTS.length}\\s*Evicted or lost\\s*0\\s*Writes\\s*${ALL}`),
+    new RegExp(`Misses\\s*${ALL + COUNTS.length}\\s*Evicted or lost\\s*0\\s*Sets\\s*${ALL}`),
   )
   expect(page).toMatch(new RegExp(`Computations\\s*${ALL}\\s*Failed computations\\s*0`))
   expect(page).toMatch(new RegExp(`${ALL} no record of it .*${COUNTS.length} deleted with a parent key`))
