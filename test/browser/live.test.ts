@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test
 import { type KeyedCacheHandler, keyedCache } from '../../src/express/middleware.js'
 import { launchBrowser } from '../helpers/browser.js'
 import { freePort } from '../helpers/ports.js'
+import { CUSTOMER, STAFF, signIn, type User } from '../helpers/sign-in.js'
 
 let browser: Browser
 beforeAll(async () => {
@@ -15,22 +16,22 @@ afterAll(() => browser?.close())
 
 let handler: KeyedCacheHandler
 let site: string
-/** Who is signed in, and what is in the way before the dashboard. */
-let user: object | null
+/** The user who is signed in, and a middleware in front of the dashboard. */
+let user: User
 let before: RequestHandler
 let up: () => Promise<void>
 let down: () => Promise<void>
 
 beforeEach(async () => {
-  user = { is_staff: true, username: 'anna' }
+  user = STAFF
   before = (_req, _res, next) => next()
   handler = keyedCache({ store: 'memory', keyPrefix: 'shop', dashboard: { loginUrl: '/login' } })
   const app = express()
   app.get('/login', (_req, res) => void res.send('<main id="main">Sign in</main>'))
-  app.use((req, res, next) => {
-    Object.assign(req, { user })
-    before(req, res, next)
-  })
+  app.use(
+    signIn(() => user),
+    (req, res, next) => before(req, res, next),
+  )
   app.use(handler)
   app.get('/products/:id', async (req, res) => {
     res.json(await req.cache.getOrSet(['product', req.params.id], () => ({ name: 'Tea' })))
@@ -448,7 +449,7 @@ describe('without a new page', () => {
 
   test.each([
     ['nobody', null],
-    ['a customer', { is_staff: false }],
+    ['a customer', CUSTOMER],
   ])('since %s is signed in, auto-refresh stops', async (_who, now) => {
     await shop(1)
     const visitor = await visit('/cache/requests')

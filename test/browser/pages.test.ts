@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { keyedCache } from '../../src/express/middleware.js'
 import { launchBrowser } from '../helpers/browser.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
+import { STAFF, signIn } from '../helpers/sign-in.js'
 
 let browser: Browser
 let redis: RedisServer
@@ -19,10 +20,7 @@ beforeAll(async () => {
   browser = await launchBrowser()
   redis = await startRedis()
   const app = express()
-  app.use((req, _res, next) => {
-    Object.assign(req, { user: { is_staff: true, username: 'anna' } })
-    next()
-  })
+  app.use(signIn(STAFF))
   const handler = keyedCache({ redis: redis.url, keyPrefix: 'shop', timeouts: { store: '2s' } })
   app.use(handler)
   app.get('/products/:id', async (req, res) => {

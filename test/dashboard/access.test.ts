@@ -1,6 +1,6 @@
-import type { RequestHandler } from 'express'
 import { describe, expect, test } from 'vitest'
-import { type Asking, openSite, words } from './site.js'
+import { signIn } from '../helpers/sign-in.js'
+import { ANONYMOUS, type Asking, openSite, words } from './site.js'
 
 const PAGES = [
   '/',
@@ -16,16 +16,14 @@ const PAGES = [
   '/bypass',
   '/nowhere',
 ]
-const anonymous = { as: undefined, headers: { 'x-test-user': undefined } } satisfies Asking
-
 test.each(PAGES)('%s is closed to strangers, and to customers', async (page) => {
   const { ask } = await openSite()
-  const stranger = await ask(`/cache${page}`, anonymous)
+  const stranger = await ask(`/cache${page}`, ANONYMOUS)
   expect(stranger.status).toBe(401)
   expect(stranger.headers['www-authenticate']).toBeDefined()
   expect((await ask(`/cache${page}`, { as: 'customer' })).status).toBe(403)
   const site = await openSite({ dashboard: { loginUrl: '/login' } })
-  const sent = await site.ask(`/cache${page}`, anonymous)
+  const sent = await site.ask(`/cache${page}`, ANONYMOUS)
   expect(sent.status).toBe(302)
   expect(sent.headers.location).toBe(`/login?next=${encodeURIComponent(`/cache${page}`)}`)
   expect((await site.ask(`/cache${page}`, { as: 'customer' })).status).toBe(403)
@@ -34,7 +32,7 @@ test.each(PAGES)('%s is closed to strangers, and to customers', async (page) => 
 test('a change by strangers or customers changes nothing', async () => {
   const { ask, cache } = await openSite()
   await cache.set('a', 1)
-  for (const as of [{ ...anonymous }, { as: 'customer' }] satisfies Asking[]) {
+  for (const as of [{ ...ANONYMOUS }, { as: 'customer' }] satisfies Asking[]) {
     const asking = { ...as, headers: { ...('headers' in as && as.headers) } }
     expect((await ask('/cache/delete', { ...asking, form: { key: 'a' } })).status).toBeGreaterThan(400)
     expect((await ask('/cache/clear', { ...asking, form: { prefix: 'shop' } })).status).toBeGreaterThan(400)
@@ -45,18 +43,18 @@ test('a change by strangers or customers changes nothing', async () => {
 test('who meets a closed door is not told of what lies behind it', async () => {
   const { ask, cache } = await openSite({ cache: { keyPrefix: 'geheim' } })
   await cache.set('product', 1)
-  for (const asking of [anonymous, { as: 'customer' as const }]) {
+  for (const asking of [ANONYMOUS, { as: 'customer' as const }]) {
     expect((await ask('/cache/', asking)).text).not.toMatch(/geheim|in-memory|product/)
   }
 })
 
 test('says where to mount it when nothing has set req.user', async () => {
   const { ask } = await openSite()
-  expect(words((await ask('/cache/', anonymous)).text)).toContain('Mount the cache after the authentication')
+  expect(words((await ask('/cache/', ANONYMOUS)).text)).toContain('Mount the cache after the authentication')
   const passport = await openSite({
-    before: (app) => app.use(withUser(null)),
+    before: (app) => app.use(signIn(null)),
   })
-  expect((await passport.ask('/cache/', anonymous)).text).not.toContain('Mount the cache')
+  expect((await passport.ask('/cache/', ANONYMOUS)).text).not.toContain('Mount the cache')
 })
 
 describe('the way back from the login page', () => {
@@ -67,7 +65,7 @@ describe('the way back from the login page', () => {
     ['http://evil.example/cache/', '/cache'],
   ])('never leads elsewhere: %s', async (path, mount) => {
     const { ask } = await openSite({ mount, dashboard: { loginUrl: '/login?a=1#top' } })
-    const { status, headers } = await ask(path, anonymous)
+    const { status, headers } = await ask(path, ANONYMOUS)
     expect(status).toBe(302)
     const login = new URL(headers.location as string, 'http://here')
     expect(login.pathname + login.hash).toBe('/login#top')
@@ -77,7 +75,7 @@ describe('the way back from the login page', () => {
 
   test('leads to a page, not to a change', async () => {
     const { ask } = await openSite({ dashboard: { loginUrl: 'https://login.example/' } })
-    const { headers } = await ask('/cache/delete', { ...anonymous, form: { key: 'a' } })
+    const { headers } = await ask('/cache/delete', { ...ANONYMOUS, form: { key: 'a' } })
     expect(headers.location).toBe('https://login.example/?next=%2Fcache%2F')
   })
 })
@@ -85,7 +83,7 @@ describe('the way back from the login page', () => {
 describe('isStaff', () => {
   test('may be a function of the application', async () => {
     const { ask } = await openSite({ dashboard: { isStaff: async (req) => req.get('x-team') === 'ops' } })
-    expect((await ask('/cache/', { ...anonymous, headers: { 'x-team': 'ops' } })).status).toBe(200)
+    expect((await ask('/cache/', { ...ANONYMOUS, headers: { 'x-team': 'ops' } })).status).toBe(200)
     expect((await ask('/cache/')).status).toBe(403)
   })
 
@@ -116,7 +114,7 @@ describe('isStaff', () => {
 
   test.each([1, 'true', undefined])('is_staff must be true, not %j', async (is_staff) => {
     const { ask } = await openSite({
-      before: (app) => app.use(withUser({ is_staff })),
+      before: (app) => app.use(signIn({ is_staff })),
     })
     expect((await ask('/cache/')).status).toBe(403)
   })
@@ -134,7 +132,7 @@ describe('isStaff', () => {
     [undefined, 'req.user has no is_staff; it must be true'],
   ])('a signed-in user reads what is_staff is, and what to write: %s', async (is_staff, said) => {
     const { ask } = await openSite({
-      before: (app) => app.use(withUser({ is_staff, username: 'anna', email: 'anna@example.com' })),
+      before: (app) => app.use(signIn({ is_staff, username: 'anna', email: 'anna@example.com' })),
     })
     const page = await ask('/cache/')
     const data = await ask('/cache/api/stats')
@@ -149,12 +147,12 @@ describe('isStaff', () => {
   })
 
   test('a customer reads nothing of it, nor does a stranger', async () => {
-    const isNone = await openSite({ before: (app) => app.use(withUser({ is_staff: false })) })
+    const isNone = await openSite({ before: (app) => app.use(signIn({ is_staff: false })) })
     const closed = await isNone.ask('/cache/')
     expect(closed.status).toBe(403)
     expect(closed.text).not.toMatch(/is_staff|isStaff/)
     const { ask } = await openSite({ dashboard: { isStaff: () => 1 as never } })
-    const stranger = await ask('/cache/', anonymous)
+    const stranger = await ask('/cache/', ANONYMOUS)
     expect(stranger.status).toBe(401)
     expect(stranger.text).not.toMatch(/is_staff|isStaff/)
   })
@@ -178,7 +176,7 @@ describe('isStaff', () => {
         expect(words(text).replaceAll('\\"', '"')).toContain(said)
         expect(text).not.toContain('anna')
       }
-      await ask('/cache/', anonymous)
+      await ask('/cache/', ANONYMOUS)
       expect(logged).toHaveLength(1)
       expect(logged[0]).toContain(`isStaff ${said}`)
     },
@@ -227,10 +225,3 @@ test.each<[object, string]>([
 ])('says what is wrong with the options %j', async (dashboard, message) => {
   await expect(openSite({ dashboard })).rejects.toThrow(message)
 })
-
-function withUser(user: unknown): RequestHandler {
-  return (req, _res, next) => {
-    Object.assign(req, { user })
-    next()
-  }
-}

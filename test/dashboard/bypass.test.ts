@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createCache } from '../../src/create-cache.js'
 import { keyedCache } from '../../src/express/middleware.js'
-import { type Asking, openSite, QUIET, type SiteOptions, words } from './site.js'
+import { ANONYMOUS, type Asking, openSite, QUIET, type SiteOptions, words } from './site.js'
 
 const COOKIE =
   /^keyedcache-bypass=\d{13}\.[\w-]{16}\.[\w-]{43}; Path=([^;]*); Max-Age=30; HttpOnly; SameSite=Strict(; Secure)?$/
@@ -104,7 +104,7 @@ describe('The form', () => {
   })
 
   test.each<[string, number, Asking, SiteOptions?]>([
-    ['a stranger', 401, { as: undefined, headers: { 'x-test-user': undefined } }],
+    ['a stranger', 401, ANONYMOUS],
     ['a customer', 403, { as: 'customer' }],
     ['another site', 403, { headers: { 'sec-fetch-site': 'cross-site' } }],
     ['a page without its token', 403, {}, { dashboard: { csrf: { token: () => 'a', verify: () => false } } }],

@@ -5,7 +5,7 @@ import { createCache } from '../../src/index.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import type { RequestOrigin } from '../../src/tiers/request-scope.js'
 import { startRedis } from '../helpers/redis.js'
-import { type Asking, foreignScripts, openSite, QUIET, type Site, type SiteOptions, words } from './site.js'
+import { ANONYMOUS, foreignScripts, openSite, QUIET, type Site, type SiteOptions, words } from './site.js'
 
 /** A shop in which some things have happened. */
 async function shop(options: SiteOptions = {}): Promise<Site> {
@@ -22,9 +22,6 @@ async function shop(options: SiteOptions = {}): Promise<Site> {
 function as({ cache }: Site, origin: RequestOrigin) {
   return internalsOf(cache).bindTo(internalsOf(cache).openScope({ fills: false, origin: () => origin }))
 }
-
-/** Nobody is signed in. */
-const ANONYMOUS: Asking = { as: undefined, headers: { 'x-test-user': undefined } }
 
 /** What each row says, the newest first. */
 function rows(html: string): string[] {

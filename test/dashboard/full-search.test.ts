@@ -7,6 +7,7 @@ import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { CacheNotRespondingError } from '../../src/errors.js'
 import { startRedis } from '../helpers/redis.js'
+import { USER_HEADER } from '../helpers/sign-in.js'
 import { openSite, QUIET, type Site, words } from './site.js'
 
 const validator = new HtmlValidate({ extends: ['html-validate:standard', 'html-validate:a11y'] })
@@ -95,7 +96,7 @@ test('ends by itself where there is much, and goes on from there: each key once'
 
 /** Asks, and gives the answer as it comes. */
 async function begin(site: Site, path: string): Promise<IncomingMessage & { text: () => string }> {
-  const asked = request(site.url + path, { headers: { 'x-test-user': 'staff' } }).end()
+  const asked = request(site.url + path, { headers: { [USER_HEADER]: 'staff' } }).end()
   const [answer] = (await once(asked, 'response')) as [IncomingMessage]
   let text = ''
   answer.setEncoding('utf8')

@@ -1,7 +1,5 @@
 import { expect, test } from 'vitest'
-import { type Asking, openSite, type Reply } from './site.js'
-
-const anonymous = { as: undefined, headers: { 'x-test-user': undefined } } satisfies Asking
+import { ANONYMOUS, type Asking, openSite, type Reply } from './site.js'
 
 function expectGuarded({ headers }: Reply): void {
   const policy = headers['content-security-policy'] ?? ''
@@ -36,7 +34,7 @@ test.each<[string, number, Asking?]>([
   ['/bypass', 200],
   ['/bypass', 400, { form: 'path=//evil.example' }],
   ['/keys/%', 400],
-  ['/', 401, anonymous],
+  ['/', 401, ANONYMOUS],
   ['/', 403, { as: 'customer' }],
   ['/delete', 403, { form: 'key=a', headers: { 'sec-fetch-site': 'cross-site' } }],
   ['/nowhere', 404],
@@ -100,7 +98,7 @@ test.each([
   ['icon.svg', 'image/svg+xml'],
 ])('%s is served as what it is, once', async (name, type) => {
   const { ask } = await openSite()
-  const first = await ask(`/cache/assets/${name}`, anonymous)
+  const first = await ask(`/cache/assets/${name}`, ANONYMOUS)
   expect(first.status).toBe(200)
   expect(first.headers['content-type']).toBe(type)
   expectGuarded(first)

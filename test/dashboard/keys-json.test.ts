@@ -3,7 +3,7 @@ import { internalsOf } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { CacheNotRespondingError } from '../../src/errors.js'
 import { startRedis } from '../helpers/redis.js'
-import { type Asking, openSite, QUIET, type Reply } from './site.js'
+import { ANONYMOUS, openSite, QUIET, type Reply } from './site.js'
 
 const json = (reply: Reply) => {
   expect(reply.headers['content-type']).toBe('application/json; charset=utf-8')
@@ -130,14 +130,12 @@ describe('/api/key', () => {
   )
 })
 
-const anonymous = { as: undefined, headers: { 'x-test-user': undefined } } satisfies Asking
-
 describe.each(['/api/keys', '/api/key?key=needle'])('%s', (page) => {
   test('is closed to strangers, and to customers', async () => {
     const { ask, cache } = await openSite()
     await cache.set('needle', 'hay')
     for (const [asking, status] of [
-      [anonymous, 401],
+      [ANONYMOUS, 401],
       [{ as: 'customer' }, 403],
     ] as const) {
       const reply = await ask(`/cache${page}`, asking)

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { HEADERS } from '../../src/dashboard/http/headers.js'
 import { ROUTES } from '../../src/dashboard/routes.js'
-import { type Asking, openSite, type Reply, type Site, type SiteOptions } from './site.js'
+import { ANONYMOUS, type Asking, openSite, type Reply, type Site, type SiteOptions } from './site.js'
 
 // Every route that there is, whoever adds one, met by everyone who may come by.
 
@@ -21,8 +21,6 @@ const MET: Met[] = ROUTES.flatMap(({ path, post, changes = false }) => {
 
 /** What every form of the dashboard might send. */
 const FORM = { key: 'product::1', children: 'no', prefix: 'shop', path: '/products/1' }
-
-const stranger: Asking = { as: undefined, headers: { 'x-test-user': undefined } }
 
 function asking({ method }: Met, who: Asking = {}): Asking {
   return method === 'GET' ? who : { ...who, form: FORM }
@@ -48,7 +46,7 @@ async function expectClosed({ cache }: Site, { headers, text }: Reply): Promise<
 describe.each(MET)('$method $path', (met) => {
   test('is closed to strangers', async () => {
     const site = await openShop()
-    const reply = await site.ask(`/cache${met.path}`, asking(met, stranger))
+    const reply = await site.ask(`/cache${met.path}`, asking(met, ANONYMOUS))
     expect(reply.status).toBe(401)
     if (met.isForPrograms) expect(reply.headers['content-type']).toContain('application/json')
     await expectClosed(site, reply)
@@ -56,7 +54,7 @@ describe.each(MET)('$method $path', (met) => {
 
   test('sends people to the login page, where there is one, and tells programs', async () => {
     const site = await openShop({ dashboard: { loginUrl: '/login' } })
-    const reply = await site.ask(`/cache${met.path}`, asking(met, stranger))
+    const reply = await site.ask(`/cache${met.path}`, asking(met, ANONYMOUS))
     expect(reply.status).toBe(met.isForPrograms ? 401 : 302)
     if (!met.isForPrograms) expect(reply.headers.location).toMatch(/^\/login\?next=%2Fcache%2F/)
     await expectClosed(site, reply)

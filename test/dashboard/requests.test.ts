@@ -9,7 +9,7 @@ import type { RequestRecord } from '../../src/stats/request-record.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import { startRedis } from '../helpers/redis.js'
 import {
-  type Asking,
+  ANONYMOUS,
   foreignScripts,
   openSite,
   QUIET,
@@ -368,13 +368,11 @@ describe('as JSON', () => {
   })
 })
 
-const anonymous = { as: undefined, headers: { 'x-test-user': undefined } } satisfies Asking
-
 test.each(['/requests', '/api/requests'])('%s is closed to strangers, and to customers', async (page) => {
   const { ask } = await shop((own) => own.get('needle'))
   await ask('/shop')
   for (const [asking, status] of [
-    [anonymous, 401],
+    [ANONYMOUS, 401],
     [{ as: 'customer' }, 403],
   ] as const) {
     const reply = await ask(`/cache${page}`, asking)

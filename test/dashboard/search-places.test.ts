@@ -3,6 +3,7 @@ import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { HtmlValidate } from 'html-validate'
 import { expect, onTestFinished, test } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
+import { USER_HEADER } from '../helpers/sign-in.js'
 import { openSite, type Site, words } from './site.js'
 
 const validator = new HtmlValidate({ extends: ['html-validate:standard', 'html-validate:a11y'] })
@@ -37,7 +38,7 @@ interface Search {
 
 async function search({ url }: Site): Promise<Search> {
   const asked = request(`${url}/cache/keys?q=x&whole=yes`, {
-    headers: { 'x-test-user': 'staff' },
+    headers: { [USER_HEADER]: 'staff' },
     agent: false,
   }).end()
   onTestFinished(() => void asked.destroy())

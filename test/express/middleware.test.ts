@@ -12,6 +12,7 @@ import { MemoryStore } from '../../src/store/memory-store.js'
 import { serve, type TestServer } from '../helpers/http.js'
 import { collectGarbage } from '../helpers/memory.js'
 import { startRedis } from '../helpers/redis.js'
+import { signIn } from '../helpers/sign-in.js'
 
 const servers: TestServer[] = []
 afterEach(async () => {
@@ -84,10 +85,7 @@ describe('app.use(keyedCache())', () => {
 
   test('records who deleted what', async () => {
     const { app, cache } = await shop()
-    app.use((req, _res, next) => {
-      Object.assign(req, { user: { username: 'anna', id: 5 } })
-      next()
-    })
+    app.use(signIn({ username: 'anna', id: 5 }))
     app.post('/products/:id', async (req, res) => {
       await req.cache.delete('a')
       res.end()
@@ -115,14 +113,12 @@ describe('app.use(keyedCache())', () => {
       app.use(`/${name}`, keyedCache(createCache({ store }), { dashboard: false, audit: audit as never }))
       app.post(`/${name}`, async (req, res) => void res.json(await req.cache.delete('a')))
     }
-    app.use('/lazy', (req, _res, next) => {
-      const user = Object.defineProperty({}, 'username', {
-        get() {
-          throw new Error('lazy')
-        },
-      })
-      next(void Object.assign(req, { user }))
+    const user = Object.defineProperty({}, 'username', {
+      get() {
+        throw new Error('lazy')
+      },
     })
+    app.use('/lazy', signIn(user))
     app.use('/lazy', keyedCache(createCache({ store }), { dashboard: false }))
     app.post('/lazy', async (req, res) => void res.json(await req.cache.delete('a')))
     const server = await start(app)

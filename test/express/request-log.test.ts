@@ -12,15 +12,16 @@ import type { CacheOptions } from '../../src/options.js'
 import type { CallSummary } from '../../src/stats/request-log.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
 import { type Answer, serve, type TestServer } from '../helpers/http.js'
+import { signIn, signInByHeader, USER_HEADER } from '../helpers/sign-in.js'
 
 interface Shop extends TestServer {
   readonly app: Express
   readonly cache: KeyedCache
-  /** Staff's request, or with `false` anybody's. */
+  /** Sends a request by staff, or with `false` by an anonymous user. */
   get(path: string, isStaff?: boolean): Promise<Answer>
 }
 
-/** An application with the middleware in front; staff say so in a header, as a session would elsewhere. */
+/** An application with the middleware in front; a header signs staff in. */
 async function shop({
   cache = createCache({ store: 'memory' }),
   before,
@@ -30,10 +31,7 @@ async function shop({
   readonly before?: (app: Express) => void
 } = {}): Promise<Shop> {
   const app = express()
-  app.use((req, _res, next) => {
-    if (req.get('x-staff')) Object.assign(req, { user: { is_staff: true } })
-    next()
-  })
+  app.use(signInByHeader)
   before?.(app)
   const handler = keyedCache(cache, options)
   app.use(handler)
@@ -43,7 +41,7 @@ async function shop({
     await cache.close()
   })
   const get = (path: string, isStaff = true) =>
-    server.ask(path, { headers: isStaff ? { 'x-staff': 'yes' } : {} })
+    server.ask(path, { headers: isStaff ? { [USER_HEADER]: 'staff' } : {} })
   return { ...server, app, cache, get }
 }
 
@@ -245,10 +243,7 @@ describe('Staff', () => {
   test('alone: neither customers nor strangers are', async () => {
     const { app, get } = await shop({
       before: (before) =>
-        before.use((req, _res, next) => {
-          if (req.get('x-customer')) Object.assign(req, { user: { is_staff: 'yes' } })
-          next()
-        }),
+        before.use(signIn((req) => (req.get(USER_HEADER) ? undefined : { is_staff: 'yes' }))),
     })
     app.get('/', async (req, res) => {
       await readSome(req)
