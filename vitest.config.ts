@@ -1,7 +1,7 @@
 import { configDefaults, defineConfig } from 'vitest/config'
 
 /** The folders whose tests also run against the other supported majors of the peer dependencies. */
-const PEER_FOLDERS = ['store', 'cache', 'express', 'dashboard']
+const PEER_FOLDERS = ['store', 'cache', 'express', 'dashboard', 'tiers']
 
 /** A browser, and a shop with its workers, take all that two tests at a time have here. */
 const PAGES = ['browser', 'example'].map((folder) => `test/${folder}/**/*.test.ts`)
@@ -10,7 +10,7 @@ const PAGES = ['browser', 'example'].map((folder) => `test/${folder}/**/*.test.t
 const MEASURING = ['keyspace', 'lease', 'stampede'].map((name) => `test/processes/${name}.test.ts`)
 
 /** What closes all that it opens, and asks for nothing that is there once for all, can share a process. */
-const SHARING = ['cache', 'codec', 'dashboard', 'express', 'key', 'stats', 'store'].map(
+const SHARING = ['cache', 'codec', 'dashboard', 'entry', 'express', 'key', 'stats', 'store', 'tiers'].map(
   (folder) => `test/${folder}/**/*.test.ts`,
 )
 

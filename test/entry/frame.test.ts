@@ -1,19 +1,19 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { DEFAULT_VALUE_BYTES, encodeValue } from '../src/codec/codec.js'
-import { encodeBody } from '../src/entry/body.js'
-import { expireFrame } from '../src/entry/expiry.js'
-import { composeFrame, composeValue, firstBrokenGeneration, parseFrame } from '../src/entry/frame.js'
+import { DEFAULT_VALUE_BYTES, encodeValue } from '../../src/codec/codec.js'
+import { encodeBody } from '../../src/entry/body.js'
+import { expireFrame } from '../../src/entry/expiry.js'
+import { composeFrame, composeValue, firstBrokenGeneration, parseFrame } from '../../src/entry/frame.js'
 import {
   composeGeneration,
   expireGeneration,
   joinGenerations,
   parseGeneration,
-} from '../src/entry/generation.js'
-import { ID_BYTES } from '../src/entry/layout.js'
-import { encodeProvenance } from '../src/entry/provenance.js'
-import { checkLiveness } from '../src/store/liveness.js'
-import { entryStateOf } from '../src/tiers/entry-state.js'
+} from '../../src/entry/generation.js'
+import { ID_BYTES } from '../../src/entry/layout.js'
+import { encodeProvenance } from '../../src/entry/provenance.js'
+import { checkLiveness } from '../../src/store/liveness.js'
+import { entryStateOf } from '../../src/tiers/entry-state.js'
 
 const id = fc.uint8Array({ minLength: ID_BYTES, maxLength: ID_BYTES }).map((bytes) => Buffer.from(bytes))
 const generations = fc.array(id, { minLength: 1, maxLength: 32 })
