@@ -1,7 +1,18 @@
 import { configDefaults, defineConfig } from 'vitest/config'
 
-/** The folders whose tests also run against the other supported majors of the peer dependencies. */
-const PEER_FOLDERS = ['store', 'cache', 'express', 'dashboard', 'tiers']
+/**
+ * The tests that also run with the other supported majors of the peers: those that touch objects of Express, HTTP, or
+ * the connection to Redis. Keys, codec, masking, options, the embedded store and figures are the same with any peer.
+ */
+const PEERS = [
+  'test/express/*.test.ts',
+  'test/dashboard/{access,bypass,delete,expire,headers,host,matrix,outage,pages,same-origin}.test.ts',
+  'test/dashboard/{full-search,search-places,streaming}.test.ts',
+  'test/store/{batching,foreign,large-values,late-commands,not-responding,reclaiming}.test.ts',
+  'test/store/{redis-store,sentinel,server-failures,target}.test.ts',
+  'test/cache/{operations,outage}.test.ts',
+  'test/tiers/{pending-invalidations,process-memory}.test.ts',
+]
 
 /** A browser, and a shop with its workers, take all that two tests at a time have here. */
 const PAGES = ['browser', 'example'].map((folder) => `test/${folder}/**/*.test.ts`)
@@ -59,7 +70,7 @@ export default defineConfig({
         test: {
           name: 'other-majors',
           env: { PEERS: 'express 4, ioredis 6' },
-          include: PEER_FOLDERS.map((folder) => `test/${folder}/**/*.test.ts`),
+          include: PEERS,
           setupFiles: ['test/helpers/other-majors.ts'],
           isolate: false,
           ...FOUR,
