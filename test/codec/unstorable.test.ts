@@ -5,6 +5,7 @@ import { Temporal } from 'temporal-polyfill'
 import { describe, expect, test } from 'vitest'
 import { encodeValue } from '../../src/codec/codec.js'
 import { UnserializableValueError } from '../../src/errors.js'
+import { named, testRows } from '../helpers/rows.js'
 
 class Decimal {
   constructor(readonly digits: string) {}
@@ -274,11 +275,12 @@ const REFUSED: [value: unknown, path: string, what: string][] = [
   [endless(100_000), 'value.next.next', 'nested more than 1000 levels deep'],
 ]
 
-describe('what cannot be stored is refused with its path', () => {
-  test.each(REFUSED.map(([value, path, what]) => ({ path, what, value: () => value })))(
-    '$path is $what',
-    ({ value, path, what }) => {
-      const error = refusal(value())
+describe('A value that cannot be stored is refused', () => {
+  testRows(
+    'with its path and the reason',
+    named(REFUSED, ([, path, what]) => `${path} is ${what}`),
+    ([value, path, what]) => {
+      const error = refusal(value)
       expect(error.path.startsWith(path)).toBe(true)
       expect(error.message.startsWith(error.path)).toBe(true)
       expect(error.message).toContain(`is ${what}`)

@@ -3,7 +3,7 @@ import { named, runRows } from './rows.js'
 
 const failing = async (rows: readonly (readonly [string, number])[], options = {}) => {
   const error = await runRows(rows, (value) => expect(value).toBe(1), options).catch((error) => error)
-  return error as AggregateError
+  return error as Error
 }
 
 describe('A table of rows', () => {
@@ -26,8 +26,7 @@ describe('A table of rows', () => {
     expect(error.message).toMatch(/✗ two\n\s+expected 2 to be 1.*\n\s+at .*rows\.test\.ts:/)
     expect(error.message).toMatch(/✗ three\n\s+expected 3 to be 1/)
     expect(error.message).not.toContain('✗ one')
-    expect(error.errors).toHaveLength(2)
-    expect(error.cause).toBe(error.errors[0])
+    expect(error.cause).toMatchObject({ message: expect.stringContaining('expected 2 to be 1') })
   })
 
   test('fails when it has no rows', async () => {

@@ -65,8 +65,8 @@ export async function runRows<T>(
   if (failures.length === 0) return
   const list = failures.map(({ name, error }) => `  ✗ ${name}\n${indented(error)}`)
   const title = `${failures.length} of ${rows.length} rows failed${skipped > 0 ? `, ${skipped} did not run` : ''}`
-  const errors = failures.map(({ error }) => error)
-  throw new AggregateError(errors, [`${title}:`, ...list].join('\n'), { cause: errors[0] })
+  // Not an AggregateError: of that Vitest shows the errors alone, without the names.
+  throw new Error([`${title}:`, ...list].join('\n'), { cause: failures[0]?.error })
 }
 
 /** Rows of a list, each named by its JSON, or as given. */

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { internalsOf, type KeyedCache } from '../../src/cache.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
+import { testRows } from '../helpers/rows.js'
 import { gated } from './gated-cache.js'
 
-describeOnEveryBackend('A set after a miss', (open) => {
+describeOnEveryBackend('A set after a miss', (open, _statistics, renew) => {
   const misses: Record<string, (cache: KeyedCache) => Promise<unknown>> = {
     get: (cache) => cache.get('p::1'),
     has: (cache) => cache.has('p::1'),
@@ -27,8 +28,10 @@ describeOnEveryBackend('A set after a miss', (open) => {
       ),
   }
   for (const [missed, miss] of Object.entries(misses)) {
-    for (const [changed, invalidate] of Object.entries(invalidations)) {
-      test(`found by ${missed} is refused after a ${changed} elsewhere`, async () => {
+    testRows(
+      `is refused when the miss was found by ${missed} and another process has invalidated the key`,
+      Object.entries(invalidations),
+      async (invalidate, changed) => {
         const [cache, other] = [open(), open()]
         await cache.withRequestMemory(async () => {
           await miss(cache)
@@ -37,8 +40,9 @@ describeOnEveryBackend('A set after a miss', (open) => {
         })
         expect(await other.get('p::1')).toBe(changed.startsWith('set') ? 'newer' : undefined)
         expect(cache.processStats().totals.refusedFills).toBe(1)
-      })
-    }
+      },
+      { after: renew },
+    )
   }
 
   test('is stored when nothing happened, and so is the next one', async () => {
