@@ -112,7 +112,7 @@ for (const [name, fakes] of Object.entries(FAKES)) {
       fakes.advance(600_000)
       expect(await cache.get('a')).toBe(1)
       fakes.end()
-      await cache.set('b', 1, { ttl: '2s' })
+      await cache.set('b', 1, { ttl: '1s' })
       expect(await cache.get('b')).toBe(1)
       await expect.poll(() => cache.get('b'), { timeout: 15_000, interval: 50 }).toBeUndefined()
     })

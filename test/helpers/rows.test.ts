@@ -57,4 +57,15 @@ describe('A table of rows', () => {
     )
     expect(ran).toEqual(['1', '2'])
   })
+  test('runs its rows at the same time on request', async () => {
+    const log: string[] = []
+    const check = async (value: number) => {
+      log.push(`begin ${value}`)
+      await new Promise(setImmediate)
+      log.push(`end ${value}`)
+      expect(value).toBe(1)
+    }
+    await expect(runRows(named([1, 2]), check, { atOnce: true })).rejects.toThrow(/^1 of 2 rows failed:/)
+    expect(log).toEqual(['begin 1', 'begin 2', 'end 1', 'end 2'])
+  })
 })

@@ -10,6 +10,8 @@ export interface RowOptions {
   readonly after?: () => unknown
   /** Milliseconds that a row may take. @default 20_000 */
   readonly rowTimeout?: number
+  /** Runs the rows at the same time: for rows that mostly wait, and share nothing. @default false */
+  readonly atOnce?: boolean
 }
 
 const ROW_TIMEOUT_MS = 20_000
@@ -38,33 +40,38 @@ export function testRows<T>(
 export async function runRows<T>(
   rows: readonly Row<T>[],
   check: (value: T, name: string) => unknown,
-  { before, after, rowTimeout = ROW_TIMEOUT_MS }: RowOptions = {},
+  { before, after, rowTimeout = ROW_TIMEOUT_MS, atOnce = false }: RowOptions = {},
 ): Promise<void> {
   if (rows.length === 0) throw new Error('The table has no rows.')
-  const failures: { readonly name: string; readonly error: unknown }[] = []
-  let skipped = 0
-  for (const [index, [name, value]] of rows.entries()) {
-    const run = async () => {
-      try {
-        await before?.()
-        await check(value, name)
-      } finally {
-        await after?.()
-      }
-    }
+  const failures: Failure[] = []
+  const run = async ([name, value]: Row<T>) => {
     try {
-      await within(rowTimeout, run)
+      await within(rowTimeout, async () => {
+        try {
+          await before?.()
+          await check(value, name)
+        } finally {
+          await after?.()
+        }
+      })
     } catch (error) {
       failures.push({ name, error })
-      if (!(error instanceof RowTimeout)) continue
+    }
+  }
+  let left = 0
+  if (atOnce) await Promise.all(rows.map(run))
+  else {
+    for (const [index, row] of rows.entries()) {
+      await run(row)
       // It may still run, and disturb the rows after it.
-      skipped = rows.length - index - 1
+      if (!(failures.at(-1)?.error instanceof RowTimeout)) continue
+      left = rows.length - index - 1
       break
     }
   }
   if (failures.length === 0) return
   const list = failures.map(({ name, error }) => `  ✗ ${name}\n${indented(error)}`)
-  const title = `${failures.length} of ${rows.length} rows failed${skipped > 0 ? `, ${skipped} did not run` : ''}`
+  const title = `${failures.length} of ${rows.length} rows failed${left > 0 ? `, ${left} did not run` : ''}`
   // Not an AggregateError: of that Vitest shows the errors alone, without the names.
   throw new Error([`${title}:`, ...list].join('\n'), { cause: failures[0]?.error })
 }
@@ -77,6 +84,11 @@ export function named<T>(values: Iterable<T>, nameOf: (value: T) => string = toT
 function toText(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value)
   return text.length > 120 ? `${text.slice(0, 120)}…` : text
+}
+
+interface Failure {
+  readonly name: string
+  readonly error: unknown
 }
 
 class RowTimeout extends Error {}
