@@ -14,7 +14,7 @@ const PEERS = [
   'test/tiers/{pending-invalidations,process-memory}.test.ts',
 ]
 
-/** A browser, and a shop with its workers, take all that two tests at a time have here. */
+/** Tests with a browser, or with the workers of a shop, whose processes are further load: three at a time. */
 const PAGES = ['browser', 'example'].map((folder) => `test/${folder}/**/*.test.ts`)
 
 /** What measures how long something takes runs when nothing else does. */
@@ -31,7 +31,7 @@ const CONSUMERS = 'test/package/consumers/**'
 const CURRENT = { PEERS: 'express 5, ioredis 5' }
 
 /** In this order, one after the other; the tests of the second mostly wait. */
-const TWO = { maxWorkers: 2, sequence: { groupOrder: 0 } }
+const THREE = { maxWorkers: 3, sequence: { groupOrder: 0 } }
 const FOUR = { maxWorkers: 4, sequence: { groupOrder: 1 } }
 const ONE = { maxWorkers: 1, sequence: { groupOrder: 2 } }
 
@@ -43,7 +43,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'pages', env: CURRENT, include: PAGES, ...TWO },
+        test: { name: 'pages', env: CURRENT, include: PAGES, ...THREE },
       },
       {
         extends: true,
