@@ -163,7 +163,7 @@ describe('the choice of auto-refresh', () => {
     await eventually(asked).toBe(1)
   })
 
-  test('holds for one page where storage is not available', async () => {
+  test('applies to one page when storage is not available', async () => {
     const { page, noise } = await visit('/cache/')
     await page.addInitScript(`
       for (const name of ['getItem', 'setItem']) Storage.prototype[name] = () => { throw new Error('private') }
@@ -176,7 +176,7 @@ describe('the choice of auto-refresh', () => {
     expect(noise).toEqual([])
   })
 
-  test('is at least two seconds, whatever is stored', async () => {
+  test('is at least two seconds, also when a shorter interval is stored', async () => {
     const { page, asked } = await visit('/cache/')
     await page.evaluate(`localStorage.setItem('keyedcache-live', '0.01')`)
     await page.reload()

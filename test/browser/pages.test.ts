@@ -91,7 +91,7 @@ describe.each([true, false])('with JavaScript on: %s', (javaScriptEnabled) => {
     expect(noise).toEqual([])
   })
 
-  test('a request is opened to see its calls, and leads to its key', async () => {
+  test('a request opens to show its calls, with links to their keys', async () => {
     const { page } = await open({ javaScriptEnabled })
     await page.goto(`${site}/cache/requests`)
     const request = page.locator('details', { hasText: 'GET /products/3' }).first()

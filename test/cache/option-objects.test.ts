@@ -284,7 +284,7 @@ describe('A boolean option', () => {
     }
   })
 
-  test('a text that says no does not delete a tree', async () => {
+  test('the string "no" for children is refused, and deletes no tree', async () => {
     await cache.set(['tree', 'leaf'], 1)
     await expect(cache.delete('tree', { children: 'no' } as never)).rejects.toThrow(
       'children of delete must be true or false, not "no".',

@@ -113,7 +113,7 @@ async function onRedis(): Promise<Setting> {
 describe.each([
   { where: 'in memory', open: inMemory },
   { where: 'on Redis, the other process a real one', open: onRedis },
-])('Nobody reads what was invalidated, $where:', ({ open }) => {
+])('No caller reads an invalidated value, $where:', ({ open }) => {
   const stop = new Stop()
   let setting: Setting
   let here: Process & { obtainFrom(way: WayName, id: string, read: () => Promise<unknown>): Promise<unknown> }

@@ -82,7 +82,7 @@ describe('No order of events breaks the rule, with a process memory:', () => {
   )
 
   test.each(Object.entries(CHANGES))(
-    'a stream that breaks off, and %s that it does not tell of',
+    'a stream that breaks off, and %s that it does not report',
     (name, change) =>
       holds(async (world) => {
         const { database, caches, streams } = world

@@ -16,7 +16,7 @@ const PAGES = [
   '/bypass',
   '/nowhere',
 ]
-test.each(PAGES)('%s is closed to strangers, and to customers', async (page) => {
+test.each(PAGES)('%s is closed to anonymous users and customers', async (page) => {
   const { ask } = await openSite()
   const stranger = await ask(`/cache${page}`, ANONYMOUS)
   expect(stranger.status).toBe(401)
@@ -29,7 +29,7 @@ test.each(PAGES)('%s is closed to strangers, and to customers', async (page) => 
   expect((await site.ask(`/cache${page}`, { as: 'customer' })).status).toBe(403)
 })
 
-test('a change by strangers or customers changes nothing', async () => {
+test('a form of an anonymous user or a customer changes nothing', async () => {
   const { ask, cache } = await openSite()
   await cache.set('a', 1)
   for (const as of [{ ...ANONYMOUS }, { as: 'customer' }] satisfies Asking[]) {
@@ -40,7 +40,7 @@ test('a change by strangers or customers changes nothing', async () => {
   expect(await cache.get('a')).toBe(1)
 })
 
-test('who meets a closed door is not told of what lies behind it', async () => {
+test('a refusal contains nothing about the page', async () => {
   const { ask, cache } = await openSite({ cache: { keyPrefix: 'geheim' } })
   await cache.set('product', 1)
   for (const asking of [ANONYMOUS, { as: 'customer' as const }]) {
@@ -48,7 +48,7 @@ test('who meets a closed door is not told of what lies behind it', async () => {
   }
 })
 
-test('says where to mount it when nothing has set req.user', async () => {
+test('the page explains where to mount it when req.user was never set', async () => {
   const { ask } = await openSite()
   expect(words((await ask('/cache/', ANONYMOUS)).text)).toContain('Mount the cache after the authentication')
   const passport = await openSite({
@@ -63,7 +63,7 @@ describe('the way back from the login page', () => {
     ['/\\evil.example/cache', '/:tenant/cache'],
     ['//evil.example/', '/'],
     ['http://evil.example/cache/', '/cache'],
-  ])('never leads elsewhere: %s', async (path, mount) => {
+  ])('never leads to another site: %s', async (path, mount) => {
     const { ask } = await openSite({ mount, dashboard: { loginUrl: '/login?a=1#top' } })
     const { status, headers } = await ask(path, ANONYMOUS)
     expect(status).toBe(302)
@@ -73,7 +73,7 @@ describe('the way back from the login page', () => {
     expect(new URL(login.searchParams.get('next') as string, 'http://here').host).toBe('here')
   })
 
-  test('leads to a page, not to a change', async () => {
+  test('leads to a page, never to a change', async () => {
     const { ask } = await openSite({ dashboard: { loginUrl: 'https://login.example/' } })
     const { headers } = await ask('/cache/delete', { ...ANONYMOUS, form: { key: 'a' } })
     expect(headers.location).toBe('https://login.example/?next=%2Fcache%2F')
@@ -95,7 +95,7 @@ describe('isStaff', () => {
       },
     ],
     ['rejects', () => Promise.reject(new Error('database is down'))],
-  ])('that %s closes the door, and is logged', async (_how, isStaff) => {
+  ])('that %s refuses access, and is logged', async (_how, isStaff) => {
     const logged: string[] = []
     const { ask } = await openSite({
       cache: { logger: { warn: (message) => logged.push(message) } },
@@ -107,7 +107,7 @@ describe('isStaff', () => {
     expect(logged.join()).toContain('database is down')
   })
 
-  test.each([1, 'yes', {}, null])('opens for true alone, not for %j', async (answer) => {
+  test.each([1, 'yes', {}, null])('grants access for true alone, not for %j', async (answer) => {
     const { ask } = await openSite({ dashboard: { isStaff: () => answer as boolean } })
     expect((await ask('/cache/')).status).toBe(403)
   })
@@ -130,7 +130,7 @@ describe('isStaff', () => {
     [() => true, 'req.user.is_staff is a function; it must be true'],
     [2n ** 70n, 'req.user.is_staff is a bigint; it must be true'],
     [undefined, 'req.user has no is_staff; it must be true'],
-  ])('a signed-in user reads what is_staff is, and what to write: %s', async (is_staff, said) => {
+  ])('a signed-in user is shown the value of is_staff, and the right option: %s', async (is_staff, said) => {
     const { ask } = await openSite({
       before: (app) => app.use(signIn({ is_staff, username: 'anna', email: 'anna@example.com' })),
     })
@@ -146,7 +146,7 @@ describe('isStaff', () => {
     expect(page.text).not.toContain('<b>')
   })
 
-  test('a customer reads nothing of it, nor does a stranger', async () => {
+  test('customers and anonymous users are shown none of this', async () => {
     const isNone = await openSite({ before: (app) => app.use(signIn({ is_staff: false })) })
     const closed = await isNone.ask('/cache/')
     expect(closed.status).toBe(403)
@@ -163,7 +163,7 @@ describe('isStaff', () => {
     ['an object', { name: 'anna' }, 'returned an object.'],
     ['nothing', undefined, 'returned undefined.'],
   ])(
-    'of the application that answers with %s is named on the page, and once in the log',
+    'of the application that returns %s is named on the page, and once in the log',
     async (_how, answer, said) => {
       const logged: string[] = []
       const { ask } = await openSite({
@@ -182,7 +182,7 @@ describe('isStaff', () => {
     },
   )
 
-  test('of the application that says no is neither named nor logged', async () => {
+  test('of the application that returns false is neither named nor logged', async () => {
     const logged: string[] = []
     const { ask } = await openSite({
       cache: { logger: { warn: (message) => logged.push(message) } },
@@ -193,7 +193,7 @@ describe('isStaff', () => {
   })
 })
 
-test('read-only is kept on the server', async () => {
+test('readOnly is enforced on the server', async () => {
   const { ask, cache } = await openSite({ dashboard: { readOnly: true } })
   await cache.set('a', 1)
   for (const page of ['/delete', '/clear']) {
@@ -222,6 +222,6 @@ test.each<[object, string]>([
   [{ redact: 'iban' }, "Write ['iban']"],
   [{ views: '/nowhere' }, 'copy the folder views of the package keyedcache there'],
   [{ views: true }, 'views must be'],
-])('says what is wrong with the options %j', async (dashboard, message) => {
+])('the options %j are refused with a message that explains it', async (dashboard, message) => {
   await expect(openSite({ dashboard })).rejects.toThrow(message)
 })

@@ -92,7 +92,7 @@ test.each([
   new Map([['</pre><script>', '</pre><script>']]),
   new Set(['<img src=x onerror=alert(1)>']),
   /<\/pre><script>/,
-])('the value %j is only shown', async (value) => {
+])('the value %j is displayed as text', async (value) => {
   const { ask, cache } = await openSite()
   await cache.set('a', value)
   const { text } = await ask('/cache/keys/a')
@@ -101,7 +101,7 @@ test.each([
   expect(text).not.toContain('<img')
 })
 
-test('who wrote or deleted something is only shown', async () => {
+test('users and routes are displayed as text', async () => {
   const evil = '<script>alert(1)</script>'
   const { ask, cache } = await openSite()
   const scope = internalsOf(cache).openScope({ fills: false, origin: () => ({ route: evil, user: evil }) })
@@ -140,7 +140,7 @@ testRows('a malformed query is refused with a page that explains it', named(WRON
 })
 
 test.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty'])(
-  'a parameter called %s is nothing',
+  'a parameter called %s is ignored',
   async (name) => {
     const { ask } = await openSite()
     expect((await ask(`/cache/keys?${name}=1&${name}[x]=1`)).status).toBe(200)

@@ -74,20 +74,20 @@ test.each<[string, number, Asking?, SiteOptions?]>([
   ['/', 401, ANONYMOUS],
   ['/', 403, { as: 'customer' }],
   ['/nowhere', 404],
-])('%s, answered with %i, is valid HTML', async (path, status, asking, options) => {
+])('%s with status %i is valid HTML', async (path, status, asking, options) => {
   const { ask } = await shop(options)
   const reply = await ask(`/cache${path}`, asking)
   expect(reply.status).toBe(status)
   await expectValid(reply.text)
 })
 
-describe('so is, before anything is cached,', () => {
+describe('valid HTML before anything is cached:', () => {
   test.each(['/', '/keys', '/events', '/requests'])('%s', async (path) => {
     await expectValid((await (await openSite()).ask(`/cache${path}`)).text)
   })
 })
 
-describe('so is, while the store does not answer,', () => {
+describe('valid HTML while the store does not respond:', () => {
   test.each<[string, Asking?]>([
     ['/'],
     ['/keys'],

@@ -54,7 +54,7 @@ async function search({ url }: Site): Promise<Search> {
 
 const several = (count: number, site: Site) => Promise.all(Array.from({ length: count }, () => search(site)))
 
-test('two are made at a time, the others wait for their turn and say so, and all are answered', async () => {
+test('two searches run at a time, and others show that they wait until they run', async () => {
   const site = await openSite()
   const looks = held(site.cache)
   const searches = await several(RUNNING + WAITING, site)
@@ -70,7 +70,7 @@ test('two are made at a time, the others wait for their turn and say so, and all
   expect(results.flatMap(({ messages }) => messages.map(({ message }) => message))).toEqual([])
 })
 
-test('beyond those that wait, others get a 503 and when to try again', async () => {
+test('a search beyond the maximum of waiting ones gets a 503 with Retry-After', async () => {
   const site = await openSite()
   const looks = held(site.cache)
   const searches = await several(RUNNING + WAITING, site)
@@ -129,7 +129,7 @@ test('a client that goes away during its search makes room for the next one', as
   expect(steps.all).toBeGreaterThan(before - 1)
 })
 
-test('a search that fails gives its place back', async () => {
+test('a failed search makes room for the next one', async () => {
   const site = await openSite()
   site.cache.list = async () => {
     throw new Error('out of order')

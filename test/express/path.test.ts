@@ -94,7 +94,7 @@ describe('The path of the dashboard', () => {
     expect(() => keyedCache({ store: 'memory', dashboard: { path: path as string } })).toThrow(said)
   })
 
-  test('belongs to what the middleware serves', () => {
+  test('is relative to the mount path of the middleware', () => {
     const handler = open('/cache')
     expect(() => handler.dashboard({ path: '/x' })).toThrow("app.use('/x', handler.dashboard())")
   })

@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-test(`after ${KEYS} keys were set, deleted with children and left to expire, Redis holds what is alive and little more`, async () => {
+test(`after ${KEYS} keys were set, deleted with children and expired, Redis contains little more than the live ones`, async () => {
   const cache = createCache({ redis: server.url, keyPrefix: 'soak', timeouts: { store: '10s' } })
   const redis = new Redis(server.url)
   const families = 100

@@ -97,7 +97,7 @@ async function reopen(): Promise<void> {
 beforeEach(open)
 afterEach(() => cache.close())
 
-test('the table of names has all of them', () => {
+test('the table of names is complete', () => {
   const known = Object.getOwnPropertyNames(Names.prototype).filter((name) => !OTHERS.includes(name))
   expect(Object.keys(NAMES).sort()).toEqual(known.sort())
 })
@@ -199,7 +199,7 @@ describe.each(Object.keys(NAMES))('Foreign data in the place of %s', (what) => {
   })
 })
 
-test('foreign data in the place of the locks of reclaiming does not keep it from its work', async () => {
+test('foreign data in the place of its locks does not prevent reclaiming', async () => {
   for (const name of [names.sweepLock(), names.swept()]) await redis.admin.hset(name, 'a', 'x')
   await cache.set(KEY, 'old')
   await cache.delete('product', { children: true })
@@ -208,8 +208,8 @@ test('foreign data in the place of the locks of reclaiming does not keep it from
   })
 })
 
-describe('Where nothing can be replaced', () => {
-  test('since the server is full, a write is refused, and a delete is done all the same', async () => {
+describe('When foreign data cannot be replaced', () => {
+  test('since the server is full, a write is refused, and a delete still takes effect', async () => {
     for (const path of ['product', 'product::1']) await redis.admin.hset(names.generation(path), 'a', 'x')
     await redis.admin.set(names.entry('product::1'), 'a text')
     const lenient = createCache({ redis: redis.server.url, keyPrefix: PREFIX, logger: { warn() {} } })
@@ -230,7 +230,7 @@ describe('Where nothing can be replaced', () => {
     await lenient.close()
   })
 
-  test('since its user may only read, reads go on, and a write is refused', async () => {
+  test('since its user may only read, reads work, and a write is refused', async () => {
     await cache.set(KEY, 'stored')
     await redis.admin.hset(names.generation('other'), 'a', 'x')
     await redis.admin.hset(names.figures(), 'a', 'x')

@@ -26,7 +26,7 @@ describe('A server that fails', () => {
   }
 
   for (const [trouble, cause] of Object.entries(troubles)) {
-    test(`that is ${trouble} makes every operation fail in time, and serves again afterwards`, async () => {
+    test(`that is ${trouble} makes each operation fail in time, and serves again afterwards`, async () => {
       const own = await startRedis()
       try {
         const store = open({ redis: own.url, keyPrefix: 'trouble', timeoutMs: 150 })
@@ -57,7 +57,7 @@ describe('A server that fails', () => {
     })
   }
 
-  test('that was never there makes every operation fail in time, from the first on', async () => {
+  test('that was never there makes each operation fail in time, from the first on', async () => {
     const gone = await startRedis()
     await gone.stop()
     const store = open({ redis: gone.url, timeoutMs: 150 })
@@ -66,7 +66,7 @@ describe('A server that fails', () => {
     }
   })
 
-  test('gets no more commands while too many are unanswered after their deadlines', async () => {
+  test('gets no more commands while too many have no reply after their deadlines', async () => {
     const own = await startRedis()
     try {
       const store = open({ redis: own.url, keyPrefix: 'bounded', timeoutMs: 20 })
@@ -93,7 +93,7 @@ describe('A server that fails', () => {
     }
   })
 
-  test('gets no more bytes while too many are unanswered after their deadlines', async () => {
+  test('gets no more bytes while too many have no reply after their deadlines', async () => {
     const own = await startRedis()
     try {
       const store = open({ redis: own.url, keyPrefix: 'bytes', timeoutMs: 30 })
@@ -144,7 +144,7 @@ describe('A server that fails', () => {
     ['one write', 1],
     ['many', 10],
   ])(
-    'that has become a replica is connected to anew, in case its name leads elsewhere by now: %s',
+    'that has become a replica gets a new connection, since its name may have another address: %s',
     async (_, count) => {
       const [own, master] = [await startRedis(), await startRedis()]
       const proxy = await startProxy(own.port)

@@ -104,13 +104,13 @@ describe('A URL', () => {
     expectRefused(url, message)
   })
 
-  test('says how to write what is wrong with it', () => {
+  test('that is wrong is refused with the right form', () => {
     expect(failure(() => resolveOptions({}, { REDIS_URL: 'redis://:a#b@host' }))?.message).toBe(
       "REDIS_URL is a URL with a # in it: write it like 'redis://user:password@host:6379/0'. In user and password each of @ : / ? # [ ] % and space is percent-encoded, as encodeURIComponent(password) does.",
     )
   })
 
-  test('with any password is taken once that is encoded, and never shown where it is not', () => {
+  test('with any encoded password is accepted, and an unencoded one is never shown', () => {
     const password = fc.string({ minLength: 12, unit: 'binary' })
     fc.assert(
       fc.property(password, fc.string({ unit: 'binary' }), (text, user) => {
@@ -140,13 +140,13 @@ describe('Options of ioredis', () => {
     expect(checkTarget(options)).toEqual(options)
   })
 
-  test('of a client may be spread', () => {
+  test('may be the spread options of a client', () => {
     const client = new Redis('redis://host:1/2', { lazyConnect: true })
     expect(checkTarget({ ...client.options })).toMatchObject({ host: 'host', db: 2 })
     expect(checkTarget(client)).toBe(client)
   })
 
-  test('of a class are read where they are', () => {
+  test('may be an instance of a class', () => {
     class Settings {
       get host() {
         return 'redis.example.com'
@@ -271,7 +271,7 @@ describe('A password', () => {
     { after: closeAll },
   )
 
-  test('is not quoted where the server does not know the command', async () => {
+  test('is not quoted when the server does not know the command', async () => {
     const renamed = await startRedis({
       args: ['--requirepass', 'right', '--rename-command', 'AUTH', 'LOGIN'],
     })
@@ -287,7 +287,7 @@ describe('A password', () => {
     await renamed.stop()
   })
 
-  test('goes with the arguments of a command that failed, however deep the error', () => {
+  test('is removed with the arguments of a failed command, at any depth of the error', () => {
     const reply = Object.assign(
       new Error(`ERR unknown command 'AUTH', with args beginning with: '${SECRET}' `),
       {

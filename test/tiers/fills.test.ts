@@ -45,7 +45,7 @@ describeOnEveryBackend('A set after a miss', (open, _statistics, renew) => {
     )
   }
 
-  test('is stored when nothing happened, and so is the next one', async () => {
+  test('is stored when nothing was invalidated, and so is the next one', async () => {
     const cache = open()
     await cache.withRequestMemory(async () => {
       await cache.get('p::1')
@@ -55,7 +55,7 @@ describeOnEveryBackend('A set after a miss', (open, _statistics, renew) => {
     expect(await cache.get('p::1')).toBe('second')
   })
 
-  test('is refused when the first of two is overtaken', async () => {
+  test('is refused when an invalidation follows the first of two', async () => {
     const [cache, other] = [open(), open()]
     await cache.withRequestMemory(async () => {
       await cache.get('p::1')
@@ -65,7 +65,7 @@ describeOnEveryBackend('A set after a miss', (open, _statistics, renew) => {
     })
   })
 
-  test('is refused after an own delete: what was read before it may be out of date', async () => {
+  test('is refused after a delete of the same request, since its data may be outdated', async () => {
     const cache = open()
     await cache.withRequestMemory(async () => {
       await cache.get('p::1')
@@ -121,7 +121,7 @@ describeOnEveryBackend('A set after a miss', (open, _statistics, renew) => {
     expect(await other.getMany(['p::1', 'p::2'])).toEqual([undefined, undefined])
   })
 
-  test('in a timer that was born in a request fills again and again', async () => {
+  test('in a timer that was started in a request fills repeatedly', async () => {
     const cache = open()
     const rounds: boolean[] = []
     let timer: Promise<void> = Promise.resolve()
@@ -141,7 +141,7 @@ describeOnEveryBackend('A set after a miss', (open, _statistics, renew) => {
     expect(rounds.slice(1).every(Boolean)).toBe(true)
   })
 
-  test('in a timer that was born in a request is refused all the same when it is overtaken', async () => {
+  test('in a timer that was started in a request is refused after an invalidation, too', async () => {
     const [cache, other] = [open(), open()]
     let timer: Promise<boolean> = Promise.resolve(true)
     await cache.withRequestMemory(async () => {
@@ -158,7 +158,7 @@ describeOnEveryBackend('A set after a miss', (open, _statistics, renew) => {
     expect(await timer).toBe(false)
   })
 
-  test('after the end, is not made provable by another branch that misses again', async () => {
+  test('after the request is not made valid by a later miss of another branch', async () => {
     const [cache, other] = [open(), open()]
     let later: Promise<boolean[]> = Promise.resolve([])
     await cache.withRequestMemory(async () => {
@@ -174,7 +174,7 @@ describeOnEveryBackend('A set after a miss', (open, _statistics, renew) => {
     expect(await other.has('p::1')).toBe(false)
   })
 
-  test('sees a value that came between the miss and its observation', async () => {
+  test('does not hide a value that was stored between the miss and its observation', async () => {
     const [cache, other] = [open(), open()]
     await other.set('p::1', 'there')
     await cache.withRequestMemory(async () => {

@@ -212,11 +212,11 @@ test.each([
     'C:\\temp\\x',
     '-----BEGIN CERTIFICATE-----\nMII',
   ],
-])('%s stays as it is', (text) => {
+])('%s is unchanged', (text) => {
   expect(mask(text)).toBe(text)
 })
 
-test('a text is not changed but for its masks, however it is cut into pieces', () => {
+test('a text is changed only at its masks, in any division into pieces', () => {
   const text = `${'😀 a "b": c, '.repeat(20_000)}token=hunter2`
   const pieces = [...maskedText(text, secrets)]
   expect(pieces.join('')).toBe(text.replace('hunter2', '[masked]'))
@@ -253,13 +253,13 @@ test.each<[string, string]>([
   ['tags', '<a '.repeat(1e6)],
   ['dashes', '-----BEGIN '.repeat(3e5)],
   ['a long name', `${'n'.repeat(8e6)}=x`],
-])('takes a time that is linear in the length of %s, in many steps', { timeout: 60_000 }, (_what, text) => {
+])('takes time linear in the length of %s, in many steps', { timeout: 60_000 }, (_what, text) => {
   let steps = 0
   for (const _ of maskedText(text, secrets)) steps++
   expect(steps).toBeGreaterThan(0)
 })
 
-test('lets others have their turn every few thousand characters', () => {
+test('lets other work run every few thousand characters', () => {
   for (const text of [
     'a-'.repeat(4e5),
     'a:'.repeat(4e5),
