@@ -2,10 +2,11 @@ import { EventEmitter } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { internalsOf, type KeyedCache } from '../../src/cache.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
+import { testRows } from '../helpers/rows.js'
 import { gated } from './gated-cache.js'
 
-describeOnEveryBackend('Within one request', (open) => {
-  test('a repeated read is answered from memory, also deep in a service', async () => {
+describeOnEveryBackend('Within one request', (open, _statistics, renew) => {
+  test('a repeated read is served from request memory, also deep in a service', async () => {
     const [cache, other] = [open(), open()]
     await cache.set('a', { n: 1 })
     const service = () => cache.get('a')
@@ -18,7 +19,7 @@ describeOnEveryBackend('Within one request', (open) => {
     expect(await cache.get('a')).toEqual({ n: 2 })
   })
 
-  test('own writes are seen at once, as they were when written', async () => {
+  test('own writes are visible at once, as they were when written', async () => {
     const cache = open()
     await cache.withRequestMemory(async () => {
       const value = { n: 1 }
@@ -30,7 +31,7 @@ describeOnEveryBackend('Within one request', (open) => {
     })
   })
 
-  test('own writes of large values too, which take their time to be compressed', async () => {
+  test('own writes of large values are visible before they are compressed', async () => {
     const cache = open({ compressionThreshold: 1_000 })
     await cache.set('a', 'old')
     await cache.withRequestMemory(async () => {
@@ -63,8 +64,10 @@ describeOnEveryBackend('Within one request', (open) => {
     },
   }
   for (const [sample, make] of Object.entries(samples)) {
-    for (const [way, fill] of Object.entries(fills)) {
-      test(`each reader gets a copy: ${sample}, filled by ${way}`, async () => {
+    testRows(
+      `each reader gets a copy of ${sample}`,
+      Object.entries(fills),
+      async (fill) => {
         const cache = open({ compressionThreshold: 10_000 })
         await cache.set('a', make())
         await cache.withRequestMemory(async () => {
@@ -86,11 +89,12 @@ describeOnEveryBackend('Within one request', (open) => {
         })
         expect(cache.processStats().totals.requestHits).toBe(5)
         expect(await cache.get('a')).toEqual(make())
-      })
-    }
+      },
+      { after: renew },
+    )
   }
 
-  test('a value at once in many hands of one request is a copy for each', async () => {
+  test('concurrent readers of one request each get a copy', async () => {
     const cache = open()
     await cache.set('a', { n: 0 })
     await cache.withRequestMemory(async () => {
@@ -100,7 +104,7 @@ describeOnEveryBackend('Within one request', (open) => {
     })
   })
 
-  test('a job within it shares its memory', async () => {
+  test('a job within the request shares its memory', async () => {
     const cache = open()
     await cache.set('a', 1)
     await cache.withRequestMemory(async () => {
@@ -114,7 +118,7 @@ describeOnEveryBackend('Within one request', (open) => {
     expect(cache.processStats().totals).toMatchObject({ requestHits: 1 })
   })
 
-  test('own deletes are seen at once, with children', async () => {
+  test('own deletes take effect at once, with children', async () => {
     const cache = open()
     await cache.setMany([
       ['a', 1],
@@ -130,7 +134,7 @@ describeOnEveryBackend('Within one request', (open) => {
     })
   })
 
-  test('a miss is not remembered: what another process sets meanwhile is seen', async () => {
+  test('a miss is not stored: a value that another process sets meanwhile is visible', async () => {
     const [cache, other] = [open(), open()]
     await cache.withRequestMemory(async () => {
       expect(await cache.get('a')).toBeUndefined()
@@ -139,7 +143,7 @@ describeOnEveryBackend('Within one request', (open) => {
     })
   })
 
-  test('two requests under way at once never see each other’s memory', async () => {
+  test('two concurrent requests never share memory', async () => {
     const [cache, other] = [open(), open()]
     await other.set('shared', { n: 0 })
     await cache.withRequestMemory(async (first) => {
@@ -158,7 +162,7 @@ describeOnEveryBackend('Within one request', (open) => {
     expect(await cache.get('shared')).toEqual({ n: 1 })
   })
 
-  test('work that goes on after the end falls through, and its fills stay fills', async () => {
+  test('work after the end of the request reads the store, and its fills stay fills', async () => {
     const [cache, other] = [open(), open()]
     await cache.set('a', 1)
     let later: Promise<unknown> = Promise.resolve()
@@ -182,7 +186,7 @@ describeOnEveryBackend('Within one request', (open) => {
     expect(await cache.has('missed')).toBe(false)
   })
 
-  test('can be switched off: reads fall through, fills stay fills', async () => {
+  test('can be disabled: reads go to the store, fills stay fills', async () => {
     const cache = open({ requestMemory: false })
     const other = open()
     await cache.set('a', 1)
@@ -198,7 +202,7 @@ describeOnEveryBackend('Within one request', (open) => {
 })
 
 describe('Request memory, interleaving by interleaving', () => {
-  test('a read under way while the same request deletes the key does not come back', async () => {
+  test('a read in progress is not stored when the same request deletes the key', async () => {
     const { cache, gate } = gated()
     await cache.set('a', 'old')
     await cache.withRequestMemory(async () => {
@@ -211,7 +215,7 @@ describe('Request memory, interleaving by interleaving', () => {
     })
   })
 
-  test('a read that begins and ends while the delete is under way does not come back', async () => {
+  test('a read during a delete is not stored', async () => {
     const { cache, gate } = gated()
     await cache.set('a::b', 'old')
     await cache.withRequestMemory(async () => {
@@ -224,7 +228,7 @@ describe('Request memory, interleaving by interleaving', () => {
     })
   })
 
-  test('a read under way while the same request sets the key does not hide what was set', async () => {
+  test('a read in progress does not replace a value that the same request sets', async () => {
     const { cache, gate } = gated()
     await cache.set('a', 'old')
     await cache.withRequestMemory(async () => {
@@ -237,7 +241,7 @@ describe('Request memory, interleaving by interleaving', () => {
     })
   })
 
-  test('a read under way while everything is cleared does not come back', async () => {
+  test('a read in progress is not stored when everything is cleared', async () => {
     const { cache, gate } = gated()
     await cache.set('a', 'old')
     await cache.withRequestMemory(async () => {
@@ -252,7 +256,7 @@ describe('Request memory, interleaving by interleaving', () => {
 })
 
 describeOnEveryBackend('A factory that loses its async context', (open) => {
-  test('reads the store all the same, not what the request remembers', async () => {
+  test('still reads the store, not request memory', async () => {
     const [cache, other] = [open(), open()]
     // Its handlers run in no context of any request.
     const bus = new EventEmitter()

@@ -1,13 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { maskedText, maskText } from '../../../src/dashboard/masking/mask-text.js'
 import { SecretNames } from '../../../src/dashboard/masking/secret-names.js'
+import { named, testRows } from '../../helpers/rows.js'
 
 const secrets = new SecretNames()
 const mask = (text: string) => maskText(text, secrets)
 const JWT = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dBjftJeZ4CVP'
 
 /** In each of them `hunter2` is a secret, and `seen` is none. */
-describe.each<[string, readonly string[]]>([
+const HIDDEN: [group: string, texts: readonly string[]][] = [
   [
     'names',
     [
@@ -156,16 +157,20 @@ describe.each<[string, readonly string[]]>([
       ...['{"a":"seen https://u:hunter2@h/?token=hunter2"}', '"url":"/?token=hunter2","a":"seen"'],
     ],
   ],
-])('%s', (_what, texts) => {
-  test.each(texts)('%s', (text) => {
-    const masked = mask(text)
-    expect(masked).not.toContain('hunter2')
-    expect(masked).toContain('[masked]')
-    if (text.includes('seen')) expect(masked.toLowerCase()).toContain('seen')
-  })
+]
+
+describe('A secret in a text is masked', () => {
+  for (const [group, texts] of HIDDEN) {
+    testRows(group, named(texts), (text) => {
+      const masked = mask(text)
+      expect(masked).not.toContain('hunter2')
+      expect(masked).toContain('[masked]')
+      if (text.includes('seen')) expect(masked.toLowerCase()).toContain('seen')
+    })
+  }
 })
 
-test.each([
+const SHAPES: [text: string, masked: string][] = [
   [`x ${JWT} y`, 'x [masked] y'],
   [
     'a -----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY----- b',
@@ -176,11 +181,13 @@ test.each([
   [`ghp_${'a'.repeat(36)} x`, '[masked] x'],
   ['AKIAIOSFODNN7EXAMPLE', '[masked]'],
   [`at ${Buffer.from('{"token":"x","a":1}').toString('base64')}.`, 'at [masked].'],
-])('%s has the shape of a secret', (text, expected) => {
+]
+
+testRows('a text with the shape of a secret is masked', named(SHAPES), ([text, expected]) => {
   expect(mask(text)).toBe(expected)
 })
 
-test.each([
+const ORDINARY = [
   ...[
     'author=x&passenger=y',
     'The quick brown fox.',
@@ -212,7 +219,9 @@ test.each([
     'C:\\temp\\x',
     '-----BEGIN CERTIFICATE-----\nMII',
   ],
-])('%s is unchanged', (text) => {
+]
+
+testRows('an ordinary text is unchanged', named(ORDINARY), (text) => {
   expect(mask(text)).toBe(text)
 })
 
