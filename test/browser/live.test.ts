@@ -374,7 +374,7 @@ describe('screen readers announce:', () => {
     expect(await page.evaluate('said')).toEqual([])
   })
 
-  test('nothing where the page has not changed', async () => {
+  test('nothing when the page has not changed', async () => {
     const { page } = await visit('/cache/requests')
     await page.evaluate(`
       window.changes = 0

@@ -18,7 +18,7 @@ describe('Options', () => {
     expect(options.store.description).toBe('in-memory store')
   })
 
-  test('come from the environment', async () => {
+  test('are read from the environment', async () => {
     const options = resolveOptions(
       {},
       { REDIS_URL: 'redis://127.0.0.1:6399/2', KEYEDCACHE_PREFIX: 'shop:eu', KEYEDCACHE_ENABLED: 'false' },

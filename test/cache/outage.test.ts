@@ -84,9 +84,14 @@ for (const [outage, cause] of Object.entries(OUTAGES)) {
       await expect(operation(cache)).rejects.toThrow(CacheNotRespondingError)
       await expect(operation(cache)).rejects.toThrow(/^Redis is not responding: /)
     }
-    testRows('what would be wrong without the store throws', Object.entries(THROWING), reject, {
-      atOnce: true,
-    })
+    testRows(
+      'keys, list and check reject, since any answer would be wrong',
+      Object.entries(THROWING),
+      reject,
+      {
+        atOnce: true,
+      },
+    )
   })
 
   describe(`While Redis is ${outage}`, () => {

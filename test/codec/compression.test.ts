@@ -111,7 +111,7 @@ describe('an invalid compressed payload is refused', () => {
     }
   })
 
-  test('every flipped bit gives a value or a DecodeError', async () => {
+  test('each flipped bit gives a value or a DecodeError', async () => {
     const { bytes } = await encodeValue(rows.slice(0, 3), { compressionThreshold: 10 })
     for (let bit = 0; bit < bytes.length * 8; bit++) {
       const damaged = Buffer.from(bytes)

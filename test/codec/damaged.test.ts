@@ -60,7 +60,7 @@ describe('damaged bytes', () => {
     expect(new Set(PAYLOADS.map((payload) => payload.format))).toEqual(new Set([format, JSON_FORMAT]))
   })
 
-  test('every truncation is refused', () => {
+  test('each truncation is refused', () => {
     for (const { bytes, format } of PAYLOADS) {
       for (let length = 0; length < bytes.length; length++) {
         expect(attempt(bytes.subarray(0, length), format)).toBe('refused')
@@ -76,7 +76,7 @@ describe('damaged bytes', () => {
     }
   })
 
-  test('every single flipped bit gives a value or a DecodeError', () => {
+  test('each flipped bit gives a value or a DecodeError', () => {
     for (const { bytes, format } of PAYLOADS) {
       for (let bit = 0; bit < bytes.length * 8; bit++) {
         const damaged = Buffer.from(bytes)

@@ -69,7 +69,7 @@ describe('records are stored as JSON', () => {
     expect(decodeValue(payload)).toStrictEqual({ a: 1 })
   })
 
-  test('compressed where it pays', async () => {
+  test('compressed when that saves space', async () => {
     const rows = Array.from({ length: 500 }, (_, id) => product(id))
     const payload = await encodeValue(rows, { compressionThreshold: 1000 })
     expect(payload.format).toBe(JSON_TEXT | 0x80)

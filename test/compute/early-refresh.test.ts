@@ -110,7 +110,7 @@ describeOnEveryBackend('Early refresh', (open) => {
     expect(failing).toHaveBeenCalledOnce()
   })
 
-  test('keeps the fresh value where a failure would be cached', async () => {
+  test('keeps the fresh value when a failure would be cached', async () => {
     const cache = open({ earlyRefresh: { beta: 1e9 } })
     await cache.getOrSet('y', () => new Promise((resolve) => setTimeout(resolve, 5, 'first')))
     expect(await cache.getOrSet('y', () => Promise.reject(new Error('down')), { errorTtl: '1h' })).toBe(

@@ -132,7 +132,7 @@ describeOnEveryBackend('Grace', (open) => {
     expect(await cache.get('n')).toEqual(value)
   })
 
-  test('keeps a previous value that is stored compressed as it is', async () => {
+  test('keeps a compressed previous value unchanged', async () => {
     const cache = open({ compressionThreshold: 1_000 })
     // So large that even compressed it is above the threshold.
     const value = Array.from({ length: 5_000 }, (_, n) => `${n * 7_919}`).join()

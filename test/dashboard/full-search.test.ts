@@ -169,7 +169,7 @@ test('a closed connection ends the search', async () => {
   expect((await scans()) - before).toBeGreaterThan(590)
 })
 
-test('HEAD is answered without a search', async () => {
+test('HEAD gets a response without a search', async () => {
   const { ask, cache } = await openSite()
   const list = listing(cache, 1_000, () => [])
   const { status, text, headers } = await ask('/cache/keys?q=a&whole=yes', { method: 'HEAD' })

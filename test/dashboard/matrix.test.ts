@@ -56,7 +56,7 @@ describe('Each route', () => {
   })
 
   testRows(
-    'redirects an anonymous user to the login page, and answers programs with 401',
+    'redirects an anonymous user to the login page, and responds to programs with 401',
     byRoute(MET),
     async (met) => {
       const site = await openShop({ dashboard: { loginUrl: '/login' } })
@@ -117,7 +117,7 @@ const ORIGINS: [from: string, headers: Record<string, string>, isOurs: boolean, 
 
 describe.each(MET.filter(({ method }) => method === 'POST'))('POST $path', ({ path }) => {
   const rows = ORIGINS.map(([from, ...rest]) => [from, rest] as const)
-  testRows('is accepted from this origin alone', rows, async ([headers, isOurs, options]) => {
+  testRows('is accepted from pages of its own origin only', rows, async ([headers, isOurs, options]) => {
     const site = await openShop(options)
     const reply = await site.ask(`/cache${path}`, {
       form: FORM,

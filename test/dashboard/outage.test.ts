@@ -76,7 +76,7 @@ describe.each<[string, () => Promise<KeyedCache>]>([
     await redis.restart()
   })
 
-  test('every page is served within two seconds, and shows that the store is not responding', async () => {
+  test('each page is served within two seconds, and shows that the store is not responding', async () => {
     const { ask } = await openSite({ cache })
     const before = cache.processStats().storeFailures
     const check = async (page: string) => {

@@ -32,7 +32,7 @@ function anchorsOf(text: string): Set<string> {
   )
 }
 
-test('every link within the documents leads somewhere', async () => {
+test('each link within the documents has a target', async () => {
   const dead: string[] = []
   for (const page of await documents()) {
     const text = (await readFile(join(ROOT, page), 'utf8')).replaceAll(CODE, '')
@@ -53,7 +53,7 @@ test('every page of the guide is in its index', async () => {
   expect(pages.filter((name) => !index.includes(`](${name})`))).toEqual([])
 })
 
-test('every file that README and the guide name is there', async () => {
+test('each file that README and the guide name exists', async () => {
   const missing: string[] = []
   for (const page of await documents()) {
     if (page !== 'README.md' && !page.startsWith('docs/guide/') && page !== 'docs/architecture.md') continue

@@ -109,7 +109,7 @@ describe('paths', () => {
     expect(CacheKey.from(path).text).toBe(expected)
   })
 
-  test('escapes a part where a path would be split', () => {
+  test('escapes a separator in a part', () => {
     expect(CacheKey.from(['a::b']).text).toBe('a%3A%3Ab')
     expect(text('a::b', 'c')).toBe('a%3A%3Ab::c')
   })

@@ -134,7 +134,7 @@ describeOnEveryBackend('cache.events()', (open, statistics) => {
     expect(events.at(-1)?.key).toBe('1::0')
   })
 
-  test('bounds routes and users, whatever type the application gives', async () => {
+  test('bounds routes and users of any type', async () => {
     const cache = open()
     const long = '\u0000<script>\ud800'.repeat(10_000)
     await as(cache, { route: long, user: long }).delete('long')

@@ -20,13 +20,13 @@ describe('A server that fails', () => {
     list: (store) => store.list({ scan: 10 }),
     check: (store) => store.check(),
   }
-  const troubles: Record<string, (own: RedisServer) => Promise<void> | void> = {
+  const outages: Record<string, (own: RedisServer) => Promise<void> | void> = {
     frozen: (own) => own.freeze(),
     killed: (own) => own.kill(),
   }
 
-  for (const [trouble, cause] of Object.entries(troubles)) {
-    test(`that is ${trouble} makes each operation fail in time, and serves again afterwards`, async () => {
+  for (const [outage, cause] of Object.entries(outages)) {
+    test(`that is ${outage} makes each operation fail in time, and serves again afterwards`, async () => {
       const own = await startRedis()
       try {
         const store = open({ redis: own.url, keyPrefix: 'trouble', timeoutMs: 150 })
@@ -40,7 +40,7 @@ describe('A server that fails', () => {
           })
           expect(performance.now() - left, name).toBeLessThan(1_000)
         }
-        if (trouble === 'frozen') own.thaw()
+        if (outage === 'frozen') own.thaw()
         else await own.restart()
         await vi.waitFor(
           async () => {

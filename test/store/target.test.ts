@@ -55,7 +55,7 @@ describe('A URL', () => {
     '/run/redis.sock',
     '/run/redis.sock?db=2&password=pw',
   ]
-  testRows('of a Redis server is accepted', named(right), (url) => {
+  testRows('is accepted in each form', named(right), (url) => {
     expect(checkTarget(url)).toBe(url)
   })
 
@@ -100,17 +100,17 @@ describe('A URL', () => {
     [`redis+sentinel://:${SECRET}@a/m`, /not supported yet/],
   ]
   const urls = named(wrong, ([url]) => JSON.stringify(url))
-  testRows('that is wrong is refused, with a message that does not contain it', urls, ([url, message]) => {
+  testRows('is refused when wrong, with a message that does not contain it', urls, ([url, message]) => {
     expectRefused(url, message)
   })
 
-  test('that is wrong is refused with the right form', () => {
+  test('is refused with a message that contains the right form', () => {
     expect(failure(() => resolveOptions({}, { REDIS_URL: 'redis://:a#b@host' }))?.message).toBe(
       "REDIS_URL is a URL with a # in it: write it like 'redis://user:password@host:6379/0'. In user and password each of @ : / ? # [ ] % and space is percent-encoded, as encodeURIComponent(password) does.",
     )
   })
 
-  test('with any encoded password is accepted, and an unencoded one is never shown', () => {
+  test('is accepted with any encoded password, and an unencoded one is never shown', () => {
     const password = fc.string({ minLength: 12, unit: 'binary' })
     fc.assert(
       fc.property(password, fc.string({ unit: 'binary' }), (text, user) => {
@@ -212,7 +212,7 @@ describe('Options of ioredis', () => {
     ['a cluster', { isCluster: true }, /A Redis Cluster is not supported yet/],
   ]
   const targets = wrong.map(([name, ...rest]) => [name, rest] as const)
-  testRows('that are wrong are refused, with a message that explains it', targets, ([target, message]) => {
+  testRows('are refused when wrong, with a message that explains it', targets, ([target, message]) => {
     expectRefused(target, message)
   })
 })

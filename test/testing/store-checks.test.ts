@@ -126,7 +126,7 @@ describe('A claim of the checks', () => {
       () => neutral(Promise.resolve(1)).resolves.toBeUndefined(),
     ],
     ['eventually', () => eventually(() => {}), () => eventually(() => neutral(1).toBe(2), { timeout: 1 })],
-  ])('%s holds where it should, and fails where it should', async (_, holds, fails) => {
+  ])('%s passes for a right value, and fails for a wrong one', async (_, holds, fails) => {
     await holds()
     await expect((async () => await fails())()).rejects.toMatchObject({ name: 'AssertionError' })
   })

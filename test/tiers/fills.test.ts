@@ -98,7 +98,7 @@ describeOnEveryBackend('A set after a miss', (open, _statistics, renew) => {
     })
   })
 
-  test('is refused in a job within the request that missed, and in one that goes on after it', async () => {
+  test('is refused in a job within the request that missed, also in a job that outlives it', async () => {
     const [cache, other] = [open(), open()]
     await cache.withRequestMemory(async () => {
       await cache.get('p::1')

@@ -138,7 +138,7 @@ test.each([
 })
 
 test.each([[null], ['iban'], [{ only: 'iban' }], [{}], [{ only: ['a'], more: 1 }], [[1]], [['']], [['--']]])(
-  'redact: %j is refused, and the error says what to write',
+  'redact: %j is refused with a message that contains the right form',
   (redact) => {
     expect(() => new SecretNames(redact as never)).toThrow("Write ['iban'] to add")
   },
