@@ -1,16 +1,27 @@
 import { configDefaults, defineConfig } from 'vitest/config'
 
-/** The folders whose tests also run against the other supported majors of the peer dependencies. */
-const PEER_FOLDERS = ['store', 'cache', 'express', 'dashboard']
+/**
+ * The tests that also run with the other supported majors of the peers: those that touch objects of Express, HTTP, or
+ * the connection to Redis. Keys, codec, masking, options, the embedded store and figures are the same with any peer.
+ */
+const PEERS = [
+  'test/express/*.test.ts',
+  'test/dashboard/{access,bypass,delete,expire,headers,host,matrix,outage,pages,same-origin}.test.ts',
+  'test/dashboard/{full-search,search-places,streaming}.test.ts',
+  'test/store/{batching,foreign,large-values,late-commands,not-responding,reclaiming}.test.ts',
+  'test/store/{redis-store,sentinel,server-failures,target}.test.ts',
+  'test/cache/{operations,outage}.test.ts',
+  'test/tiers/{pending-invalidations,process-memory}.test.ts',
+]
 
-/** A browser, and a shop with its workers, take all that two tests at a time have here. */
+/** Tests with a browser, or with the workers of a shop, whose processes are further load: three at a time. */
 const PAGES = ['browser', 'example'].map((folder) => `test/${folder}/**/*.test.ts`)
 
 /** What measures how long something takes runs when nothing else does. */
 const MEASURING = ['keyspace', 'lease', 'stampede'].map((name) => `test/processes/${name}.test.ts`)
 
 /** What closes all that it opens, and asks for nothing that is there once for all, can share a process. */
-const SHARING = ['cache', 'codec', 'dashboard', 'express', 'key', 'stats', 'store'].map(
+const SHARING = ['cache', 'codec', 'dashboard', 'entry', 'express', 'key', 'stats', 'store', 'tiers'].map(
   (folder) => `test/${folder}/**/*.test.ts`,
 )
 
@@ -20,7 +31,7 @@ const CONSUMERS = 'test/package/consumers/**'
 const CURRENT = { PEERS: 'express 5, ioredis 5' }
 
 /** In this order, one after the other; the tests of the second mostly wait. */
-const TWO = { maxWorkers: 2, sequence: { groupOrder: 0 } }
+const THREE = { maxWorkers: 3, sequence: { groupOrder: 0 } }
 const FOUR = { maxWorkers: 4, sequence: { groupOrder: 1 } }
 const ONE = { maxWorkers: 1, sequence: { groupOrder: 2 } }
 
@@ -32,7 +43,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'pages', env: CURRENT, include: PAGES, ...TWO },
+        test: { name: 'pages', env: CURRENT, include: PAGES, ...THREE },
       },
       {
         extends: true,
@@ -59,7 +70,7 @@ export default defineConfig({
         test: {
           name: 'other-majors',
           env: { PEERS: 'express 4, ioredis 6' },
-          include: PEER_FOLDERS.map((folder) => `test/${folder}/**/*.test.ts`),
+          include: PEERS,
           setupFiles: ['test/helpers/other-majors.ts'],
           isolate: false,
           ...FOUR,

@@ -18,8 +18,8 @@ function pass(date: number, ticks = date): void {
   machine.ticks += ticks
 }
 
-describe('The clock of what elapses', () => {
-  test('begins with the date and follows both clocks', () => {
+describe('The clock of elapsed time', () => {
+  test('starts with the date and follows both clocks', () => {
     const clock = new ElapsedClock()
     expect(clock.now()).toBe(START.date)
     for (let step = 0; step < 1_000; step++) {
@@ -29,7 +29,7 @@ describe('The clock of what elapses', () => {
     expect(clock.now()).toBe(START.date + 7_000)
   })
 
-  test('is not hurried by a date in whole milliseconds, however often it is asked', () => {
+  test('does not run fast with a date in whole milliseconds, at any rate of calls', () => {
     const clock = new ElapsedClock()
     for (let step = 1; step <= 100_000; step++) {
       machine.ticks = START.ticks + step / 100
@@ -47,7 +47,7 @@ describe('The clock of what elapses', () => {
     ['both advance', [61_000, 61_000], 61_000],
     ['nothing advances', [0, 0], 0],
   ] as const)(
-    'when %s it advances by what is more, and goes on as before',
+    'advances by the larger step when %s, and continues as before',
     (_what, [date, ticks], expected) => {
       const clock = new ElapsedClock()
       clock.now()
@@ -60,7 +60,7 @@ describe('The clock of what elapses', () => {
     },
   )
 
-  test('is never slower than the slower clock, nor runs back, whatever happens to the two', () => {
+  test('is never slower than the slower clock, and never runs back', () => {
     const step = fc.tuple(fc.integer({ min: -500_000, max: 500_000 }), fc.integer({ min: 0, max: 500_000 }))
     fc.assert(
       fc.property(fc.array(step, { maxLength: 50 }), (steps) => {
@@ -80,7 +80,7 @@ describe('The clock of what elapses', () => {
     )
   })
 
-  test('also begins where the date is 0, or before', () => {
+  test('starts also with a date of 0 or before', () => {
     machine.date = 0
     expect(new ElapsedClock().now()).toBe(1)
     machine.date = -5

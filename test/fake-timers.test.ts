@@ -67,7 +67,7 @@ for (const [name, fakes] of Object.entries(FAKES)) {
       expect(await cache.get('a')).toBeUndefined()
     })
 
-    test('the same in a cache made after', async () => {
+    test('an entry expires when its TTL has passed, in a cache made after', async () => {
       fakes.begin()
       const cache = open()
       await cache.set('a', 1, { ttl: '1m' })
@@ -77,7 +77,7 @@ for (const [name, fakes] of Object.entries(FAKES)) {
       expect(await cache.get('a')).toBeUndefined()
     })
 
-    test('an entry that was set before expires too, asked for once only', async () => {
+    test('an entry that was set before the fake expires, also when it is read only once', async () => {
       const cache = open()
       await cache.set('a', 1, { ttl: '1m' })
       fakes.begin()
@@ -85,14 +85,14 @@ for (const [name, fakes] of Object.entries(FAKES)) {
       expect(await cache.get('a')).toBeUndefined()
     })
 
-    test('an entry that was set before is there at first', async () => {
+    test('an entry that was set before the fake is still cached at first', async () => {
       const cache = open()
       await cache.set('a', 1, { ttl: '1m' })
       fakes.begin()
       expect(await cache.get('a')).toBe(1)
     })
 
-    test('small steps add up', async () => {
+    test('many small steps sum up to the TTL', async () => {
       const cache = open()
       fakes.begin()
       await cache.set('a', 1, { ttl: '40s' })
@@ -105,14 +105,14 @@ for (const [name, fakes] of Object.entries(FAKES)) {
       expect(await cache.get('a')).toBeUndefined()
     })
 
-    test('what is set after time is real again lives as long as it says, and no longer', async () => {
+    test('an entry that is set after the fake has its TTL', async () => {
       const cache = open()
       fakes.begin()
       await cache.set('a', 1, { ttl: '1h' })
       fakes.advance(600_000)
       expect(await cache.get('a')).toBe(1)
       fakes.end()
-      await cache.set('b', 1, { ttl: '2s' })
+      await cache.set('b', 1, { ttl: '1s' })
       expect(await cache.get('b')).toBe(1)
       await expect.poll(() => cache.get('b'), { timeout: 15_000, interval: 50 }).toBeUndefined()
     })
@@ -131,7 +131,7 @@ for (const [name, fakes] of Object.entries(FAKES)) {
       expect(await read()).toBe(3)
     })
 
-    test('nothing hangs: every operation, and the end', async () => {
+    test('each operation and the close resolve', async () => {
       fakes.begin()
       const cache = open({ stats: true })
       const slow = async () => {
@@ -154,8 +154,8 @@ for (const [name, fakes] of Object.entries(FAKES)) {
   })
 }
 
-describe('Faked time', () => {
-  test('sets off the timeouts of a computation', async () => {
+describe('Fake time', () => {
+  test('triggers the timeouts of a computation', async () => {
     const cache = open()
     vi.useFakeTimers()
     const never = () => new Promise<never>(() => {})
@@ -178,7 +178,7 @@ describe('Faked time', () => {
     finish?.('new')
   })
 
-  test('that passes while a value is computed does not keep it from being stored', async () => {
+  test('that passes during a computation does not prevent its storage', async () => {
     const cache = open()
     vi.useFakeTimers()
     const computing = cache.getOrSet('a', () => new Promise((resolve) => setTimeout(resolve, 30_000, 1)))
@@ -188,7 +188,7 @@ describe('Faked time', () => {
     expect(await cache.get('a')).toBe(1)
   })
 
-  test('far ahead expires what there is, and back again leaves the cache as useful as before', async () => {
+  test('far ahead expires all entries, and back again leaves the cache usable', async () => {
     const cache = open()
     await cache.set('a', 1, { ttl: '30d' })
     vi.useFakeTimers()
@@ -201,7 +201,7 @@ describe('Faked time', () => {
     expect(await cache.get('b')).toBeUndefined()
   })
 
-  test('says in inspect() that an entry has expired', async () => {
+  test('is the time of inspect(), which shows that an entry has expired', async () => {
     const cache = open()
     vi.useFakeTimers()
     await cache.set('a', 1, { ttl: '1m' })
@@ -209,7 +209,7 @@ describe('Faked time', () => {
     expect(await cache.inspect('a')).toMatchObject({ state: 'missing', reason: 'expired' })
   })
 
-  test('leaves Redis alone, which has a clock of its own: nothing hangs, nothing fails', async () => {
+  test('does not affect Redis, which has its own clock: no operation hangs or fails', async () => {
     const server = await startRedis()
     try {
       vi.useFakeTimers()

@@ -6,6 +6,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { keyedCache } from '../../src/express/middleware.js'
 import { launchBrowser } from '../helpers/browser.js'
+import { signInByCookie } from '../helpers/sign-in.js'
 
 // Many pages, on a machine that may be busy with other tests.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
@@ -26,9 +27,7 @@ beforeEach(async () => {
   database = { price: 10 }
   came = []
   const app = express()
-  app.use((req, _res, next) => {
-    const isStaff = /\buser=staff\b/.test(req.headers.cookie ?? '')
-    Object.assign(req, { user: { is_staff: isStaff, username: isStaff ? 'anna' : 'carl' } })
+  app.use(signInByCookie, (req, _res, next) => {
     if (/bypass=/.test(req.headers.cookie ?? '')) came.push(req.originalUrl)
     next()
   })

@@ -8,11 +8,7 @@ import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { dashboard } from '../../src/dashboard/mount.js'
 import { launchBrowser } from '../helpers/browser.js'
-
-const USERS: Record<string, object> = {
-  anna: { is_staff: true, username: 'anna' },
-  carl: { is_staff: false, username: 'carl' },
-}
+import { signInByCookie } from '../helpers/sign-in.js'
 
 /** Scripts other than the dashboard's. */
 const OTHER_SCRIPTS = 'script:not([src$="/assets/dashboard.js"], [src$="/assets/live.js"])'
@@ -30,14 +26,10 @@ beforeEach(async () => {
   const app = express()
   app.get('/login', (req, res) => {
     const back = String(req.query.next ?? '/')
-    res.setHeader('Set-Cookie', 'user=anna; SameSite=Lax; HttpOnly; Path=/')
+    res.setHeader('Set-Cookie', 'user=staff; SameSite=Lax; HttpOnly; Path=/')
     res.end(`<p>Sign in</p><a href="${encodeURI(back)}">as Anna</a>`)
   })
-  app.use((req, _res, next) => {
-    const name = /\buser=(\w+)/.exec(req.headers.cookie ?? '')?.[1] ?? ''
-    Object.assign(req, { user: USERS[name] ?? null })
-    next()
-  })
+  app.use(signInByCookie)
   app.use('/cache', dashboard(cache, { loginUrl: '/login' }))
   site = await listen(app)
   onTestFinished(() => cache.close())
@@ -62,7 +54,7 @@ interface Visitor {
 type Cookie = Parameters<BrowserContext['addCookies']>[0][number]
 
 async function visit(
-  user: string | undefined,
+  user: 'staff' | 'customer' | undefined,
   javaScriptEnabled = true,
   cookie: Partial<Cookie> = { sameSite: 'Lax' },
 ): Promise<Visitor> {
@@ -96,7 +88,7 @@ describe.each([true, false])('JavaScript on: %s', (javaScript) => {
   })
 
   test('a customer receives the 403 page', async () => {
-    const { page } = await visit('carl', javaScript)
+    const { page } = await visit('customer', javaScript)
     const answer = await page.goto(`${site}/cache/`)
     expect(answer?.status()).toBe(403)
     expect(await page.textContent('main')).toContain('for staff')
@@ -112,7 +104,7 @@ describe.each([true, false])('JavaScript on: %s', (javaScript) => {
     ])
     await cache.get('product::1')
     await cache.get('product::9')
-    const { page, noise } = await visit('anna', javaScript)
+    const { page, noise } = await visit('staff', javaScript)
     await page.goto(`${site}/cache`)
     expect(await page.textContent('.windows')).toMatch(/50\.0 %/)
     expect(await page.getByRole('row', { name: /^product/ }).textContent()).toMatch(/2\s+50\.0 %\s+1\s+1/)
@@ -152,7 +144,7 @@ describe.each([true, false])('JavaScript on: %s', (javaScript) => {
 
   test('staff mark a key stale, and it is still served within its grace period', async () => {
     await cache.getOrSet('product::1', () => 'old', { grace: '1h' })
-    const { page, noise } = await visit('anna', javaScript)
+    const { page, noise } = await visit('staff', javaScript)
     await page.goto(`${site}/cache/keys/product::1`)
     await page.getByRole('link', { name: 'Delete…' }).click()
     expect(await page.getByRole('radio', { name: 'Delete:' }).isChecked()).toBe(true)
@@ -176,7 +168,7 @@ describe.each([true, false])('JavaScript on: %s', (javaScript) => {
     await cache.set(evil, { [evil]: evil })
     await cache.set([evil, '..', 'javascript:alert(1)'], evil)
     await cache.get([evil])
-    const { page, noise } = await visit('anna', javaScript)
+    const { page, noise } = await visit('staff', javaScript)
     for (const start of ['/', '/keys']) {
       await page.goto(`${site}/cache${start}`)
       const links: string[] = []
@@ -211,7 +203,7 @@ describe.each([true, false])('JavaScript on: %s', (javaScript) => {
       }),
     )
     // A fresh cookie without SameSite, which is how express-session sets it, travels with a form from anywhere.
-    const { page } = await visit('anna', javaScript, {})
+    const { page } = await visit('staff', javaScript, {})
     // Another port is the same site; another host name is another site.
     for (const from of [attack, attack.replace('localhost', '127.0.0.1')]) {
       await page.goto(from)
@@ -228,7 +220,7 @@ describe.each([true, false])('JavaScript on: %s', (javaScript) => {
 })
 
 test('the slash key focuses the search, except in a field', async () => {
-  const { page, noise } = await visit('anna')
+  const { page, noise } = await visit('staff')
   await page.goto(`${site}/cache/`)
   await page.keyboard.press('/')
   expect(await page.evaluate('document.activeElement.id')).toBe('search')
@@ -240,7 +232,7 @@ test('the slash key focuses the search, except in a field', async () => {
 })
 
 test('the first tab stop is the skip link', async () => {
-  const { page } = await visit('anna')
+  const { page } = await visit('staff')
   await page.goto(`${site}/cache/keys`)
   await page.keyboard.press('Tab')
   expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to content')
@@ -253,7 +245,7 @@ test.each(['light', 'dark'] as const)('fits a narrow screen and is legible, %s',
     [['family', 'x'.repeat(100)], 'y'.repeat(500)],
   ])
   await cache.get('product::1')
-  const { page } = await visit('anna')
+  const { page } = await visit('staff')
   await page.setViewportSize({ width: 360, height: 700 })
   await page.emulateMedia({ colorScheme })
   for (const path of [

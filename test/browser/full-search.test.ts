@@ -11,6 +11,7 @@ import { createCache } from '../../src/create-cache.js'
 import { dashboard } from '../../src/dashboard/mount.js'
 import { launchBrowser } from '../helpers/browser.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
+import { STAFF, signIn } from '../helpers/sign-in.js'
 
 const STRANGERS = 200_000
 
@@ -30,10 +31,7 @@ beforeAll(async () => {
   cache = createCache({ redis: redis.url, keyPrefix: 'shop', timeouts: { store: '10s' } })
   for (const id of [1, 2, 3]) await cache.set(['product', id, 'needle'], 1)
   const app = express()
-  app.use((req, _res, next) => {
-    Object.assign(req, { user: { is_staff: true } })
-    next()
-  })
+  app.use(signIn(STAFF))
   app.use('/cache', dashboard(cache))
   const server = createServer(app).listen(0, '127.0.0.1')
   await once(server, 'listening')

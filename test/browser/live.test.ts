@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test
 import { type KeyedCacheHandler, keyedCache } from '../../src/express/middleware.js'
 import { launchBrowser } from '../helpers/browser.js'
 import { freePort } from '../helpers/ports.js'
+import { CUSTOMER, STAFF, signIn, type User } from '../helpers/sign-in.js'
 
 let browser: Browser
 beforeAll(async () => {
@@ -15,22 +16,22 @@ afterAll(() => browser?.close())
 
 let handler: KeyedCacheHandler
 let site: string
-/** Who is signed in, and what is in the way before the dashboard. */
-let user: object | null
+/** The user who is signed in, and a middleware in front of the dashboard. */
+let user: User
 let before: RequestHandler
 let up: () => Promise<void>
 let down: () => Promise<void>
 
 beforeEach(async () => {
-  user = { is_staff: true, username: 'anna' }
+  user = STAFF
   before = (_req, _res, next) => next()
   handler = keyedCache({ store: 'memory', keyPrefix: 'shop', dashboard: { loginUrl: '/login' } })
   const app = express()
   app.get('/login', (_req, res) => void res.send('<main id="main">Sign in</main>'))
-  app.use((req, res, next) => {
-    Object.assign(req, { user })
-    before(req, res, next)
-  })
+  app.use(
+    signIn(() => user),
+    (req, res, next) => before(req, res, next),
+  )
   app.use(handler)
   app.get('/products/:id', async (req, res) => {
     res.json(await req.cache.getOrSet(['product', req.params.id], () => ({ name: 'Tea' })))
@@ -162,7 +163,7 @@ describe('the choice of auto-refresh', () => {
     await eventually(asked).toBe(1)
   })
 
-  test('holds for one page where storage is not available', async () => {
+  test('applies to one page when storage is not available', async () => {
     const { page, noise } = await visit('/cache/')
     await page.addInitScript(`
       for (const name of ['getItem', 'setItem']) Storage.prototype[name] = () => { throw new Error('private') }
@@ -175,7 +176,7 @@ describe('the choice of auto-refresh', () => {
     expect(noise).toEqual([])
   })
 
-  test('is at least two seconds, whatever is stored', async () => {
+  test('is at least two seconds, also when a shorter interval is stored', async () => {
     const { page, asked } = await visit('/cache/')
     await page.evaluate(`localStorage.setItem('keyedcache-live', '0.01')`)
     await page.reload()
@@ -373,7 +374,7 @@ describe('screen readers announce:', () => {
     expect(await page.evaluate('said')).toEqual([])
   })
 
-  test('nothing where the page has not changed', async () => {
+  test('nothing when the page has not changed', async () => {
     const { page } = await visit('/cache/requests')
     await page.evaluate(`
       window.changes = 0
@@ -448,7 +449,7 @@ describe('without a new page', () => {
 
   test.each([
     ['nobody', null],
-    ['a customer', { is_staff: false }],
+    ['a customer', CUSTOMER],
   ])('since %s is signed in, auto-refresh stops', async (_who, now) => {
     await shop(1)
     const visitor = await visit('/cache/requests')

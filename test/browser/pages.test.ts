@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { keyedCache } from '../../src/express/middleware.js'
 import { launchBrowser } from '../helpers/browser.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
+import { STAFF, signIn } from '../helpers/sign-in.js'
 
 let browser: Browser
 let redis: RedisServer
@@ -19,10 +20,7 @@ beforeAll(async () => {
   browser = await launchBrowser()
   redis = await startRedis()
   const app = express()
-  app.use((req, _res, next) => {
-    Object.assign(req, { user: { is_staff: true, username: 'anna' } })
-    next()
-  })
+  app.use(signIn(STAFF))
   const handler = keyedCache({ redis: redis.url, keyPrefix: 'shop', timeouts: { store: '2s' } })
   app.use(handler)
   app.get('/products/:id', async (req, res) => {
@@ -93,7 +91,7 @@ describe.each([true, false])('with JavaScript on: %s', (javaScriptEnabled) => {
     expect(noise).toEqual([])
   })
 
-  test('a request is opened to see its calls, and leads to its key', async () => {
+  test('a request opens to show its calls, with links to their keys', async () => {
     const { page } = await open({ javaScriptEnabled })
     await page.goto(`${site}/cache/requests`)
     const request = page.locator('details', { hasText: 'GET /products/3' }).first()

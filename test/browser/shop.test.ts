@@ -313,7 +313,7 @@ describe('while Redis fails', () => {
   test.each([
     { trouble: 'frozen', cause: () => redis.freeze() },
     { trouble: 'gone', cause: () => redis.kill() },
-  ])('$trouble: the pages still come, within about a second, and nothing crashes', async ({ cause }) => {
+  ])('$trouble: pages are still served within about a second, and nothing crashes', async ({ cause }) => {
     await cause()
     for (const path of ['/', '/products/2', '/products/2', '/login']) {
       const answer = await page.goto(shop.url + path)

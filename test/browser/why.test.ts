@@ -11,6 +11,7 @@ import { keyedCache } from '../../src/express/middleware.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import { launchBrowser } from '../helpers/browser.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
+import { STAFF, signIn } from '../helpers/sign-in.js'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
@@ -45,10 +46,7 @@ let prefixes = 0
 
 async function openShop(cache: KeyedCache = onRedis()): Promise<Shop> {
   const app = express()
-  app.use((req, _res, next) => {
-    Object.assign(req, { user: { is_staff: true, username: 'anna' } })
-    next()
-  })
+  app.use(signIn(STAFF))
   app.use(keyedCache(cache))
   app.get('/read/:key', async (req, res) => {
     res.json((await req.cache.get(req.params.key)) ?? null)

@@ -3,7 +3,7 @@ import { NotCachedError } from '../../src/errors.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
 
 describeOnEveryBackend('A cache', (open) => {
-  test('gives back what was set, by every way of writing the key', async () => {
+  test('returns a stored value for each form of its key', async () => {
     const cache = open()
     expect(await cache.get({ product: 123 })).toBeUndefined()
     expect(await cache.set(['product', 123], { name: 'Lamp' })).toBe(true)
@@ -12,7 +12,7 @@ describeOnEveryBackend('A cache', (open) => {
     }
   })
 
-  test('gives a default where nothing is cached, and tells undefined from nothing', async () => {
+  test('returns the default for a missing key, and distinguishes a cached undefined', async () => {
     const cache = open()
     expect(await cache.get('a', { default: 7 })).toBe(7)
     await cache.set('a', undefined)
@@ -23,7 +23,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect(await cache.get('n', { default: 7 })).toBeNull()
   })
 
-  test('throws where asked to', async () => {
+  test('getOrThrow throws for a missing key', async () => {
     const cache = open()
     const failure = cache.getOrThrow(['product', 123])
     await expect(failure).rejects.toThrow(NotCachedError)
@@ -31,7 +31,7 @@ describeOnEveryBackend('A cache', (open) => {
     await expect(failure).rejects.toMatchObject({ key: 'product::123', code: 'ERR_KEYEDCACHE_NOT_CACHED' })
   })
 
-  test('gives back values as they went in', async () => {
+  test('returns values as they were stored', async () => {
     const cache = open()
     const value = {
       date: new Date('2026-01-02T03:04:05.678Z'),
@@ -50,7 +50,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect('nothing' in (read ?? {})).toBe(true)
   })
 
-  test('compresses what is large, and gives it back', async () => {
+  test('compresses large values, and returns them', async () => {
     const cache = open()
     const large = { rows: Array.from({ length: 5_000 }, (_, id) => ({ id, name: `product ${id % 10}` })) }
     await cache.set('large', large)
@@ -58,7 +58,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect((await cache.inspect('large')).bytes).toBeLessThan(40_000)
   })
 
-  test('lets one reader change what it got without any other seeing it', async () => {
+  test('gives each reader a copy of its own', async () => {
     const cache = open()
     const value = { tags: ['a'] }
     await cache.set('shared', value)
@@ -68,7 +68,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect(await cache.get('shared')).toEqual({ tags: ['a'] })
   })
 
-  test('deletes one key, or it and everything below it', async () => {
+  test('deletes one key, or a key with its children', async () => {
     const cache = open()
     await cache.setMany([
       ['product::1', 'one'],
@@ -85,7 +85,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect(await cache.getMany(['product::2', 'products'])).toEqual([undefined, 'list'])
   })
 
-  test('never deletes more than was meant where all that tells it apart is undefined', async () => {
+  test('deletes no tree for a key whose distinguishing part is undefined', async () => {
     const cache = open()
     const keys = [
       ['product', { id: 1 }],
@@ -108,7 +108,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect(await cache.getMany(keys)).toEqual([undefined, undefined])
   })
 
-  test('does many at once', async () => {
+  test('reads, writes and deletes many keys in one call', async () => {
     const cache = open()
     const keys = Array.from({ length: 300 }, (_, id) => ['many', id])
     expect(await cache.setMany(keys.map((key, index) => [key, index] as const))).toBe(300)
@@ -118,7 +118,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect(await cache.getMany([])).toEqual([])
   })
 
-  test('tries all of many before it reports the one that cannot be', async () => {
+  test('processes all keys of a batch before it reports one that is invalid', async () => {
     const cache = open()
     const setting = cache.setMany([
       ['good::1', 1],
@@ -137,7 +137,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect(await cache.getMany(['a', 'b::c'])).toEqual([undefined, undefined])
   })
 
-  test('lists live keys, all or below one', async () => {
+  test('lists live keys, all or below a key', async () => {
     const cache = open()
     await cache.setMany(Array.from({ length: 40 }, (_, id) => [['list', id % 2, id], id] as const))
     await cache.set('other', 1)
@@ -149,7 +149,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect(await texts('other')).toEqual(['other'])
   })
 
-  test('keeps an entry as long as its ttl says', async () => {
+  test('keeps an entry for its TTL', async () => {
     const cache = open({ ttl: '10m', maxTtl: '1h' })
     await cache.set('default', 1)
     await cache.set('short', 1, { ttl: '50ms' })
@@ -164,7 +164,7 @@ describeOnEveryBackend('A cache', (open) => {
     })
   })
 
-  test('refuses a bad ttl at the call', async () => {
+  test('refuses an invalid TTL at the call', async () => {
     const cache = open({ maxTtl: '1h' })
     const attempts = {
       ttl: ['soon', '5 minutes', 0, -1, Number.NaN, Number.POSITIVE_INFINITY, '0s', {}, null],
@@ -180,7 +180,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect(await cache.has('a')).toBe(false)
   })
 
-  test('spreads expiries where asked to', async () => {
+  test('spreads expiries with jitter', async () => {
     const cache = open({ ttl: 1_000, ttlJitter: 0.5 })
     await cache.setMany(Array.from({ length: 30 }, (_, id) => [['spread', id], id] as const))
     const ttls = await Promise.all(
@@ -191,7 +191,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect(Math.max(...ttls) - Math.min(...ttls)).toBeGreaterThan(100_000)
   })
 
-  test('refuses bad keys and values with an error that says where, and stores nothing', async () => {
+  test('refuses invalid keys and values with an error that contains the path, and stores nothing', async () => {
     const cache = open()
     await expect(cache.get(['product', undefined as never])).rejects.toThrow(
       /Part 2 of the key \["product", undefined\] is undefined/,
@@ -204,7 +204,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect(await cache.has('value')).toBe(false)
   })
 
-  test('switched off reads miss and set does nothing, but deletes go through', async () => {
+  test('while disabled, reads miss and set does nothing, but deletes are executed', async () => {
     const [cache, other] = [open(), open()]
     await cache.set('a', 1)
     await cache.set('b', 1)
@@ -221,7 +221,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect(await open({ enabled: false }).get('a')).toBeUndefined()
   })
 
-  test('counts what this process did, and nothing by looking', async () => {
+  test('counts the operations of this process, but no inspection', async () => {
     const cache = open()
     await cache.set('product::1', 1)
     await cache.get('product::1')
@@ -275,7 +275,7 @@ describeOnEveryBackend('A cache', (open) => {
     expect(totals.misses).toBe(250)
   })
 
-  test('says why a key is not cached', async () => {
+  test('explains why a key is not cached', async () => {
     const cache = open()
     const why = async (key: string) => (await cache.inspect(key)).why
     expect(await why('product::1')).toMatch(/^No record of this key\.$/)
@@ -310,7 +310,7 @@ describeOnEveryBackend('A cache', (open) => {
     )
   })
 
-  test('proves that its store answers', async () => {
+  test('check() resolves when the store responds', async () => {
     await expect(open().check()).resolves.toBeUndefined()
   })
 })

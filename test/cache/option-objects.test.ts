@@ -3,8 +3,9 @@ import { internalsOf, type KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { keyedCache } from '../../src/express/middleware.js'
 import { CachedObject } from '../../src/model/cached-object.js'
+import { testRows } from '../helpers/rows.js'
 
-/** The same for all objects of options: who takes them, one that is right, and what is close to one of its names. */
+/** A function that takes options, options that are right, and a misspelling of one of their names. */
 interface Taker {
   take(options: unknown): unknown
   readonly right: object
@@ -183,7 +184,7 @@ function named() {
   return 1
 }
 
-/** What it rejects with, or throws. */
+/** The error that is thrown or rejected with, if any. */
 async function failure(of: () => unknown): Promise<unknown> {
   try {
     await of()
@@ -202,9 +203,13 @@ const revoked = () => {
   return proxy
 }
 
-for (const [name, { take, right, misspelt }] of Object.entries(TAKERS)) {
-  describe(`The options of ${name}`, () => {
-    test('are taken, also as an instance of a class, frozen, without a prototype, or with undefined', async () => {
+describe('An object of options', () => {
+  const rows = Object.entries(TAKERS)
+
+  testRows(
+    'is accepted, also as an instance of a class, frozen, without a prototype, or with undefined',
+    rows,
+    async ({ take, right }, name) => {
       const inherited = Object.create(right, { unrelated: { value: 1, enumerable: false } })
       const bare = Object.assign(Object.create(null), right)
       for (const options of [right, Object.freeze({ ...right }), bare, inherited]) {
@@ -222,38 +227,42 @@ for (const [name, { take, right, misspelt }] of Object.entries(TAKERS)) {
         const kept = name === 'cached' ? { ...undefineds, name: 'named' } : undefineds
         expect(await failure(() => take(kept))).toBeUndefined()
       }
-    })
+    },
+  )
 
-    test('refuse a name that is not known, with the nearest one that is', async () => {
+  testRows(
+    'with an unknown name is refused, with the nearest known one',
+    rows,
+    async ({ take, right, misspelt }) => {
       const [wrong, meant] = misspelt
       if (meant === '') return
       const error = await failure(() => take({ ...right, [wrong]: undefined }))
       expect(error).toEqual(refused(new RegExp(`"${wrong}": did you mean "${meant}"\\?`)))
       const far = await failure(() => take({ ...right, somethingElseAltogether: 1 }))
       expect(far).toEqual(refused(/"somethingElseAltogether"\. Known are /))
-    })
+    },
+  )
 
-    test('must be an object that can be read', async () => {
-      const throwing = Object.defineProperty({ ...right }, Object.keys(right)[0] as string, {
-        enumerable: true,
-        get: () => {
-          throw new TypeError('not today')
-        },
-      })
-      const wrong = [null, [], 'text', 5, 1n, Symbol('s'), () => {}, new Map(), new Date(), Promise.resolve()]
-      for (const options of [...wrong, revoked(), throwing]) {
-        // A text, or a function, is something else to some of them.
-        const error = await failure(() => take(options))
-        if (typeof options === 'string' && name === 'backend') continue
-        expect(error, `${name}: ${typeof options}`).toEqual(refused(/./))
-      }
-      const error = await failure(() => take(throwing))
-      expect(error).toMatchObject({ name: 'ConfigurationError', cause: { message: 'not today' } })
+  testRows('must be an object that can be read', rows, async ({ take, right }, name) => {
+    const throwing = Object.defineProperty({ ...right }, Object.keys(right)[0] as string, {
+      enumerable: true,
+      get: () => {
+        throw new TypeError('not today')
+      },
     })
+    const wrong = [null, [], 'text', 5, 1n, Symbol('s'), () => {}, new Map(), new Date(), Promise.resolve()]
+    for (const options of [...wrong, revoked(), throwing]) {
+      // A text, or a function, is something else to some of them.
+      const error = await failure(() => take(options))
+      if (typeof options === 'string' && name === 'backend') continue
+      expect(error, `${name}: ${typeof options}`).toEqual(refused(/./))
+    }
+    const error = await failure(() => take(throwing))
+    expect(error).toMatchObject({ name: 'ConfigurationError', cause: { message: 'not today' } })
   })
-}
+})
 
-describe('What is true or false', () => {
+describe('A boolean option', () => {
   const boolean: Record<string, (value: unknown) => unknown> = {
     'children of delete': (children) => cache.delete('tree', { children } as never),
     'children of deleteMany': (children) => cache.deleteMany(['tree'], { children } as never),
@@ -269,17 +278,13 @@ describe('What is true or false', () => {
     hideValues: (hideValues) => keyedCache(cache, { dashboard: { hideValues } } as never),
     'enable(state)': (state) => cache.enable(state as never),
   }
-  for (const [name, give] of Object.entries(boolean)) {
-    test(`is nothing else: ${name}`, async () => {
-      for (const value of ['no', 'false', '', 0, 1, null, {}, []]) {
-        expect(await failure(() => give(value)), String(value)).toEqual(
-          refused(/must be true or false, not /),
-        )
-      }
-    })
-  }
+  testRows('refuses every other value', Object.entries(boolean), async (give) => {
+    for (const value of ['no', 'false', '', 0, 1, null, {}, []]) {
+      expect(await failure(() => give(value)), String(value)).toEqual(refused(/must be true or false, not /))
+    }
+  })
 
-  test('a text that says no does not delete a tree', async () => {
+  test('the string "no" for children is refused, and deletes no tree', async () => {
     await cache.set(['tree', 'leaf'], 1)
     await expect(cache.delete('tree', { children: 'no' } as never)).rejects.toThrow(
       'children of delete must be true or false, not "no".',
@@ -289,7 +294,7 @@ describe('What is true or false', () => {
   })
 })
 
-describe('What is not an object of options', () => {
+describe('A wrong argument', () => {
   const wrong: [name: string, call: () => unknown, message: RegExp][] = [
     [
       'a limit of events',
@@ -360,9 +365,8 @@ describe('What is not an object of options', () => {
     ['null for a TTL', () => open({ store: 'memory', ttl: null }), /^ttl must not be null: leave it out\.$/],
     ['null for a store', () => open({ store: null }), /^store must not be null/],
   ]
-  for (const [name, call, message] of wrong) {
-    test(`is refused: ${name}`, async () => {
-      expect(await failure(call)).toEqual(refused(message))
-    })
-  }
+  const rows = wrong.map(([name, ...rest]) => [name, rest] as const)
+  testRows('is refused with a message that explains it', rows, async ([call, message]) => {
+    expect(await failure(call)).toEqual(refused(message))
+  })
 })

@@ -7,7 +7,7 @@ import { type RedisServer, startRedis } from '../helpers/redis.js'
 const quiet = { warn: () => {} }
 
 describe('Options', () => {
-  test('are all optional: without a Redis entries live in memory', () => {
+  test('are all optional: without Redis, entries are stored in memory', () => {
     const options = resolveOptions({}, {})
     expect(options).toMatchObject({
       ttlMs: 300_000,
@@ -18,7 +18,7 @@ describe('Options', () => {
     expect(options.store.description).toBe('in-memory store')
   })
 
-  test('come from the environment', async () => {
+  test('are read from the environment', async () => {
     const options = resolveOptions(
       {},
       { REDIS_URL: 'redis://127.0.0.1:6399/2', KEYEDCACHE_PREFIX: 'shop:eu', KEYEDCACHE_ENABLED: 'false' },
@@ -28,7 +28,7 @@ describe('Options', () => {
     await options.store.close()
   })
 
-  test('win over the environment', () => {
+  test('take precedence over the environment', () => {
     const options = resolveOptions(
       { store: 'memory', keyPrefix: 'mine', enabled: true },
       { REDIS_URL: 'redis://127.0.0.1:1', KEYEDCACHE_PREFIX: 'theirs', KEYEDCACHE_ENABLED: '0' },
@@ -37,7 +37,7 @@ describe('Options', () => {
     expect(options.store.description).toBe('in-memory store')
   })
 
-  test('warn once in production when there is no Redis and nobody chose memory', () => {
+  test('warn once in production without Redis, unless the in-memory store was chosen', () => {
     const warn = vi.fn()
     resolveOptions({ logger: { warn } }, { NODE_ENV: 'production' })
     expect(warn).toHaveBeenCalledTimes(1)
@@ -110,7 +110,7 @@ describe('Options', () => {
     ],
   ]
   for (const [name, options, env, message] of mistakes) {
-    test(`refuse ${name} and say what to write`, () => {
+    test(`refuse ${name} with a message that contains the right form`, () => {
       expect(() => resolveOptions(options, env)).toThrow(
         expect.objectContaining({
           name: 'ConfigurationError',
@@ -140,8 +140,8 @@ describe('Backends', () => {
   })
 })
 
-describe('A store of one’s own', () => {
-  test('is used as it is, with a deadline on each operation', async () => {
+describe('A custom store', () => {
+  test('is used unchanged, with a deadline for each operation', async () => {
     const inner = new MemoryStore()
     const store = Object.assign(Object.create(inner) as MemoryStore, {
       read: () => new Promise<never>(() => {}),

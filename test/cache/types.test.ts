@@ -18,7 +18,7 @@ interface Quote {
 }
 
 test(
-  'What get returns has the type that is named, else that of the default, else none',
+  'The result of get has the explicit type, else the type of the default, else unknown',
   compiles(async (cache) => {
     expectTypeOf(await cache.get('a')).toEqualTypeOf<unknown>()
     expectTypeOf(await cache.get('a', {})).toEqualTypeOf<unknown>()
@@ -38,7 +38,7 @@ test(
 )
 
 test(
-  'getMany and getOrThrow do the same',
+  'The results of getMany and getOrThrow have the same types',
   compiles(async (cache) => {
     expectTypeOf(await cache.getMany(['a'])).toEqualTypeOf<unknown[]>()
     expectTypeOf(await cache.getMany<Quote>(['a'])).toEqualTypeOf<(Quote | undefined)[]>()
@@ -50,7 +50,7 @@ test(
 )
 
 test(
-  'getOrSet returns what the factory returns, also where the factory takes its context',
+  'The result of getOrSet has the type of its factory, also when the factory takes a context',
   compiles(async (cache) => {
     const find = async (_id: unknown, _signal?: AbortSignal): Promise<Quote> => ({ price: 5 })
     expectTypeOf(await cache.getOrSet('a', () => find('a'))).toEqualTypeOf<Quote>()
@@ -84,7 +84,7 @@ test(
 )
 
 test(
-  'getOrSetMany does the same',
+  'The result of getOrSetMany has the type of its factory',
   compiles(async (cache) => {
     const find = async (_ids: readonly string[]): Promise<Quote[]> => []
     expectTypeOf(await cache.getOrSetMany(['a'], find)).toEqualTypeOf<Quote[]>()
@@ -114,7 +114,7 @@ type Strict<T> = {
 }[keyof T]
 
 test(
-  'Every option may be undefined, which is as if it were left out',
+  'Each option may be undefined, with the same effect as an omitted option',
   compiles(() => {
     expectTypeOf<Strict<{ a?: string; b?: string | undefined; c: string }>>().toEqualTypeOf<'a'>()
     type All =

@@ -16,7 +16,7 @@ describeOnEveryBackend('A value beyond maxValueBytes', (open) => {
     'a Map of large strings': () => new Map([[1, 'é'.repeat(LIMIT)]]),
   }
   for (const [what, make] of Object.entries(large)) {
-    test(`is refused by set before it is sent, and what stood there stays: ${what}`, async () => {
+    test(`is refused by set before it is sent, and the stored value stays: ${what}`, async () => {
       const cache = open({ maxValueBytes: LIMIT })
       await cache.set('a', 'old')
       const setting = cache.set('a', make())
@@ -53,7 +53,7 @@ describeOnEveryBackend('A value beyond maxValueBytes', (open) => {
     }
   })
 
-  test('that a process with a higher limit has stored is a miss, also where it is compressed', async () => {
+  test('stored by a process with a higher limit is a miss, also when compressed', async () => {
     for (const compressionThreshold of [false, 1_000] as const) {
       const [small, great] = [open({ maxValueBytes: LIMIT }), open({ compressionThreshold })]
       await great.set('a', 'x'.repeat(2 * LIMIT))

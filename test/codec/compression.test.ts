@@ -26,7 +26,7 @@ function compressed(size: number, deflated: Buffer): Payload {
 }
 
 describe('large values are compressed', () => {
-  test('above the threshold, and come back', async () => {
+  test('above the threshold, and are read again', async () => {
     const raw = encodeValue(rows, { compressionThreshold: false }) as Payload
     const pending = encodeValue(rows, { compressionThreshold: COMPRESSION_THRESHOLD })
     expect(pending).toBeInstanceOf(Promise)
@@ -36,7 +36,7 @@ describe('large values are compressed', () => {
     expect(await decodeValue(payload)).toStrictEqual(rows)
   })
 
-  test('not below it, and at once', () => {
+  test('not below the threshold, and synchronously', () => {
     expect(
       (encodeValue(rows.slice(0, 10), { compressionThreshold: COMPRESSION_THRESHOLD }) as Payload).format,
     ).toBe(RAW)
@@ -45,14 +45,17 @@ describe('large values are compressed', () => {
     expect(encodeValue(rows, { compressionThreshold: bytes.length - 1 })).toBeInstanceOf(Promise)
   })
 
-  test.each([2_000, 60_000, 1_000_000])('not where it does not pay: %i random bytes', async (size) => {
-    const value = randomBytes(size)
-    const payload = await encodeValue(value, { compressionThreshold: 100 })
-    expect(payload.format).toBe(RAW)
-    expect(value.equals(decodeValue(payload) as Buffer)).toBe(true)
-  })
+  test.each([2_000, 60_000, 1_000_000])(
+    'not when compression saves nothing: %i random bytes',
+    async (size) => {
+      const value = randomBytes(size)
+      const payload = await encodeValue(value, { compressionThreshold: 100 })
+      expect(payload.format).toBe(RAW)
+      expect(value.equals(decodeValue(payload) as Buffer)).toBe(true)
+    },
+  )
 
-  test('also where only a part of it is worth it', async () => {
+  test('also when only a part is compressible', async () => {
     const value = { photo: randomBytes(100_000), text: 'The same again. '.repeat(20_000) }
     const payload = await encodeValue(value, { compressionThreshold: 100 })
     expect(payload.format).toBe(COMPRESSED)
@@ -69,7 +72,7 @@ describe('large values are compressed', () => {
   })
 })
 
-describe('a compressed payload that is not one is refused', () => {
+describe('an invalid compressed payload is refused', () => {
   const plain = (encodeValue(rows, { compressionThreshold: false }) as Payload).bytes
   const zeros = deflateRawSync(Buffer.alloc(50_000_000))
 
@@ -108,7 +111,7 @@ describe('a compressed payload that is not one is refused', () => {
     }
   })
 
-  test('every flipped bit gives a value or a DecodeError', async () => {
+  test('each flipped bit gives a value or a DecodeError', async () => {
     const { bytes } = await encodeValue(rows.slice(0, 3), { compressionThreshold: 10 })
     for (let bit = 0; bit < bytes.length * 8; bit++) {
       const damaged = Buffer.from(bytes)

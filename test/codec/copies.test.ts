@@ -40,7 +40,7 @@ const nested = (levels: number) => {
 }
 
 describe('Copies of a value', () => {
-  test('are the value, and share nothing with each other', () => {
+  test('equal the value, and share no memory', () => {
     const values = fc.oneof(
       fc.jsonValue(),
       fc.anything({
@@ -76,7 +76,7 @@ describe('Copies of a value', () => {
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined()
   })
 
-  test('take nothing from what the host has hung on Object.prototype', () => {
+  test('ignore properties that were added to Object.prototype', () => {
     const copies = copiesOf(serializeValue({ own: { a: 1 } }))
     Object.defineProperty(Object.prototype, 'foreign', {
       value: { b: 2 },
@@ -88,7 +88,7 @@ describe('Copies of a value', () => {
     expect(names).toEqual(['own'])
   })
 
-  test('are made anew of what is nested too deeply to be copied', () => {
+  test('are decoded again when the value is nested too deeply to be copied', () => {
     const text = `${'['.repeat(3_000)}${']'.repeat(3_000)}`
     const payload: Payload = { ...serializeValue([{}]), bytes: Buffer.from(text) }
     const copies = copiesOf(payload)
@@ -96,7 +96,7 @@ describe('Copies of a value', () => {
     expect(sharedBy(copies.next(), copies.next())).toBeUndefined()
   })
 
-  test('do not hold the bytes that they were read from, nor depend on them', () => {
+  test('neither retain the bytes that they were read from, nor depend on them', () => {
     for (const value of [{ a: [1] }, { at: new Date(5) }]) {
       const { bytes, format } = serializeValue(value)
       const reply = Buffer.concat([Buffer.alloc(1_000_000), bytes])
@@ -108,7 +108,7 @@ describe('Copies of a value', () => {
     }
   })
 
-  test('are measured by what they take in memory, about', () => {
+  test('have a memory estimate close to their size', () => {
     const measured = (value: unknown) => copiesOf(serializeValue(value)).bytes
     // Little text, much memory.
     expect(measured(Array.from({ length: 100 }, () => ({})))).toBeGreaterThan(6_000)

@@ -60,7 +60,7 @@ describe('damaged bytes', () => {
     expect(new Set(PAYLOADS.map((payload) => payload.format))).toEqual(new Set([format, JSON_FORMAT]))
   })
 
-  test('every truncation is refused', () => {
+  test('each truncation is refused', () => {
     for (const { bytes, format } of PAYLOADS) {
       for (let length = 0; length < bytes.length; length++) {
         expect(attempt(bytes.subarray(0, length), format)).toBe('refused')
@@ -68,7 +68,7 @@ describe('damaged bytes', () => {
     }
   })
 
-  test('what follows a value is refused', () => {
+  test('bytes after a value are refused', () => {
     for (const { bytes, format } of PAYLOADS) {
       for (const more of [bytes.subarray(2), Buffer.from('0'), Buffer.from(']')]) {
         expect(attempt(Buffer.concat([bytes, more]), format)).toBe('refused')
@@ -76,7 +76,7 @@ describe('damaged bytes', () => {
     }
   })
 
-  test('every single flipped bit gives a value or a DecodeError', () => {
+  test('each flipped bit gives a value or a DecodeError', () => {
     for (const { bytes, format } of PAYLOADS) {
       for (let bit = 0; bit < bytes.length * 8; bit++) {
         const damaged = Buffer.from(bytes)
@@ -86,7 +86,7 @@ describe('damaged bytes', () => {
     }
   })
 
-  test('so do random changes', () => {
+  test('random changes give a value or a DecodeError', () => {
     const change = fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 }))
     fc.assert(
       fc.property(
@@ -102,7 +102,7 @@ describe('damaged bytes', () => {
     )
   })
 
-  test('so do random tags', () => {
+  test('random tags give a value or a DecodeError', () => {
     const tag = fc.constantFrom(...Buffer.from('_0TFIUNDZ"cBR\\o;\'Aa{:,$@^-V~ur?psw'))
     const byte = fc.oneof(tag, fc.integer({ min: 0, max: 4 }), fc.integer({ min: 0, max: 255 }))
     fc.assert(
@@ -113,7 +113,7 @@ describe('damaged bytes', () => {
     )
   })
 
-  test('so do pieces of JSON in any order', () => {
+  test('shuffled pieces of JSON give a value or a DecodeError', () => {
     const piece = fc.constantFrom(
       ...'{}[]:,"\\ -.0',
       '1',
@@ -237,7 +237,7 @@ describe('payloads whose structure was changed', () => {
       ])
   }
 
-  test('are a value no longer than its bytes allow, or a DecodeError', () => {
+  test('decode to a value no larger than their bytes allow, or throw a DecodeError', () => {
     const seen = { value: 0, refused: 0 }
     fc.assert(
       fc.property(value, (body) => {
@@ -305,7 +305,7 @@ describe('foreign bytes are refused', () => {
     }
   })
 
-  test("what V8 reads but this package never writes: errors, boxed values, other hosts' objects", () => {
+  test('types that V8 reads but this package never writes: errors, boxed values, objects of other hosts', () => {
     for (const value of [new Error('x'), Object(1), Object('s'), new ArrayBuffer(1)]) {
       if (!(value instanceof ArrayBuffer)) expect(attempt(serialize(value))).toBe('refused')
     }
@@ -331,7 +331,7 @@ describe('forged bytes', () => {
     }
   })
 
-  test('many arrays that each claim as much as one might', () => {
+  test('many arrays of the maximum length each', () => {
     const nested = (open: string, close: string, length: number, times: number) =>
       forged(
         ...Array.from({ length: times }, () => [...Buffer.from(open), ...varint(length)]),
@@ -435,12 +435,12 @@ describe('forged bytes', () => {
     }
   })
 
-  test('a view of a kind nobody knows, or of half an element', () => {
+  test('a view of an unknown type, or of half an element', () => {
     expect(attempt(forged('\\', [99, 1, 0]))).toBe('refused')
     expect(attempt(forged('\\', [10, 3, 0, 0, 0]))).toBe('refused')
   })
 
-  test.each(['__proto__', 'constructor', 'prototype'])('%s is a name like any other', (name) => {
+  test.each(['__proto__', 'constructor', 'prototype'])('%s is an ordinary name', (name) => {
     const inner = { polluted: true, prototype: { polluted: true } }
     const value = Object.defineProperty({}, name, { value: inner, enumerable: true })
     for (const payload of [encode(value), { bytes: serialize(value), format }]) {
@@ -455,7 +455,7 @@ describe('forged bytes', () => {
     attempt(Buffer.from(`{"${name}":{"polluted":1},"${name}":{"prototype":{"polluted":1}}}`), JSON_FORMAT)
   })
 
-  test('V8 alone would have believed the length: the reason for the screen', () => {
+  test('V8 alone accepts the length, which is the reason for the screen', () => {
     const before = memory()
     const bytes = Buffer.from([0xff, 15, ...Buffer.from('a'), ...varint(4_000_000)])
     expect(() => deserialize(bytes)).toThrow()
@@ -486,7 +486,7 @@ describe('forged JSON', () => {
     expect(attempt(Buffer.from(text as string), JSON_FORMAT)).toBe('refused')
   })
 
-  test('what JSON.parse makes of odd but valid text is a value, and nothing more', () => {
+  test('odd but valid text decodes to the value of JSON.parse', () => {
     expect(read('[1e400,-1e400,1e-400]')).toStrictEqual([
       Number.POSITIVE_INFINITY,
       Number.NEGATIVE_INFINITY,
@@ -507,7 +507,7 @@ describe('forged JSON', () => {
     }
   })
 
-  test('an index takes no more memory than its text lets expect', () => {
+  test('an index takes no more memory than its text suggests', () => {
     expect(attempt(Buffer.from('{"4294967294":0,"99999999":0}'), JSON_FORMAT)).toBe('value')
     for (const index of [499, 1023, 99_999_999]) {
       const text = `[${Array.from({ length: 10_000 }, () => `{"${index}":0}`)}]`

@@ -69,7 +69,7 @@ describe('records are stored as JSON', () => {
     expect(decodeValue(payload)).toStrictEqual({ a: 1 })
   })
 
-  test('compressed where it pays', async () => {
+  test('compressed when that saves space', async () => {
     const rows = Array.from({ length: 500 }, (_, id) => product(id))
     const payload = await encodeValue(rows, { compressionThreshold: 1000 })
     expect(payload.format).toBe(JSON_TEXT | 0x80)
@@ -117,7 +117,7 @@ const EXOTIC: [string, unknown][] = [
   ['a text that is hardly ASCII', 'Žluťoučký kůň příšerně úpěl ďábelské ódy. '.repeat(5)],
 ]
 
-describe('what JSON would not give back is not', () => {
+describe('values that JSON does not preserve are not stored as JSON', () => {
   test.each(EXOTIC)('%s', (name, exotic) => {
     for (const value of [exotic, { row: product(1), exotic }, [[exotic], [product(1)]]]) {
       const payload = encode(value)
@@ -133,15 +133,15 @@ describe('what JSON would not give back is not', () => {
     ['a number: cut short it would be another one', 4711],
     ['a boolean', true],
     ['null', null],
-  ])('nor is %s on its own', (_name, value) => {
+  ])('%s alone is not stored as JSON', (_name, value) => {
     const payload = encode(value)
     expect(payload.format).toBe(CLONE)
     expect(decodeValue(payload)).toBe(value)
   })
 })
 
-describe('JSON.stringify gets to see nothing but data', () => {
-  test('a getter is asked once: it cannot answer differently when it is written', () => {
+describe('JSON.stringify is given plain data only', () => {
+  test('a getter is called once, so its value cannot change before the write', () => {
     for (const second of [() => 1, undefined, Symbol('s'), Number.NaN, -0, new Date(5), cycle, 1n]) {
       const record = getter({ id: 1 }, 'x', answering('first', second, second))
       expect(decodeValue(encode(record))).toStrictEqual({ id: 1, x: 'first' })
@@ -150,7 +150,7 @@ describe('JSON.stringify gets to see nothing but data', () => {
     }
   })
 
-  test('what a getter changes meanwhile is stored as it was read', () => {
+  test('a property that a getter changes meanwhile is stored as it was read', () => {
     const before: Record<string, unknown> = { a: 1 }
     const changing = getter({}, 'x', () => {
       before.a = Number.NaN
@@ -161,7 +161,7 @@ describe('JSON.stringify gets to see nothing but data', () => {
     expect(decodeValue(payload)).toStrictEqual({ before: { a: 1 }, list: [{ x: 2 }] })
   })
 
-  test('toJSON that for-in does not find', () => {
+  test('a toJSON method that for-in does not find is ignored', () => {
     const lie = () => 'a lie'
     const values = [
       hidden(product(1), 'toJSON', lie),
@@ -172,17 +172,20 @@ describe('JSON.stringify gets to see nothing but data', () => {
     for (const value of values) expect(same(value, decodeValue(encode(value)))).toBe(true)
   })
 
-  test.each([Object, Array, String, Number, Boolean])('toJSON on the prototype of %o', ({ prototype }) => {
-    Object.defineProperty(prototype, 'toJSON', { value: () => 'a lie', configurable: true })
-    try {
-      expect(same(product(1), decodeValue(encode(product(1))))).toBe(true)
-      expect(same([1, 'a', true], decodeValue(encode([1, 'a', true])))).toBe(true)
-    } finally {
-      delete (prototype as { toJSON?: unknown }).toJSON
-    }
-  })
+  test.each([Object, Array, String, Number, Boolean])(
+    'a toJSON method on the prototype of %o is ignored',
+    ({ prototype }) => {
+      Object.defineProperty(prototype, 'toJSON', { value: () => 'a lie', configurable: true })
+      try {
+        expect(same(product(1), decodeValue(encode(product(1))))).toBe(true)
+        expect(same([1, 'a', true], decodeValue(encode([1, 'a', true])))).toBe(true)
+      } finally {
+        delete (prototype as { toJSON?: unknown }).toJSON
+      }
+    },
+  )
 
-  test('what the host has hung on Object.prototype is not stored', () => {
+  test('properties added to Object.prototype are not stored', () => {
     const prototype = Object.prototype as { inherited?: unknown }
     for (const inherited of [1, { a: 1 }, () => 1]) {
       prototype.inherited = inherited
@@ -196,7 +199,7 @@ describe('JSON.stringify gets to see nothing but data', () => {
     expect(decodeValue(alone)).toStrictEqual({ id: 1 })
   })
 
-  test('nor is what it has hung on Array.prototype, where a hole is', () => {
+  test('properties added to Array.prototype do not fill holes', () => {
     const value = Object.assign(new Array(2), { 0: 'a', total: 1 })
     Object.defineProperty(Array.prototype, 1, { value: 'inherited', writable: true, configurable: true })
     const payload = encode(value)
@@ -205,7 +208,7 @@ describe('JSON.stringify gets to see nothing but data', () => {
   })
 })
 
-test('what was stored before there was JSON is still read', () => {
+test('values stored in the older format are still read', () => {
   // { id: 4711, name: 'Židle', tags: ['a', null] }
   const hex = 'ff0f6f2202696449ce4922046e616d65630a7d01690064006c0065002204746167734102220161302400027b03'
   expect(decodeValue({ bytes: Buffer.from(hex, 'hex'), format: CLONE })).toStrictEqual({

@@ -49,7 +49,7 @@ const refused = async (payload: Payload, maxBytes = LIMIT) => {
   return after.heapUsed - heapUsed + after.arrayBuffers - arrayBuffers
 }
 
-describe('The writer refuses what is larger than maxBytes', () => {
+describe('The writer refuses a value larger than maxBytes', () => {
   test.each<[string, unknown]>([
     ['a Buffer', Buffer.alloc(1_001)],
     ['a string', 'x'.repeat(1_001)],
@@ -104,7 +104,7 @@ describe('The writer refuses what is larger than maxBytes', () => {
     expect(process.memoryUsage().arrayBuffers - arrayBuffers).toBeLessThan(60_000_000)
   })
 
-  test('or would take too much memory when it is read', () => {
+  test('also a value that would take too much memory when it is read', () => {
     for (const value of [
       Array.from({ length: 700_000 }, () => new Map()),
       Array.from({ length: 2_600_000 }, () => []),
@@ -118,7 +118,7 @@ describe('The writer refuses what is larger than maxBytes', () => {
   })
 })
 
-describe('What is ordinary is stored and read within 32 MiB', () => {
+describe('An ordinary value is stored and read within 32 MiB', () => {
   // V8 writes an array with an index for each item where it may have holes, which it may think of any: so up to seven
   // bytes for a small number, and not two.
   const listOf = <T>(length: number, of: (at: number) => T): T[] => {
@@ -187,7 +187,7 @@ describe('What is ordinary is stored and read within 32 MiB', () => {
 })
 
 describe('The reader refuses', () => {
-  test('what inflates to more than maxBytes, before it inflates', async () => {
+  test('a payload that would inflate to more than maxBytes, before it inflates', async () => {
     const payload = bomb(Buffer.from(`[${'[],'.repeat(20_000_000 - 1)}[]]`), JSON_TEXT)
     expect(payload.bytes.length).toBeLessThan(100_000)
     expect(await refused(payload)).toBeLessThan(1_000_000)
@@ -226,7 +226,7 @@ describe('The reader refuses', () => {
     expect(await refused(payload)).toBeLessThan(100_000_000)
   })
 
-  test('one that is not compressed', async () => {
+  test('an uncompressed payload with too many objects', async () => {
     const [maps, indices] = [
       repeated([0x3b, 0x3a, 0], 700_000),
       repeated([0x6f, 0x49, ...varint(2_000), 0x5f, 0x7b, 1], 20_000),
@@ -235,7 +235,7 @@ describe('The reader refuses', () => {
     expect(await refused({ bytes: indices, format: CLONE })).toBeLessThan(10_000_000)
   })
 
-  test('RegExps that take long to make', async () => {
+  test('patterns that take long to compile', async () => {
     const pattern = (source: string) => [0x52, 0x22, ...varint(source.length), ...Buffer.from(source), 0]
     const forged = (source: string, times: number) => ({
       bytes: repeated(pattern(source), times),
@@ -248,7 +248,7 @@ describe('The reader refuses', () => {
     expect(await decodeValue(forged('\\p{L}+', 100), LIMIT)).toHaveLength(100)
   })
 
-  test('what a process with a larger limit has written', async () => {
+  test('a value that a process with a larger limit has written', async () => {
     const { bytes, format } = encode({ text: 'x'.repeat(10_000) }, MAX_VALUE_BYTES)
     expect(await decodeValue({ bytes, format })).toEqual({ text: 'x'.repeat(10_000) })
     await refused({ bytes, format }, 10_000)

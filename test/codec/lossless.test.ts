@@ -214,7 +214,7 @@ const anything = fc.letrec<{ value: Recipe }>((tie) => {
   }
 }).value
 
-test('Whatever was done to a value, it comes back as it went in, or is refused with its path', () => {
+test('A value with any alteration is read as it was stored, or is refused with its path', () => {
   const seen = { stored: 0, refused: 0 }
   fc.assert(
     fc.property(anything, (recipe) => {

@@ -78,18 +78,18 @@ function nest(levels: number): unknown {
   return value
 }
 
-describe('values come back as they went in', () => {
+describe('values are read as they were stored', () => {
   test.each(Object.entries(VALUES))('%s', (_name, value) => {
     expect(same(value, roundTrip(value))).toBe(true)
     expect(same({ in: [value] }, roundTrip({ in: [value] }))).toBe(true)
   })
 
-  test('an object without prototype comes back as a plain object', () => {
+  test('an object without a prototype is read as a plain object', () => {
     const value = Object.assign(Object.create(null), { a: 1 })
     expect(roundTrip(value)).toStrictEqual({ a: 1 })
   })
 
-  test('values of another realm are as plain as ours', () => {
+  test('values of another realm are plain values', () => {
     expect(
       roundTrip(runInNewContext('({ a: [1, new Map([[1, new Date(5)]])], b: new Uint8Array(2) })')),
     ).toStrictEqual({
@@ -98,12 +98,12 @@ describe('values come back as they went in', () => {
     })
   })
 
-  test('an accessor comes back as the value it gave', () => {
+  test('an accessor is stored as its value', () => {
     const value = Object.defineProperty({}, 'total', { get: () => 42, enumerable: true })
     expect(roundTrip(value)).toStrictEqual({ total: 42 })
   })
 
-  test('what is shared many times over is looked at once', () => {
+  test('an object that is shared many times is visited once', () => {
     let value: unknown = ['leaf']
     for (let i = 0; i < 60; i++) value = [value, value]
     expect(same(value, roundTrip(value))).toBe(true)
@@ -116,7 +116,7 @@ describe('values come back as they went in', () => {
 })
 
 describe('memory', () => {
-  test('a decoded value shares none with the payload', () => {
+  test('a decoded value shares no memory with the payload', () => {
     const value = {
       buffer: Buffer.from('abc'),
       floats: Float64Array.of(1),
@@ -129,13 +129,13 @@ describe('memory', () => {
     expect(same(value, decoded)).toBe(true)
   })
 
-  test('a stored view takes only its own bytes along', () => {
+  test('a view is stored without the rest of its buffer', () => {
     const secret = Buffer.from('secret-session-of-somebody-else')
     const { bytes } = encode(secret.subarray(0, 3))
     expect(bytes.length).toBeLessThan(12)
   })
 
-  test('a payload at an odd offset of a larger buffer reads alike', () => {
+  test('a payload at an odd offset of a larger buffer is read correctly', () => {
     const value = { floats: Float64Array.of(1, 2), text: 'širší', big: 2n ** 70n }
     const { bytes, format } = encode(value)
     for (const shift of [1, 2, 3, 5]) {
@@ -195,7 +195,7 @@ const anyValue = fc.letrec<{ value: unknown }>((tie) => {
   }
 }).value
 
-test('any nested value comes back as it went in, whichever format was chosen', () => {
+test('any nested value is read as it was stored, in either format', () => {
   const record = fc.jsonValue({ maxDepth: 4 }).map((value) => ({ id: 1, value }))
   const chosen: Record<number, number> = {}
   fc.assert(
@@ -210,7 +210,7 @@ test('any nested value comes back as it went in, whichever format was chosen', (
   expect(Object.keys(chosen)).toEqual(['1', '2'])
 })
 
-test('the comparison of these tests tells apart what must not be mixed up', () => {
+test('the comparison of these tests distinguishes values that must not be confused', () => {
   const pairs: [unknown, unknown][] = [
     [0, -0],
     [undefined, null],

@@ -5,6 +5,7 @@ import { Temporal } from 'temporal-polyfill'
 import { describe, expect, test } from 'vitest'
 import { encodeValue } from '../../src/codec/codec.js'
 import { UnserializableValueError } from '../../src/errors.js'
+import { named, testRows } from '../helpers/rows.js'
 
 class Decimal {
   constructor(readonly digits: string) {}
@@ -274,11 +275,12 @@ const REFUSED: [value: unknown, path: string, what: string][] = [
   [endless(100_000), 'value.next.next', 'nested more than 1000 levels deep'],
 ]
 
-describe('what cannot be stored is refused with its path', () => {
-  test.each(REFUSED.map(([value, path, what]) => ({ path, what, value: () => value })))(
-    '$path is $what',
-    ({ value, path, what }) => {
-      const error = refusal(value())
+describe('A value that cannot be stored is refused', () => {
+  testRows(
+    'with its path and the reason',
+    named(REFUSED, ([, path, what]) => `${path} is ${what}`),
+    ([value, path, what]) => {
+      const error = refusal(value)
       expect(error.path.startsWith(path)).toBe(true)
       expect(error.message.startsWith(error.path)).toBe(true)
       expect(error.message).toContain(`is ${what}`)
@@ -286,7 +288,7 @@ describe('what cannot be stored is refused with its path', () => {
     },
   )
 
-  test('also the built-ins that look like ordinary objects', () => {
+  test('also a built-in that looks like an ordinary object', () => {
     for (const it of hiddenBuiltIns()) {
       expect(refusal([it]).message).toMatch(/^value\[0\] is .* with another prototype than its own/)
     }
@@ -295,7 +297,7 @@ describe('what cannot be stored is refused with its path', () => {
   test.each<[string, (it: object) => unknown]>([
     ['alone', (it) => [it]],
     ['beside what JSON does not take', (it) => [it, 1n]],
-  ])('also those with names of their own, %s', (_name, hold) => {
+  ])('also a built-in with properties of its own, %s', (_name, hold) => {
     for (const it of namedBuiltIns()) {
       for (const named of [it, Object.setPrototypeOf(it, null)]) {
         expect(refusal(hold(named)).message).toMatch(/^value\[0\] is .* with another prototype than its own/)
@@ -303,7 +305,7 @@ describe('what cannot be stored is refused with its path', () => {
     }
   })
 
-  test('also a built-in that calls itself something else', () => {
+  test('also a built-in with another toStringTag', () => {
     const date = Object.setPrototypeOf(new Date(5), Object.prototype)
     Object.defineProperty(date, Symbol.toStringTag, { value: 'Object' })
     expect(refusal([date]).message).toMatch(/^value\[0\] is a Date with another prototype than its own/)
@@ -311,14 +313,14 @@ describe('what cannot be stored is refused with its path', () => {
     expect(() => encodeValue([ordinary], { compressionThreshold: false })).not.toThrow()
   })
 
-  test('what a method alone recognises, with its path, where JSON does not take the value', () => {
+  test('also a built-in that only a method identifies, with its path, when JSON does not take the value', () => {
     for (const it of [new WeakRef({}), new FinalizationRegistry(nothing), new Intl.NumberFormat('en')]) {
       const value = { on: new Date(5), deep: [withOwn(Object.setPrototypeOf(it, Object.prototype))] }
       expect(refusal(value).path).toBe('value.deep[0]')
     }
   })
 
-  test('own properties of a built-in of another realm, too', () => {
+  test('also a built-in of another realm that has properties of its own', () => {
     const foreign = runInNewContext(
       '[new Map(), /x/, new Date(5), new Uint8Array(2), Object.create([]), new Uint8Array(99)]',
     )
@@ -333,7 +335,7 @@ describe('what cannot be stored is refused with its path', () => {
     for (const value of fails) expect(() => refusal(value)).not.toThrow()
   })
 
-  test('a getter that answers differently the second time', () => {
+  test('also a getter whose value changes between calls', () => {
     const answering = (...answers: unknown[]) =>
       Object.defineProperty({ price: 1n }, 'x', { get: () => answers.shift(), enumerable: true })
     expect(refusal(answering(1, 1, nothing, nothing)).path).toBe('value.x')
@@ -351,23 +353,23 @@ describe('what cannot be stored is refused with its path', () => {
       'value[0]',
     ],
     ['that throws', [new Proxy({}, { ownKeys: () => nothing() as never })], 'value[0]'],
-  ])('a proxy %s, although JSON would store what it shows', (_name, value, path) => {
+  ])('also a proxy %s, although JSON could store it', (_name, value, path) => {
     expect(refusal(value).path.startsWith(path)).toBe(true)
   })
 
-  test('a module, although it looks like a record', async () => {
+  test('also a module, although it looks like a record', async () => {
     const url: string = 'data:text/javascript,export const a = 1'
     const data = await import(/* @vite-ignore */ url)
     expect(types.isModuleNamespaceObject(data)).toBe(true)
     expect(refusal({ data }).path).toBe('value')
   })
 
-  test('the key is named where it is known', () => {
+  test('with its key, when the key is known', () => {
     const store = () => encodeValue(nothing, { compressionThreshold: false, key: 'product::1' })
     expect(store).toThrow('value is a function, which cannot be stored under "product::1".')
   })
 
-  test('what is inherited or not enumerable does not count', () => {
+  test('except for inherited and non-enumerable properties', () => {
     const value = Object.defineProperty({ a: 1 }, 'hidden', { value: nothing })
     Object.defineProperty(value, symbol, { value: 1 })
     expect(() => encodeValue(value, { compressionThreshold: false })).not.toThrow()

@@ -109,7 +109,7 @@ const WAYS: Record<string, (cache: KeyedCache, signal: AbortSignal) => Promise<v
 
 describeOnEveryBackend('A factory that never ends', (open) => {
   for (const [way, run] of Object.entries(WAYS)) {
-    test(`leaves nothing behind once nobody waits for it: ${way}`, { timeout: 60_000 }, async () => {
+    test(`leaks nothing once no caller waits for it: ${way}`, { timeout: 60_000 }, async () => {
       made.set('around', [])
       const cache = openQuietly(open)
       const { signal } = new AbortController()
@@ -130,7 +130,7 @@ describeOnEveryBackend('A factory that never ends', (open) => {
     })
   }
 
-  test('keeps no flight where what it has left behind goes on', async () => {
+  test('keeps no flight while its own work goes on', async () => {
     const cache = openQuietly(open)
     const timers: NodeJS.Timeout[] = []
     for (let index = 0; index < 50; index++) {
@@ -173,7 +173,7 @@ describeOnEveryBackend('A factory that never ends', (open) => {
     })
   })
 
-  test('is told by its signal, with an error that says why', async () => {
+  test('is notified by its signal, with the reason', async () => {
     const cache = openQuietly(open)
     let seen: AbortSignal | undefined
     void cache.getOrSet(
@@ -189,7 +189,7 @@ describeOnEveryBackend('A factory that never ends', (open) => {
     expect(seen?.reason).toMatchObject({ key: 'told', code: 'ERR_KEYEDCACHE_COMPUTE_TIMEOUT' })
   })
 
-  test('and ends after all still reaches its caller, and is not stored, with one warning', async () => {
+  test('that returns late still reaches its caller, and its value is not stored, with one warning', async () => {
     const warnings: string[] = []
     const cache = open({ logger: { warn: (message) => void warnings.push(message) } })
     const late = (key: string) => {
@@ -217,8 +217,8 @@ function openQuietly(open: OpenCache): KeyedCache {
   return open({ logger: { warn() {} } })
 }
 
-describe('What runs around a factory that never ends', () => {
-  test('is what the test needs to be right: an async context is collected with what runs in it', async () => {
+describe('The context of a factory that never ends', () => {
+  test('is collected with the work that runs in it, on which these tests depend', async () => {
     const storage = new AsyncLocalStorage<object>()
     const refs: WeakRef<object>[] = []
     for (let index = 0; index < 100; index++) {

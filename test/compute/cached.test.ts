@@ -3,7 +3,7 @@ import { ConfigurationError, InvalidKeyError } from '../../src/errors.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
 
 describeOnEveryBackend('A cached function', (open) => {
-  test('is slow once for its arguments, until it is dropped: the origin’s example', async () => {
+  test('computes once for its arguments, until its result is dropped', async () => {
     const cache = open()
     let asked = 0
     // It takes its time: the internet.
@@ -65,14 +65,14 @@ describeOnEveryBackend('A cached function', (open) => {
     expect(fn).toHaveBeenCalledTimes(7)
   })
 
-  test('is computed once for all who call it at once, in other processes too', async () => {
+  test('computes once for concurrent callers, also in other processes', async () => {
     const fn = vi.fn(async (n: number) => n)
     const [one, other] = [open().cached(fn, { name: 'n' }), open().cached(fn, { name: 'n' })]
     expect(await Promise.all([one(1), other(1), one(1), other(1)])).toEqual([1, 1, 1, 1])
     expect(fn).toHaveBeenCalledOnce()
   })
 
-  test('tells its arguments apart, whatever they are', async () => {
+  test('distinguishes arguments of all types', async () => {
     const cache = open()
     const f = cache.cached((..._args: unknown[]) => 0, { name: 'f' })
     const different: unknown[][] = [
@@ -117,7 +117,7 @@ describeOnEveryBackend('A cached function', (open) => {
     for (const key of keys) expect(key.startsWith('func::f')).toBe(true)
   })
 
-  test('never gives an object the result of one of another class', async () => {
+  test('never returns the result of an object of another class', async () => {
     const cache = open()
     class User {
       constructor(readonly id: number) {}
@@ -153,7 +153,7 @@ describeOnEveryBackend('A cached function', (open) => {
     expect(await of.delete(new Group(5))).toBe(true)
   })
 
-  test('takes a property that is undefined for one that is left out', async () => {
+  test('treats an undefined property like an omitted one', async () => {
     const cache = open()
     const find = vi.fn((query: { q: string; page?: number | undefined }) => query.q)
     const list = cache.cached(find, { name: 'list' })
@@ -168,7 +168,7 @@ describeOnEveryBackend('A cached function', (open) => {
     expect(new Set(different.map((args) => f.key(...args).text)).size).toBe(different.length)
   })
 
-  test('refuses what keyOf gives if that is no list of parts', async () => {
+  test('refuses a result of keyOf that is not a list of parts', async () => {
     const cache = open()
     for (const wrong of ['12', undefined, 12, new Set([1])]) {
       const f = cache.cached((_id: string) => 1, { name: `of ${typeof wrong}`, keyOf: () => wrong as never })
@@ -179,7 +179,7 @@ describeOnEveryBackend('A cached function', (open) => {
     await expect(long('12')).rejects.toThrow('has more than 1000 parts')
   })
 
-  test('can be told what of its arguments counts', async () => {
+  test('takes its key from keyOf', async () => {
     const cache = open()
     const find = vi.fn((_db: object, id: number) => `row ${id}`)
     const cached = cache.cached(find, { name: 'find', keyOf: (_db, id) => ['by id', id] })
@@ -190,7 +190,7 @@ describeOnEveryBackend('A cached function', (open) => {
     expect(cached.key(db, 1).text).toBe('func::find::by%20id::1')
   })
 
-  test('must have a name, and one of its own', () => {
+  test('needs a unique name', () => {
     const cache = open()
     expect(() => cache.cached(() => 1)).toThrow(ConfigurationError)
     expect(() => cache.cached(() => 1)).toThrow(/needs a name for its keys: write cached\(fn, \{ name: '/)
@@ -206,7 +206,7 @@ describeOnEveryBackend('A cached function', (open) => {
     expect(() => cache.cached(() => 1, { nam: 'x', name: 'y' } as never)).toThrow('did you mean "name"?')
   })
 
-  test('of a module that was evaluated again has the name from now on, with one warning', async () => {
+  test('takes over its name when its module is evaluated again, with one warning', async () => {
     const warn = vi.fn()
     const cache = open({ logger: { warn } })
     const evaluate = (result: number) => {
@@ -232,12 +232,12 @@ describeOnEveryBackend('A cached function', (open) => {
     await cache.close()
   })
 
-  test('says so when a function is to be dropped that it does not know', async () => {
+  test('throws when an unknown function is to be dropped', async () => {
     const cache = open()
     await expect(cache.deleteFunction(() => 1)).rejects.toThrow(ConfigurationError)
   })
 
-  test('calls through while caching is off, while deletes go through', async () => {
+  test('calls the original while caching is off, and deletes are executed', async () => {
     const cache = open()
     const fn = vi.fn(() => 1)
     const cached = cache.cached(fn, { name: 'off' })
@@ -252,7 +252,7 @@ describeOnEveryBackend('A cached function', (open) => {
     expect(fn).toHaveBeenCalledTimes(4)
   })
 
-  test('belongs to the request that calls it, not to the one that wrapped it', async () => {
+  test('belongs to the request of its caller, not to the request that wrapped it', async () => {
     const cache = open()
     let count = 0
     const next = await cache.withRequestMemory((own) => own.cached(() => ++count, { name: 'next' }))
@@ -264,7 +264,7 @@ describeOnEveryBackend('A cached function', (open) => {
     expect(await next()).toBe(2)
   })
 
-  test('rejects where its arguments cannot make a key', async () => {
+  test('rejects arguments that cannot be part of a key', async () => {
     const cache = open()
     const f = cache.cached((fn: unknown) => fn, { name: 'f' })
     await expect(f(() => 1)).rejects.toThrow(/key/)

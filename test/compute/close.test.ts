@@ -19,7 +19,7 @@ async function informed(waiting: { mock: { contexts: unknown[]; calls: unknown[]
   }, SOON)
 }
 
-describe('Closing a cache that computes, on Redis', () => {
+describe('Closing a cache with computations, on Redis', () => {
   let server: RedisServer
   let prefixes = 0
   beforeAll(async () => {
@@ -32,7 +32,7 @@ describe('Closing a cache that computes, on Redis', () => {
     return [open(), open()]
   }
 
-  test('gives up all its leases in one go: those who wait elsewhere compute at once', async () => {
+  test('releases all leases at once, so that waiters in other processes compute', async () => {
     const [closing, other] = pair()
     const keys = Array.from({ length: 200 }, (_, index) => `many::${index}`)
     const gates = keys.map(() => new Gate())
@@ -62,7 +62,7 @@ describe('Closing a cache that computes, on Redis', () => {
     await other.close()
   })
 
-  test('rejects those who wait for another process, at once and with an error of its own class', async () => {
+  test('rejects waiters for another process at once, with ClosedError', async () => {
     const [closing, other] = pair()
     const gate = new Gate()
     const computing = other.getOrSet('k', () => gate.pass().then(() => 'there'))
@@ -84,7 +84,7 @@ describe('Closing a cache that computes, on Redis', () => {
     await other.close()
   })
 
-  test('gives up what it is just about to get', async () => {
+  test('releases a lease that it is about to acquire', async () => {
     const [closing, other] = pair()
     await Promise.all([closing.check(), other.check()])
     const keys = Array.from({ length: 50 }, (_, index) => `k::${index}`)
@@ -101,7 +101,7 @@ describe('Closing a cache that computes, on Redis', () => {
     await settled
   })
 
-  test('rejects callers that wait for their turn, and begins no computation for them', async () => {
+  test('rejects callers that wait for their turn, and starts no computation for them', async () => {
     const [closing] = pair({ timeouts: { store: '20s' } })
     await closing.check()
     const gate = new Gate()
@@ -130,7 +130,7 @@ describe('Closing a cache that computes, on Redis', () => {
       expect(outcome).toMatchObject({ reason: { code: 'ERR_KEYEDCACHE_CLOSED' } })
   })
 
-  test('takes no longer than the store may take where that does not answer', async () => {
+  test('takes no longer than the store timeout when the store does not respond', async () => {
     const own = await startRedis()
     const cache = createCache({ redis: own.url, keyPrefix: 'frozen', logger: { warn() {} } })
     const gate = new Gate()
@@ -147,7 +147,7 @@ describe('Closing a cache that computes, on Redis', () => {
 })
 
 describeOnEveryBackend('A cache that is closed', (open) => {
-  test('gives a caller what its factory brings soon, and an error where it brings nothing', async () => {
+  test('returns the value of a factory that ends soon, and rejects otherwise', async () => {
     const cache = open({ logger: { warn() {} } })
     const gate = new Gate()
     const signals: AbortSignal[] = []
@@ -174,7 +174,7 @@ describeOnEveryBackend('A cache that is closed', (open) => {
     await expect(never).rejects.toMatchObject({ code: 'ERR_KEYEDCACHE_CLOSED', key: 'never' })
   })
 
-  test('stores what refreshes bring, while others are aborted', async () => {
+  test('stores the results of refreshes, and aborts other computations', async () => {
     const cache = open()
     const options = { grace: '1h', ttl: '20ms' } as const
     await cache.set('s', 'old', options)
@@ -201,7 +201,7 @@ describeOnEveryBackend('A cache that is closed', (open) => {
     expect(cache.processStats().totals).toMatchObject({ fencedCommits: 0, computations: 2 })
   })
 
-  test('answers as one whose store fails: nothing hangs', async () => {
+  test('behaves as with a failed store: nothing hangs', async () => {
     const cache = open({ logger: { warn() {} } })
     await cache.set('k', 'value')
     await cache.close()

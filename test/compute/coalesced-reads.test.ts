@@ -16,7 +16,7 @@ describeOnEveryBackend('Callers of one tick', (open) => {
   test.each([
     ['an object', { at: new Date(0) }],
     ['a large object', LARGE],
-  ])('get %s each of their own, computed and cached', async (_name, value) => {
+  ])('get a separate copy of %s, computed or cached', async (_name, value) => {
     const cache = open()
     const computed = await ask(cache, 5, () => value)
     const cached = await ask(cache, 5, () => value)
@@ -44,7 +44,7 @@ describeOnEveryBackend('Callers of one tick', (open) => {
     })
   })
 
-  test('are counted one by one when they are served what is stale, which is refreshed once', async () => {
+  test('are counted one by one when they are served a stale value, which is refreshed once', async () => {
     const cache = open({ grace: '1h', earlyRefresh: false })
     await cache.set('crowd', 'old', { ttl: '10ms' })
     await becomesStale(cache, 'crowd')
@@ -55,7 +55,7 @@ describeOnEveryBackend('Callers of one tick', (open) => {
     expect(cache.processStats().totals).toMatchObject({ staleServed: 5, computations: 1 })
   })
 
-  test('keep what they get in the memory of their own request each', async () => {
+  test('store the value in the request memory of their own request', async () => {
     const cache = open()
     const remembered = await Promise.all(
       Array.from({ length: 4 }, () =>
@@ -70,7 +70,7 @@ describeOnEveryBackend('Callers of one tick', (open) => {
     expect(cache.processStats().totals).toMatchObject({ requestHits: 4 })
   })
 
-  test('keep nothing of what their own request deletes meanwhile', async () => {
+  test('store no value that their own request deletes meanwhile', async () => {
     const cache = open()
     const gate = new Gate()
     const values = await Promise.all(
@@ -93,7 +93,7 @@ describeOnEveryBackend('Callers of one tick', (open) => {
     expect(values[2]).toBeUndefined()
   })
 
-  test('all get the factory’s error, and the next one tries again', async () => {
+  test('all get the error of the factory, and the next caller computes again', async () => {
     const cache = open()
     const failure = new Error('no database')
     const factory = vi.fn(() => Promise.reject(failure))
@@ -104,7 +104,7 @@ describeOnEveryBackend('Callers of one tick', (open) => {
     expect(await cache.getOrSet('crowd', () => 'back')).toBe('back')
   })
 
-  test('stand each for itself when nobody should wait any longer for the one who computes', async () => {
+  test('compute for themselves after the wait timeout', async () => {
     const cache = open({ timeouts: { wait: '80ms', lease: '50ms' } })
     const factory = vi
       .fn<() => Promise<string>>()
@@ -117,7 +117,7 @@ describeOnEveryBackend('Callers of one tick', (open) => {
     expect(cache.processStats().totals).toMatchObject({ misses: 4, hits: 0 })
   })
 
-  test('are not held to what another of them asks for', async () => {
+  test('are independent of the options of each other', async () => {
     const cache = open()
     await cache.set('crowd', { version: 1 })
     const isNew = (value: unknown) => (value as { version: number }).version === 2
@@ -148,7 +148,7 @@ describeOnEveryBackend('Callers of one tick', (open) => {
     ])
   })
 
-  test('never get one value of which another has changed something', async () => {
+  test('never see the changes that another caller makes to its value', async () => {
     const cache = open()
     await cache.set('crowd', { list: [1] })
     const accepts = () => true
@@ -163,7 +163,7 @@ describeOnEveryBackend('Callers of one tick', (open) => {
     expect(values).toEqual(Array(5).fill({ list: [1] }))
   })
 
-  test('are no ring that nobody sees when one of them computes what the others wait for', async () => {
+  test('are detected as a cycle when one of them computes a key that the others wait for', async () => {
     const cache = open()
     const gate = new Gate()
     const inner = () => cache.getOrSet('outer', () => 'never')
@@ -179,7 +179,7 @@ describeOnEveryBackend('Callers of one tick', (open) => {
     }
   })
 
-  test('who come after an invalidation get nothing that was read before it', async () => {
+  test('after an invalidation get no value that was read before it', async () => {
     const cache = open()
     await cache.set('crowd', 'old')
     const before = [cache.getOrSet('crowd', () => 'new'), cache.getOrSet('crowd', () => 'new')]

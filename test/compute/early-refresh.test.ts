@@ -48,23 +48,20 @@ describe('Early refresh, in the paper’s setting', () => {
   const pick = random('XFetch')
   const uniform = () => (pick(2 ** 31) + 1) / 2 ** 31
 
-  test.each([1, 3, 10, 30])(
-    'with %i readers in the time of a computation, β = 1 does what the formula says',
-    (readers) => {
-      const felt = shareFelt({ readers, beta: 1 }, uniform)
-      const expected = shareByFormula({ readers, beta: 1 })
-      const without = shareFelt({ readers, beta: 0 }, uniform)
-      console.log(
-        `λΔ = ${readers}: ${(100 * without).toFixed(1)} % of expiries felt without early refresh, ` +
-          `${(100 * felt).toFixed(2)} % with β = 1; by the formula ${(100 * expected).toFixed(2)} %`,
-      )
-      expect(without).toBe(1)
-      // Four standard deviations of the simulation.
-      expect(Math.abs(felt - expected)).toBeLessThan(
-        4 * Math.sqrt((expected * (1 - expected)) / EXPIRIES) + 1e-3,
-      )
-    },
-  )
+  test.each([1, 3, 10, 30])('with %i readers during a computation, β = 1 follows the formula', (readers) => {
+    const felt = shareFelt({ readers, beta: 1 }, uniform)
+    const expected = shareByFormula({ readers, beta: 1 })
+    const without = shareFelt({ readers, beta: 0 }, uniform)
+    console.log(
+      `λΔ = ${readers}: ${(100 * without).toFixed(1)} % of expiries felt without early refresh, ` +
+        `${(100 * felt).toFixed(2)} % with β = 1; by the formula ${(100 * expected).toFixed(2)} %`,
+    )
+    expect(without).toBe(1)
+    // Four standard deviations of the simulation.
+    expect(Math.abs(felt - expected)).toBeLessThan(
+      4 * Math.sqrt((expected * (1 - expected)) / EXPIRIES) + 1e-3,
+    )
+  })
 
   test('is earlier with a greater β, and rarer with a smaller one', () => {
     const [half, one, two] = [0.5, 1, 2].map((beta) => shareFelt({ readers: 5, beta }, uniform))
@@ -84,7 +81,7 @@ describeOnEveryBackend('Early refresh', (open) => {
   /** So early that every reader would refresh. */
   const ALWAYS = { ttl: '1h', earlyRefresh: { beta: 1e9 } } as const
 
-  test('computes in the background, once, while everyone gets what is still fresh', async () => {
+  test('computes once in the background, while all callers get the fresh value', async () => {
     const [cache, other] = [open(), open()]
     let version = 0
     const factory = vi.fn(async ({ previous }: { previous: unknown }) => {
@@ -102,7 +99,7 @@ describeOnEveryBackend('Early refresh', (open) => {
     expect(refreshes.toSorted()).toEqual([0, 1])
   })
 
-  test('leaves what is fresh where it fails, and where it is switched off', async () => {
+  test('keeps the fresh value when it fails, and when it is off', async () => {
     const cache = open({ earlyRefresh: { beta: 1e9 } })
     await cache.getOrSet('y', () => new Promise((resolve) => setTimeout(resolve, 5, 'first')))
     const failing = vi.fn(() => Promise.reject(new Error('down')))
@@ -113,7 +110,7 @@ describeOnEveryBackend('Early refresh', (open) => {
     expect(failing).toHaveBeenCalledOnce()
   })
 
-  test('leaves what is fresh where a failure would be kept', async () => {
+  test('keeps the fresh value when a failure would be cached', async () => {
     const cache = open({ earlyRefresh: { beta: 1e9 } })
     await cache.getOrSet('y', () => new Promise((resolve) => setTimeout(resolve, 5, 'first')))
     expect(await cache.getOrSet('y', () => Promise.reject(new Error('down')), { errorTtl: '1h' })).toBe(
@@ -123,7 +120,7 @@ describeOnEveryBackend('Early refresh', (open) => {
     expect(await cache.get('y')).toBe('first')
   })
 
-  test('is for what was computed: what was set tells nothing of how long computing takes', async () => {
+  test('applies to computed values only, since a set value has no computing time', async () => {
     const cache = open()
     await cache.set('z', 'set')
     const factory = vi.fn(() => 'computed')

@@ -9,7 +9,7 @@ import { describeOnEveryBackend } from '../helpers/backends.js'
 import { Gate } from './gate.js'
 
 describeOnEveryBackend('getOrSet', (open) => {
-  test('computes what is not cached, once, and gives back what it computed', async () => {
+  test('computes a missing value once, and returns it', async () => {
     const cache = open()
     const factory = vi.fn(() => ({ at: new Date(0), tags: new Set(['a']) }))
     expect(await cache.getOrSet(['product', 1], factory)).toEqual({ at: new Date(0), tags: new Set(['a']) })
@@ -18,7 +18,7 @@ describeOnEveryBackend('getOrSet', (open) => {
     expect(await cache.get('product::1')).toEqual({ at: new Date(0), tags: new Set(['a']) })
   })
 
-  test('computes once for all who ask at once, of one process and of another', async () => {
+  test('computes once for concurrent callers of one process and of another', async () => {
     const caches = [open(), open()]
     const factory = vi.fn(async () => {
       await new Promise((resolve) => setTimeout(resolve, 30))
@@ -34,7 +34,7 @@ describeOnEveryBackend('getOrSet', (open) => {
     expect(totals.reduce((sum, { avoided }) => sum + avoided, 0)).toBe(99)
   })
 
-  test('gives each caller a value of their own', async () => {
+  test('gives each caller a copy', async () => {
     const cache = open()
     const shared = { list: [1] }
     const [one, other] = await Promise.all([
@@ -47,7 +47,7 @@ describeOnEveryBackend('getOrSet', (open) => {
     expect(await cache.get('own')).toEqual({ list: [1] })
   })
 
-  test('takes undefined and null for values', async () => {
+  test('caches undefined and null', async () => {
     const cache = open()
     for (const [key, value] of [
       ['u', undefined],
@@ -75,7 +75,7 @@ describeOnEveryBackend('getOrSet', (open) => {
     })
   })
 
-  test('keeps a value in the memory of the request, and takes it from there', async () => {
+  test('uses request memory', async () => {
     const cache = open()
     await cache.withRequestMemory(async (own) => {
       const first = await own.getOrSet('r', () => ({ n: 1 }))
@@ -89,7 +89,7 @@ describeOnEveryBackend('getOrSet', (open) => {
     })
   })
 
-  test('stores what has blocked its process for longer than the lease, where nobody took over', async () => {
+  test('stores a value that blocked its process beyond the lease, when no other process took over', async () => {
     const cache = open()
     const blocking = () => {
       const began = performance.now()
@@ -115,7 +115,7 @@ describeOnEveryBackend('getOrSet', (open) => {
     expect(computingMs).toBeGreaterThan(15)
   })
 
-  test('calls through while caching is off', async () => {
+  test('calls the factory while caching is off', async () => {
     const cache = open({ enabled: false })
     const factory = vi.fn(() => 1)
     expect(await cache.getOrSet('off', factory)).toBe(1)
@@ -125,7 +125,7 @@ describeOnEveryBackend('getOrSet', (open) => {
     expect(await cache.has('off')).toBe(false)
   })
 
-  test('runs its factory apart from what the request remembers', async () => {
+  test('isolates its factory from request memory', async () => {
     const [cache, other] = [open(), open()]
     await cache.set('part', 'old')
     await cache.withRequestMemory(async (own) => {
@@ -144,7 +144,7 @@ describeOnEveryBackend('getOrSet', (open) => {
 type Open = Parameters<Parameters<typeof describeOnEveryBackend>[1]>[0]
 
 function describeErrors(open: Open): void {
-  test('gives the factory’s own error to all who wait, and stores nothing', async () => {
+  test('rejects all waiters with the error of the factory, and stores nothing', async () => {
     const cache = open()
     const thrown = new Error('out of stock', { cause: 'the warehouse' })
     const settled = await Promise.allSettled(
@@ -156,7 +156,7 @@ function describeErrors(open: Open): void {
     expect(cache.processStats().totals).toMatchObject({ computations: 2, failedComputations: 1 })
   })
 
-  test('lets a waiting process try at once when the computation of another has failed', async () => {
+  test('lets a waiting process compute at once when the computation of another has failed', async () => {
     const [cache, other] = [open(), open()]
     const gate = new Gate()
     const failing = cache.getOrSet('handed on', async () => {
@@ -174,7 +174,7 @@ function describeErrors(open: Open): void {
     expect(performance.now() - began).toBeLessThan(4_000)
   })
 
-  test('keeps a failure for errorTtl, for other processes too', async () => {
+  test('caches a failure for errorTtl, also for other processes', async () => {
     const [cache, other] = [open(), open()]
     const thrown = Object.assign(new TypeError('no carrier'), { code: 'E_CARRIER' })
     const options = { errorTtl: '200ms' } as const
@@ -199,7 +199,7 @@ function describeErrors(open: Open): void {
     })
   })
 
-  test('keeps no failure but the factory’s own: not a ring, nor a value that cannot be stored', async () => {
+  test('caches only errors of the factory, neither a cycle nor a value that cannot be stored', async () => {
     const cache = open()
     const options = { errorTtl: '1h' } as const
     await expect(cache.getOrSet('a', () => cache.getOrSet('a', () => 1), options)).rejects.toThrow(
@@ -211,7 +211,7 @@ function describeErrors(open: Open): void {
     expect(await cache.getOrSet('u', () => 1 as unknown, options)).toBe(1)
   })
 
-  test('keeps what may throw when it is looked at, too', async () => {
+  test('caches an error whose properties throw', async () => {
     const cache = open()
     const hostile = Object.defineProperty(new Error('x'), 'message', {
       get() {
@@ -226,21 +226,21 @@ function describeErrors(open: Open): void {
     expect(cache.processStats().totals.failedComputations).toBe(3)
   })
 
-  test('forgets a kept failure with a delete', async () => {
+  test('drops a cached failure with a delete', async () => {
     const cache = open()
     await cache.getOrSet('f', () => Promise.reject(new Error('x')), { errorTtl: '1h' }).catch(() => {})
     await cache.delete('f')
     expect(await cache.getOrSet('f', () => 1)).toBe(1)
   })
 
-  test('refuses what cannot be stored, saying where it is, where that is wanted', async () => {
+  test('rejects a value that cannot be stored with its path, with the option for it', async () => {
     const cache = open({ strictValues: true })
     await expect(cache.getOrSet('u', () => ({ a: [() => 1] }))).rejects.toThrow(UnserializableValueError)
     await expect(cache.getOrSet('u', () => ({ a: [() => 1] }))).rejects.toMatchObject({ path: 'value.a[0]' })
     expect(await cache.getOrSet('u', () => 1)).toBe(1)
   })
 
-  test('refuses bad options at the call', async () => {
+  test('refuses invalid options at the call', async () => {
     const cache = open()
     const call = (options: object) => cache.getOrSet('o', () => 1, options)
     for (const options of [
@@ -270,7 +270,7 @@ function describeTtl(open: Open): void {
   const ttlOf = async (cache: ReturnType<Open>, key: string) =>
     Math.round((await cache.inspect(key)).ttlMs! / 1_000)
 
-  test('lets a value live as long as the option, a function of the value, or the factory says', async () => {
+  test('takes the TTL from the option, a function of the value, or the factory', async () => {
     const cache = open({ ttl: '10m' })
     await cache.getOrSet('default', () => 1)
     await cache.getOrSet('option', () => 1, { ttl: '20s' })
@@ -282,7 +282,7 @@ function describeTtl(open: Open): void {
     expect(await ttlOf(cache, 'factory')).toBe(40)
   })
 
-  test('lets missing things live for a time of their own, or not at all', async () => {
+  test('caches missing values for negativeTtl, or not at all', async () => {
     const cache = open()
     await cache.getOrSet('short', () => null, { ttl: '1h', negativeTtl: '5s' })
     await cache.getOrSet('there', () => 0, { ttl: '1h', negativeTtl: '5s' })
@@ -292,7 +292,7 @@ function describeTtl(open: Open): void {
     expect(await cache.has('never')).toBe(false)
   })
 
-  test('does not store what the factory skips', async () => {
+  test('does not store a value that the factory skips', async () => {
     const cache = open()
     expect(await cache.getOrSet('s', ({ skip }) => skip('not to be kept'))).toBe('not to be kept')
     const skipping = cache.getOrSet('s', ({ skip }) => {
@@ -304,7 +304,7 @@ function describeTtl(open: Open): void {
     expect(await cache.getOrSet('s', () => 'this')).toBe('this')
   })
 
-  test('computes anew what does not validate: a new deploy meets old shapes', async () => {
+  test('computes again when validate rejects a value, as after a deploy with another shape', async () => {
     const cache = open()
     await cache.set('v', { name: 'Lamp' })
     const validate = (value: unknown) => typeof (value as { title: unknown }).title === 'string'

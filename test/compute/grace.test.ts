@@ -7,7 +7,7 @@ import { Gate } from './gate.js'
 const BRIEF = { ttl: '30ms', grace: '1h' } as const
 
 describeOnEveryBackend('Grace', (open) => {
-  test('serves what has expired at once, and computes the new value in the background', async () => {
+  test('serves an expired value at once, and computes the new value in the background', async () => {
     const cache = open()
     await cache.getOrSet('g', () => 'old', BRIEF)
     await becomesStale(cache, 'g')
@@ -24,7 +24,7 @@ describeOnEveryBackend('Grace', (open) => {
     expect(cache.processStats().totals.staleServed).toBeGreaterThanOrEqual(2)
   })
 
-  test('is for those who can compute: for get, an expired value is not cached', async () => {
+  test('applies to getOrSet alone: get misses an expired value', async () => {
     const cache = open()
     await cache.set('g', 'old', { ttl: '20ms', grace: '1h' })
     await becomesStale(cache, 'g')
@@ -38,14 +38,14 @@ describeOnEveryBackend('Grace', (open) => {
     expect(await cache.getOrSet('g', () => 'new', { grace: '1h' })).toBe('old')
   })
 
-  test('does not serve what is older than the caller’s own grace', async () => {
+  test('does not serve a value older than the grace period of the caller', async () => {
     const cache = open()
     await cache.getOrSet('g', () => 'old', BRIEF)
     await becomesStale(cache, 'g')
     expect(await cache.getOrSet('g', () => 'new', { ttl: '1h', grace: false })).toBe('new')
   })
 
-  test('never serves what was deleted, or lies below what was', async () => {
+  test('never serves a value that was deleted, or whose ancestor was deleted with children', async () => {
     const cache = open()
     for (const invalidate of [
       () => cache.delete('a::b'),
@@ -60,7 +60,7 @@ describeOnEveryBackend('Grace', (open) => {
     }
   })
 
-  test('serves what has expired while computing fails, with a pause before the next attempt', async () => {
+  test('serves an expired value while computing fails, with a pause before the next attempt', async () => {
     const cache = open()
     await cache.getOrSet('g', () => 'old', BRIEF)
     await becomesStale(cache, 'g')
@@ -85,7 +85,7 @@ describeOnEveryBackend('Grace', (open) => {
     expect(factory).toHaveBeenCalledTimes(2)
   })
 
-  test('waits for the new value as long as the soft timeout says', async () => {
+  test('waits for the new value until the soft timeout', async () => {
     const cache = open()
     const options = { ...BRIEF, ttl: '30ms', softTimeout: '10s' } as const
     await cache.getOrSet('g', () => 'old', options)
@@ -103,7 +103,7 @@ describeOnEveryBackend('Grace', (open) => {
     await vi.waitFor(async () => expect(await cache.getOrSet('g', () => 'x', { grace: '1h' })).toBe('late'))
   })
 
-  test('gives the factory the previous value, which it may keep without storing it again', async () => {
+  test('gives the factory the previous value, which it may keep without sending it again', async () => {
     const cache = open()
     const value = { big: 'x'.repeat(50_000), at: new Date(1) }
     await cache.getOrSet('n', () => value, BRIEF)
@@ -132,7 +132,7 @@ describeOnEveryBackend('Grace', (open) => {
     expect(await cache.get('n')).toEqual(value)
   })
 
-  test('keeps a previous value that is stored compressed as it is', async () => {
+  test('keeps a compressed previous value unchanged', async () => {
     const cache = open({ compressionThreshold: 1_000 })
     // So large that even compressed it is above the threshold.
     const value = Array.from({ length: 5_000 }, (_, n) => `${n * 7_919}`).join()
@@ -145,7 +145,7 @@ describeOnEveryBackend('Grace', (open) => {
     expect((await cache.inspect('big')).bytes).toBeLessThan(value.length)
   })
 
-  test('does not keep a previous value that was deleted while the factory asked whether it still holds', async () => {
+  test('does not keep a previous value that was deleted while the factory ran', async () => {
     const [cache, other] = [open(), open()]
     await cache.getOrSet('n', () => 'old', BRIEF)
     await becomesStale(cache, 'n')
@@ -166,7 +166,7 @@ describeOnEveryBackend('Grace', (open) => {
     expect(await other.getOrSet('n', () => 'new', BRIEF)).toBe('new')
   })
 
-  test('says so when there is no previous value to keep', async () => {
+  test('rejects when there is no previous value to keep', async () => {
     const cache = open()
     const factory = vi.fn(({ previous, hasPrevious, notModified }) => {
       expect([previous, hasPrevious]).toEqual([undefined, false])
@@ -176,7 +176,7 @@ describeOnEveryBackend('Grace', (open) => {
     await expect(cache.getOrSet('none', factory)).rejects.toThrow('has no previous value to keep')
   })
 
-  test('refreshes few at once, and drops none that it has begun when it is closed', async () => {
+  test('limits concurrent refreshes, and completes those in progress when it is closed', async () => {
     const cache = open()
     const keys = Array.from({ length: 60 }, (_, index) => `many::${index}`)
     await Promise.all(keys.map((key) => cache.getOrSet(key, () => 'old', BRIEF)))

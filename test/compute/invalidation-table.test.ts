@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect } from 'vitest'
 import { createCache } from '../../src/create-cache.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import { RedisStore } from '../../src/store/redis/redis-store.js'
 import type { Store, WriteOptions } from '../../src/store/store.js'
 import { wrapStore } from '../../src/store/wrap-store.js'
 import { startRedis } from '../helpers/redis.js'
+import { testRows } from '../helpers/rows.js'
 import { killMembers, startMembers } from '../processes/crew.js'
 import { invalidations, pathOf, type WayName, waysOf } from '../processes/ways.mjs'
 import { Gate } from './gate.js'
@@ -112,7 +113,7 @@ async function onRedis(): Promise<Setting> {
 describe.each([
   { where: 'in memory', open: inMemory },
   { where: 'on Redis, the other process a real one', open: onRedis },
-])('Nobody reads what was invalidated, $where:', ({ open }) => {
+])('No caller reads an invalidated value, $where:', ({ open }) => {
   const stop = new Stop()
   let setting: Setting
   let here: Process & { obtainFrom(way: WayName, id: string, read: () => Promise<unknown>): Promise<unknown> }
@@ -132,16 +133,16 @@ describe.each([
 
   for (const way of WAYS) {
     for (const moment of MOMENTS) {
-      for (const how of Object.keys(invalidations)) {
-        for (const by of ['the same', 'another'] as const) {
-          test(`${way}: ${how} in ${by} process ${moment}`, async () => {
-            // Where nobody asks meanwhile, the late commit is all that could bring it back.
-            for (const asked of ['by nobody', 'meanwhile'] as const) {
-              await holds({ way, moment, how, by, asked })
-            }
-          }, 5_000)
+      const rows = Object.keys(invalidations).flatMap((how) =>
+        (['the same', 'another'] as const).map((by) => [`${how} in ${by} process`, { how, by }] as const),
+      )
+      const check = async ({ how, by }: Pick<Case, 'how' | 'by'>) => {
+        // Without a read meanwhile, the late commit is all that could bring the old value back.
+        for (const asked of ['by nobody', 'meanwhile'] as const) {
+          await holds({ way, moment, how, by, asked })
         }
       }
+      testRows(`${way}: an invalidation ${moment}`, rows, check, { rowTimeout: 5_000 })
     }
   }
 

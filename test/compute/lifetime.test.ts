@@ -37,7 +37,7 @@ const WRONG: [unknown, string][] = [
   [Symbol('s'), 'a symbol'],
 ]
 
-describeOnEveryBackend('A TTL that is computed', (open) => {
+describeOnEveryBackend('A computed TTL', (open) => {
   const start = () => {
     const warnings: string[] = []
     const cache = open({
@@ -58,7 +58,7 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
     return { cache, warnings, ways: Object.entries(ways) }
   }
 
-  test('and is over does not store the value, which reaches its caller, without a warning', async () => {
+  test('of zero or less does not store the value, which reaches its caller, without a warning', async () => {
     const { cache, warnings, ways } = start()
     for (const [, compute] of ways) {
       for (const ttl of OVER) {
@@ -70,7 +70,7 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
     expect(cache.processStats().totals).toMatchObject({ unstorable: 0, failedComputations: 0 })
   })
 
-  test('and is too long is the longest', async () => {
+  test('beyond the maximum is the maximum', async () => {
     const { cache, warnings, ways } = start()
     for (const [, compute] of ways) {
       for (const ttl of LONG) {
@@ -83,7 +83,7 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
   })
 
   for (const [ttl, called] of WRONG) {
-    test(`and is ${called} does not store the value, which reaches its caller, with one warning`, async () => {
+    test(`that is ${called} does not store the value, which reaches its caller, with one warning`, async () => {
       const { cache, warnings, ways } = start()
       for (const [way, compute] of ways) {
         warnings.length = 0
@@ -137,7 +137,7 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
     expect(warnings).toEqual([expect.stringContaining('returned a promise (a TTL must be known at once)')])
   })
 
-  test('and is undefined is as if it had been left out', async () => {
+  test('that is undefined has the effect of an omitted option', async () => {
     const { cache, warnings } = start()
     await cache.getOrSet('function', () => 1, { ttl: () => undefined })
     await cache.getOrSet('factory', ({ setTtl }) => setTtl(undefined), { ttl: '20s' })
@@ -146,7 +146,7 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
     expect(warnings).toEqual([])
   })
 
-  test('counts as it was given last', async () => {
+  test('applies as it was given last', async () => {
     const { cache, warnings } = start()
     await cache.getOrSet('k', ({ setTtl }) => {
       setTtl(Number.NaN)
@@ -156,7 +156,7 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
     expect(warnings).toEqual([])
   })
 
-  test('of one value of a batch does not touch the others', async () => {
+  test('of one value of a batch does not affect the others', async () => {
     const { cache, warnings } = start()
     const keys = ['t::1', 't::2', 't::3', 't::4', 't::5']
     const seconds = [60, 0, Number.NaN, 1e12, 90]
@@ -174,7 +174,7 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
     expect(warnings).toHaveLength(1)
   })
 
-  test('by a function that changes the value changes nothing for its caller, nor what is stored', async () => {
+  test('by a function that changes the value affects neither the caller nor the stored value', async () => {
     const { cache } = start()
     const ttl = (token: { scopes: string[] }) => {
       token.scopes.length = 0
@@ -184,7 +184,7 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
     expect(await cache.get('m')).toEqual({ scopes: ['a'] })
   })
 
-  test('is not asked for where nothing is stored', async () => {
+  test('is not computed when nothing is stored', async () => {
     const { cache } = start()
     const ttl = vi.fn(() => 60)
     expect(await cache.getOrSet('skipped', ({ skip }) => skip(1), { ttl })).toBe(1)
@@ -193,7 +193,7 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
     expect(ttl).not.toHaveBeenCalled()
   })
 
-  test('with a grace lives no longer than both allow', async () => {
+  test('and a grace period together do not exceed the maximum', async () => {
     const { cache } = start()
     await cache.getOrSet('g', () => 1, { ttl: () => Number.POSITIVE_INFINITY, grace: '30d' })
     expect(await cache.get('g')).toBe(1)
@@ -203,7 +203,7 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
     expect(await longest.get('l')).toBe(1)
   })
 
-  test('of what is stale, and is over, leaves it served, and is not computed again at every read', async () => {
+  test('of zero or less leaves a stale value served, which is not computed again at each read', async () => {
     const { cache } = start()
     const options = { grace: '1h' } as const
     await cache.getOrSet('s', () => 'old', { ...options, ttl: '20ms' })
@@ -217,7 +217,7 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
     expect(factory).toHaveBeenCalledOnce()
   })
 
-  test('of a value that still holds is its new one, or leaves it as it is', async () => {
+  test('of a kept value replaces its TTL, or leaves it unchanged', async () => {
     const { cache } = start()
     const options = { grace: '1h', softTimeout: '10s' } as const
     const keep = (ttl: unknown) =>
@@ -242,7 +242,7 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
     })
   })
 
-  test('is shortened by chance, as any other', async () => {
+  test('is shortened by jitter like any other', async () => {
     const cache = open({ ttlJitter: 0.5, maxTtl: '1h' })
     await cache.getOrSet('j', () => 1, { ttl: () => Number.POSITIVE_INFINITY })
     const seconds = await ttlOf(cache, 'j')
@@ -250,7 +250,7 @@ describeOnEveryBackend('A TTL that is computed', (open) => {
     expect(seconds).toBeLessThanOrEqual(3_600)
   })
 
-  test('that is a constant is an error before the factory runs', async () => {
+  test('that is an invalid constant is an error before the factory runs', async () => {
     const { cache } = start()
     const factory = vi.fn(() => 1)
     for (const options of [

@@ -6,7 +6,7 @@ import { becomesStale } from '../helpers/stale.js'
 import { Gate } from './gate.js'
 
 describeOnEveryBackend('A computation that takes too long', (open) => {
-  test('is a ComputeTimeoutError for who set a hard timeout, and may be stored all the same', async () => {
+  test('rejects with ComputeTimeoutError after the hard timeout, and may still be stored', async () => {
     const cache = open()
     const gate = new Gate()
     const slow = async () => {
@@ -26,7 +26,7 @@ describeOnEveryBackend('A computation that takes too long', (open) => {
     expect(await cache.get('slow')).toBe('at last')
   })
 
-  test('does not hold its key for ever: who waits helps himself', async () => {
+  test('does not block its key: a waiter computes after the wait timeout', async () => {
     const [cache, other] = [open(), open()]
     const options = { waitTimeout: '150ms', leaseTime: '100ms' } as const
     const signals: AbortSignal[] = []
@@ -53,7 +53,7 @@ describeOnEveryBackend('A computation that takes too long', (open) => {
     expect(state).toBe('still hung')
   })
 
-  test('in the background leaves the key free to be refreshed again', async () => {
+  test('in the background does not prevent the next refresh', async () => {
     const cache = open()
     const options = { ttl: '20ms', grace: '1h', waitTimeout: '50ms', leaseTime: '50ms' } as const
     await cache.getOrSet('bg', () => 'old', options)
@@ -66,7 +66,7 @@ describeOnEveryBackend('A computation that takes too long', (open) => {
     expect(hanging).toHaveBeenCalledOnce()
   })
 
-  test('is aborted when everyone who waited for it has gone', async () => {
+  test('is aborted when all its callers have left', async () => {
     const cache = open()
     const [mine, yours] = [new AbortController(), new AbortController()]
     let seen: AbortSignal | undefined
@@ -90,7 +90,7 @@ describeOnEveryBackend('A computation that takes too long', (open) => {
   })
 })
 
-describeOnEveryBackend('Whoever leaves', (open) => {
+describeOnEveryBackend('A caller that leaves by its signal', (open) => {
   /** Ends only when it is aborted, and a moment after that. */
   const untilAborted = ({ signal }: { signal: AbortSignal }) =>
     new Promise<string>((_, reject) => {
@@ -103,7 +103,7 @@ describeOnEveryBackend('Whoever leaves', (open) => {
   }
   const leave = new Error('left')
 
-  test('takes nobody along who comes later', async () => {
+  test('does not affect a later caller', async () => {
     const cache = open()
     const controller = new AbortController()
     const factory = vi.fn(untilAborted)
@@ -114,7 +114,7 @@ describeOnEveryBackend('Whoever leaves', (open) => {
     expect(await cache.getOrSet('k', fine)).toBe('value')
   })
 
-  test('while another process computes takes nobody along, and computes no more', async () => {
+  test('while another process computes affects no other caller, and does not compute', async () => {
     const [cache, other] = [open(), open()]
     const gate = new Gate()
     const failing = other.getOrSet('k', async () => {
@@ -135,7 +135,7 @@ describeOnEveryBackend('Whoever leaves', (open) => {
     expect(mine).not.toHaveBeenCalled()
   })
 
-  test('while it is still being read whether anything is cached, has left', async () => {
+  test('during the read of the store, has left', async () => {
     const cache = open()
     const controller = new AbortController()
     const factory = vi.fn(() => 'value')
@@ -146,7 +146,7 @@ describeOnEveryBackend('Whoever leaves', (open) => {
     expect(factory).not.toHaveBeenCalled()
   })
 
-  test('leaves no failure behind that would be kept', async () => {
+  test('causes no cached failure', async () => {
     const cache = open()
     const controller = new AbortController()
     const factory = vi.fn(untilAborted)
@@ -173,7 +173,7 @@ describeOnEveryBackend('Whoever leaves', (open) => {
     expect(warnings).toEqual([])
   })
 
-  test('leaves while caching is off too', async () => {
+  test('may leave while caching is off, too', async () => {
     const cache = open({ enabled: false })
     const controller = new AbortController()
     const leaving = cache.getOrSet('k', untilAborted, { signal: controller.signal })
@@ -187,7 +187,7 @@ describeOnEveryBackend('Whoever leaves', (open) => {
 })
 
 describeOnEveryBackend('Waiting', (open) => {
-  test('ends at the caller’s own wait timeout, also within one process', async () => {
+  test('ends at the wait timeout of the caller, also within one process', async () => {
     const [cache, other] = [open(), open()]
     const gate = new Gate()
     const slow = cache.getOrSet('k', async () => {
@@ -203,7 +203,7 @@ describeOnEveryBackend('Waiting', (open) => {
     expect(await other.get('k')).toBe('slow')
   })
 
-  test('with a soft timeout is for another process’s refresh too', async () => {
+  test('with a soft timeout includes the refresh of another process', async () => {
     const [cache, other] = [open(), open()]
     const options = { ttl: '20ms', grace: '1h', softTimeout: '10s' } as const
     await cache.getOrSet('k', () => 'old', options)
@@ -220,7 +220,7 @@ describeOnEveryBackend('Waiting', (open) => {
     expect(await Promise.all([refreshing, waiting])).toEqual(['new', 'new'])
   })
 
-  test('ends when the cache is closed: factories are told that nobody wants them any more', async () => {
+  test('ends when the cache is closed, and factories are aborted by their signal', async () => {
     const cache = open()
     let seen: AbortSignal | undefined
     const computing = cache.getOrSet('k', ({ signal }) => {
@@ -239,7 +239,7 @@ describeOnEveryBackend('Waiting', (open) => {
 })
 
 describeOnEveryBackend('A computation that needs itself', (open) => {
-  test('is an error that names the chain, not a deadlock', async () => {
+  test('rejects with the chain of keys, instead of a deadlock', async () => {
     const cache = open()
     await expect(cache.getOrSet('a', () => cache.getOrSet('a', () => 1))).rejects.toMatchObject({
       chain: ['a', 'a'],
@@ -259,7 +259,7 @@ describeOnEveryBackend('A computation that needs itself', (open) => {
     expect(await cache.getOrSet('a', () => 1)).toBe(1)
   })
 
-  test('also when the chain goes through several requests', async () => {
+  test('rejects when the chain goes through several requests', async () => {
     const cache = open()
     const gates = [new Gate(), new Gate(), new Gate()]
     const request = (own: number) =>
@@ -281,19 +281,19 @@ describeOnEveryBackend('A computation that needs itself', (open) => {
     expect(await cache.getOrSet('ring::0', () => 'free')).toBe('free')
   })
 
-  test('while caching is off too', async () => {
+  test('rejects while caching is off, too', async () => {
     const cache = open({ enabled: false })
     const needsItself = cache.getOrSet('a', () => cache.getOrSet('b', () => cache.getOrSet('a', () => 1)))
     await expect(needsItself).rejects.toThrow(ComputeCycleError)
   })
 
-  test('and in a batch', async () => {
+  test('rejects in a batch', async () => {
     const cache = open()
     const batch = cache.getOrSetMany(['a', 'b'], async () => [await cache.getOrSet('b', () => 1), 2])
     await expect(batch).rejects.toThrow(ComputeCycleError)
   })
 
-  test('unless it is other work that merely began there', async () => {
+  test('is not assumed for other work that was started there', async () => {
     const cache = open()
     let later: Promise<number> | undefined
     const gate = new Gate()
@@ -306,7 +306,7 @@ describeOnEveryBackend('A computation that needs itself', (open) => {
     expect(await later).toBe(2)
   })
 
-  test('and work left over by one that it needs is part of the ring', async () => {
+  test('includes work that was left running by a needed computation', async () => {
     const cache = open()
     const needsItself = (): Promise<number> =>
       cache.getOrSet('a', async () => {
@@ -321,7 +321,7 @@ describeOnEveryBackend('A computation that needs itself', (open) => {
     await expect(needsItself()).rejects.toThrow(ComputeCycleError)
   })
 
-  test('but not when another cache has a key of that name', async () => {
+  test('is not assumed when another cache has a key of that name', async () => {
     const [near, far] = [open(), createCache({ store: 'memory' })]
     expect(await near.getOrSet('config', () => far.getOrSet('config', () => 'value'))).toBe('value')
     const load = async (id: number) => `row ${id}`
@@ -329,7 +329,7 @@ describeOnEveryBackend('A computation that needs itself', (open) => {
     await far.close()
   })
 
-  test('lets two that need a third share it', async () => {
+  test('lets two computations share a third', async () => {
     const cache = open()
     const shared = vi.fn(async () => 1)
     const needing = (key: string) =>

@@ -31,7 +31,7 @@ describeOnEveryBackend('A value whose lease was lost', (open) => {
     expect(cache.processStats().totals.fencedCommits).toBe(2)
   })
 
-  test('because it was invalidated, or set, is no reason for a warning', async () => {
+  test('because of an invalidation or a set causes no warning', async () => {
     const { warnings, logger } = start()
     const [cache, other] = [open({ logger }), open({ logger })]
     const ways: ((key: string) => Promise<unknown>)[] = [

@@ -5,7 +5,7 @@ import { becomesStale } from '../helpers/stale.js'
 import { Gate } from './gate.js'
 
 describeOnEveryBackend('getOrSetMany', (open) => {
-  test('computes all that is missing at once, and answers in the order of the keys', async () => {
+  test('computes all missing values at once, and returns them in the order of the keys', async () => {
     const cache = open()
     await cache.set(['product', 2], 'two')
     const factory = vi.fn(async (missing: readonly (readonly [string, number])[]) =>
@@ -25,7 +25,7 @@ describeOnEveryBackend('getOrSetMany', (open) => {
     expect(await cache.getOrSetMany([], factory)).toEqual([])
   })
 
-  test('gives each place a value of its own, also where a key stands twice', async () => {
+  test('returns a copy for each position, also when a key is given twice', async () => {
     const cache = open()
     const make = () => ({ list: [1], at: new Date(0) })
     for (let round = 0; round < 2; round++) {
@@ -40,7 +40,7 @@ describeOnEveryBackend('getOrSetMany', (open) => {
     expect([one, other]).toEqual([unstorable, unstorable])
   })
 
-  test('computes what it holds before it waits: two batches that overlap never wait for each other', async () => {
+  test('computes the keys that it holds before it waits, so that overlapping batches never wait for each other', async () => {
     const [cache, other] = [open(), open()]
     const gates = { a: new Gate(), b: new Gate() }
     // Each holds one key before the two ask for each other's.
@@ -74,7 +74,7 @@ describeOnEveryBackend('getOrSetMany', (open) => {
     await Promise.all([one, two])
   })
 
-  test('never deadlocks two processes that ask for the same keys in different orders', async () => {
+  test('never deadlocks two processes with the same keys in different orders', async () => {
     const [cache, other] = [open(), open()]
     const factory = vi.fn(async (keys: readonly string[]) => {
       await new Promise((resolve) => setTimeout(resolve, 10))
@@ -104,7 +104,7 @@ describeOnEveryBackend('getOrSetMany', (open) => {
     expect((await cache.inspect('k::2')).ttlMs).toBeGreaterThan(3_500_000)
   })
 
-  test('fails as a whole where its factory does, once everything has been tried', async () => {
+  test('rejects as a whole when its factory does, once all keys have been processed', async () => {
     const cache = open()
     const failing = cache.getOrSetMany(['f::1', 'f::2'], () => Promise.reject(new Error('no database')))
     await expect(failing).rejects.toThrow('no database')

@@ -21,7 +21,7 @@ import { Stream } from './stream.js'
  * without a grace. With a process memory, an invalidation by another process
  * counts once it was proved that it has been told.
  */
-export const RUNS = Number(process.env.RUNS ?? 150)
+export const RUNS = Number(process.env.RUNS ?? 100)
 
 /** Operations that take place at once. */
 const UNSCHEDULED: ReadonlySet<StoreOperation> = new Set([

@@ -18,9 +18,9 @@ const WAYS: Record<string, (cache: KeyedCache) => Promise<boolean>> = {
   'with its parent': (cache) => cache.expire('a', { children: true }),
 }
 
-describeOnEveryBackend('What was let expire', (open) => {
+describeOnEveryBackend('A value that was marked stale', (open) => {
   test.each(Object.entries(WAYS))(
-    '%s is served by a grace while one process computes it anew',
+    '%s is served within its grace period while one process computes it',
     async (_, expire) => {
       const [cache, other] = [open(), open()]
       await cache.getOrSet('a::b', () => 'old', GRACE)
@@ -41,59 +41,62 @@ describeOnEveryBackend('What was let expire', (open) => {
     },
   )
 
-  test.each(Object.entries(WAYS))('%s is computed at once by who has no grace', async (_, expire) => {
-    const [cache, other] = [open(), open()]
-    // Written without a grace either: it has life left all the same.
-    await cache.getOrSet('a::b', () => 'old', NO_GRACE)
-    await expire(other)
-    const seen: unknown[] = []
-    const factory = ({ previous, hasPrevious }: { previous: unknown; hasPrevious: boolean }) => {
-      seen.push(previous, hasPrevious)
-      return 'new'
-    }
-    expect(await cache.getOrSet<unknown>('a::b', factory, NO_GRACE)).toBe('new')
-    expect(seen).toEqual(['old', true])
-    expect(await other.get('a::b')).toBe('new')
-  })
-
   test.each(Object.entries(WAYS))(
-    '%s is not cached for all other reads, which are told why',
+    '%s is computed at once by a caller without a grace period',
     async (_, expire) => {
       const [cache, other] = [open(), open()]
-      await cache.set('a::b', 'old')
+      // Written without a grace either: it has life left all the same.
+      await cache.getOrSet('a::b', () => 'old', NO_GRACE)
       await expire(other)
-      expect(await cache.get('a::b')).toBeUndefined()
-      expect(await cache.has('a::b')).toBe(false)
-      expect(await cache.getMany(['a::b', 'z'])).toEqual([undefined, undefined])
-      const keys: string[] = []
-      for await (const key of cache.keys()) keys.push(key.text)
-      expect(keys).toEqual([])
-      expect(cache.processStats().totals.missesBy).toEqual({ expired: 2, absent: 1 })
+      const seen: unknown[] = []
+      const factory = ({ previous, hasPrevious }: { previous: unknown; hasPrevious: boolean }) => {
+        seen.push(previous, hasPrevious)
+        return 'new'
+      }
+      expect(await cache.getOrSet<unknown>('a::b', factory, NO_GRACE)).toBe('new')
+      expect(seen).toEqual(['old', true])
+      expect(await other.get('a::b')).toBe('new')
     },
   )
 
-  test.each(Object.entries(WAYS))('%s is over with the next set, fill or computation', async (_, expire) => {
+  test.each(Object.entries(WAYS))('%s is a miss for all other reads, with its reason', async (_, expire) => {
     const [cache, other] = [open(), open()]
-    const ways = {
-      set: () => cache.set('a::b', 'new'),
-      fill: () =>
-        cache.withRequestMemory(async () => {
-          expect(await cache.get('a::b')).toBeUndefined()
-          expect(await cache.set('a::b', 'new')).toBe(true)
-        }),
-      computation: () => cache.getOrSet('a::b', () => 'new'),
-    }
     await cache.set('a::b', 'old')
-    for (const [way, write] of Object.entries(ways)) {
-      expect(await expire(other)).toBe(true)
-      await write()
-      expect(await other.get('a::b'), way).toBe('new')
-      expect((await other.inspect('a::b')).state, way).toBe('fresh')
-    }
+    await expire(other)
+    expect(await cache.get('a::b')).toBeUndefined()
+    expect(await cache.has('a::b')).toBe(false)
+    expect(await cache.getMany(['a::b', 'z'])).toEqual([undefined, undefined])
+    const keys: string[] = []
+    for await (const key of cache.keys()) keys.push(key.text)
+    expect(keys).toEqual([])
+    expect(cache.processStats().totals.missesBy).toEqual({ expired: 2, absent: 1 })
   })
 
   test.each(Object.entries(WAYS))(
-    '%s stays so, whatever was being computed or filled before',
+    '%s is replaced by the next set, fill or computation',
+    async (_, expire) => {
+      const [cache, other] = [open(), open()]
+      const ways = {
+        set: () => cache.set('a::b', 'new'),
+        fill: () =>
+          cache.withRequestMemory(async () => {
+            expect(await cache.get('a::b')).toBeUndefined()
+            expect(await cache.set('a::b', 'new')).toBe(true)
+          }),
+        computation: () => cache.getOrSet('a::b', () => 'new'),
+      }
+      await cache.set('a::b', 'old')
+      for (const [way, write] of Object.entries(ways)) {
+        expect(await expire(other)).toBe(true)
+        await write()
+        expect(await other.get('a::b'), way).toBe('new')
+        expect((await other.inspect('a::b')).state, way).toBe('fresh')
+      }
+    },
+  )
+
+  test.each(Object.entries(WAYS))(
+    '%s stays stale, also with an earlier computation or fill in progress',
     async (_, expire) => {
       const [cache, other] = [open(), open()]
       const gates = [new Gate(), new Gate()] as const
@@ -119,7 +122,7 @@ describeOnEveryBackend('What was let expire', (open) => {
     },
   )
 
-  test.each(Object.entries(WAYS))('%s counts its grace from that moment', async (_, expire) => {
+  test.each(Object.entries(WAYS))('%s has its grace period from that moment', async (_, expire) => {
     const cache = open()
     await cache.set('a::b', 'old', { ttl: '1h', grace: '1h' })
     await expire(cache)
@@ -149,7 +152,7 @@ describeOnEveryBackend('What was let expire', (open) => {
     expect(await cache.getOrSet('a::b', () => 'new', options)).toBe('new')
   })
 
-  test('may be kept as it is by whoever finds that it still holds', async () => {
+  test('may be kept by a factory that finds it valid', async () => {
     const [cache, other] = [open(), open()]
     for (const expire of Object.values(WAYS)) {
       await cache.set('a::b', { big: 'x'.repeat(10_000) })
@@ -160,7 +163,7 @@ describeOnEveryBackend('What was let expire', (open) => {
     }
   })
 
-  test('is gone for the request that let it expire, and nothing beside it', async () => {
+  test('is dropped from the memory of the request that marked it, and nothing else is', async () => {
     const cache = open()
     await cache.set('a::b', 'old')
     await cache.set('a::c', 'other')
@@ -175,7 +178,7 @@ describeOnEveryBackend('What was let expire', (open) => {
     })
   })
 
-  test('is so while caching is switched off, too', async () => {
+  test('is marked while caching is off, too', async () => {
     const [cache, other] = [open(), open()]
     await other.set('a::b', 'old')
     cache.enable(false)
@@ -183,7 +186,7 @@ describeOnEveryBackend('What was let expire', (open) => {
     expect(await other.get('a::b')).toBeUndefined()
   })
 
-  test('says whether anything was there', async () => {
+  test('expire() resolves to whether there was a value', async () => {
     const cache = open()
     expect(await cache.expire('a::b')).toBe(false)
     expect(await internalsOf(cache).expireOutcome('a', { children: true })).toBe('absent')
@@ -195,7 +198,7 @@ describeOnEveryBackend('What was let expire', (open) => {
     expect((await cache.inspect('a::b')).reason).toBe('ancestor-deleted')
   })
 
-  test('tells when, by whom and what with', async () => {
+  test('inspect() shows when it was marked, by which user and with which key', async () => {
     const cache = open()
     const scope = internalsOf(cache).openScope({
       fills: false,
@@ -219,7 +222,7 @@ describeOnEveryBackend('What was let expire', (open) => {
     scope.end()
   })
 
-  test('is counted, taken down with the calls of its request, and told to whoever listens', async () => {
+  test('is counted, recorded in the request log, and published', async () => {
     const cache = open()
     await cache.set('a::b', 1)
     const published: OperationMessage[] = []
@@ -245,7 +248,7 @@ describeOnEveryBackend('What was let expire', (open) => {
     ])
   })
 
-  test('and has expired by itself before is said to have expired by itself', async () => {
+  test('after its own expiry is reported as expired', async () => {
     const cache = open()
     await cache.set('a::b', 'old', { ttl: '10ms', grace: '1h' })
     await becomesStale(cache, 'a::b')

@@ -30,8 +30,8 @@ function openOn(store: Store) {
   return createCache({ store, timeouts: { store: '20s', lease: '60s' } })
 }
 
-describe('Very many keys that are asked for at once', () => {
-  test('ask the store few at a time, and each is computed once and stored', async () => {
+describe('Very many keys that are requested at once', () => {
+  test('are read from the store in limited numbers, and each is computed once and stored', async () => {
     const { store, counts } = slowStore()
     const cache = openOn(store)
     const runs = new Map<number, number>()
@@ -51,7 +51,7 @@ describe('Very many keys that are asked for at once', () => {
     await cache.close()
   })
 
-  test('may need others, which nobody keeps waiting for good', async () => {
+  test('may need other keys, without a deadlock', async () => {
     const { store, counts } = slowStore()
     const cache = openOn(store)
     const inner = vi.fn((id: number) => id)
@@ -78,7 +78,7 @@ describe('Very many keys that are asked for at once', () => {
     await cache.close()
   })
 
-  test('while their factories are slow do not keep each other waiting', async () => {
+  test('do not wait for the slow factories of each other', async () => {
     const { store } = slowStore()
     const cache = openOn(store)
     let running = 0
@@ -99,7 +99,7 @@ describe('Very many keys that are asked for at once', () => {
     await cache.close()
   })
 
-  test('wait no longer than their own limits', async () => {
+  test('wait no longer than their own timeouts', async () => {
     const { store } = slowStore()
     const cache = openOn(store)
     const read = store.read
@@ -132,7 +132,7 @@ describe('Very many keys that are asked for at once', () => {
   })
 })
 
-describe('Very many keys that are asked for at once, on Redis', () => {
+describe('Very many keys that are requested at once, on Redis', () => {
   let server: RedisServer
   beforeAll(async () => {
     server = await startRedis()
@@ -160,7 +160,7 @@ describe('Very many keys that are asked for at once, on Redis', () => {
     await cache.close()
   })
 
-  test('are all computed within a moment where it does not answer', async () => {
+  test('are all computed within a moment when Redis does not respond', async () => {
     const own = await startRedis()
     const cache = createCache({ redis: own.url, keyPrefix: 'frozen', logger: quiet })
     await vi.waitFor(() => cache.check(), { timeout: 10_000 })
@@ -195,7 +195,7 @@ describe('Turns', () => {
       return settle
     })
 
-  test('come in the order of the calls, those of what has begun first', async () => {
+  test('come in the order of the calls, those for computations in progress first', async () => {
     const turns = new Turns()
     const asked = fill(turns)
     const order: string[] = []
@@ -208,7 +208,7 @@ describe('Turns', () => {
     expect(order).toEqual(['!c', '!e', 'a', 'b', 'd'])
   })
 
-  test('are not given up for a few failures, but where nothing is answered any more', async () => {
+  test('are kept after a few failures, and dropped when the store does not respond at all', async () => {
     const turns = new Turns()
     const asked = fill(turns)
     const later = Array.from({ length: 1_000 }, (_, index) =>
@@ -237,7 +237,7 @@ describe('Turns', () => {
     expect(turns.isFree).toBe(true)
   })
 
-  test('are over once the cache is closed: what waits is rejected with its key, what comes later goes at once', async () => {
+  test('end when the cache is closed: waiting calls are rejected with their key, later ones start at once', async () => {
     const turns = new Turns()
     fill(turns)
     const question = vi.fn(async () => {})

@@ -68,7 +68,7 @@ describeOnEveryBackend('A computed value that cannot be stored', (open) => {
       ])
     })
 
-    test(`is an error where that is wanted: ${name}`, async () => {
+    test(`rejects with the option for it: ${name}`, async () => {
       const { warnings, logger } = logged()
       const factory = async () => make()
       const strict = open({ logger, strictValues: true })
@@ -88,7 +88,7 @@ describeOnEveryBackend('A computed value that cannot be stored', (open) => {
     })
   }
 
-  test('is an error of set, and of no option that is no boolean', async () => {
+  test('rejects in set, and an option that is no boolean is refused', async () => {
     const cache = open()
     await expect(cache.set('k', () => 1)).rejects.toThrow(UnserializableValueError)
     const wrong = { strictValues: 'yes' as never }
@@ -96,7 +96,7 @@ describeOnEveryBackend('A computed value that cannot be stored', (open) => {
     expect(() => open(wrong)).toThrow('strictValues must be true or false')
   })
 
-  test('is computed once for the callers of a process, who all get that very object', async () => {
+  test('is computed once for the callers of a process, which all get the same object', async () => {
     const cache = open({ logger: logged().logger })
     const gate = new Gate()
     const made = new Decimal(1)
@@ -116,7 +116,7 @@ describeOnEveryBackend('A computed value that cannot be stored', (open) => {
     expect(factory).toHaveBeenCalledOnce()
   })
 
-  test('is not kept in the memory of a request either', async () => {
+  test('is not kept in request memory either', async () => {
     const cache = open({ logger: logged().logger })
     await cache.withRequestMemory(async (own) => {
       const factory = vi.fn(() => new Decimal(1))
@@ -129,14 +129,14 @@ describeOnEveryBackend('A computed value that cannot be stored', (open) => {
     })
   })
 
-  test('leaves the next value to be stored', async () => {
+  test('does not prevent the next value from being stored', async () => {
     const cache = open({ logger: logged().logger })
     await cache.getOrSet('k', () => [new Decimal(1)] as unknown)
     expect(await cache.getOrSet('k', () => 'plain' as unknown)).toBe('plain')
     expect(await cache.get('k')).toBe('plain')
   })
 
-  test('of a batch leaves the others of it alone', async () => {
+  test('of a batch does not affect the others', async () => {
     const cache = open({ logger: logged().logger })
     const made = new Decimal(1)
     const values = await cache.getOrSetMany(['b::1', 'b::2', 'b::3'], (): unknown[] => [1, made, 3])
@@ -145,7 +145,7 @@ describeOnEveryBackend('A computed value that cannot be stored', (open) => {
     expect(await cache.getMany(['b::1', 'b::2', 'b::3'])).toEqual([1, undefined, 3])
   })
 
-  test('lets go of its lease at once, and of those who wait elsewhere none waits for another', async () => {
+  test('releases its lease at once, and waiters in other processes do not wait for each other', async () => {
     const { logger } = logged()
     const caches = Array.from({ length: 6 }, () => open({ logger }))
     const gates = caches.map(() => new Gate())
@@ -170,7 +170,7 @@ describeOnEveryBackend('A computed value that cannot be stored', (open) => {
     expect((await Promise.all([first, ...others])).map(Number)).toEqual([0, 1, 2, 3, 4, 5])
   })
 
-  test('leaves what is stale served, and is not computed again at every read', async () => {
+  test('leaves a stale value served, and is not computed again at each read', async () => {
     const { warnings, logger } = logged()
     const cache = open({ logger, strictValues: true })
     const options = { ttl: '20ms', grace: '1h' } as const
@@ -187,7 +187,7 @@ describeOnEveryBackend('A computed value that cannot be stored', (open) => {
     expect(warnings[0]).toContain('value is an instance of Decimal')
   })
 
-  test('reaches a caller with a soft timeout, instead of what is stale', async () => {
+  test('reaches a caller with a soft timeout, instead of the stale value', async () => {
     const cache = open({ logger: logged().logger })
     const options = { ttl: '20ms', grace: '1h', softTimeout: '10s' } as const
     await cache.getOrSet('s', () => 'old' as unknown, options)
@@ -200,7 +200,7 @@ describeOnEveryBackend('A computed value that cannot be stored', (open) => {
     })
   })
 
-  test('is refreshed early once, not at every read', async () => {
+  test('is refreshed early once, not at each read', async () => {
     const cache = open({ logger: logged().logger })
     const options = { ttl: '1h', earlyRefresh: { beta: 1e9 } } as const
     const slow = async () => {
@@ -216,7 +216,7 @@ describeOnEveryBackend('A computed value that cannot be stored', (open) => {
     expect(factory).toHaveBeenCalledOnce()
   })
 
-  test('is warned of a hundred times at most, and no logger takes a value from its caller', async () => {
+  test('is logged a hundred times at most, and a failing logger does not affect its caller', async () => {
     const { warnings, logger } = logged()
     const cache = open({ logger })
     for (let family = 0; family < 130; family++) await cache.getOrSet([`f${family}`], () => new Decimal(1))

@@ -1,6 +1,6 @@
-import type { RequestHandler } from 'express'
 import { describe, expect, test } from 'vitest'
-import { type Asking, openSite, words } from './site.js'
+import { signIn } from '../helpers/sign-in.js'
+import { ANONYMOUS, type Asking, openSite, words } from './site.js'
 
 const PAGES = [
   '/',
@@ -16,25 +16,23 @@ const PAGES = [
   '/bypass',
   '/nowhere',
 ]
-const anonymous = { as: undefined, headers: { 'x-test-user': undefined } } satisfies Asking
-
-test.each(PAGES)('%s is closed to strangers, and to customers', async (page) => {
+test.each(PAGES)('%s is closed to anonymous users and customers', async (page) => {
   const { ask } = await openSite()
-  const stranger = await ask(`/cache${page}`, anonymous)
+  const stranger = await ask(`/cache${page}`, ANONYMOUS)
   expect(stranger.status).toBe(401)
   expect(stranger.headers['www-authenticate']).toBeDefined()
   expect((await ask(`/cache${page}`, { as: 'customer' })).status).toBe(403)
   const site = await openSite({ dashboard: { loginUrl: '/login' } })
-  const sent = await site.ask(`/cache${page}`, anonymous)
+  const sent = await site.ask(`/cache${page}`, ANONYMOUS)
   expect(sent.status).toBe(302)
   expect(sent.headers.location).toBe(`/login?next=${encodeURIComponent(`/cache${page}`)}`)
   expect((await site.ask(`/cache${page}`, { as: 'customer' })).status).toBe(403)
 })
 
-test('a change by strangers or customers changes nothing', async () => {
+test('a form of an anonymous user or a customer changes nothing', async () => {
   const { ask, cache } = await openSite()
   await cache.set('a', 1)
-  for (const as of [{ ...anonymous }, { as: 'customer' }] satisfies Asking[]) {
+  for (const as of [{ ...ANONYMOUS }, { as: 'customer' }] satisfies Asking[]) {
     const asking = { ...as, headers: { ...('headers' in as && as.headers) } }
     expect((await ask('/cache/delete', { ...asking, form: { key: 'a' } })).status).toBeGreaterThan(400)
     expect((await ask('/cache/clear', { ...asking, form: { prefix: 'shop' } })).status).toBeGreaterThan(400)
@@ -42,21 +40,21 @@ test('a change by strangers or customers changes nothing', async () => {
   expect(await cache.get('a')).toBe(1)
 })
 
-test('who meets a closed door is not told of what lies behind it', async () => {
+test('a refusal contains nothing about the page', async () => {
   const { ask, cache } = await openSite({ cache: { keyPrefix: 'geheim' } })
   await cache.set('product', 1)
-  for (const asking of [anonymous, { as: 'customer' as const }]) {
+  for (const asking of [ANONYMOUS, { as: 'customer' as const }]) {
     expect((await ask('/cache/', asking)).text).not.toMatch(/geheim|in-memory|product/)
   }
 })
 
-test('says where to mount it when nothing has set req.user', async () => {
+test('the page explains where to mount it when req.user was never set', async () => {
   const { ask } = await openSite()
-  expect(words((await ask('/cache/', anonymous)).text)).toContain('Mount the cache after the authentication')
+  expect(words((await ask('/cache/', ANONYMOUS)).text)).toContain('Mount the cache after the authentication')
   const passport = await openSite({
-    before: (app) => app.use(withUser(null)),
+    before: (app) => app.use(signIn(null)),
   })
-  expect((await passport.ask('/cache/', anonymous)).text).not.toContain('Mount the cache')
+  expect((await passport.ask('/cache/', ANONYMOUS)).text).not.toContain('Mount the cache')
 })
 
 describe('the way back from the login page', () => {
@@ -65,9 +63,9 @@ describe('the way back from the login page', () => {
     ['/\\evil.example/cache', '/:tenant/cache'],
     ['//evil.example/', '/'],
     ['http://evil.example/cache/', '/cache'],
-  ])('never leads elsewhere: %s', async (path, mount) => {
+  ])('never leads to another site: %s', async (path, mount) => {
     const { ask } = await openSite({ mount, dashboard: { loginUrl: '/login?a=1#top' } })
-    const { status, headers } = await ask(path, anonymous)
+    const { status, headers } = await ask(path, ANONYMOUS)
     expect(status).toBe(302)
     const login = new URL(headers.location as string, 'http://here')
     expect(login.pathname + login.hash).toBe('/login#top')
@@ -75,9 +73,9 @@ describe('the way back from the login page', () => {
     expect(new URL(login.searchParams.get('next') as string, 'http://here').host).toBe('here')
   })
 
-  test('leads to a page, not to a change', async () => {
+  test('leads to a page, never to a change', async () => {
     const { ask } = await openSite({ dashboard: { loginUrl: 'https://login.example/' } })
-    const { headers } = await ask('/cache/delete', { ...anonymous, form: { key: 'a' } })
+    const { headers } = await ask('/cache/delete', { ...ANONYMOUS, form: { key: 'a' } })
     expect(headers.location).toBe('https://login.example/?next=%2Fcache%2F')
   })
 })
@@ -85,7 +83,7 @@ describe('the way back from the login page', () => {
 describe('isStaff', () => {
   test('may be a function of the application', async () => {
     const { ask } = await openSite({ dashboard: { isStaff: async (req) => req.get('x-team') === 'ops' } })
-    expect((await ask('/cache/', { ...anonymous, headers: { 'x-team': 'ops' } })).status).toBe(200)
+    expect((await ask('/cache/', { ...ANONYMOUS, headers: { 'x-team': 'ops' } })).status).toBe(200)
     expect((await ask('/cache/')).status).toBe(403)
   })
 
@@ -97,7 +95,7 @@ describe('isStaff', () => {
       },
     ],
     ['rejects', () => Promise.reject(new Error('database is down'))],
-  ])('that %s closes the door, and is logged', async (_how, isStaff) => {
+  ])('that %s refuses access, and is logged', async (_how, isStaff) => {
     const logged: string[] = []
     const { ask } = await openSite({
       cache: { logger: { warn: (message) => logged.push(message) } },
@@ -109,14 +107,14 @@ describe('isStaff', () => {
     expect(logged.join()).toContain('database is down')
   })
 
-  test.each([1, 'yes', {}, null])('opens for true alone, not for %j', async (answer) => {
+  test.each([1, 'yes', {}, null])('grants access for true alone, not for %j', async (answer) => {
     const { ask } = await openSite({ dashboard: { isStaff: () => answer as boolean } })
     expect((await ask('/cache/')).status).toBe(403)
   })
 
   test.each([1, 'true', undefined])('is_staff must be true, not %j', async (is_staff) => {
     const { ask } = await openSite({
-      before: (app) => app.use(withUser({ is_staff })),
+      before: (app) => app.use(signIn({ is_staff })),
     })
     expect((await ask('/cache/')).status).toBe(403)
   })
@@ -132,9 +130,9 @@ describe('isStaff', () => {
     [() => true, 'req.user.is_staff is a function; it must be true'],
     [2n ** 70n, 'req.user.is_staff is a bigint; it must be true'],
     [undefined, 'req.user has no is_staff; it must be true'],
-  ])('a signed-in user reads what is_staff is, and what to write: %s', async (is_staff, said) => {
+  ])('a signed-in user is shown the value of is_staff, and the right option: %s', async (is_staff, said) => {
     const { ask } = await openSite({
-      before: (app) => app.use(withUser({ is_staff, username: 'anna', email: 'anna@example.com' })),
+      before: (app) => app.use(signIn({ is_staff, username: 'anna', email: 'anna@example.com' })),
     })
     const page = await ask('/cache/')
     const data = await ask('/cache/api/stats')
@@ -148,13 +146,13 @@ describe('isStaff', () => {
     expect(page.text).not.toContain('<b>')
   })
 
-  test('a customer reads nothing of it, nor does a stranger', async () => {
-    const isNone = await openSite({ before: (app) => app.use(withUser({ is_staff: false })) })
+  test('customers and anonymous users are shown none of this', async () => {
+    const isNone = await openSite({ before: (app) => app.use(signIn({ is_staff: false })) })
     const closed = await isNone.ask('/cache/')
     expect(closed.status).toBe(403)
     expect(closed.text).not.toMatch(/is_staff|isStaff/)
     const { ask } = await openSite({ dashboard: { isStaff: () => 1 as never } })
-    const stranger = await ask('/cache/', anonymous)
+    const stranger = await ask('/cache/', ANONYMOUS)
     expect(stranger.status).toBe(401)
     expect(stranger.text).not.toMatch(/is_staff|isStaff/)
   })
@@ -165,7 +163,7 @@ describe('isStaff', () => {
     ['an object', { name: 'anna' }, 'returned an object.'],
     ['nothing', undefined, 'returned undefined.'],
   ])(
-    'of the application that answers with %s is named on the page, and once in the log',
+    'of the application that returns %s is named on the page, and once in the log',
     async (_how, answer, said) => {
       const logged: string[] = []
       const { ask } = await openSite({
@@ -178,13 +176,13 @@ describe('isStaff', () => {
         expect(words(text).replaceAll('\\"', '"')).toContain(said)
         expect(text).not.toContain('anna')
       }
-      await ask('/cache/', anonymous)
+      await ask('/cache/', ANONYMOUS)
       expect(logged).toHaveLength(1)
       expect(logged[0]).toContain(`isStaff ${said}`)
     },
   )
 
-  test('of the application that says no is neither named nor logged', async () => {
+  test('of the application that returns false is neither named nor logged', async () => {
     const logged: string[] = []
     const { ask } = await openSite({
       cache: { logger: { warn: (message) => logged.push(message) } },
@@ -195,7 +193,7 @@ describe('isStaff', () => {
   })
 })
 
-test('read-only is kept on the server', async () => {
+test('readOnly is enforced on the server', async () => {
   const { ask, cache } = await openSite({ dashboard: { readOnly: true } })
   await cache.set('a', 1)
   for (const page of ['/delete', '/clear']) {
@@ -224,13 +222,6 @@ test.each<[object, string]>([
   [{ redact: 'iban' }, "Write ['iban']"],
   [{ views: '/nowhere' }, 'copy the folder views of the package keyedcache there'],
   [{ views: true }, 'views must be'],
-])('says what is wrong with the options %j', async (dashboard, message) => {
+])('the options %j are refused with a message that explains it', async (dashboard, message) => {
   await expect(openSite({ dashboard })).rejects.toThrow(message)
 })
-
-function withUser(user: unknown): RequestHandler {
-  return (req, _res, next) => {
-    Object.assign(req, { user })
-    next()
-  }
-}

@@ -74,8 +74,8 @@ const { value } = fc.letrec<{ value: unknown }>((tie) => ({
   ),
 }))
 
-describe('The text of a beginning', () => {
-  test('is that of the whole value where all of it was read', async () => {
+describe('The text of the beginning of a value', () => {
+  test('is the text of the whole value when all of it was read', async () => {
     await fc.assert(
       fc.asyncProperty(value, async (whole) => {
         for (const compressionThreshold of [false, 0] as const) {
@@ -88,7 +88,7 @@ describe('The text of a beginning', () => {
     )
   })
 
-  test('is the beginning of the text of the whole value, wherever it was cut', async () => {
+  test('is a prefix of the text of the whole value, at each cut', async () => {
     await fc.assert(
       fc.asyncProperty(value, fc.double({ min: 0, max: 1, noNaN: true }), async (whole, share) => {
         for (const compressionThreshold of [false, 0] as const) {
@@ -104,7 +104,7 @@ describe('The text of a beginning', () => {
     )
   })
 
-  test('shows no part of a name that is cut, whose end decides on its quotation marks', async () => {
+  test('contains no part of a name that is cut, since its end decides on quotation marks', async () => {
     const whole = [new Date(0), { '': [1], 'x y': [2], ab: new Date(1) }]
     for (const compressionThreshold of [false, 0] as const) {
       const payload = await encode(whole, compressionThreshold)
@@ -113,7 +113,7 @@ describe('The text of a beginning', () => {
     }
   })
 
-  test('shows no secret that is cut', async () => {
+  test('contains no part of a secret that is cut', async () => {
     const secretValues = {
       ...{ password: 'hunter2', token: Buffer.from('hunter2'), more: { apiKey: ['hunter2', ['hunter2']] } },
       pairs: [
@@ -143,7 +143,7 @@ describe('The text of a beginning', () => {
       }
   })
 
-  test('holds back the end of a text that is cut, since it may be the beginning of a secret', async () => {
+  test('omits the end of a text that is cut, since it may be the beginning of a secret', async () => {
     const token = `ghp_${'a1B2'.repeat(9)}`
     const text = `${'word '.repeat(4_000)}${token} ${'word '.repeat(4_000)}`
     for (const whole of [
@@ -174,7 +174,7 @@ describe('The text of a beginning', () => {
     }
   })
 
-  test('masks what is met again under the name of a secret', async () => {
+  test('masks an object that appears again under the name of a secret', async () => {
     const shared = { a: 'hunter2' }
     const payload = await encode([shared, { password: shared }, 'seen', 'x'.repeat(100_000)])
     expect(await textOf(payload, 90_000)).toMatch(/^\[\n {2}\[masked\],\n {2}\{\n {4}password: \[masked\]/)
@@ -217,7 +217,7 @@ describe('The text of a beginning', () => {
       Array.from({ length: 30_000 }, (_, id) => ({ id, name: 'x' })),
       /^\[\n {2}\{\n {4}id: 0,\n {4}name: "x"/,
     ],
-  ])('shows %s as the whole is shown', async (_, whole, expected) => {
+  ])('shows %s as in the whole text', async (_, whole, expected) => {
     for (const compressionThreshold of [false, 1_000] as const) {
       const payload = await encode(whole, compressionThreshold)
       const text = await textOf(payload, undefined, 40_000)
@@ -228,7 +228,7 @@ describe('The text of a beginning', () => {
     }
   })
 
-  test('goes as deep as the whole one does', async () => {
+  test('is as deep as the whole text', async () => {
     let whole: unknown = new Map([['x', 'y'.repeat(900_000)]])
     for (let level = 0; level < 990; level++) whole = level % 2 ? [whole] : { whole }
     expect(await textOf(await encode(whole))).toBe(
@@ -237,13 +237,13 @@ describe('The text of a beginning', () => {
   })
 })
 
-describe('A value that may be secret by what was not read', () => {
+describe('A value whose unread rest may make it secret', () => {
   test.each([
     [{ value: 'x', name: 'y', rest: 'z'.repeat(500) }, `{\n  value: ${MASKED},\n  name: "y",\n  rest: "`],
     [{ value: 'x'.repeat(500) }, `{\n  value: ${MASKED}`],
     [{ values: [1n, 'x'.repeat(500)] }, `{\n  values: ${MASKED}`],
     [[{ value: 'x', name: 'y' }, 'z'.repeat(500)], '[\n  {\n    value: "x",\n    name: "y",\n  },\n  "'],
-  ])('is masked unless it is itself too large for one: %#', async (whole, expected) => {
+  ])('is masked unless it is too large for a secret: %#', async (whole, expected) => {
     expect(await textOf(await encode(whole), 100)).toBe(expected)
   })
 })
@@ -253,7 +253,7 @@ describe('The beginning of damaged bytes', () => {
     ['rows', Array.from({ length: 40_000 }, (_, id) => ({ id, on: new Date(0) }))],
     ['records', Array.from({ length: 40_000 }, (_, id) => ({ id, name: 'x' }))],
     ['a text', { text: 'x'.repeat(2_000_000), end: 1n }],
-  ])('is intact where what is damaged comes later: %s', async (_, whole) => {
+  ])('is shown when the damage comes later: %s', async (_, whole) => {
     for (const compressionThreshold of [false, 1_000] as const) {
       const { bytes, format } = await encode(whole, compressionThreshold)
       const payload = { bytes: Buffer.from(bytes), format }
@@ -266,7 +266,7 @@ describe('The beginning of damaged bytes', () => {
     }
   })
 
-  test('is what can be read of them', async () => {
+  test('contains all that can be read', async () => {
     await fc.assert(
       fc.asyncProperty(value, fc.nat(), fc.nat(255), async (whole, place, byte) => {
         for (const compressionThreshold of [false, 0] as const) {
@@ -287,7 +287,7 @@ describe('The beginning of damaged bytes', () => {
     )
   })
 
-  test('ends where they are damaged', async () => {
+  test('ends at the damage', async () => {
     const { bytes, format } = await encode([1, new Date(0), { a: 'x' }, 'end'])
     const damaged = Buffer.from(bytes)
     damaged[bytes.indexOf('"\u0001x')] = 0x21

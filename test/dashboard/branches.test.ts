@@ -14,7 +14,7 @@ const keys = [
 ].map((text) => CacheKey.from(text))
 const secrets = new SecretNames()
 
-test('branches are where something lies further down, the fullest first', () => {
+test('branches are the keys with children, those with the most keys first', () => {
   expect(branchesOf(keys, undefined, secrets)).toEqual([
     { segment: 'product', under: 'product', keys: 3 },
     { segment: 'cart', under: 'cart', keys: 1 },
@@ -26,14 +26,14 @@ test('branches are where something lies further down, the fullest first', () => 
   ])
 })
 
-test('what leads to a masked part is none, and many are cut off', () => {
+test('a masked part is no branch, and the list is limited', () => {
   const session = keys.filter((key) => key.isWithin(CacheKey.from('session')))
   expect(branchesOf(session, CacheKey.from('session'), secrets)).toEqual([])
   const many = Array.from({ length: 100 }, (_, id) => CacheKey.from(['family', id, 'x']))
   expect(branchesOf(many, CacheKey.from('family'), secrets)).toHaveLength(40)
 })
 
-test('the keys page leads down its tree, step by step', async () => {
+test('the keys page links down the tree, level by level', async () => {
   const { ask, cache } = await openSite()
   for (const text of ['product::1::reviews', 'product::1', 'product::2', '<b>::x::y'])
     await cache.set(text, 1)

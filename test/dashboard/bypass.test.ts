@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createCache } from '../../src/create-cache.js'
 import { keyedCache } from '../../src/express/middleware.js'
-import { type Asking, openSite, QUIET, type SiteOptions, words } from './site.js'
+import { ANONYMOUS, type Asking, openSite, QUIET, type SiteOptions, words } from './site.js'
 
 const COOKIE =
   /^keyedcache-bypass=\d{13}\.[\w-]{16}\.[\w-]{43}; Path=([^;]*); Max-Age=30; HttpOnly; SameSite=Strict(; Secure)?$/
@@ -16,7 +16,7 @@ async function send(path: string, options: SiteOptions = {}, asking: Asking = {}
 }
 
 describe('The form', () => {
-  test('is there to be filled in, and leads to the page with a cookie for it', async () => {
+  test('redirects to the page of its path, with a cookie for it', async () => {
     const { ask } = await openSite()
     const { text } = await ask('/cache/bypass?path=%2Fproducts%2F1')
     expect(text).toContain('value="/products/1"')
@@ -44,7 +44,7 @@ describe('The form', () => {
     // A semicolon would end the cookie's path, and what follows it begin an attribute.
     ['/a;Domain=evil.example/b', '/a;Domain=evil.example/b', '/'],
     ['/shop/a;v=1/b?c', '/shop/a;v=1/b?c', '/shop/'],
-  ])('%s leads to %s, with a cookie for %s', async (path, to, cookiePath) => {
+  ])('%s redirects to %s, with a cookie for %s', async (path, to, cookiePath) => {
     expect(await send(path)).toMatchObject({ status: 303, to, cookiePath })
   })
 
@@ -66,7 +66,7 @@ describe('The form', () => {
     '/a\u0085b',
     'javascript:alert(1)',
     `/${'a'.repeat(1_024)}`,
-  ])('does not lead to %j, and gives no cookie', async (path) => {
+  ])('does not redirect to %j, and sets no cookie', async (path) => {
     const { status, headers, text } = await send(path)
     expect(status).toBe(400)
     expect(headers).not.toHaveProperty('location')
@@ -74,20 +74,20 @@ describe('The form', () => {
     expect(words(text)).toContain('Invalid path')
   })
 
-  test('takes a path as long as browsers keep a cookie for, with a longer query, and no more', async () => {
+  test('accepts a path up to the length that browsers store, with a longer query', async () => {
     const longest = `/${'a'.repeat(1_023)}`
     expect(await send(`${longest}?${'q'.repeat(1_000)}`)).toMatchObject({ status: 303, cookiePath: longest })
     expect((await send(`/?${'q'.repeat(2_050)}`)).status).toBe(400)
   })
 
-  test('gives a Secure cookie over HTTPS, as a trusted proxy tells, and only then', async () => {
+  test('sets a Secure cookie over HTTPS, also as reported by a trusted proxy, and only then', async () => {
     const before: SiteOptions['before'] = (app) => void app.set('trust proxy', 'loopback')
     const headers = { 'x-forwarded-proto': 'https', 'sec-fetch-site': 'same-origin' }
     expect(await send('/a', { before }, { headers })).toMatchObject({ status: 303, isSecure: true })
     expect(await send('/a', {}, { headers })).toMatchObject({ status: 303, isSecure: false })
   })
 
-  test('leaves a cookie of the application’s own', async () => {
+  test('leaves the cookies of the application', async () => {
     const before: SiteOptions['before'] = (app) =>
       app.use((_req, res, next) => {
         res.setHeader('Set-Cookie', 'session=1')
@@ -97,32 +97,32 @@ describe('The form', () => {
     expect(headers['set-cookie']).toEqual(['session=1', expect.stringMatching(COOKIE)])
   })
 
-  test('is there where the dashboard is read-only: it changes nothing', async () => {
+  test('is available on a read-only dashboard, since it changes nothing', async () => {
     const readOnly = { dashboard: { readOnly: true } }
     expect((await (await openSite(readOnly)).ask('/cache/bypass')).status).toBe(200)
     expect(await send('/a', readOnly)).toMatchObject({ status: 303, cookiePath: '/a' })
   })
 
   test.each<[string, number, Asking, SiteOptions?]>([
-    ['a stranger', 401, { as: undefined, headers: { 'x-test-user': undefined } }],
+    ['a stranger', 401, ANONYMOUS],
     ['a customer', 403, { as: 'customer' }],
     ['another site', 403, { headers: { 'sec-fetch-site': 'cross-site' } }],
     ['a page without its token', 403, {}, { dashboard: { csrf: { token: () => 'a', verify: () => false } } }],
     ['a link', 405, { method: 'PUT' }],
-  ])('gives nothing to %s', async (_who, status, asking, options) => {
+  ])('sets no cookie for %s', async (_who, status, asking, options) => {
     const { headers, ...reply } = await send('/a', options, asking)
     expect(reply.status).toBe(status)
     expect(headers).not.toHaveProperty('set-cookie')
     expect(headers).not.toHaveProperty('location')
   })
 
-  test('gives nothing when it is only looked at', async () => {
+  test('sets no cookie when it is only displayed', async () => {
     const { ask } = await openSite()
     expect((await ask('/cache/bypass?path=/a')).headers).not.toHaveProperty('set-cookie')
     expect((await ask('/cache/bypass?path=/a', { method: 'HEAD' })).headers).not.toHaveProperty('set-cookie')
   })
 
-  test('carries the application’s own token', async () => {
+  test('contains the CSRF token of the application', async () => {
     const csrf = {
       token: () => 'proof',
       verify: (req: { body?: unknown }) => JSON.stringify(req.body).includes('proof'),
@@ -132,7 +132,7 @@ describe('The form', () => {
     expect((await ask('/cache/bypass', { form: { path: '/a', _csrf: 'proof' } })).status).toBe(303)
   })
 
-  test('says so while the store does not answer, since nothing can be signed then', async () => {
+  test('shows that the store is not responding, since no cookie can be signed', async () => {
     const cache = createCache({ redis: 'redis://127.0.0.1:1', keyPrefix: 'shop', logger: QUIET })
     const { status, text, headers } = await send('/a', { cache })
     expect(status).toBe(503)
@@ -142,7 +142,7 @@ describe('The form', () => {
 })
 
 describe('The requests page', () => {
-  test('leads to the form, and from each page that was asked for, with its path', async () => {
+  test('links to the form, and from each GET request with its path', async () => {
     const cache = createCache({ store: 'memory', keyPrefix: 'shop', logger: QUIET })
     const { ask } = await openSite({
       cache,

@@ -40,7 +40,7 @@ test.each([
 })
 
 test.each([{ key: 'product::1' }, { key: 'product::1', children: 'no' }])(
-  'no means no, and is the default: %j',
+  'children: no is the default: %j',
   async (form) => {
     const { ask, left } = await family()
     const form0 = (await ask('/cache/delete')).text
@@ -75,14 +75,14 @@ test('from the form by a preview to the result', async () => {
   expect(at).toBeLessThanOrEqual(Date.now())
 })
 
-test('one key alone: what lies below it is still counted', async () => {
+test('deleting one key leaves its children, which are still counted', async () => {
   const { ask } = await family()
   const said = words((await ask('/cache/delete', { form: { key: 'product' } })).text)
   expect(said).toContain('Deleted product only')
   expect(said).toMatch(/Live now, with children\s*3 keys/)
 })
 
-test('the result says how things are now, also when somebody was quicker', async () => {
+test('the result shows the current state, also after a concurrent change', async () => {
   const { ask, cache } = await family({
     dashboard: { onAudit: async () => void (await cache.set('product::1', 'again')) },
   })
@@ -92,7 +92,7 @@ test('the result says how things are now, also when somebody was quicker', async
 })
 
 test.each([{ key: 'nothing' }, { key: 'nothing', children: 'yes' }])(
-  'says so when nothing was there: %j',
+  'the result shows that there was nothing to delete: %j',
   async (form) => {
     const { ask } = await family()
     const said = words((await ask('/cache/delete', { form })).text)
@@ -102,7 +102,7 @@ test.each([{ key: 'nothing' }, { key: 'nothing', children: 'yes' }])(
   },
 )
 
-test('sent again, it says that nothing was there any more', async () => {
+test('a form that is sent again shows that there was nothing to delete', async () => {
   const { ask } = await family()
   const form = { key: 'product', children: 'yes' }
   expect(words((await ask('/cache/delete', { form })).text)).toMatch(/Live before\s*4 keys/)
@@ -112,7 +112,7 @@ test('sent again, it says that nothing was there any more', async () => {
 test.each([
   [true, 'all processes'],
   [false, 'this process'],
-])('names the scope: a store that is shared (%s) is that of %s', async (shared, scope) => {
+])('the form names the scope: with a shared store (%s), %s', async (shared, scope) => {
   const store = Object.assign(new MemoryStore(), { shared })
   const { ask } = await family({ cache: { store } })
   for (const [page, form] of [
@@ -125,7 +125,7 @@ test.each([
   }
 })
 
-test('everything is deleted only by the prefix, typed exactly', async () => {
+test('everything is deleted only when the prefix is typed exactly', async () => {
   const { ask, left } = await family()
   for (const prefix of ['', 'Shop', 'shop2', 'sho', '*']) {
     const reply = await ask('/cache/clear', { form: { prefix } })
@@ -141,7 +141,7 @@ test('everything is deleted only by the prefix, typed exactly', async () => {
   expect(words(text)).toMatch(/Live now\s*0 keys/)
 })
 
-test('the record says who deleted it, and how', async () => {
+test('the provenance of a key contains the user and the route of its delete', async () => {
   const { ask, cache } = await family()
   await ask('/cache/delete', { form: { key: 'product', children: 'yes' } })
   expect((await cache.inspect('product::12')).provenance).toMatchObject({
@@ -153,7 +153,7 @@ test('the record says who deleted it, and how', async () => {
   )
 })
 
-test('the application is told of every delete', async () => {
+test('the application is notified of each delete', async () => {
   const events: AuditEvent[] = []
   const { ask, cache } = await openSite({ dashboard: { onAudit: (event) => void events.push(event) } })
   await cache.set('a', 1)
@@ -184,7 +184,7 @@ test.each([
     },
   ],
   ['rejects', () => Promise.reject(new Error('audit log full'))],
-])('a hook that %s is logged and breaks nothing', async (_how, onAudit) => {
+])('a hook that %s is logged and does not affect the delete', async (_how, onAudit) => {
   const logged: string[] = []
   const { ask, cache } = await openSite({
     cache: { logger: { warn: (text) => logged.push(text) } },
@@ -196,14 +196,14 @@ test.each([
   expect(logged.join()).toContain('audit log full')
 })
 
-test('a hook that never answers does not hold the page for long', async () => {
+test('a hook that never settles delays the page only briefly', async () => {
   const { ask } = await openSite({ dashboard: { onAudit: () => new Promise(() => {}) } })
   const began = performance.now()
   expect((await ask('/cache/delete', { form: { key: 'a' } })).status).toBe(200)
   expect(performance.now() - began).toBeLessThan(2_000)
 })
 
-test('an audit that is undefined leaves the one of the middleware', async () => {
+test('an undefined audit option leaves the audit of the middleware', async () => {
   const cache = createCache({ store: 'memory', logger: QUIET })
   const handler = keyedCache(cache, {
     audit: () => ({ user: 'no. 8' }),
@@ -215,7 +215,7 @@ test('an audit that is undefined leaves the one of the middleware', async () => 
   expect((await cache.inspect('a')).provenance).toMatchObject({ user: 'no. 8' })
 })
 
-test('audit may name the user itself', async () => {
+test('audit may return the user itself', async () => {
   const { ask, cache } = await openSite({
     dashboard: { audit: () => ({ route: 'night shift', user: 'no. 7' }) },
   })
@@ -244,24 +244,21 @@ test.each<[string, () => unknown, RegExp]>([
     /it returned a promise\)$/,
   ],
   ['gives a number', () => ({ user: 5 }), /^5$/],
-])(
-  'an audit that %s does not keep the change from happening; the record says so',
-  async (_how, audit, user) => {
-    const events: AuditEvent[] = []
-    const { ask, cache } = await openSite({
-      dashboard: { audit: audit as never, onAudit: (event) => void events.push(event) },
-    })
-    await cache.set('a', 1)
-    const { status, text } = await ask('/cache/delete', { form: { key: 'a' } })
-    expect(status).toBe(200)
-    expect(await cache.has('a')).toBe(false)
-    expect((await cache.inspect('a')).provenance?.user).toMatch(user)
-    expect(events).toMatchObject([{ outcome: 'deleted', user: expect.stringMatching(user) }])
-    expect(words(text)).toMatch(/User\s*(unknown \(audit failed: |5)/)
-  },
-)
+])('an audit that %s does not prevent the change, and is recorded as failed', async (_how, audit, user) => {
+  const events: AuditEvent[] = []
+  const { ask, cache } = await openSite({
+    dashboard: { audit: audit as never, onAudit: (event) => void events.push(event) },
+  })
+  await cache.set('a', 1)
+  const { status, text } = await ask('/cache/delete', { form: { key: 'a' } })
+  expect(status).toBe(200)
+  expect(await cache.has('a')).toBe(false)
+  expect((await cache.inspect('a')).provenance?.user).toMatch(user)
+  expect(events).toMatchObject([{ outcome: 'deleted', user: expect.stringMatching(user) }])
+  expect(words(text)).toMatch(/User\s*(unknown \(audit failed: |5)/)
+})
 
-test('nobody is named whom the application does not name', async () => {
+test('no user is recorded unless the application names one', async () => {
   const { ask } = await openSite({ dashboard: { audit: () => ({ user: { name: 'x' } }) as never } })
   const { text } = await ask('/cache/delete', { form: { key: 'a' } })
   expect(words(text)).toMatch(/User\s*Unknown user/)

@@ -43,7 +43,7 @@ test('work of many pages has one slice in each turn of the event loop', async ()
   expect(order.map((entry) => entry.charAt(0)).join('')).toBe('abcabcabc')
 })
 
-test('work that has used up its slice waits, and other work does not', async () => {
+test('work that has used up its slice waits, and other work goes on', async () => {
   await waitForSlice()
   const { turns: none } = await turnsDuring(async () => yieldAfterSlice())
   expect(none).toBe(0)
@@ -60,7 +60,7 @@ test.each<[string, () => unknown]>([
   ['a list of records', () => Array.from({ length: 3e4 }, (_, id) => ({ id, token: 'x', name: `n${id}` }))],
   ['bytes', () => Buffer.alloc(5e6, 'ab')],
   ['a bigint', () => 1n << 40_000_000n],
-])('the download of %s leaves others their turn', async (_what, make) => {
+])('the download of %s lets other work run', async (_what, make) => {
   const { ask, cache } = await openSite({ cache: { store: { memory: { maxBytes: 500_000_000 } } } })
   expect(await cache.set('large', make())).toBe(true)
   const { turns, result } = await turnsDuring(() => ask('/cache/download?key=large'))
@@ -69,7 +69,7 @@ test.each<[string, () => unknown]>([
   expect(turns).toBeGreaterThan(20)
 })
 
-test('a large bigint is on its page with its size and its beginning', async () => {
+test('a large bigint is shown with its size and its beginning', async () => {
   const { ask, cache } = await openSite()
   await cache.set('large', -(1n << 8_000_000n))
   const page = words((await ask('/cache/key?key=large')).text)

@@ -5,7 +5,7 @@ import { createCache } from '../../src/index.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import type { RequestOrigin } from '../../src/tiers/request-scope.js'
 import { startRedis } from '../helpers/redis.js'
-import { type Asking, foreignScripts, openSite, QUIET, type Site, type SiteOptions, words } from './site.js'
+import { ANONYMOUS, foreignScripts, openSite, QUIET, type Site, type SiteOptions, words } from './site.js'
 
 /** A shop in which some things have happened. */
 async function shop(options: SiteOptions = {}): Promise<Site> {
@@ -23,9 +23,6 @@ function as({ cache }: Site, origin: RequestOrigin) {
   return internalsOf(cache).bindTo(internalsOf(cache).openScope({ fills: false, origin: () => origin }))
 }
 
-/** Nobody is signed in. */
-const ANONYMOUS: Asking = { as: undefined, headers: { 'x-test-user': undefined } }
-
 /** What each row says, the newest first. */
 function rows(html: string): string[] {
   const [, body = ''] = /<table class="events">.*?<tbody>(.*?)<\/tbody>/s.exec(html) ?? []
@@ -35,8 +32,8 @@ function rows(html: string): string[] {
     .map((row) => words(row.replaceAll('</td>', ' |').replaceAll('</th>', ' |')).trim())
 }
 
-describe('the page of events', () => {
-  test('tells what was deleted, with what, by whom, and when', async () => {
+describe('the events page', () => {
+  test('lists deletes with key, children, user and time', async () => {
     const { ask, cache } = await shop()
     const { text, status } = await ask('/cache/events')
     expect(status).toBe(200)
@@ -71,7 +68,7 @@ describe('the page of events', () => {
     ['limit=2', ['', 'user::Anna%20Karenina']],
     ['limit=2&type=delete', ['user::Anna%20Karenina', 'product']],
     ['limit=0', ['', 'user::Anna%20Karenina', 'product', 'cart::7']],
-  ])('can be filtered: %s; data the same', async (query, keys) => {
+  ])('filters events: %s; also as JSON', async (query, keys) => {
     const { ask } = await shop()
     const { text, status } = await ask(`/cache/events?${query}`)
     expect(status).toBe(200)
@@ -82,13 +79,13 @@ describe('the page of events', () => {
     expect(data.events.map(({ key }: CacheEvent) => key)).toEqual(keys)
   })
 
-  test('finds by process', async () => {
+  test('filters by process', async () => {
     const { ask, cache } = await shop()
     const q = encodeURIComponent(cache.processStats().process)
     expect(rows((await ask(`/cache/events?q=${q}`)).text)).toHaveLength(4)
   })
 
-  test('keeps a choice when another is made', async () => {
+  test('keeps one filter when another is chosen', async () => {
     const { ask } = await shop()
     const { text } = await ask('/cache/events?type=delete&q=a%26b&limit=70')
     expect(text).toContain('href="./events?type=clear&amp;q=a%26b&amp;limit=70"')
@@ -117,7 +114,7 @@ describe('the page of events', () => {
     expect(reply.headers['content-type']).toContain('json')
   })
 
-  test('says that nothing has happened yet', async () => {
+  test('shows that there are no events yet', async () => {
     const { ask, cache } = await openSite()
     await cache.set('a', 1)
     await cache.get('a')
@@ -128,7 +125,7 @@ describe('the page of events', () => {
     }
   })
 
-  test('says how many were not kept, also where none of them could match', async () => {
+  test('shows the number of dropped events, also when none of them could match', async () => {
     const { ask, cache } = await openSite()
     await cache.deleteMany(Array.from({ length: 1_000 }, (_, index) => ['k', index]))
     const { text } = await ask('/cache/events?limit=1000')
@@ -144,7 +141,7 @@ describe('the page of events', () => {
     expect(none).toContain('800 more were not recorded')
   })
 
-  test('tells troubles, how many and why', async () => {
+  test('lists store failures with number and reason', async () => {
     const store = new MemoryStore()
     const { ask, cache } = await openSite({ cache: { store } })
     store.read = () => Promise.reject(new Error('out of order'))
@@ -163,7 +160,7 @@ describe('the page of events', () => {
     expect(rows((await ask('/cache/events?type=delete')).text)).toHaveLength(1)
   })
 
-  test('shows who deleted something on the dashboard', async () => {
+  test('shows the user who deleted a key on the dashboard', async () => {
     const { ask } = await openSite()
     await ask('/cache/delete', { form: { key: 'a', children: 'yes' } })
     await ask('/cache/clear', { form: { prefix: 'shop' } })
@@ -184,7 +181,7 @@ const HOSTILE = [
   'x'.repeat(100_000),
 ]
 
-test.each(HOSTILE)('a route, a user and a key are only shown: %j', async (evil) => {
+test.each(HOSTILE)('routes, users and keys are displayed as text: %j', async (evil) => {
   const site = await openSite()
   const parts = ['family', evil]
   const { text: key } = site.cache.key(parts)
@@ -202,7 +199,7 @@ test.each(HOSTILE)('a route, a user and a key are only shown: %j', async (evil) 
   expect(data.events).toMatchObject([{ key, route: cut, user: cut }])
 })
 
-test('what looks secret in the words of an application is masked, in pages, search and data', async () => {
+test('secrets in routes and users are masked in pages, search and JSON', async () => {
   const store = new MemoryStore()
   const site = await openSite({ cache: { store } })
   const secret = 'hunter2'
@@ -227,7 +224,7 @@ test('what looks secret in the words of an application is masked, in pages, sear
 test.each([
   [['session', 'hunter2'], './keys?under=session'],
   [['user', 1, 'apiKey', 'hunter2', 'x'], './keys?under=user::1::apiKey'],
-])('what follows a part of a key that looks secret is masked: %j', async (parts, href) => {
+])('the part after a secret-looking part of a key is masked: %j', async (parts, href) => {
   const { ask, cache } = await openSite()
   await cache.delete(parts)
   const { text } = await ask('/cache/events')
@@ -241,7 +238,7 @@ test.each([
   )
 })
 
-test('data comes with what it covers', async () => {
+test('the JSON contains its scope', async () => {
   const { ask, cache } = await shop()
   await cache.deleteMany(Array.from({ length: 300 }, (_, index) => ['k', index]))
   const { text, headers, status } = await ask('/cache/api/events?q=k::&limit=50')
@@ -258,7 +255,7 @@ test('data comes with what it covers', async () => {
 })
 
 describe.each(['/events', '/api/events'])('%s', (page) => {
-  test('is closed to strangers, and to customers', async () => {
+  test('is closed to anonymous users and customers', async () => {
     const { ask } = await shop()
     const strangers = await ask(`/cache${page}`, ANONYMOUS)
     expect(strangers.status).toBe(401)
@@ -268,7 +265,7 @@ describe.each(['/events', '/api/events'])('%s', (page) => {
     expect((await ask(`/cache${page}`)).status).toBe(200)
   })
 
-  test('is there to be read alone, on a read-only dashboard too', async () => {
+  test('is also available on a read-only dashboard, for reading only', async () => {
     const { ask } = await shop({ dashboard: { readOnly: true } })
     expect((await ask(`/cache${page}`)).status).toBe(200)
     expect((await ask(`/cache${page}`, { form: { type: 'all' } })).status).toBe(405)
@@ -277,7 +274,7 @@ describe.each(['/events', '/api/events'])('%s', (page) => {
 })
 
 describe('with Redis', () => {
-  test('it tells of all processes; while Redis does not answer it says so', async () => {
+  test('lists events of all processes, or shows that Redis is not responding', async () => {
     const redis = await startRedis()
     try {
       const open = () => createCache({ redis: redis.url, keyPrefix: 'shop', logger: QUIET })
@@ -311,8 +308,8 @@ describe('with Redis', () => {
   })
 })
 
-describe('the page of a key', () => {
-  test('tells the last events of it and of what lies above it', async () => {
+describe('a key page', () => {
+  test('lists the latest events of the key and its ancestors', async () => {
     const site = await openSite()
     const { ask, cache } = site
     await cache.delete('product::1')
@@ -332,7 +329,7 @@ describe('the page of a key', () => {
     expect(words((await ask('/cache/keys/product::1')).text)).toMatch(/Recent events .* anna /)
   })
 
-  test('ten of them, and says that there are more', async () => {
+  test('lists ten events, and shows that there are more', async () => {
     const { ask, cache } = await openSite()
     for (let i = 0; i < 12; i++) await cache.delete('a')
     const { text } = await ask('/cache/keys/a')
@@ -340,7 +337,7 @@ describe('the page of a key', () => {
     expect(words(text)).toContain('newest first. 2 older not shown.')
   })
 
-  test('says that there are none, and how many it has looked at', async () => {
+  test('shows that there are none, and the number of events searched', async () => {
     const { ask, cache } = await openSite()
     await cache.deleteMany(Array.from({ length: 300 }, (_, index) => ['k', index]))
     const { text } = await ask('/cache/keys/a')

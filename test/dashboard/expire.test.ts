@@ -18,7 +18,7 @@ async function family(options?: SiteOptions) {
   return { ...site, states }
 }
 
-test('the form asks how: to delete is the default', async () => {
+test('the form offers delete and expire, with delete as the default', async () => {
   const { ask } = await family()
   const { text } = await ask('/cache/delete?key=product')
   expect(text).toMatch(/name="how" value="delete" checked/)
@@ -52,7 +52,7 @@ test('from the form by a preview to the result, with everything below', async ()
   )
 })
 
-test('one key alone', async () => {
+test('marks one key alone stale', async () => {
   const { ask, cache, states } = await family()
   const preview = words((await ask('/cache/delete?key=product::1&how=expire&preview=yes')).text)
   expect(preview).toContain('Mark stale: product::1 only')
@@ -67,7 +67,7 @@ test('one key alone', async () => {
   expect(await cache.getOrSet('product::1', () => 'new', { grace: '1h' })).toBe('computed')
 })
 
-test('what a delete would cost is said too, where it is known', async () => {
+test('shows the average compute time, if it is known', async () => {
   const { ask } = await family()
   const preview = async (query: string) => words((await ask(`/cache/delete?preview=yes&${query}`)).text)
   expect(await preview('key=product&children=yes')).toMatch(
@@ -86,7 +86,7 @@ test('what a delete would cost is said too, where it is known', async () => {
 })
 
 test.each([{ key: 'nothing' }, { key: 'nothing', children: 'yes' }])(
-  'says so when nothing was there: %j',
+  'the result shows that there was nothing to expire: %j',
   async (asked) => {
     const { ask } = await family()
     const preview = await ask(
@@ -98,7 +98,7 @@ test.each([{ key: 'nothing' }, { key: 'nothing', children: 'yes' }])(
   },
 )
 
-test('how is one of two, or nothing happens', async () => {
+test('any other value of how changes nothing', async () => {
   const { ask, states } = await family()
   for (const how of ['soft', 'delete,expire', 'EXPIRE']) {
     expect((await ask('/cache/delete', { form: { key: 'product::1', how } })).status).toBe(400)
@@ -109,7 +109,7 @@ test('how is one of two, or nothing happens', async () => {
   expect(words(text)).toContain('Nothing was changed')
 })
 
-test('read-only, it is closed', async () => {
+test('is closed on a read-only dashboard', async () => {
   const { ask, states } = await family({ dashboard: { readOnly: true } })
   for (const path of [
     '/cache/delete?key=product&how=expire',
@@ -121,7 +121,7 @@ test('read-only, it is closed', async () => {
   expect(await states()).toEqual(['fresh', 'fresh', 'fresh', 'fresh'])
 })
 
-test('the application, the events and the figures are told', async () => {
+test('is reported to the application, in the events and in the statistics', async () => {
   const told: AuditEvent[] = []
   const { ask } = await family({ dashboard: { onAudit: (event) => void told.push(event) } })
   await ask('/cache/delete', { form: { key: 'product', children: 'yes', how: 'expire' } })

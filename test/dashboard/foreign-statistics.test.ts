@@ -76,9 +76,9 @@ const NO_COUNTS = [
   'x'.repeat(1_000_000),
 ]
 
-describe('Text in the place of a count', () => {
+describe('A text in the place of a count', () => {
   test.each(NO_COUNTS.map((text) => [text.slice(0, 30), text]))(
-    '%s is left out, and the rest stands',
+    '%s is left out, and the rest is shown',
     async (_, text) => {
       const site = await open()
       const [{ id = '' } = {}] = (await site.cache.stats()).processes
@@ -105,7 +105,7 @@ describe('Text in the place of a count', () => {
     },
   )
 
-  test('is replaced by what comes next', async () => {
+  test('is replaced by the next report', async () => {
     const site = await open()
     await redis.admin.hset(names.figures(), 'product\0deletes', 'abc')
     await redis.admin.hset(names.figures(), 'product\0writes', '9223372036854775807')
@@ -115,7 +115,7 @@ describe('Text in the place of a count', () => {
   })
 })
 
-test('names that every object has are names like others, and foreign fields are left out', async () => {
+test('names of Object.prototype are ordinary names, and foreign fields are left out', async () => {
   const site = await open()
   for (const name of ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf']) {
     await redis.admin.hset(
@@ -166,15 +166,12 @@ const ABOUTS = [
 ]
 
 describe('A row of a process', () => {
-  test.each(ABOUTS.map((about) => [about.slice(0, 50), about]))(
-    'that says %s of itself is left out',
-    async (_, about) => {
-      const site = await open()
-      await redis.admin.zadd(names.processes(), Date.now(), 'bad')
-      await redis.admin.hset(names.process('bad'), { about, sequence: 'x', '\0hits': '100' })
-      await expectIntact(site)
-    },
-  )
+  test.each(ABOUTS.map((about) => [about.slice(0, 50), about]))('with %s is left out', async (_, about) => {
+    const site = await open()
+    await redis.admin.zadd(names.processes(), Date.now(), 'bad')
+    await redis.admin.hset(names.process('bad'), { about, sequence: 'x', '\0hits': '100' })
+    await expectIntact(site)
+  })
 
   test.each([9e15, 8.64e15, '+inf', '-inf', -5, Date.now() + 86_400_000])(
     'with the score %s is left out, and removed by the next report',
@@ -187,7 +184,7 @@ describe('A row of a process', () => {
     },
   )
 
-  test('of a foreign type, or named as every object names things, is left out', async () => {
+  test('of a foreign type, or with a name of Object.prototype, is left out', async () => {
     const site = await open()
     for (const name of ['__proto__', 'toString', '', 'x'.repeat(100_000)]) {
       await redis.admin.zadd(names.processes(), Date.now(), name)
@@ -196,7 +193,7 @@ describe('A row of a process', () => {
     await expectIntact(site)
   })
 
-  test('that is wrong in optional fields stands without them', async () => {
+  test('with invalid optional fields is shown without them', async () => {
     const site = await open()
     await redis.admin.zadd(names.processes(), Date.now(), 'other')
     const about = '{"host":"h","pid":1,"startedAt":1,"rss":"x","memoryEntries":"x","memoryBytes":{}}'
@@ -267,7 +264,7 @@ describe('An item of the lists', () => {
     },
   )
 
-  test('that is ours shows what is known of it, and nothing else', async () => {
+  test('of this package shows its known fields only', async () => {
     const site = await open()
     const calls = [
       { ...CALL, tier: 'constructor', reason: 'toString', children: 'x', stored: {}, secret: 'x' },
@@ -281,7 +278,7 @@ describe('An item of the lists', () => {
     expect(request?.calls[0]).toEqual({ ...CALL, tier: 'constructor', reason: 'toString' })
   })
 
-  test('that is larger than any of ours is emptied, and costs no second look', async () => {
+  test('that is too large is emptied, and read only once', async () => {
     const site = await open()
     await redis.admin.lpush(names.events(), JSON.stringify({ ...EVENT, message: 'x'.repeat(20_000_000) }))
     await expectIntact(site)

@@ -7,6 +7,7 @@ import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { CacheNotRespondingError } from '../../src/errors.js'
 import { startRedis } from '../helpers/redis.js'
+import { USER_HEADER } from '../helpers/sign-in.js'
 import { openSite, QUIET, type Site, words } from './site.js'
 
 const validator = new HtmlValidate({ extends: ['html-validate:standard', 'html-validate:a11y'] })
@@ -37,7 +38,7 @@ function listing(cache: KeyedCache, total: number, found: (step: number) => read
   return list
 }
 
-test('looks through everything and says how many were found in how many names', async () => {
+test('searches all names, and shows the numbers found and searched', async () => {
   const { ask, cache } = await openSite()
   await cache.setMany(Array.from({ length: 2_000 }, (_, index) => [`k::${index}`, 1] as const))
   await cache.set('other::needle', 1)
@@ -54,7 +55,7 @@ test('looks through everything and says how many were found in how many names', 
   await expectValid(none)
 })
 
-test('is offered where a page has not looked at everything', async () => {
+test('is offered when a page has not searched all names', async () => {
   const { ask, cache } = await openSite()
   const list = listing(cache, 1_000_000, (step) => (step === 1_000 ? ['a::needle'] : []))
   expect((await ask('/cache/keys')).text).not.toContain('Search all names')
@@ -70,7 +71,7 @@ test('is offered where a page has not looked at everything', async () => {
   expect(list).toHaveBeenCalledTimes(2_000)
 })
 
-test('ends by itself where there is much, and goes on from there: each key once', async () => {
+test('ends after many results, and continues from there, with each key once', async () => {
   const { ask, cache } = await openSite()
   await cache.setMany(Array.from({ length: 2_400 }, (_, index) => [`k::${index}`, 1] as const))
   const seen: string[] = []
@@ -95,7 +96,7 @@ test('ends by itself where there is much, and goes on from there: each key once'
 
 /** Asks, and gives the answer as it comes. */
 async function begin(site: Site, path: string): Promise<IncomingMessage & { text: () => string }> {
-  const asked = request(site.url + path, { headers: { 'x-test-user': 'staff' } }).end()
+  const asked = request(site.url + path, { headers: { [USER_HEADER]: 'staff' } }).end()
   const [answer] = (await once(asked, 'response')) as [IncomingMessage]
   let text = ''
   answer.setEncoding('utf8')
@@ -107,7 +108,7 @@ async function begin(site: Site, path: string): Promise<IncomingMessage & { text
   return Object.assign(answer, { text: () => text })
 }
 
-test('rows come as they are found, after the head and the filter', async () => {
+test('rows are sent as they are found, after the head and the filter', async () => {
   const site = await openSite()
   const { cache } = site
   let go = () => {}
@@ -131,7 +132,7 @@ test('rows come as they are found, after the head and the filter', async () => {
   expect(rowsOf(answer.text())).toEqual(['found::0', 'found::1', 'found::2'])
 })
 
-test('who goes away stops the search', async () => {
+test('a closed connection ends the search', async () => {
   const redis = await startRedis()
   onTestFinished(() => redis.stop())
   const client = new Redis(redis.url)
@@ -168,7 +169,7 @@ test('who goes away stops the search', async () => {
   expect((await scans()) - before).toBeGreaterThan(590)
 })
 
-test('HEAD is answered without a search', async () => {
+test('HEAD gets a response without a search', async () => {
   const { ask, cache } = await openSite()
   const list = listing(cache, 1_000, () => [])
   const { status, text, headers } = await ask('/cache/keys?q=a&whole=yes', { method: 'HEAD' })
@@ -178,7 +179,7 @@ test('HEAD is answered without a search', async () => {
   expect(list).not.toHaveBeenCalled()
 })
 
-test('a store that fails on the way is told on the page, with how far it came', async () => {
+test('a store that fails during the search is shown on the page, with the progress', async () => {
   const { ask, cache } = await openSite()
   listing(cache, 5_000, (step) => {
     if (step === 2) throw new CacheNotRespondingError('out of order')
@@ -192,7 +193,7 @@ test('a store that fails on the way is told on the page, with how far it came', 
   await expectValid(text)
 })
 
-test('so is one that does not answer at all', async () => {
+test('a store that does not respond is shown on the page', async () => {
   const { ask } = await openSite({
     cache: createCache({ redis: 'redis://127.0.0.1:1', keyPrefix: 'shop', logger: QUIET }),
   })
@@ -203,7 +204,7 @@ test('so is one that does not answer at all', async () => {
   await expectValid(text)
 })
 
-test('what goes wrong otherwise ends the answer in its middle, is logged, and tells nothing', async () => {
+test('any other error ends the response, is logged, and is not shown', async () => {
   const logged: string[] = []
   const { ask, cache } = await openSite({ cache: { logger: { warn: (message) => logged.push(message) } } })
   listing(cache, 5_000, (step) => {
@@ -214,13 +215,13 @@ test('what goes wrong otherwise ends the answer in its middle, is logged, and te
   expect(logged.join()).toContain('a secret of the programmer')
 })
 
-test('a cursor from elsewhere is refused', async () => {
+test('a foreign cursor is refused', async () => {
   const { ask } = await openSite()
   for (const query of ['cursor=nonsense', 'cursor=nonsense&whole=yes', 'whole=maybe', 'whole[]=yes'])
     expect((await ask(`/cache/keys?${query}`)).status, query).toBe(400)
 })
 
-test('rows are escaped, and none runs', async () => {
+test('rows are escaped', async () => {
   const { ask, cache } = await openSite()
   for (const part of ['<script>alert(1)</script>', '"><img src=x onerror=alert(1)>', '<%= 7 * 7 %>'])
     await cache.set([part], 1)

@@ -1,7 +1,5 @@
 import { expect, test } from 'vitest'
-import { type Asking, openSite, type Reply } from './site.js'
-
-const anonymous = { as: undefined, headers: { 'x-test-user': undefined } } satisfies Asking
+import { ANONYMOUS, type Asking, openSite, type Reply } from './site.js'
 
 function expectGuarded({ headers }: Reply): void {
   const policy = headers['content-security-policy'] ?? ''
@@ -36,7 +34,7 @@ test.each<[string, number, Asking?]>([
   ['/bypass', 200],
   ['/bypass', 400, { form: 'path=//evil.example' }],
   ['/keys/%', 400],
-  ['/', 401, anonymous],
+  ['/', 401, ANONYMOUS],
   ['/', 403, { as: 'customer' }],
   ['/delete', 403, { form: 'key=a', headers: { 'sec-fetch-site': 'cross-site' } }],
   ['/nowhere', 404],
@@ -51,7 +49,7 @@ test.each<[string, number, Asking?]>([
   ['/delete', 200, { form: 'key=a' }],
   ['/delete', 400, { form: 'key=' }],
   ['/done', 404],
-])('%s, answered with %i, has every header', async (path, status, asking) => {
+])('%s with status %i has all security headers', async (path, status, asking) => {
   const { ask, cache } = await openSite()
   await cache.set('a', 1)
   const reply = await ask(`/cache${path}`, asking)
@@ -62,7 +60,7 @@ test.each<[string, number, Asking?]>([
   if (status === 405) expect(reply.headers.allow).toBe(path === '/keys' ? 'GET, HEAD' : 'GET, HEAD, POST')
 })
 
-test('so has a page that fails, which tells nothing of why', async () => {
+test('a page that fails has all security headers, and does not show the reason', async () => {
   const logged: string[] = []
   const { ask, cache } = await openSite({ cache: { logger: { warn: (message) => logged.push(message) } } })
   cache.stats = () => {
@@ -98,9 +96,9 @@ test.each([
   ['dashboard.js', 'text/javascript; charset=utf-8'],
   ['live.js', 'text/javascript; charset=utf-8'],
   ['icon.svg', 'image/svg+xml'],
-])('%s is served as what it is, once', async (name, type) => {
+])('%s is served with its type, and cached by the browser', async (name, type) => {
   const { ask } = await openSite()
-  const first = await ask(`/cache/assets/${name}`, anonymous)
+  const first = await ask(`/cache/assets/${name}`, ANONYMOUS)
   expect(first.status).toBe(200)
   expect(first.headers['content-type']).toBe(type)
   expectGuarded(first)
@@ -109,7 +107,7 @@ test.each([
   expect(again.text).toBe('')
 })
 
-test('a download is saved, never shown', async () => {
+test('a download is an attachment, never displayed', async () => {
   const { ask, cache } = await openSite()
   await cache.set(['a"\r\nX-Injected: b', '..', 'ž'], '<script>alert(1)</script>')
   const key = cache.key(['a"\r\nX-Injected: b', '..', 'ž']).text

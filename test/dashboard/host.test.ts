@@ -34,7 +34,7 @@ describe.each([
     '/delete?key=a&preview=yes',
     '/nowhere',
     '/no/such/page',
-  ])('every link of %s leads to a page', async (page) => {
+  ])('each link of %s leads to a page', async (page) => {
     const { ask, cache } = await openSite({ mount })
     await cache.setMany([
       ['a::b', 1],
@@ -56,7 +56,7 @@ test.each([
   ['/delete', { key: 'a', children: 'yes' }],
   ['/delete/', { key: 'a' }],
   ['/clear', { prefix: 'shop' }],
-])('so does every link of what %s answers', async (page, form: Record<string, string>) => {
+])('each link of the response of %s leads to a page', async (page, form: Record<string, string>) => {
   const { ask } = await openSite({ mount: '/x/cache' })
   const { status, text } = await ask(`/x/cache${page}`, { form })
   expect(status).toBe(200)
@@ -66,7 +66,7 @@ test.each([
   }
 })
 
-test('its links hold behind a proxy that cuts off the beginning of the path', async () => {
+test('its links work behind a proxy that strips a path prefix', async () => {
   const { ask } = await openSite({ mount: '/cache' })
   const { text } = await ask('/cache/keys/a')
   expect(addresses(text, '/shop/cache/keys/a')).toContain('/shop/cache/delete?key=a')
@@ -126,7 +126,7 @@ test.each<[string, express.RequestHandler]>([
   ['urlencoded, extended', express.urlencoded({ extended: true })],
   ['json', express.json()],
   ['text of everything', express.text({ type: () => false })],
-])('a form is understood after the application has parsed bodies: %s', async (_name, parser) => {
+])('a form is read after the application has parsed the body: %s', async (_name, parser) => {
   const { ask, cache } = await openSite({ before: (app) => app.use(parser) })
   await cache.set('a::b', 1)
   const reply = await ask('/cache/delete', { form: { key: 'a', children: 'yes' } })
@@ -134,7 +134,7 @@ test.each<[string, express.RequestHandler]>([
   expect(await cache.has('a::b')).toBe(false)
 })
 
-test('a body that something else has read to its end does not hang', async () => {
+test('a body that was already read does not hang', async () => {
   const { ask } = await openSite({
     before: (app) => app.use((req, _res, next) => void req.resume().on('end', next)),
   })
@@ -143,7 +143,7 @@ test('a body that something else has read to its end does not hang', async () =>
   expect(words(text)).toContain('Nothing was changed')
 })
 
-test('has its own idea of a query, whatever parser the application has', async () => {
+test('parses queries itself, independently of the parser of the application', async () => {
   const { ask, cache } = await openSite({
     before: (app) => app.set('query parser', () => ({ key: { toString: 1 } })),
   })

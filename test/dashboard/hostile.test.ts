@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { internalsOf } from '../../src/cache.js'
+import { named, testRows } from '../helpers/rows.js'
 import { foreignScripts, openSite, words } from './site.js'
 
 const PARTS = [
@@ -37,10 +38,15 @@ const PARTS = [
   'x'.repeat(500),
 ]
 
-describe.each(PARTS)('a key with the part %j', (part) => {
-  test.each([[[part]], [['family', part]], [[part, 'child']]])(
-    'is listed, shown and deleted: %j',
-    async (parts) => {
+describe('A key with a hostile part is listed, shown and deleted', () => {
+  const places: Record<string, (part: string) => string[]> = {
+    'as its only part': (part) => [part],
+    'as its last part': (part) => ['family', part],
+    'as its first part': (part) => [part, 'child'],
+  }
+  for (const [place, partsOf] of Object.entries(places)) {
+    testRows(place, named(PARTS), async (part) => {
+      const parts = partsOf(part)
       const { ask, cache } = await openSite()
       const { text } = cache.key(parts)
       await cache.set(parts, 'the value of it')
@@ -69,8 +75,8 @@ describe.each(PARTS)('a key with the part %j', (part) => {
       expectInert(preview.text)
       expect((await ask('/cache/delete', { form: { key: text } })).status).toBe(200)
       expect(await cache.has(parts)).toBe(false)
-    },
-  )
+    })
+  }
 })
 
 /** No tag and no attribute but the dashboard's own, and no script in the page. */
@@ -86,7 +92,7 @@ test.each([
   new Map([['</pre><script>', '</pre><script>']]),
   new Set(['<img src=x onerror=alert(1)>']),
   /<\/pre><script>/,
-])('the value %j is only shown', async (value) => {
+])('the value %j is displayed as text', async (value) => {
   const { ask, cache } = await openSite()
   await cache.set('a', value)
   const { text } = await ask('/cache/keys/a')
@@ -95,7 +101,7 @@ test.each([
   expect(text).not.toContain('<img')
 })
 
-test('who wrote or deleted something is only shown', async () => {
+test('users and routes are displayed as text', async () => {
   const evil = '<script>alert(1)</script>'
   const { ask, cache } = await openSite()
   const scope = internalsOf(cache).openScope({ fills: false, origin: () => ({ route: evil, user: evil }) })
@@ -105,7 +111,7 @@ test('who wrote or deleted something is only shown', async () => {
   expect(foreignScripts(text)).toEqual([])
 })
 
-test.each([
+const WRONG_QUERIES = [
   '/key?key=a&key=b',
   '/key?key[]=a',
   '/key?key[x]=a',
@@ -124,7 +130,9 @@ test.each([
   '/download',
   '/keys/%E0%A4%A',
   `/key?key=${'a::'.repeat(40)}a`,
-])('%s is refused with a page that says why', async (path) => {
+]
+
+testRows('a malformed query is refused with a page that explains it', named(WRONG_QUERIES), async (path) => {
   const { ask } = await openSite()
   const { status, text } = await ask(`/cache${path}`)
   expect(status).toBe(400)
@@ -132,7 +140,7 @@ test.each([
 })
 
 test.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty'])(
-  'a parameter called %s is nothing',
+  'a parameter called %s is ignored',
   async (name) => {
     const { ask } = await openSite()
     expect((await ask(`/cache/keys?${name}=1&${name}[x]=1`)).status).toBe(200)
@@ -154,20 +162,24 @@ test.each([
   expect(await cache.has('a')).toBe(true)
 })
 
-test.each(PARTS)('the family %j is only shown, and leads to its keys', async (family) => {
-  const { ask, cache } = await openSite()
-  await cache.set([family, 1], 'x')
-  await cache.get([family, 1])
-  const { text } = await ask('/cache/')
-  const [shown] = cache.key([family]).segments
-  const row = /<th scope="row"><a href="([^"]*)"><bdi>.*?<\/bdi>/s.exec(text)
-  expect(words(row?.[0] ?? '')).toBe(
-    words(`<b>${shown?.replaceAll('&', '&amp;').replaceAll('<', '&lt;')}</b>`),
-  )
-  expectInert(text)
-  const href = (row?.[1] ?? '').replaceAll('&amp;', '&').replaceAll('&#39;', "'")
-  const page = new URL(href, 'http://here/cache/')
-  expect(page.host).toBe('here')
-  expect((await ask(page.pathname + page.search)).text).toMatch(/class="key"><a href=/)
-  expect((await ask('/cache/api/stats')).headers['content-type']).toBe('application/json; charset=utf-8')
-})
+testRows(
+  'a family with a hostile name is displayed as text and links to its keys',
+  named(PARTS),
+  async (family) => {
+    const { ask, cache } = await openSite()
+    await cache.set([family, 1], 'x')
+    await cache.get([family, 1])
+    const { text } = await ask('/cache/')
+    const [shown] = cache.key([family]).segments
+    const row = /<th scope="row"><a href="([^"]*)"><bdi>.*?<\/bdi>/s.exec(text)
+    expect(words(row?.[0] ?? '')).toBe(
+      words(`<b>${shown?.replaceAll('&', '&amp;').replaceAll('<', '&lt;')}</b>`),
+    )
+    expectInert(text)
+    const href = (row?.[1] ?? '').replaceAll('&amp;', '&').replaceAll('&#39;', "'")
+    const page = new URL(href, 'http://here/cache/')
+    expect(page.host).toBe('here')
+    expect((await ask(page.pathname + page.search)).text).toMatch(/class="key"><a href=/)
+    expect((await ask('/cache/api/stats')).headers['content-type']).toBe('application/json; charset=utf-8')
+  },
+)

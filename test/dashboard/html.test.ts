@@ -1,7 +1,7 @@
 import { HtmlValidate } from 'html-validate'
 import { describe, expect, test } from 'vitest'
 import { createCache } from '../../src/create-cache.js'
-import { type Asking, openSite, QUIET, type Site, type SiteOptions } from './site.js'
+import { ANONYMOUS, type Asking, openSite, QUIET, type Site, type SiteOptions } from './site.js'
 
 /** What the HTML standard and accessibility ask; not what is a matter of style. */
 const validator = new HtmlValidate({ extends: ['html-validate:standard', 'html-validate:a11y'] })
@@ -71,23 +71,23 @@ test.each<[string, number, Asking?, SiteOptions?]>([
   ['/clear', 400, { form: { prefix: 'wrong' } }],
   ['/bypass?path=%2Fa%22%3Cb%3E', 200],
   ['/bypass', 400, { form: { path: '//"><script>' } }],
-  ['/', 401, { as: undefined, headers: { 'x-test-user': undefined } }],
+  ['/', 401, ANONYMOUS],
   ['/', 403, { as: 'customer' }],
   ['/nowhere', 404],
-])('%s, answered with %i, is valid HTML', async (path, status, asking, options) => {
+])('%s with status %i is valid HTML', async (path, status, asking, options) => {
   const { ask } = await shop(options)
   const reply = await ask(`/cache${path}`, asking)
   expect(reply.status).toBe(status)
   await expectValid(reply.text)
 })
 
-describe('so is, before anything is cached,', () => {
+describe('valid HTML before anything is cached:', () => {
   test.each(['/', '/keys', '/events', '/requests'])('%s', async (path) => {
     await expectValid((await (await openSite()).ask(`/cache${path}`)).text)
   })
 })
 
-describe('so is, while the store does not answer,', () => {
+describe('valid HTML while the store does not respond:', () => {
   test.each<[string, Asking?]>([
     ['/'],
     ['/keys'],

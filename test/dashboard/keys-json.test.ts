@@ -3,7 +3,7 @@ import { internalsOf } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { CacheNotRespondingError } from '../../src/errors.js'
 import { startRedis } from '../helpers/redis.js'
-import { type Asking, openSite, QUIET, type Reply } from './site.js'
+import { ANONYMOUS, openSite, QUIET, type Reply } from './site.js'
 
 const json = (reply: Reply) => {
   expect(reply.headers['content-type']).toBe('application/json; charset=utf-8')
@@ -33,7 +33,7 @@ describe('/api/keys', () => {
     expect(json(await ask('/cache/api/keys?q=CART')).keys).toMatchObject([{ key: 'cart::1' }])
   })
 
-  test('is paged by its cursor, each key once', async () => {
+  test('pages by its cursor, with each key once', async () => {
     const { ask, cache } = await openSite()
     await cache.setMany(Array.from({ length: 700 }, (_, index) => [`k::${index}`, 1] as const))
     const seen: string[] = []
@@ -50,7 +50,7 @@ describe('/api/keys', () => {
 })
 
 describe('/api/key', () => {
-  test('tells what its page tells of one that is cached', async () => {
+  test('returns the facts of the page for a cached key', async () => {
     const { ask, cache } = await openSite()
     await cache.delete('product::1')
     await cache.delete('product', { children: true })
@@ -76,7 +76,7 @@ describe('/api/key', () => {
     ])
   })
 
-  test('says why one is not cached, and who it was', async () => {
+  test('returns why a key is not cached, and the user who deleted it', async () => {
     const { ask, cache } = await openSite()
     await cache.set('product::1', 1)
     const scope = internalsOf(cache).openScope({
@@ -97,7 +97,7 @@ describe('/api/key', () => {
   test.each<[string, string, object, string]>([
     ['under a secret’s name', 'session::abc', {}, 'masked'],
     ['where values are hidden', 'a', { hideValues: true }, 'hidden'],
-  ])('gives no value %s', async (_where, key, options, kind) => {
+  ])('returns no value %s', async (_where, key, options, kind) => {
     const { ask, cache } = await openSite({ dashboard: options })
     await cache.set(key, 'hunter2')
     const reply = await ask(`/cache/api/key?key=${key}`)
@@ -105,7 +105,7 @@ describe('/api/key', () => {
     expect(json(reply).value).toEqual({ kind })
   })
 
-  test('responds 503, not with half of the answer, while the store does not return the events', async () => {
+  test('responds with 503, without a partial result, when the events cannot be read', async () => {
     const { ask, cache } = await openSite()
     vi.spyOn(cache, 'events').mockRejectedValue(new CacheNotRespondingError('out of order'))
     const reply = await ask('/cache/api/key?key=never')
@@ -113,7 +113,7 @@ describe('/api/key', () => {
     expect(json(reply)).toEqual({ error: { status: 503, message: 'The store is not responding.' } })
   })
 
-  test('gives the beginning of a long value, and says so', async () => {
+  test('returns the beginning of a long value, marked as incomplete', async () => {
     const { ask, cache } = await openSite()
     await cache.set('a', 'x'.repeat(100_000))
     const { value } = json(await ask('/cache/api/key?key=a'))
@@ -130,14 +130,12 @@ describe('/api/key', () => {
   )
 })
 
-const anonymous = { as: undefined, headers: { 'x-test-user': undefined } } satisfies Asking
-
 describe.each(['/api/keys', '/api/key?key=needle'])('%s', (page) => {
   test('is closed to strangers, and to customers', async () => {
     const { ask, cache } = await openSite()
     await cache.set('needle', 'hay')
     for (const [asking, status] of [
-      [anonymous, 401],
+      [ANONYMOUS, 401],
       [{ as: 'customer' }, 403],
     ] as const) {
       const reply = await ask(`/cache${page}`, asking)
@@ -150,7 +148,7 @@ describe.each(['/api/keys', '/api/key?key=needle'])('%s', (page) => {
     expect((await ask(`/cache${page}`, { method: 'HEAD' })).text).toBe('')
   })
 
-  test('says 503 while the store does not answer', async () => {
+  test('responds with 503 while the store does not respond', async () => {
     const redis = await startRedis()
     try {
       const cache = createCache({ redis: redis.url, keyPrefix: 'shop', logger: QUIET })

@@ -77,7 +77,7 @@ describe.each([
     expect(value.text.replace(/\s+/g, ' ')).toContain(expected)
   })
 
-  test('shows what can be read of a damaged value, and says so', async () => {
+  test('shows the readable part of a damaged value, marked as damaged', async () => {
     const { ask, cache } = await openSite({ cache: { compressionThreshold } })
     await cache.set(
       'large',

@@ -13,7 +13,7 @@ test.each([
   '/keys?q=a',
   '/keys/a',
   '/key?key=a',
-])('%s can keep itself up to date: it shows figures or a list', async (path) => {
+])('%s offers auto-refresh, since it shows figures or a list', async (path) => {
   const { ask } = await openSite()
   expect(isLive((await ask(`/cache${path}`)).text)).toEqual([true, true])
 })
@@ -27,12 +27,12 @@ test.each<[string, Asking?]>([
   ['/clear', { form: { prefix: 'wrong' } }],
   ['/nowhere'],
   ['/', { as: 'customer' }],
-])('%s cannot: one fills it in, or it is an answer to that, or a problem', async (path, asking) => {
+])('%s offers no auto-refresh, since it is a form, its result, or an error', async (path, asking) => {
   const { ask } = await openSite()
   expect(isLive((await ask(`/cache${path}`, asking)).text)).toEqual([false, false])
 })
 
-test('the first page of the keys can, those that a cursor leads to cannot', async () => {
+test('the first page of keys offers auto-refresh, later pages do not', async () => {
   const { ask, cache } = await openSite()
   await cache.setMany(Array.from({ length: 600 }, (_, index) => [`many::${index}`, 1] as const))
   const first = await ask('/cache/keys')

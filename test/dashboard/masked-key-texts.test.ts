@@ -43,7 +43,7 @@ test.each([
   ['a=b', 1],
   ['product', 'compass'],
   ['2026-01-31T12:00:00Z'],
-])('%j is listed as it is', (...parts) => {
+])('%j is listed unchanged', (...parts) => {
   const key = CacheKey.from(parts)
   expect(maskKey(key, secrets)).toMatchObject({ text: key.text, key })
 })
@@ -99,7 +99,7 @@ test.each(KEYS)('%j is masked wherever keys, routes and users are listed', async
   expect(events).toContain('GET /token/[masked]')
 })
 
-test.each(KEYS)('%j is not found by what is masked of it', async (parts) => {
+test.each(KEYS)('%j is not found by its masked part', async (parts) => {
   const { site } = await openUsed(parts)
   for (const q of [HIDDEN, `=${HIDDEN}`, 'hunter', '[masked]', 'masked']) {
     const asked = `q=${encodeURIComponent(q)}`
@@ -113,14 +113,14 @@ test.each(KEYS)('%j is not found by what is masked of it', async (parts) => {
   }
 })
 
-test('what is shown of such a key is found, as it is written or as it reads', async () => {
+test('the visible part of such a key is found, escaped or plain', async () => {
   const { ask, cache } = await openSite()
   await cache.set(['page', `/x?token=${HIDDEN}&a=1`], 1)
   for (const q of ['/X?tok', '%3Ftoken=', '&a=1', 'page::/x'])
     expect(words((await ask(`/cache/keys?q=${encodeURIComponent(q)}`)).text), q).toContain('1 found')
 })
 
-test('its own page has the name that was typed, and no value', async () => {
+test('its page has the name that was typed, and no value', async () => {
   const { ask, cache } = await openSite()
   const key = cache.key('page', `/x?token=${HIDDEN}`)
   await cache.set(key, 'a value')
@@ -129,7 +129,7 @@ test('its own page has the name that was typed, and no value', async () => {
   expect(words(text)).not.toContain('a value')
 })
 
-test('names of the application’s own are masked in texts and keys alike', async () => {
+test('names added by the application are masked in texts and keys', async () => {
   const { ask, cache } = await openSite({ dashboard: { redact: ['iban', /^x-internal/i] } })
   await cache.set(['page', `/x?iban=${HIDDEN}`], 1)
   await cache.set('note', { text: `X-Internal-Note: ${HIDDEN}`, data: Buffer.from(`{"IBAN":"${HIDDEN}"}`) })

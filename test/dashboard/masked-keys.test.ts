@@ -37,7 +37,7 @@ test.each(KEYS)('%j is masked wherever keys are listed', async (parts, shown, un
   expect(data.text).not.toContain(HIDDEN)
 })
 
-test.each(KEYS)('%j is not found by what is masked of it, nor by the mask', async (parts) => {
+test.each(KEYS)('%j is found neither by its masked part nor by the mask', async (parts) => {
   const { ask, cache } = await openSite()
   await cache.set(parts, 1)
   for (const q of [HIDDEN, 'hunter', `::${HIDDEN}`, `${parts.at(-2)}::h`, 'masked']) {
@@ -48,14 +48,14 @@ test.each(KEYS)('%j is not found by what is masked of it, nor by the mask', asyn
   }
 })
 
-test('what stands before the mask is found, as it is written or as it reads', async () => {
+test('the part before the mask is found, escaped or plain', async () => {
   const { ask, cache } = await openSite()
   await cache.set(['user', 'Anna K', 'sid', HIDDEN], 1)
   for (const q of ['ANNA K', 'anna%20k::si'])
     expect(words((await ask(`/cache/keys?q=${encodeURIComponent(q)}`)).text)).toContain('1 found')
 })
 
-test('who asks for a key by its full name gets its page', async () => {
+test('a request with the full name of a key gets its page', async () => {
   const { ask, cache } = await openSite()
   await cache.set(['session', HIDDEN], 'a value')
   const { text } = await ask(`/cache/keys/session::${HIDDEN}`)
@@ -64,7 +64,7 @@ test('who asks for a key by its full name gets its page', async () => {
   expect(words((await ask(`/cache/keys?under=session::${HIDDEN}`)).text)).toContain('1 found')
 })
 
-test('by the names that the options add, and not by those they leave out', async () => {
+test('keys are masked by the names of the options', async () => {
   const { ask, cache } = await openSite({ dashboard: { redact: { only: ['iban'] } } })
   await cache.setMany([
     ['iban::DE1', 1],
@@ -75,7 +75,7 @@ test('by the names that the options add, and not by those they leave out', async
   expect(said).toContain('token::abc')
 })
 
-test('the way to the next page tells nothing of the keys that it follows', async () => {
+test('the link to the next page does not reveal keys', async () => {
   const cache = createCache({ store: 'memory', keyPrefix: 'shop' })
   const { ask } = await openSite({ cache })
   await cache.setMany(Array.from({ length: 1_500 }, (_, index) => [['session', `${HIDDEN}-${index}`], 1]))

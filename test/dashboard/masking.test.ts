@@ -49,7 +49,7 @@ const NAMES = [
   ],
 ]
 
-test.each(NAMES)('what is called %s is masked, wherever it lies', async (name) => {
+test.each(NAMES)('a value named %s is masked at any depth', async (name) => {
   const values = {
     'a field': { a: { b: [{ [name]: HIDDEN, seen: 'visible' }] } },
     'a whole field': { [name]: { deep: [HIDDEN] }, seen: 'visible' },
@@ -91,7 +91,7 @@ test.each([
   `user anna: password='${HIDDEN} and more'`,
   `user anna, token="a\\"${HIDDEN}"`,
   `user anna, token="unclosed ${HIDDEN}`,
-])('so it is in the text %s', async (text) => {
+])('the secret in the text %s is masked', async (text) => {
   const { page, hidden } = await shown({ text })
   expect(hidden).toBe(true)
   expect(page).toMatch(/user\S* ?:?anna|anna/)
@@ -102,7 +102,7 @@ test.each([
   new Map([['price', HIDDEN]]),
   ['one', HIDDEN],
   `name: ${HIDDEN}`,
-])('what has an innocent name is shown: %j', async (value) => {
+])('a value with an ordinary name is shown: %j', async (value) => {
   expect((await shown(value)).hidden).toBe(false)
 })
 
@@ -133,7 +133,7 @@ test('values can be hidden altogether', async () => {
   expect(saved.text).not.toContain('the value')
 })
 
-test('every kind of value can be read', async () => {
+test('values of each type are readable', async () => {
   const cyclic: Record<string, unknown> = { name: 'round' }
   cyclic.self = cyclic
   const { saved, page } = await shown({
@@ -193,14 +193,14 @@ test('a large value is cut on its page and whole in its download', async () => {
   expect(text).toBe(`"${'😀'.repeat(300_000)}end"\n`)
 })
 
-test('a value folded into itself does not grow without end', async () => {
+test('a cyclic value is shown once', async () => {
   let value: unknown = ['leaf']
   for (let depth = 0; depth < 60; depth++) value = [value, value]
   const { saved } = await shown(value)
   expect(saved.length).toBeLessThan(20_000)
 })
 
-test('a deep value is shown as far as people read', async () => {
+test('a deep value is shown down to a limit', async () => {
   let value: unknown = 'leaf'
   for (let depth = 0; depth < 900; depth++) value = [value]
   expect((await shown(value)).saved).toContain('[…]')

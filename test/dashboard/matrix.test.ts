@@ -1,9 +1,10 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect } from 'vitest'
 import { HEADERS } from '../../src/dashboard/http/headers.js'
 import { ROUTES } from '../../src/dashboard/routes.js'
-import { type Asking, openSite, type Reply, type Site, type SiteOptions } from './site.js'
+import { named, testRows } from '../helpers/rows.js'
+import { ANONYMOUS, type Asking, openSite, type Reply, type Site, type SiteOptions } from './site.js'
 
-// Every route that there is, whoever adds one, met by everyone who may come by.
+// Each route of the dashboard, also one that is added later, requested by each kind of user.
 
 interface Met {
   readonly path: string
@@ -22,8 +23,6 @@ const MET: Met[] = ROUTES.flatMap(({ path, post, changes = false }) => {
 /** What every form of the dashboard might send. */
 const FORM = { key: 'product::1', children: 'no', prefix: 'shop', path: '/products/1' }
 
-const stranger: Asking = { as: undefined, headers: { 'x-test-user': undefined } }
-
 function asking({ method }: Met, who: Asking = {}): Asking {
   return method === 'GET' ? who : { ...who, form: FORM }
 }
@@ -35,7 +34,7 @@ async function openShop(options: SiteOptions = {}): Promise<Site> {
   return site
 }
 
-/** Nothing was changed, and nothing of what is cached was told. */
+/** Expects that nothing was changed, and that the reply contains no cached data. */
 async function expectClosed({ cache }: Site, { headers, text }: Reply): Promise<void> {
   expect(headers).toMatchObject(
     Object.fromEntries(Object.entries(HEADERS).map(([name, value]) => [name.toLowerCase(), value])),
@@ -45,31 +44,37 @@ async function expectClosed({ cache }: Site, { headers, text }: Reply): Promise<
   expect(await cache.has('product::1')).toBe(true)
 }
 
-describe.each(MET)('$method $path', (met) => {
-  test('is closed to strangers', async () => {
+const byRoute = (routes: readonly Met[]) => named(routes, ({ method, path }) => `${method} ${path}`)
+
+describe('Each route', () => {
+  testRows('refuses an anonymous user', byRoute(MET), async (met) => {
     const site = await openShop()
-    const reply = await site.ask(`/cache${met.path}`, asking(met, stranger))
+    const reply = await site.ask(`/cache${met.path}`, asking(met, ANONYMOUS))
     expect(reply.status).toBe(401)
     if (met.isForPrograms) expect(reply.headers['content-type']).toContain('application/json')
     await expectClosed(site, reply)
   })
 
-  test('sends people to the login page, where there is one, and tells programs', async () => {
-    const site = await openShop({ dashboard: { loginUrl: '/login' } })
-    const reply = await site.ask(`/cache${met.path}`, asking(met, stranger))
-    expect(reply.status).toBe(met.isForPrograms ? 401 : 302)
-    if (!met.isForPrograms) expect(reply.headers.location).toMatch(/^\/login\?next=%2Fcache%2F/)
-    await expectClosed(site, reply)
-  })
+  testRows(
+    'redirects an anonymous user to the login page, and responds to programs with 401',
+    byRoute(MET),
+    async (met) => {
+      const site = await openShop({ dashboard: { loginUrl: '/login' } })
+      const reply = await site.ask(`/cache${met.path}`, asking(met, ANONYMOUS))
+      expect(reply.status).toBe(met.isForPrograms ? 401 : 302)
+      if (!met.isForPrograms) expect(reply.headers.location).toMatch(/^\/login\?next=%2Fcache%2F/)
+      await expectClosed(site, reply)
+    },
+  )
 
-  test('is closed to customers', async () => {
+  testRows('refuses a customer', byRoute(MET), async (met) => {
     const site = await openShop()
     const reply = await site.ask(`/cache${met.path}`, asking(met, { as: 'customer' }))
     expect(reply.status).toBe(403)
     await expectClosed(site, reply)
   })
 
-  test('is open to staff', async () => {
+  testRows('is open to staff', byRoute(MET), async (met) => {
     const { ask } = await openShop()
     const reply = await ask(`/cache${met.path}`, asking(met))
     expect([200, 303]).toContain(reply.status)
@@ -77,7 +82,7 @@ describe.each(MET)('$method $path', (met) => {
     expect(reply.headers['cache-control']).toBe('no-store')
   })
 
-  test('of a read-only dashboard lets nobody change anything', async () => {
+  testRows('changes nothing in a read-only dashboard', byRoute(MET), async (met) => {
     const site = await openShop({ dashboard: { readOnly: true } })
     const reply = await site.ask(`/cache${met.path}`, asking(met))
     if (met.changes) {
@@ -92,7 +97,7 @@ const proxied = { host: '127.0.0.1:3000', 'x-forwarded-host': 'shop.example', 'x
 const trusting: SiteOptions = { before: (app) => void app.set('trust proxy', 'loopback') }
 const host = 'shop.example'
 
-/** Where a change may claim to come from; the browsers' own header is absent unless it is named. */
+/** Origins that a request may state; `Sec-Fetch-Site` is absent unless it is named. */
 const ORIGINS: [from: string, headers: Record<string, string>, isOurs: boolean, options?: SiteOptions][] = [
   ['a page of this site', { 'sec-fetch-site': 'same-origin' }, true],
   ['another subdomain', { 'sec-fetch-site': 'same-site', host, origin: 'http://shop.example' }, false],
@@ -111,7 +116,8 @@ const ORIGINS: [from: string, headers: Record<string, string>, isOurs: boolean, 
 ]
 
 describe.each(MET.filter(({ method }) => method === 'POST'))('POST $path', ({ path }) => {
-  test.each(ORIGINS)('from %s', async (_from, headers, isOurs, options) => {
+  const rows = ORIGINS.map(([from, ...rest]) => [from, rest] as const)
+  testRows('is accepted from pages of its own origin only', rows, async ([headers, isOurs, options]) => {
     const site = await openShop(options)
     const reply = await site.ask(`/cache${path}`, {
       form: FORM,
@@ -126,8 +132,9 @@ describe.each(MET.filter(({ method }) => method === 'POST'))('POST $path', ({ pa
   })
 })
 
-test.each(MET.filter(({ method }) => method === 'GET'))(
-  'no answer of GET $path tells what looks secret',
+testRows(
+  'no page contains a value whose name looks secret',
+  byRoute(MET.filter(({ method }) => method === 'GET')),
   async ({ path }) => {
     const { ask } = await openShop()
     const asked = path.replaceAll('product::1', 'session::5e1f')

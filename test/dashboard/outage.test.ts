@@ -7,6 +7,7 @@ import { MemoryStore } from '../../src/store/memory-store.js'
 import type { Store } from '../../src/store/store.js'
 import { wrapStore } from '../../src/store/wrap-store.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
+import { named, runRows } from '../helpers/rows.js'
 import { openSite, QUIET, words } from './site.js'
 
 const PAGES = [
@@ -75,45 +76,48 @@ describe.each<[string, () => Promise<KeyedCache>]>([
     await redis.restart()
   })
 
-  test('every page is there in time, and says so', async () => {
+  test('each page is served within two seconds, and shows that the store is not responding', async () => {
     const { ask } = await openSite({ cache })
     const before = cache.processStats().storeFailures
-    for (const page of PAGES) {
-      const began = performance.now()
+    const check = async (page: string) => {
+      const startedAt = performance.now()
       const { status, text } = await ask(`/cache${page}`)
-      expect(performance.now() - began, page).toBeLessThan(2_000)
-      expect(status, page).toBe(200)
-      expect(words(text), page).toMatch(/not responding/)
+      expect(performance.now() - startedAt).toBeLessThan(2_000)
+      expect(status).toBe(200)
+      expect(words(text)).toMatch(/not responding/)
     }
+    await runRows(named(PAGES), check, { atOnce: true })
     expect((await ask('/cache/download?key=a')).status).toBe(503)
     expect(cache.processStats().storeFailures).toBe(before)
   })
 
-  test('a delete that is not sure is not called done', async () => {
+  test('a delete that the store did not confirm is not shown as done', async () => {
     const events: unknown[] = []
     const { ask } = await openSite({
       cache,
       dashboard: { onAudit: ({ outcome }) => void events.push(outcome) },
     })
-    for (const [page, form] of [
+    const forms: [page: string, form: Record<string, string>][] = [
       ['delete', { key: 'a' }],
       ['delete', { key: 'a', children: 'yes' }],
       ['delete', { key: 'a', how: 'expire' }],
       ['delete', { key: 'a', children: 'yes', how: 'expire' }],
       ['clear', { prefix: 'shop' }],
-    ] as const) {
+    ]
+    const check = async ([page, form]: (typeof forms)[number]) => {
       const { status, text } = await ask(`/cache/${page}`, { form })
       expect(status).toBe(503)
-      const said = words(text)
-      expect(said).toContain('did not confirm that')
-      expect(said).toMatch(/Time.*User\s*anna/)
-      expect(said).toMatch(/Live now(, with children)?\s*unknown/)
+      const shown = words(text)
+      expect(shown).toContain('did not confirm that')
+      expect(shown).toMatch(/Time.*User\s*anna/)
+      expect(shown).toMatch(/Live now(, with children)?\s*unknown/)
     }
+    await runRows(named(forms), check, { atOnce: true })
     expect(events.filter((outcome) => outcome !== 'failed')).toEqual([])
   })
 })
 
-test('what is not settled yet is the first thing that the overview says, until it is', async () => {
+test('the overview starts with the pending invalidations until the store has confirmed them', async () => {
   const cache = await connected({ timeouts: { store: '200ms' } })
   const { ask } = await openSite({ cache })
   redis.freeze()
@@ -129,7 +133,7 @@ test('what is not settled yet is the first thing that the overview says, until i
   )
 })
 
-test('a Redis whose user may not ask how full it is does not say', async () => {
+test('the overview shows no memory use when the Redis user may not read it', async () => {
   const admin = new Redis(redis.url)
   await admin.call('ACL', 'SETUSER', 'shop', 'on', '>demo', '~*', '&*', '+@all', '-info')
   const url = redis.url.replace('//', '//shop:demo@')
@@ -140,7 +144,7 @@ test('a Redis whose user may not ask how full it is does not say', async () => {
   await admin.quit()
 })
 
-test('a delete that was not confirmed may have happened all the same: the page tells what the store says now', async () => {
+test('after a delete whose confirmation was lost, the page shows the current state of the key', async () => {
   const store = new MemoryStore()
   const remove = store.remove.bind(store)
   store.remove = async (...asked) => {
@@ -156,7 +160,7 @@ test('a delete that was not confirmed may have happened all the same: the page t
   )
 })
 
-test('with a Redis that is up, a cursor from elsewhere is refused, and pages are bounded', async () => {
+test('with Redis up, a foreign cursor is refused and pages are bounded', async () => {
   const cache = await connected({ timeouts: { store: '10s' } })
   const { ask } = await openSite({ cache })
   expect((await ask('/cache/keys?cursor=nonsense')).status).toBe(400)

@@ -13,7 +13,7 @@ const href = (html: string, text: RegExp) => {
 }
 
 describe('overview', () => {
-  test('says that nothing has been asked yet, and gives no ratio of nothing', async () => {
+  test('shows that there were no reads yet, without a hit ratio', async () => {
     const { ask } = await openSite()
     const said = words((await ask('/cache/')).text)
     expect(said).toMatch(/Store up in-memory store responded in \d+\.\d ms/)
@@ -22,7 +22,7 @@ describe('overview', () => {
     expect(said).toContain('No reads in this period')
   })
 
-  test('shows what has been counted, and says that it is of one process on the embedded store', async () => {
+  test('shows the figures, marked as those of one process with the in-memory store', async () => {
     const { ask, cache } = await openSite()
     await cache.set('product::1', 1)
     await cache.get('product::1')
@@ -55,7 +55,7 @@ describe('overview', () => {
     ])
   })
 
-  test('says how full the store is, and what it has evicted', async () => {
+  test('shows the memory use and the evictions of the store', async () => {
     const { ask, cache } = await openSite({ cache: { store: { memory: { maxEntries: 20 } } } })
     expect(words((await ask('/cache/')).text)).toMatch(
       /Memory 0 B of 64\.0 MiB used by all data in the store; 0 evicted since its start/,
@@ -66,7 +66,7 @@ describe('overview', () => {
     )
   })
 
-  test('tells families apart by what was stored', async () => {
+  test('lists the families of keys', async () => {
     const { ask, cache } = await openSite()
     await cache.set('large::1', randomBytes(3_000))
     await cache.getOrSet('large::2', () => randomBytes(3_000))
@@ -76,14 +76,14 @@ describe('overview', () => {
     )
   })
 
-  test('says that caching is off', async () => {
+  test('shows that caching is off', async () => {
     const { ask } = await openSite({ cache: { enabled: false } })
     expect(words((await ask('/cache/')).text)).toContain('Caching off')
     expect(words((await ask('/cache/keys')).text)).toContain('No keys. Caching is off')
   })
 })
 
-test('looking is never counted, and changes nothing', async () => {
+test('viewing pages is not counted, and changes nothing', async () => {
   const cache = createCache({ store: 'memory', keyPrefix: 'shop' })
   const { ask } = await openSite({
     cache,
@@ -126,12 +126,12 @@ test('looking is never counted, and changes nothing', async () => {
 })
 
 describe('keys', () => {
-  test('there are none yet', async () => {
+  test('shows that there are none yet', async () => {
     const { ask } = await openSite()
     expect(words((await ask('/cache/keys')).text)).toContain('No keys yet')
   })
 
-  test('under a key, its siblings not among them', async () => {
+  test('lists the keys below a key, without its siblings', async () => {
     const { ask, cache } = await openSite()
     await cache.setMany([
       ['product', 1],
@@ -147,7 +147,7 @@ describe('keys', () => {
     expect(href(text, /^<bdi>product<\/bdi>$/)).toBe('./keys?under=product')
   })
 
-  test('by a text, as it is written or as it reads', async () => {
+  test('finds keys by a text, escaped or plain', async () => {
     const { ask, cache } = await openSite()
     await cache.setMany([
       [['user', 'Anna Karenina'], 1],
@@ -163,7 +163,7 @@ describe('keys', () => {
     )
   })
 
-  test('a page at a time, each key once, however many there are', async () => {
+  test('are listed in pages, with each key once', async () => {
     const { ask, cache } = await openSite()
     await cache.setMany(Array.from({ length: 1_200 }, (_, index) => [`k::${index}`, 1] as const))
     const seen: string[] = []
@@ -187,7 +187,7 @@ describe('keys', () => {
     expect(seen).toHaveLength(1_200)
   })
 
-  test('a search looks at a bounded number of names and says where it stopped', async () => {
+  test('a search reads a limited number of names, and shows that it is incomplete', async () => {
     const list = async ({ cursor = '0', scan }: { cursor?: string | undefined; scan: number }) => {
       looks++
       return { entries: [], cursor: String(Number(cursor) + scan), scanned: scan, total: 1_000_000 }
@@ -211,7 +211,7 @@ describe('keys', () => {
 })
 
 describe('one key', () => {
-  test('cached: what, until when, by whom', async () => {
+  test('a cached key is shown with value, TTL and writer', async () => {
     const { ask, cache } = await openSite()
     await cache.set('product::1', { price: 12n }, { ttl: '1h' })
     const said = words((await ask('/cache/keys/product::1')).text)
@@ -226,7 +226,7 @@ describe('one key', () => {
       expect(said).toContain(part)
   })
 
-  test('not cached: why', async () => {
+  test('a missing key is shown with the reason', async () => {
     const { ask, cache } = await openSite()
     await cache.set('product::1', 1)
     await cache.delete('product', { children: true })
@@ -237,7 +237,7 @@ describe('one key', () => {
   })
 })
 
-test('a stale value is shown as what it is, a computation under way too', async () => {
+test('a stale value and a computation in progress are shown as such', async () => {
   const { ask, cache } = await openSite()
   await cache.getOrSet('quote', () => ({ price: 12 }), { ttl: '20ms', grace: '1h' })
   await becomesStale(cache, 'quote')

@@ -9,7 +9,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-test('what a process remembers is told of it, and of a key; looking is no read', async () => {
+test('process memory is shown for each process and key, and viewing is no read', async () => {
   const options = { redis: server.url, keyPrefix: 'shop', logger: QUIET }
   const { ask, cache } = await openSite({ cache: createCache({ ...options, memory: {} }) })
   const other = createCache(options)
@@ -57,7 +57,7 @@ test('what a process remembers is told of it, and of a key; looking is no read',
   }
 })
 
-test('where no process remembers anything, nothing is said of it', async () => {
+test('process memory is not mentioned when no process has one', async () => {
   const { ask, cache } = await openSite()
   await cache.set('product::1', 1)
   await cache.get('product::1')

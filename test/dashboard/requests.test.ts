@@ -9,7 +9,7 @@ import type { RequestRecord } from '../../src/stats/request-record.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import { startRedis } from '../helpers/redis.js'
 import {
-  type Asking,
+  ANONYMOUS,
   foreignScripts,
   openSite,
   QUIET,
@@ -55,7 +55,7 @@ const call = { ...{ operation: 'get', key: 'a', outcome: 'hit', tier: 'store' },
 
 const json = (reply: Reply) => JSON.parse(reply.text)
 
-test('says what each asked of the cache, in order, and what came of it', async () => {
+test('lists the calls of each request in order, with their outcomes', async () => {
   const { ask, cache } = await shop(async (own) => {
     await own.get(['product', 1])
     await own.get(['product', 1])
@@ -96,7 +96,7 @@ test('says what each asked of the cache, in order, and what came of it', async (
   expect(text.match(/<details/g)).toHaveLength(1)
 })
 
-test('newest first, as many as are asked for, and found by route or key', async () => {
+test('lists the newest first, up to the limit, and finds them by route or key', async () => {
   let path = ''
   const { ask } = await shop((own) => own.get(['of', path]))
   for (path of ['tea', 'Coffee', 'žito']) {
@@ -119,13 +119,13 @@ test('newest first, as many as are asked for, and found by route or key', async 
   expect(none).toContain('No matches in 3 requests. Show all')
 })
 
-describe('without any', () => {
-  test('there are none yet', async () => {
+describe('without requests', () => {
+  test('shows that there are none yet', async () => {
     const { ask } = await openSite()
     expect(words((await ask('/cache/requests')).text)).toContain('No requests yet')
   })
 
-  test('the request log is off', async () => {
+  test('shows that the request log is off', async () => {
     const { ask } = await shop((own) => own.get('a'), { requestLog: false })
     await ask('/shop')
     const said = words((await ask('/cache/requests')).text)
@@ -137,12 +137,12 @@ describe('without any', () => {
     [{ sample: 0.01 }, 'about 1 in 100 of the requests'],
     [{ sample: 1 / 3 }, 'about 1 in 3 of the requests'],
     [{ sample: 0.7 }, 'about 70.0 % of the requests'],
-  ])('says how requests are sampled: %j', async (requestLog, said) => {
+  ])('shows how requests are sampled: %j', async (requestLog, said) => {
     const { ask } = await shop(() => {}, { requestLog })
     expect(words((await ask('/cache/requests')).text)).toContain(said)
   })
 
-  test('the store does not answer', async () => {
+  test('shows that the store is not responding', async () => {
     const redis = await startRedis()
     const cache = createCache({ redis: redis.url, keyPrefix: 'shop', logger: QUIET })
     await expect.poll(() => cache.set('a', 1)).toBe(true)
@@ -166,7 +166,7 @@ describe('without any', () => {
   })
 })
 
-test('damaged ones are left out, and what a newer version tells is shown as it is', async () => {
+test('damaged records are left out, and unknown words of a newer version are shown unchanged', async () => {
   const { ask } = await keeping('damaged', '{"at":1}', {
     route: 'GET /new',
     calls: [
@@ -180,7 +180,7 @@ test('damaged ones are left out, and what a newer version tells is shown as it i
   expect(said).toContain('miss toString')
 })
 
-test('one that was aborted, one that failed, and calls that were not kept', async () => {
+test('shows aborted and failed requests, and the number of dropped calls', async () => {
   const { ask } = await keeping(
     { route: 'GET /gone', aborted: true },
     { route: 'GET /broken', status: 500 },
@@ -195,7 +195,7 @@ test('one that was aborted, one that failed, and calls that were not kept', asyn
   expect(text).toContain('<span class="number mark-bad">500</span>')
 })
 
-test('one page lists a bounded number of calls, each request its share of them; the JSON has all', async () => {
+test('a page lists a limited number of calls for each request, the JSON lists all', async () => {
   const many = Array.from({ length: 100 }, (_, at) => ({ ...call, key: `key::${at}`, outcome: 'computed' }))
   const { ask } = await keeping(...Array.from({ length: 100 }, () => ({ calls: many })))
   const { text } = await ask('/cache/requests?limit=100')
@@ -208,7 +208,7 @@ test('one page lists a bounded number of calls, each request its share of them; 
   expect(requests.every(({ calls }: RequestRecord) => calls.length === 100)).toBe(true)
 })
 
-test('the share of time counts calls at one time once, and is never more than all', async () => {
+test('the share of time counts concurrent calls once, and never exceeds 100 %', async () => {
   const { ask } = await keeping(
     {
       route: 'GET /half',
@@ -239,7 +239,7 @@ const EVIL = [
 ]
 
 describe.each(EVIL)('%j', (evil) => {
-  test('in a key is only shown', async () => {
+  test('in a key is displayed as text', async () => {
     const { ask, cache } = await shop((own) => own.getMany([[evil], ['family', evil], [evil, 'child']]))
     await ask('/shop')
     const { text, status } = await ask('/cache/requests')
@@ -257,7 +257,7 @@ describe.each(EVIL)('%j', (evil) => {
     await expectValid(text)
   })
 
-  test('in all that another process tells is only shown', async () => {
+  test('in a record of another process is displayed as text', async () => {
     const { ask } = await keeping({
       ...{ route: evil, process: evil },
       calls: [
@@ -281,7 +281,7 @@ function expectInert(html: string): void {
   expect(html).not.toMatch(/\son\w+="|style="|<style/)
 }
 
-describe('what looks secret is masked', () => {
+describe('a secret is masked', () => {
   const HIDDEN = 'hunter2'
   const KEYS = [`session::${HIDDEN}`, `user::1::apiKey::${HIDDEN}::x`, `sid::${HIDDEN}`]
 
@@ -299,7 +299,7 @@ describe('what looks secret is masked', () => {
     expect(json(await ask(`/cache/api/requests${query}`)).matching).toBe(0)
   })
 
-  test('by the names that the options add, and not by those they leave out', async () => {
+  test('by the names of the options', async () => {
     const keys = ['iban::DE1', 'token::abc']
     const { ask } = await shop((own) => own.getMany(keys), { dashboard: { redact: { only: ['iban'] } } })
     await ask('/shop')
@@ -308,7 +308,7 @@ describe('what looks secret is masked', () => {
     expect(said).toContain('token::abc')
   })
 
-  test('a secret’s name alone is no secret', async () => {
+  test('except for the name of a secret alone', async () => {
     const { ask } = await shop((own) => own.get('token'))
     await ask('/shop')
     expect((await ask('/cache/requests')).text).toContain('<a href="./keys/token"><bdi>token</bdi></a>')
@@ -322,13 +322,13 @@ describe('what looks secret is masked', () => {
     expect(said).not.toContain(HIDDEN)
   })
 
-  test('in what is no key, too', async () => {
+  test('in a text that is no key, too', async () => {
     const { ask } = await keeping({ calls: [{ ...call, key: `::session::${HIDDEN}` }] })
     expect((await ask('/cache/requests')).text).not.toContain(HIDDEN)
   })
 })
 
-test('the beginning of a long key leads nowhere', async () => {
+test('the beginning of a long key is no link', async () => {
   const { ask } = await shop((own) =>
     own.getMany([
       ['k', 'x'.repeat(95), 'y'.repeat(95), 'same-one'],
@@ -342,7 +342,7 @@ test('the beginning of a long key leads nowhere', async () => {
 })
 
 describe('as JSON', () => {
-  test('the same', async () => {
+  test('lists the same requests', async () => {
     const { ask, cache } = await shop(async (own) => {
       await own.get('a')
       await own.set('a', 1)
@@ -368,13 +368,11 @@ describe('as JSON', () => {
   })
 })
 
-const anonymous = { as: undefined, headers: { 'x-test-user': undefined } } satisfies Asking
-
-test.each(['/requests', '/api/requests'])('%s is closed to strangers, and to customers', async (page) => {
+test.each(['/requests', '/api/requests'])('%s is closed to anonymous users and customers', async (page) => {
   const { ask } = await shop((own) => own.get('needle'))
   await ask('/shop')
   for (const [asking, status] of [
-    [anonymous, 401],
+    [ANONYMOUS, 401],
     [{ as: 'customer' }, 403],
   ] as const) {
     const reply = await ask(`/cache${page}`, asking)
@@ -394,7 +392,7 @@ test.each(['limit=-1', 'limit=1e3', 'limit=99999', 'limit[]=1', 'q=a&q=b', 'q[x]
   },
 )
 
-test('looking is not counted, nor among the requests', async () => {
+test('viewing is neither counted nor recorded', async () => {
   const { ask, cache } = await shop((own) => own.get('a'))
   await ask('/shop')
   const before = cache.processStats()
@@ -404,7 +402,7 @@ test('looking is not counted, nor among the requests', async () => {
   expect(await cache.requests()).toHaveLength(1)
 })
 
-test('it can be reached from every page', async () => {
+test('each page links to it', async () => {
   const { ask } = await openSite()
   expect((await ask('/cache/keys/a')).text).toContain('<a href="../requests">Requests</a>')
   expect((await ask('/cache/requests')).text).toContain(
@@ -419,7 +417,7 @@ async function expectValid(html: string): Promise<void> {
   expect(results.flatMap(({ messages }) => messages.map(({ message }) => message))).toEqual([])
 }
 
-test('is valid HTML, with all that can be on it', async () => {
+test('is valid HTML with each kind of content', async () => {
   const { ask } = await keeping(
     {
       aborted: true,

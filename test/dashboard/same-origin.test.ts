@@ -34,7 +34,7 @@ test.each<[string, Headers, SiteOptions?]>([
     { host, origin: 'https://admin.example' },
     { dashboard: { origins: ['https://Admin.example:443/'] } },
   ],
-])('a change goes through when %s', async (_when, headers, options) => {
+])('a change is accepted when %s', async (_when, headers, options) => {
   expect((await change(headers, options)).gone).toBe(true)
 })
 
@@ -70,13 +70,13 @@ test.each<[string, Headers, string, SiteOptions?]>([
     'is not the origin of this page',
   ],
   ['with a mere Referer', { host, referer: 'http://shop.example/cache/delete' }, 'no Origin'],
-])('a change is refused and told why: %s', async (_when, headers, why, options) => {
+])('a change is refused with the reason: %s', async (_when, headers, why, options) => {
   const { gone, said } = await change(headers, options)
   expect(gone).toBe(false)
   expect(said).toContain(why)
 })
 
-test('nothing but a form changes anything', async () => {
+test('only forms change anything', async () => {
   const { ask, cache } = await openSite()
   await cache.set('a', 1)
   for (const type of ['application/json', 'text/plain', 'multipart/form-data; boundary=x', undefined]) {
@@ -89,7 +89,7 @@ test('nothing but a form changes anything', async () => {
   expect(await cache.get('a')).toBe(1)
 })
 
-test('an extra token is in every form and asked of every change', async () => {
+test('a CSRF token is in each form and verified for each change', async () => {
   const csrf = {
     field: 'proof',
     token: async () => 'a"b',

@@ -3,6 +3,7 @@ import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { HtmlValidate } from 'html-validate'
 import { expect, onTestFinished, test } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
+import { USER_HEADER } from '../helpers/sign-in.js'
 import { openSite, type Site, words } from './site.js'
 
 const validator = new HtmlValidate({ extends: ['html-validate:standard', 'html-validate:a11y'] })
@@ -37,7 +38,7 @@ interface Search {
 
 async function search({ url }: Site): Promise<Search> {
   const asked = request(`${url}/cache/keys?q=x&whole=yes`, {
-    headers: { 'x-test-user': 'staff' },
+    headers: { [USER_HEADER]: 'staff' },
     agent: false,
   }).end()
   onTestFinished(() => void asked.destroy())
@@ -53,7 +54,7 @@ async function search({ url }: Site): Promise<Search> {
 
 const several = (count: number, site: Site) => Promise.all(Array.from({ length: count }, () => search(site)))
 
-test('two are made at a time, the others wait for their turn and say so, and all are answered', async () => {
+test('two searches run at a time, and others show that they wait until they run', async () => {
   const site = await openSite()
   const looks = held(site.cache)
   const searches = await several(RUNNING + WAITING, site)
@@ -69,7 +70,7 @@ test('two are made at a time, the others wait for their turn and say so, and all
   expect(results.flatMap(({ messages }) => messages.map(({ message }) => message))).toEqual([])
 })
 
-test('beyond those that wait, others get a 503 and when to try again', async () => {
+test('a search beyond the maximum of waiting ones gets a 503 with Retry-After', async () => {
   const site = await openSite()
   const looks = held(site.cache)
   const searches = await several(RUNNING + WAITING, site)
@@ -128,7 +129,7 @@ test('a client that goes away during its search makes room for the next one', as
   expect(steps.all).toBeGreaterThan(before - 1)
 })
 
-test('a search that fails gives its place back', async () => {
+test('a failed search makes room for the next one', async () => {
   const site = await openSite()
   site.cache.list = async () => {
     throw new Error('out of order')

@@ -1,24 +1,13 @@
 import { once } from 'node:events'
 import { type IncomingHttpHeaders, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import express, { type Express, type RequestHandler } from 'express'
+import express, { type Express } from 'express'
 import { onTestFinished } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { type DashboardOptions, dashboard } from '../../src/dashboard/mount.js'
 import type { CacheOptions } from '../../src/options.js'
-
-/** Who asks: told by a header here, as a session would elsewhere. */
-const USERS: Record<string, object> = {
-  staff: { is_staff: true, username: 'anna' },
-  customer: { is_staff: false, username: 'carl' },
-}
-
-const signIn: RequestHandler = (req, _res, next) => {
-  const user = USERS[req.get('x-test-user') ?? '']
-  if (user) Object.assign(req, { user })
-  next()
-}
+import { signInByHeader, USER_HEADER } from '../helpers/sign-in.js'
 
 export interface Reply {
   readonly status: number
@@ -27,11 +16,14 @@ export interface Reply {
 }
 
 export interface Asking {
-  readonly as?: 'staff' | 'customer' | undefined
+  /** `staff` by default. */
+  readonly as?: 'staff' | 'customer' | 'anonymous'
   readonly method?: string
   readonly headers?: Record<string, string | undefined>
   readonly form?: Record<string, string> | string
 }
+
+export const ANONYMOUS: Asking = { as: 'anonymous' }
 
 export interface Site {
   readonly url: string
@@ -60,7 +52,7 @@ export async function openSite({
       ? given
       : createCache({ store: 'memory', keyPrefix: 'shop', logger: QUIET, ...given })
   const app = express()
-  app.use(signIn)
+  app.use(signInByHeader)
   before?.(app)
   app.use(mount, dashboard(cache, options))
   const server = app.listen(0, '127.0.0.1')
@@ -84,7 +76,7 @@ async function ask(
 ): Promise<Reply> {
   const body = typeof form === 'object' ? new URLSearchParams(form).toString() : form
   const all = {
-    ...(as && { 'x-test-user': as }),
+    ...(as !== 'anonymous' && { [USER_HEADER]: as }),
     ...(body !== undefined && {
       'content-type': 'application/x-www-form-urlencoded',
       'sec-fetch-site': 'same-origin',

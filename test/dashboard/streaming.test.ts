@@ -34,7 +34,7 @@ async function endless() {
   return { sent, answer }
 }
 
-test('nothing is made faster than it is read, and nothing for who has gone', async () => {
+test('a page is generated no faster than it is read, and not after the client has gone', async () => {
   const { sent, answer } = await endless()
   let before = 0
   await expect
@@ -57,7 +57,7 @@ test('nothing is made faster than it is read, and nothing for who has gone', asy
   await expect.poll(() => sent.ended).toBe(true)
 })
 
-test('the compression of an application is told not to wait for more', async () => {
+test('the compression of an application is flushed after each part', async () => {
   const flushed: string[] = []
   const server = createServer((req, res) => {
     const said: string[] = []
@@ -107,7 +107,7 @@ async function unread(send: (req: Request, res: Response, ended: () => void) => 
   return state
 }
 
-test('a client that never reads a streamed page is dropped, and its making ends', async () => {
+test('a client that never reads a streamed page is dropped, and the page ends', async () => {
   const state = await unread(async (req, res, ended) => {
     async function* pieces() {
       try {
@@ -121,7 +121,7 @@ test('a client that never reads a streamed page is dropped, and its making ends'
   await expect.poll(() => state).toEqual({ ended: true, closed: true })
 })
 
-test('a client that never reads a download is dropped, too', async () => {
+test('a client that never reads a download is dropped', async () => {
   const state = await unread(async (req, res, ended) => {
     function* pieces() {
       try {

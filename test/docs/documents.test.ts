@@ -35,7 +35,7 @@ function anchorsOf(text: string): Set<string> {
   )
 }
 
-test('every link within the documents leads somewhere', async () => {
+test('each link within the documents has a target', async () => {
   const dead: string[] = []
   for (const page of await documents()) {
     const text = (await readFile(join(ROOT, page), 'utf8')).replaceAll(CODE, '')

@@ -33,13 +33,13 @@ describe('every sample of README and the guide', () => {
     if (project) await rm(project.folder, { recursive: true, force: true })
   })
 
-  test('is found, and no other language is hidden among them', () => {
+  test('is found, and has a known language', () => {
     expect(pages.flatMap(({ samples }) => samples).length).toBeGreaterThan(60)
     const others = pages.flatMap(({ others }) => others.map(({ language }) => language))
     expect(others.filter((language) => !SHOWN.includes(language))).toEqual([])
   })
 
-  test('compiles with the strictest options, and so does what applications write', () => {
+  test('compiles with the strictest options, as does the code of applications', () => {
     expect(project.problems).toBe('')
   })
 
@@ -93,7 +93,7 @@ describe('a sample that is wrong fails', () => {
     },
   )
 
-  test('where a comment states a result of nothing', () => {
+  test('where a comment states the result of no expression', () => {
     expect(() => withChecks('\n// → 5', 'wrong', true)).toThrow('no statement before')
   })
 })

@@ -66,7 +66,7 @@ async function refusesConnections(shop: Shop): Promise<void> {
 }
 
 test.each(['SIGTERM', 'SIGINT'] as const)(
-  '%s: no new connections, the request under way is answered, exit 0',
+  '%s: no new connections, the request in progress is answered, exit code 0',
   async (signal) => {
     const shop = await shopWith()
     const { page } = await askForQuote(shop)
@@ -77,7 +77,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
   },
 )
 
-test('connections without a request do not hold the end up', async () => {
+test('idle connections do not delay the shutdown', async () => {
   const shop = await shopWith()
   const { port, hostname } = new URL(shop.url)
   const [unused, idle] = [connect(Number(port), hostname), connect(Number(port), hostname)]
@@ -101,7 +101,7 @@ test('a second signal ends it at once', async () => {
   expect(await shop.ended).toEqual({ code: 1, signal: null })
 })
 
-test('several workers stop together, and finish what they have begun', async () => {
+test('several workers stop together, and complete their requests', async () => {
   const shop = await shopWith({ redis: await redisUrl(), workers: 2 })
   const { page } = await askForQuote(shop)
   shop.process.kill('SIGTERM')
@@ -134,7 +134,7 @@ async function servedBy(shop: Shop): Promise<number> {
   return Number(/process (\d+)/.exec(page)?.[1])
 }
 
-test.each([1, 2])('a port in use is said once, and is the end (%i)', async (workers) => {
+test.each([1, 2])('a port in use is logged once, and ends the process (%i)', async (workers) => {
   const first = await shopWith()
   const redis = workers > 1 ? await redisUrl() : undefined
   const second = runShop({ port: Number(new URL(first.url).port), workers, redis })
@@ -157,7 +157,7 @@ test.each(['0', 'four', '1.5'])('--workers %s is refused', async (workers) => {
   expect(shop.output()).toContain(`--workers takes a whole number from 1 to 64, not ${workers}.`)
 })
 
-test('a shop whose Redis is not there says so and opens', async () => {
+test('a shop without its Redis logs that, and starts', async () => {
   const shop = await shopWith({ redis: `redis://127.0.0.1:${await freePort()}` })
   expect(shop.output()).toMatch(/The cache store \(.+\) does not respond\. The shop opens without it\./)
   expect((await fetch(`${shop.url}/products/1`)).status).toBe(200)
@@ -188,7 +188,7 @@ function post(
   })
 }
 
-test('signing in leads to places of the shop only', async () => {
+test('signing in redirects to pages of the shop only', async () => {
   const shop = await shopWith()
   const leadsTo = async (next: string) => {
     const answer = await post(shop, '/login', { username: 'staff', password: 'staff-demo', next })
@@ -209,7 +209,7 @@ test('signing in leads to places of the shop only', async () => {
   for (const next of elsewhere) expect(await leadsTo(next), next).toBe('/')
 })
 
-test('a form sent by another site is refused, and so is one that does not say where it comes from', async () => {
+test('a form of another site, or without an origin, is refused', async () => {
   const shop = await shopWith()
   const fields = { username: 'staff', password: 'staff-demo' }
   const status = async (headers: Record<string, string>) =>
@@ -221,7 +221,7 @@ test('a form sent by another site is refused, and so is one that does not say wh
   expect(await status({ 'Sec-Fetch-Site': 'same-site' })).toBe(403)
 })
 
-test('a wrong password, an unknown name and a name that is SQL are the same refusal', async () => {
+test('a wrong password, an unknown name and a name with SQL are refused with the same response', async () => {
   const shop = await shopWith()
   for (const username of ['staff', 'nobody', "' OR 1=1 --"]) {
     const answer = await post(shop, '/login', { username, password: 'wrong' })
@@ -230,7 +230,7 @@ test('a wrong password, an unknown name and a name that is SQL are the same refu
   }
 })
 
-test('what is not there is a 404, what makes no sense never a 500', async () => {
+test('a missing page is a 404, and malformed input is never a 500', async () => {
   const shop = await shopWith()
   const status = async (path: string) => (await fetch(shop.url + path)).status
   for (const path of [

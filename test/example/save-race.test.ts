@@ -79,7 +79,7 @@ async function race(order: 'shop' | 'origin' | 'negligent', saves: number): Prom
 test.each([
   ['the shop’s save(): save, delete', 'shop'],
   ['the origin’s save(): delete, save, set', 'origin'],
-] as const)('%s: what is read after it is never older than what it saved', async (_, order) => {
+] as const)('%s: a read after it is never older than the saved value', async (_, order) => {
   const { violations, counts } = await race(order, 200)
   expect(violations).toEqual([])
   // It must have been a race: what was loaded was out of date before it could be stored.
@@ -88,7 +88,7 @@ test.each([
   expect(counts.fencedCommits).toBeGreaterThan(10)
 })
 
-test('a save() that leaves the cache alone is caught', async () => {
+test('a save() without invalidation is detected', async () => {
   const { violations } = await race('negligent', 20)
   expect(violations[0]).toMatch(/^product \d+: version 0\/0 was read after version \d+ had been saved$/)
 })

@@ -50,19 +50,19 @@ describe('The cookie', () => {
     expect(cleared(answer)).toMatch(/^keyedcache-bypass=; Path=\/page; Max-Age=0; /)
   })
 
-  test('is found among others, also of its own name', async () => {
+  test('is found among other cookies, also of the same name', async () => {
     const { get, cookieFor } = await changedShop()
     const others = `a=${NAME}; ${NAME}=yes; x${NAME}=no;${NAME}=${'0'.repeat(13)}.a.b`
     expect((await get('/page', `${others}; ${await cookieFor('/page')};b=c`)).body).toBe('new')
   })
 
-  test('of a name that only ends alike is somebody else’s', async () => {
+  test('is not confused with a cookie whose name ends the same', async () => {
     const { get } = await changedShop()
     expect(cleared(await get('/page', `x${NAME}=1`))).toBeUndefined()
     expect(cleared(await get('/page'))).toBeUndefined()
   })
 
-  test('is for what is looked at: with HEAD too, but not with POST', async () => {
+  test('applies to GET and HEAD, not to POST', async () => {
     const { get, cookieFor } = await changedShop()
     const [head, post] = await Promise.all(
       ['HEAD', 'POST'].map(async (method) => get('/page', await cookieFor('/page'), 'staff', method)),
@@ -87,7 +87,7 @@ describe('The cookie', () => {
     expect((await get(path)).body).toBe('old')
   })
 
-  test('is for the whole path, where the middleware is mounted below one', async () => {
+  test('contains the whole path when the middleware is mounted at a path', async () => {
     const { app, bypassed, get, cache } = await shop({ mount: '/shop' })
     await cache.set('a', 'cached')
     app.get('/shop/page', async (req, res) => void res.send(await req.cache.get('a', { default: 'missing' })))
@@ -97,7 +97,7 @@ describe('The cookie', () => {
     expect((await get('/shop/page')).body).toBe('cached')
   })
 
-  test('is cleared as a Secure one where a trusted proxy says HTTPS', async () => {
+  test('is cleared as Secure when a trusted proxy reports HTTPS', async () => {
     const app = express()
     app.set('trust proxy', 'loopback')
     const { cookieFor, get } = await changedShop({
@@ -111,7 +111,7 @@ describe('The cookie', () => {
     expect(cleared(answer)).toMatch(/; Secure$/)
   })
 
-  test('lets the request through once, where the middleware is mounted twice', async () => {
+  test('bypasses once when the middleware is mounted twice', async () => {
     const cache = quiet()
     const { app, bypassed } = await shop({ cache })
     app.use(keyedCache(cache, { dashboard: false }))
@@ -122,10 +122,10 @@ describe('The cookie', () => {
   })
 })
 
-describe('Who is staff', () => {
+describe('The staff check', () => {
   const asking = (isStaff: unknown) => ({ isStaff: isStaff as () => boolean })
 
-  test('is asked once of the request, and of no other that would not be asked anyway', async () => {
+  test('is called once for the request, and for no additional request', async () => {
     const isStaff = vi.fn((req: Request) => req.get('x-user') === 'staff')
     const { get, cookieFor } = await changedShop({ dashboard: { isStaff }, staffHeaders: false })
     const cookie = await cookieFor('/page')
@@ -138,7 +138,7 @@ describe('Who is staff', () => {
     expect(isStaff).toHaveBeenCalledTimes(2)
   })
 
-  test('says the dashboard’s own check, later too', async () => {
+  test('is the check of the dashboard, also when it is mounted later', async () => {
     const { get, cache } = await changedShop({
       dashboard: { isStaff: async (req) => req.get('x-user') === 'customer' },
     })
@@ -148,7 +148,7 @@ describe('Who is staff', () => {
     expect((await get('/page', await cookie(), 'staff')).body).toBe('old')
   })
 
-  test('says the default check without a dashboard here', async () => {
+  test('is the default check without a dashboard', async () => {
     const { get, cache } = await changedShop({ dashboard: false })
     const cookie = `${NAME}=${await bypassToken((text) => internalsOf(cache).sign(text), '/page', Date.now())}`
     expect((await get('/page', cookie)).body).toBe('new')
@@ -164,7 +164,7 @@ describe('Who is staff', () => {
     ['rejects', () => Promise.reject(new Error('down'))],
     ['is true only in a manner of speaking', () => 'true'],
     ['never answers', () => new Promise(() => {})],
-  ])('is nobody where the check %s, and the page comes', async (_how, isStaff) => {
+  ])('refuses the bypass when it %s, and the page is served', async (_how, isStaff) => {
     const { get, cache } = await changedShop({ dashboard: asking(isStaff) })
     const cookie = `${NAME}=${await bypassToken((text) => internalsOf(cache).sign(text), '/page', Date.now())}`
     const answer = await get('/page', cookie)
@@ -173,13 +173,13 @@ describe('Who is staff', () => {
   })
 })
 
-describe('The key', () => {
+describe('The signing key', () => {
   const KEY = Buffer.alloc(32, 'k')
 
   test.each<[string, () => Promise<Buffer>]>([
     ['is not given away', () => Promise.reject(new Error('down'))],
     ['never comes', () => new Promise(() => {})],
-  ])('that %s is no error for who asked, and hangs nothing', async (_how, fails) => {
+  ])('that %s causes no error for the request, and does not hang', async (_how, fails) => {
     const secret = vi.fn(async (): Promise<Buffer> => KEY)
     const { get, cookieFor } = await changedShop({
       cache: quiet({ store: storeWith(secret), timeouts: { store: 100 } }),
@@ -191,7 +191,7 @@ describe('The key', () => {
     expect(cleared(answer)).toBeDefined()
   })
 
-  test('is asked for by nobody but staff', async () => {
+  test('is read for staff only', async () => {
     const secret = vi.fn(async (): Promise<Buffer> => KEY)
     const { get, cookieFor } = await changedShop({ cache: quiet({ store: storeWith(secret) }) })
     const cookie = await cookieFor('/page')
@@ -204,7 +204,7 @@ describe('The key', () => {
     expect(secret).toHaveBeenCalledTimes(1)
   })
 
-  test('is each process’s own with a store that keeps none', async () => {
+  test('is separate for each process when the store keeps none', async () => {
     const store = storeWith()
     const { get, cookieFor } = await changedShop({ cache: quiet({ store }) })
     expect((await get('/page', await cookieFor('/page'))).body).toBe('new')
@@ -213,7 +213,7 @@ describe('The key', () => {
     expect((await get('/page', cookie)).body).toBe('old')
   })
 
-  test('signs each text in its own way, and goes on to after a clear', async () => {
+  test('gives each text its own signature, and survives a clear', async () => {
     const cache = quiet()
     const signature = await internalsOf(cache).sign('a')
     expect(signature).toHaveLength(32)

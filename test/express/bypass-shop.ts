@@ -5,6 +5,7 @@ import { createCache } from '../../src/create-cache.js'
 import { keyedCache, type MiddlewareOptions } from '../../src/express/middleware.js'
 import type { CacheOptions } from '../../src/options.js'
 import { type Answer, serve } from '../helpers/http.js'
+import { signInByHeader, USER_HEADER } from '../helpers/sign-in.js'
 
 export const NAME = 'keyedcache-bypass'
 
@@ -26,18 +27,14 @@ export interface ShopOptions extends MiddlewareOptions {
   readonly app?: Express
 }
 
-/** An application with the middleware; who is signed in says a header, as a session would elsewhere. */
+/** An application with the middleware; a header signs a user in. */
 export async function shop({
   cache = quiet(),
   mount = '/',
   app = express(),
   ...options
 }: ShopOptions = {}): Promise<Shop> {
-  app.use((req, _res, next) => {
-    const who = req.get('x-user')
-    if (who) Object.assign(req, { user: { is_staff: who === 'staff' } })
-    next()
-  })
+  app.use(signInByHeader)
   app.use(mount, keyedCache(cache, options))
   const server = await serve(app)
   onTestFinished(async () => {
@@ -47,13 +44,13 @@ export async function shop({
   const get: Shop['get'] = (path, cookie, who = 'staff', method = 'GET') =>
     server.ask(path, {
       method,
-      headers: { ...(who !== 'nobody' && { 'x-user': who }), ...(cookie && { cookie }) },
+      headers: { ...(who !== 'nobody' && { [USER_HEADER]: who }), ...(cookie && { cookie }) },
     })
   const cookieFor = async (path: string) => {
     const form = await server.ask(`${mount === '/' ? '' : mount}/cache/bypass`, {
       method: 'POST',
       headers: {
-        ...{ 'x-user': 'staff', 'sec-fetch-site': 'same-origin' },
+        ...{ [USER_HEADER]: 'staff', 'sec-fetch-site': 'same-origin' },
         'content-type': 'application/x-www-form-urlencoded',
       },
       body: new URLSearchParams({ path }).toString(),

@@ -3,8 +3,8 @@ import type { KeyedCache } from '../../src/cache.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
 import { changedShop, cleared, NAME, quiet, type ShopOptions, shop } from './bypass-shop.js'
 
-describeOnEveryBackend('A request of staff who ask for it', (open) => {
-  test('gets the page without the cache: once, and for themselves alone', async () => {
+describeOnEveryBackend('A request of staff with a bypass cookie', (open) => {
+  test('gets the page without the cache: once, and for this user alone', async () => {
     const { get, cookieFor, cache } = await changedShop({ cache: open() })
     const before = await cache.inspect('price')
     const cookie = await cookieFor('/page')
@@ -18,7 +18,7 @@ describeOnEveryBackend('A request of staff who ask for it', (open) => {
     expect(await cache.inspect('price')).toMatchObject({ value: before.value, writtenAt: before.writtenAt })
   })
 
-  test('is told of in the request log, and counted by its reason', async () => {
+  test('is marked in the request log, and counted by its reason', async () => {
     const { app, get, cookieFor, cache } = await shop({
       cache: open({ requestLog: { sample: Number.MIN_VALUE } }),
     })
@@ -53,14 +53,14 @@ describeOnEveryBackend('A request of staff who ask for it', (open) => {
     })
   })
 
-  test('is let through by another process than the one that was asked for it', async () => {
+  test('bypasses in another process than the one that set the cookie', async () => {
     const asked = await shop({ cache: open() })
     const other = await changedShop({ cache: open() })
     expect((await other.get('/page', await asked.cookieFor('/page'))).body).toBe('new')
   })
 })
 
-describe('Without the cache,', () => {
+describe('During a bypass,', () => {
   /** What a request sees of these two, cached before. */
   async function sees<T>(ask: (bound: KeyedCache, global: KeyedCache) => Promise<T>) {
     const made = await shop()
@@ -79,7 +79,7 @@ describe('Without the cache,', () => {
   }
   const UNTOUCHED = ['cached', 'cached', undefined]
 
-  test('every read misses', async () => {
+  test('each read misses', async () => {
     const { seen, stored } = await sees(async (cache) => [
       await cache.get('a'),
       await cache.get('a', { default: 'default' }),
@@ -91,7 +91,7 @@ describe('Without the cache,', () => {
     expect(stored).toEqual(UNTOUCHED)
   })
 
-  test('nothing is stored, nor kept for the same request', async () => {
+  test('nothing is stored, not even in request memory', async () => {
     const { seen, stored } = await sees(async (cache) => [
       await cache.set('a', 'set'),
       await cache.set('new', 'set', { overwrite: true }),
@@ -104,7 +104,7 @@ describe('Without the cache,', () => {
     expect(stored).toEqual(UNTOUCHED)
   })
 
-  test('deletes go through', async () => {
+  test('deletes are executed', async () => {
     const { seen, stored } = await sees((cache) => cache.delete('a'))
     expect(seen).toBe(true)
     expect(stored).toEqual([undefined, 'cached', undefined])
@@ -123,7 +123,7 @@ describe('Without the cache,', () => {
       (cache, read) =>
         cache.getOrSet('new', () => cache.withRequestMemory(() => cache.getOrSet('newer', read))),
     ],
-  ])('neither does %s find or store anything', async (_what, run) => {
+  ])('%s neither finds nor stores a value', async (_what, run) => {
     for (const isBound of [true, false]) {
       const { seen, stored, made } = await sees((bound, global) => {
         // As a service has it, which knows nothing of the request.
@@ -140,7 +140,7 @@ describe('Without the cache,', () => {
     }
   })
 
-  test('nobody else’s computation is joined, nor is one of theirs joined', async () => {
+  test('the request joins no computation of other requests, and they join none of its own', async () => {
     const { app, cache, get, cookieFor } = await shop()
     const asked: string[] = []
     let go = () => {}
@@ -162,7 +162,7 @@ describe('Without the cache,', () => {
     expect(await cache.get('slow')).toBe('customer')
   })
 
-  test('goes on what the request has begun, until its response: not what is left running', async () => {
+  test('the work of the request bypasses until its response, later work does not', async () => {
     const { app, cache, bypassed } = await shop()
     await cache.set('a', 'cached')
     const late = vi.fn()
@@ -178,7 +178,7 @@ describe('Without the cache,', () => {
     await expect.poll(() => late.mock.calls).toEqual([['cached', true]])
   })
 
-  test('what is set after the response from what was missing in it is refused: it may be out of date', async () => {
+  test('a set after the response that follows a miss during it is refused, since it may be outdated', async () => {
     const { app, cache, bypassed } = await shop()
     await cache.set('a', 'cached')
     const late = vi.fn()
@@ -192,7 +192,7 @@ describe('Without the cache,', () => {
     expect(await cache.get('a')).toBe('cached')
   })
 
-  test('another cache of the application is used all the same', async () => {
+  test('another cache of the application is still used', async () => {
     const other = quiet()
     onTestFinished(() => other.close())
     await other.set('session', 'there')
@@ -202,14 +202,14 @@ describe('Without the cache,', () => {
     expect(seen).toEqual(['there', true])
   })
 
-  test('the application’s cookies are its own', async () => {
+  test('the cookies of the application are unchanged', async () => {
     const { app, bypassed } = await shop()
     app.get('/page', (_req, res) => void res.writeHead(200, { 'Set-Cookie': 'session=1' }).end())
     const { headers } = await bypassed('/page')
     expect(headers['set-cookie']).toEqual(['session=1', expect.stringContaining(`${NAME}=;`)])
   })
 
-  test('says so where nothing is taken down, and where staff get no headers else', async () => {
+  test('the response header shows the bypass, also without request log and staff headers', async () => {
     const options: ShopOptions[] = [
       { cache: quiet({ requestLog: false }) },
       { staffHeaders: false },

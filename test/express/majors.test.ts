@@ -3,7 +3,7 @@ import ioredis from 'ioredis/package.json' with { type: 'json' }
 import { expect, test } from 'vitest'
 import { loadIoredis } from '../../src/store/redis/ioredis.js'
 
-test('each Vitest project runs against the majors that it says', () => {
+test('each Vitest project runs with the majors that it states', () => {
   const [expressMajor] = express.version.split('.')
   const [ioredisMajor] = ioredis.version.split('.')
   expect(`express ${expressMajor}, ioredis ${ioredisMajor}`).toBe(process.env.PEERS)

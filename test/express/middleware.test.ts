@@ -12,6 +12,7 @@ import { MemoryStore } from '../../src/store/memory-store.js'
 import { serve, type TestServer } from '../helpers/http.js'
 import { collectGarbage } from '../helpers/memory.js'
 import { startRedis } from '../helpers/redis.js'
+import { signIn } from '../helpers/sign-in.js'
 
 const servers: TestServer[] = []
 afterEach(async () => {
@@ -33,7 +34,7 @@ async function shop(cache: KeyedCache = createCache({ store: 'memory' })) {
 }
 
 describe('app.use(keyedCache())', () => {
-  test('is all it takes', async () => {
+  test('needs no further setup', async () => {
     vi.stubEnv('REDIS_URL', '')
     const app = express()
     const handler = keyedCache()
@@ -51,7 +52,7 @@ describe('app.use(keyedCache())', () => {
     vi.unstubAllEnvs()
   })
 
-  test('gives a repeated read from the request’s memory, with req.cache and without', async () => {
+  test('serves a repeated read from request memory, with req.cache and without', async () => {
     const { app, cache } = await shop()
     const service = () => cache.get('a')
     app.get('/', async (req, res) => {
@@ -62,7 +63,7 @@ describe('app.use(keyedCache())', () => {
     expect(cache.processStats().totals).toMatchObject({ hits: 3, requestHits: 2 })
   })
 
-  test('opens the dashboard where it is told to, or nowhere', async () => {
+  test('mounts the dashboard at the path of its option, or nowhere', async () => {
     const app = express()
     app.use(keyedCache({ store: 'memory', dashboard: { path: '/staff/Cache' } }))
     app.use('/elsewhere', keyedCache({ store: 'memory', dashboard: false }).dashboard())
@@ -74,7 +75,7 @@ describe('app.use(keyedCache())', () => {
     expect((await server.ask('/cache/')).status).toBe(404)
   })
 
-  test('refuses options it does not know', () => {
+  test('refuses unknown options', () => {
     expect(() => keyedCache({ dashbord: false } as never)).toThrow(ConfigurationError)
     expect(() => keyedCache({ dashboard: { readonly: true } } as never)).toThrow(/did you mean "readOnly"/)
     expect(() => keyedCache(createCache({ store: 'memory' }), { ttl: 5 } as never)).toThrow(
@@ -82,12 +83,9 @@ describe('app.use(keyedCache())', () => {
     )
   })
 
-  test('records who deleted what', async () => {
+  test('records user and route of a delete', async () => {
     const { app, cache } = await shop()
-    app.use((req, _res, next) => {
-      Object.assign(req, { user: { username: 'anna', id: 5 } })
-      next()
-    })
+    app.use(signIn({ username: 'anna', id: 5 }))
     app.post('/products/:id', async (req, res) => {
       await req.cache.delete('a')
       res.end()
@@ -115,14 +113,12 @@ describe('app.use(keyedCache())', () => {
       app.use(`/${name}`, keyedCache(createCache({ store }), { dashboard: false, audit: audit as never }))
       app.post(`/${name}`, async (req, res) => void res.json(await req.cache.delete('a')))
     }
-    app.use('/lazy', (req, _res, next) => {
-      const user = Object.defineProperty({}, 'username', {
-        get() {
-          throw new Error('lazy')
-        },
-      })
-      next(void Object.assign(req, { user }))
+    const user = Object.defineProperty({}, 'username', {
+      get() {
+        throw new Error('lazy')
+      },
     })
+    app.use('/lazy', signIn(user))
     app.use('/lazy', keyedCache(createCache({ store }), { dashboard: false }))
     app.post('/lazy', async (req, res) => void res.json(await req.cache.delete('a')))
     const server = await start(app)
@@ -139,7 +135,7 @@ describe('app.use(keyedCache())', () => {
 })
 
 describe('Mounted twice', () => {
-  test('it is one scope: what was missed before the second is a fill after it', async () => {
+  test('has one scope: a miss before the second middleware makes a set after it a fill', async () => {
     const { app, cache } = await shop()
     app.use(async (req, _res, next) => {
       await req.cache.get('a')
@@ -157,7 +153,7 @@ describe('Mounted twice', () => {
     expect((await (await start(app)).ask('/')).body).toBe('[false,1]')
   })
 
-  test('with another cache it gives that one, each with its own scope', async () => {
+  test('with another cache provides that cache, each with its own scope', async () => {
     const { app } = await shop()
     const second = createCache({ store: 'memory' })
     app.use('/second', keyedCache(second, { dashboard: false }))
@@ -258,7 +254,7 @@ describe('The request scope', () => {
     })
   }
 
-  test('is on req.cache even where the async context was lost', async () => {
+  test('is on req.cache even when the async context was lost', async () => {
     const { app, cache } = await shop()
     const bus = new EventEmitter()
     app.get('/', (req, res) => {
@@ -301,7 +297,7 @@ describe('The request scope', () => {
     for (let n = 101; n < 106; n++) expect((await server.ask(`/${n}`)).body).toBe(`[${n - 1},${n - 1}]`)
   })
 
-  test('does not keep the request alive that happened to open the connection', async () => {
+  test('does not retain the request that opened the connection', async () => {
     const redis = await startRedis()
     const cache = createCache({ redis: redis.url, keyPrefix: 'kept' })
     const app = express()
@@ -333,7 +329,7 @@ describe('The request scope', () => {
     await redis.stop()
   })
 
-  test('ends with the response, also of a request that was aborted', async () => {
+  test('ends with the response, also after an abort', async () => {
     const { app, cache } = await shop()
     const after: Promise<boolean>[] = []
     app.get('/', async (_req, res) => {

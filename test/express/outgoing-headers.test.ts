@@ -50,7 +50,7 @@ test.each<[string, Answer]>([
   ],
   ['what was set, and an object', (res) => res.setHeader('X-A', '1').writeHead(200, { 'X-B': '2' })],
   ['what was set, and a flat array', (res) => res.setHeader('X-A', '1').writeHead(200, ['X-B', '2'])],
-])('writeHead with %s sends what Node sends, and the header', async (_form, answer) => {
+])('writeHead with %s sends the headers of Node, and the added one', async (_form, answer) => {
   const own = await sent(answer)
   const withOurs = await sent((res) => {
     addHeaders(res, () => [['Cache-Status', 'keyedcache; hit']])
@@ -68,7 +68,7 @@ test('the last of several hooks adds its headers first', async () => {
   expect(headers).toEqual(['Server-Timing: second;dur=2', 'Server-Timing: first;dur=1'])
 })
 
-test('a hook that throws keeps no response from being sent', async () => {
+test('a hook that throws does not prevent the response', async () => {
   const { status, headers } = await sent((res) => {
     addHeaders(res, () => {
       throw new Error('no figures')

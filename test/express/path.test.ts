@@ -3,13 +3,11 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { ConfigurationError } from '../../src/errors.js'
 import { keyedCache } from '../../src/express/middleware.js'
 import { serve } from '../helpers/http.js'
+import { STAFF, signIn } from '../helpers/sign-in.js'
 
 async function site(mount: (app: express.Express) => void) {
   const app = express()
-  app.use((req, _res, next) => {
-    Object.assign(req, { user: { is_staff: true } })
-    next()
-  })
+  app.use(signIn(STAFF))
   mount(app)
   app.use((_req, res) => void res.status(404).end('the application'))
   const server = await serve(app)
@@ -96,7 +94,7 @@ describe('The path of the dashboard', () => {
     expect(() => keyedCache({ store: 'memory', dashboard: { path: path as string } })).toThrow(said)
   })
 
-  test('belongs to what the middleware serves', () => {
+  test('is relative to the mount path of the middleware', () => {
     const handler = open('/cache')
     expect(() => handler.dashboard({ path: '/x' })).toThrow("app.use('/x', handler.dashboard())")
   })

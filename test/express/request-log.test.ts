@@ -12,15 +12,16 @@ import type { CacheOptions } from '../../src/options.js'
 import type { CallSummary } from '../../src/stats/request-log.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
 import { type Answer, serve, type TestServer } from '../helpers/http.js'
+import { signIn, signInByHeader, USER_HEADER } from '../helpers/sign-in.js'
 
 interface Shop extends TestServer {
   readonly app: Express
   readonly cache: KeyedCache
-  /** Staff's request, or with `false` anybody's. */
+  /** Sends a request by staff, or with `false` by an anonymous user. */
   get(path: string, isStaff?: boolean): Promise<Answer>
 }
 
-/** An application with the middleware in front; staff say so in a header, as a session would elsewhere. */
+/** An application with the middleware in front; a header signs staff in. */
 async function shop({
   cache = createCache({ store: 'memory' }),
   before,
@@ -30,10 +31,7 @@ async function shop({
   readonly before?: (app: Express) => void
 } = {}): Promise<Shop> {
   const app = express()
-  app.use((req, _res, next) => {
-    if (req.get('x-staff')) Object.assign(req, { user: { is_staff: true } })
-    next()
-  })
+  app.use(signInByHeader)
   before?.(app)
   const handler = keyedCache(cache, options)
   app.use(handler)
@@ -43,7 +41,7 @@ async function shop({
     await cache.close()
   })
   const get = (path: string, isStaff = true) =>
-    server.ask(path, { headers: isStaff ? { 'x-staff': 'yes' } : {} })
+    server.ask(path, { headers: isStaff ? { [USER_HEADER]: 'staff' } : {} })
   return { ...server, app, cache, get }
 }
 
@@ -96,7 +94,7 @@ describeOnEveryBackend('A request', (open) => {
 })
 
 describe('Of requests', () => {
-  test('those that ask nothing of the cache are not recorded', async () => {
+  test('those without cache calls are not recorded', async () => {
     const { app, cache, ask } = await shop()
     app.get('/', (_req, res) => void res.send('plain'))
     await ask('/')
@@ -104,7 +102,7 @@ describe('Of requests', () => {
     expect(await cache.requests()).toEqual([])
   })
 
-  test('none is recorded with requestLog: false, nor told of in headers', async () => {
+  test('none is recorded with requestLog: false, nor reported in headers', async () => {
     const { app, cache, get } = await shop({ cache: sampled(false) })
     app.get('/', async (req, res) => {
       await readSome(req)
@@ -116,7 +114,7 @@ describe('Of requests', () => {
     expect(await cache.requests()).toEqual([])
   })
 
-  test('a sample is recorded, and all of staff', async () => {
+  test('a sample is recorded, and all requests of staff', async () => {
     const { app, cache, get } = await shop({ cache: sampled({ sample: 0.25 }) })
     app.get('/:who', async (req, res) => {
       await req.cache.get('a')
@@ -149,7 +147,7 @@ describe('Of requests', () => {
     expect(await cache.requests()).toEqual([])
   })
 
-  test('those of the dashboard are never recorded, wherever it is, though something before it asks', async () => {
+  test('those of the dashboard are never recorded, at any path, even when earlier middleware uses the cache', async () => {
     const cache = createCache({ store: 'memory' })
     const { app, get } = await shop({ cache })
     app.use(async (req: Request, _res: Response, next: () => void) => {
@@ -169,7 +167,7 @@ describe('Of requests', () => {
     await other.close()
   })
 
-  test('one that was aborted says so', async () => {
+  test('one that was aborted is marked as aborted', async () => {
     const { app, cache, port } = await shop()
     let asked = () => {}
     const hasAsked = new Promise<void>((resolve) => (asked = resolve))
@@ -185,7 +183,7 @@ describe('Of requests', () => {
     await expect.poll(() => cache.requests()).toMatchObject([{ route: 'GET /', aborted: true }])
   })
 
-  test('one is recorded once, where the middleware is mounted twice', async () => {
+  test('one is recorded once when the middleware is mounted twice', async () => {
     const { app, cache, ask } = await shop()
     app.use(keyedCache(cache, { dashboard: false }))
     app.get('/', async (req, res) => {
@@ -196,7 +194,7 @@ describe('Of requests', () => {
     expect(await cache.requests()).toMatchObject([{ calls: [{ key: 'a' }] }])
   })
 
-  test('the path in a router is told whole, of a long one the beginning', async () => {
+  test('the full path is recorded in a router, and the beginning of a long path', async () => {
     const { app, cache, ask } = await shop()
     const router = express.Router()
     router.use(async (req, res) => {
@@ -211,7 +209,7 @@ describe('Of requests', () => {
     expect(routes.map(({ length }) => length)).toContain(200)
   })
 
-  test('calls after the response belong to none', async () => {
+  test('calls after the response belong to no request', async () => {
     const { app, cache, ask } = await shop()
     app.get('/', async (req, res) => {
       await req.cache.get('a')
@@ -226,7 +224,7 @@ describe('Of requests', () => {
 })
 
 describe('Staff', () => {
-  test('are told how long the cache took, and what came of it', async () => {
+  test('get headers with the time and the outcomes of the cache', async () => {
     const { app, cache, get } = await shop()
     await cache.set('a', 1)
     app.get('/', async (req, res) => {
@@ -242,13 +240,10 @@ describe('Staff', () => {
     expect(headers['cache-status']).toBe('keyedcache; fwd=miss; stored')
   })
 
-  test('alone: neither customers nor strangers are', async () => {
+  test('alone get the headers, neither customers nor anonymous users', async () => {
     const { app, get } = await shop({
       before: (before) =>
-        before.use((req, _res, next) => {
-          if (req.get('x-customer')) Object.assign(req, { user: { is_staff: 'yes' } })
-          next()
-        }),
+        before.use(signIn((req) => (req.get(USER_HEADER) ? undefined : { is_staff: 'yes' }))),
     })
     app.get('/', async (req, res) => {
       await readSome(req)
@@ -258,7 +253,7 @@ describe('Staff', () => {
     expect((await get('/', false)).headers).not.toHaveProperty('server-timing')
   })
 
-  test('are not told of a request that asked nothing of the cache', async () => {
+  test('get no headers for a request without cache calls', async () => {
     const { app, get } = await shop()
     app.get('/', (_req, res) => void res.send('plain'))
     const { headers } = await get('/')
@@ -266,7 +261,7 @@ describe('Staff', () => {
     expect(headers).not.toHaveProperty('cache-status')
   })
 
-  test('are not told with staffHeaders: false', async () => {
+  test('get no headers with staffHeaders: false', async () => {
     const { app, cache, get } = await shop({ cache: sampled(NEVER), staffHeaders: false })
     app.get('/', async (req, res) => {
       await readSome(req)
@@ -349,7 +344,7 @@ describe('Staff', () => {
     expect(headers['cache-status']).toBe('cdn; hit, keyedcache; fwd=miss')
   })
 
-  test('get a response of an application without any headers of its own as it is', async () => {
+  test('get an unchanged response when the application sends no headers of its own', async () => {
     const { app, get } = await shop()
     app.disable('x-powered-by')
     app.get('/', async (req, res) => {
@@ -364,7 +359,7 @@ describe('Staff', () => {
     expect(headers).toMatchObject({ 'x-a': '1', 'x-b': '2', 'cache-status': 'keyedcache; fwd=miss' })
   })
 
-  test('get the headers once, where the application’s first attempt to send some fails', async () => {
+  test('get the headers once when the first attempt of the application to send headers fails', async () => {
     const { app, get } = await shop()
     app.get('/', async (req, res) => {
       await req.cache.get('b')
@@ -442,13 +437,13 @@ describe('isStaff', () => {
     expect(await answerOf(isStaff)).toMatchObject({ isTold: expected, isKept: expected })
   })
 
-  test('that takes its time keeps nobody waiting', async () => {
+  test('that is slow does not delay the response', async () => {
     const { isTold, tookMs } = await answerOf(() => pause(3_000).then(() => true), { asksFor: 0 })
     expect(isTold).toBe(false)
     expect(tookMs).toBeLessThan(1_500)
   })
 
-  test('has no say in what is sampled anyway', async () => {
+  test('does not affect requests that are sampled anyway', async () => {
     for (const isStaff of [
       () => false,
       async () => false,
@@ -459,13 +454,13 @@ describe('isStaff', () => {
     }
   })
 
-  test('is asked once of a request', async () => {
+  test('is called once for each request', async () => {
     const isStaff = vi.fn(() => false)
     await answerOf(isStaff)
     expect(isStaff).toHaveBeenCalledTimes(1)
   })
 
-  test('is called for signed-in users alone, so that one that lets all in shows strangers nothing', async () => {
+  test('is called for signed-in users only, so that a check that accepts all shows nothing to anonymous users', async () => {
     const isStaff = vi.fn(() => true)
     const { app, cache, get } = await shop({ cache: sampled(NEVER), dashboard: { isStaff } })
     app.get('/', async (req, res) => {

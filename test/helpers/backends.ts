@@ -13,19 +13,21 @@ export type OpenCache = (options?: CacheOptions) => KeyedCache
 /** The place of the figures and events that the caches report to. */
 export type OpenStatistics = () => Statistics
 
-/** Runs the same tests on the embedded store and on a real Redis; each test starts empty. */
+/** Runs the same tests on the embedded store and on a real Redis; each test starts empty, and so does what follows `renew()`. */
 export function describeOnEveryBackend(
   name: string,
-  tests: (open: OpenCache, statistics: OpenStatistics) => void,
+  tests: (open: OpenCache, statistics: OpenStatistics, renew: () => Promise<void>) => void,
 ): void {
   describe(`${name}, in memory`, () => {
     let store = new MemoryStore()
-    afterEach(() => {
+    const renew = async () => {
       store = new MemoryStore()
-    })
+    }
+    afterEach(renew)
     tests(
       (options = {}) => createCache({ ...options, store }),
       () => store.statistics,
+      renew,
     )
   })
 
@@ -37,10 +39,11 @@ export function describeOnEveryBackend(
     beforeAll(async () => {
       server = await startRedis()
     })
-    afterEach(async () => {
+    const renew = async () => {
       await Promise.all(opened.splice(0).map((cache) => cache.close()))
       keyPrefix = `test:${++prefixes}`
-    })
+    }
+    afterEach(renew)
     afterAll(() => server.stop())
     tests(
       (options = {}) => {
@@ -54,6 +57,7 @@ export function describeOnEveryBackend(
         opened.push(store)
         return store.statistics
       },
+      renew,
     )
   })
 }

@@ -21,12 +21,12 @@ async function ask(port: number, ...commands: string[]): Promise<string> {
   return await text(socket)
 }
 
-test('answers on its port, with the arguments it was given', async () => {
+test('responds on its port, with its arguments', async () => {
   expect(await ask(redis.port, 'PING', 'CONFIG GET maxmemory')).toMatch(/^\+PONG\r\n.*52428800/s)
   expect(await ask(redis.port, 'INFO server')).toContain(`process_id:${redis.pid}\r\n`)
 })
 
-test('frozen, it holds its answers back until it is thawed', async () => {
+test('a frozen server sends no reply until it is thawed', async () => {
   redis.freeze()
   const answer = ask(redis.port, 'PING')
   const first = await Promise.race([answer, new Promise((resolve) => setTimeout(resolve, 100, 'silence'))])
@@ -35,7 +35,7 @@ test('frozen, it holds its answers back until it is thawed', async () => {
   expect(await answer).toContain('PONG')
 })
 
-test('killed and restarted, it is empty and on the same port, also out of a freeze', async () => {
+test('a killed server restarts empty on the same port, also when it was frozen', async () => {
   await ask(redis.port, 'SET a 1')
   redis.freeze()
   await redis.kill()
@@ -50,7 +50,7 @@ test('many can be started at once', async () => {
   await Promise.all(servers.map((server) => server.stop()))
 })
 
-test('says how to get redis-server where it is missing', async () => {
+test('explains how to install redis-server when it is missing', async () => {
   const path = process.env.PATH
   process.env.PATH = '/nowhere'
   try {

@@ -33,7 +33,7 @@ const thrower = (thrown: unknown) =>
   })
 
 describe('a digest', () => {
-  test('takes time by what is there, not by how often it is reached', () => {
+  test('takes time by the number of objects, not by the number of references', () => {
     const objects = (levels: number) => {
       let value: object = { a: 1 }
       for (let level = 0; level < levels; level++)
@@ -45,7 +45,7 @@ describe('a digest', () => {
     expect(digest(objects(90))).toBe(digest(objects(90)))
   })
 
-  test('is the same whether equal objects are one object or several', () => {
+  test('is the same for one shared object and for several equal ones', () => {
     const one = {
       name: 'a name that is long enough to be written as a fingerprint',
       tags: [1, 2, 3, undefined, 5],
@@ -57,14 +57,14 @@ describe('a digest', () => {
     expect(digest(shared(10))).toBe(digest(structuredClone(JSON.parse(JSON.stringify(shared(10))))))
   })
 
-  test('finds a cycle also beyond what it has seen', () => {
+  test('finds a cycle also beyond its limit of visited objects', () => {
     const seen: unknown[] = [1]
     const cycle: unknown[] = [seen, seen]
     cycle.push({ seen, cycle })
     expect(() => digest(cycle)).toThrow(/holds a reference to what it is in at \[0\]\[2\]\.cycle\./)
   })
 
-  test('walks of an array what is there', () => {
+  test('visits the items of a sparse array only', () => {
     expect(digest(new Array(4e9))).toBe(digest(new Array(4e9)))
     expect(digest(new Array(4e9))).not.toBe(digest(new Array(4e9 + 1)))
     const sparse = (at: number) => Object.assign(new Array(4e9), { [at]: 'x', extra: 1 })
@@ -101,7 +101,7 @@ describe('a digest', () => {
     )
   })
 
-  test('takes an own iterator of a class for nothing', () => {
+  test('ignores the iterator of a class', () => {
     class Endless extends Map<unknown, unknown> {
       override *[Symbol.iterator](): MapIterator<[unknown, unknown]> {
         while (true) yield [1, 1]
@@ -128,7 +128,7 @@ function endless() {
   }
 }
 
-describe('what is large', () => {
+describe('a large part', () => {
   test.each<[string, () => unknown, string]>([
     ['a text', () => 'x'.repeat(2 ** 26 + 1), 'a text of 67108865 characters, where 67108864 are the most'],
     ['a bigint', () => 1n << 40_000n, 'a bigint of more than 32768 bits'],
@@ -154,7 +154,7 @@ describe('what is large', () => {
     expect(build).toThrow(what)
   })
 
-  test('is a part up to some megabytes', () => {
+  test('is accepted up to some megabytes', () => {
     const megabytes = 'é'.repeat(5e6)
     expect(CacheKey.of('a', megabytes).text).not.toBe(CacheKey.of('a', `${megabytes}x`).text)
     expect(digest(megabytes)).not.toBe(digest(`${megabytes}x`))
@@ -181,7 +181,7 @@ describe('what is large', () => {
   })
 })
 
-describe('what throws when it is read is an InvalidKeyError', () => {
+describe('a part that throws when it is read is an InvalidKeyError', () => {
   const recursive = {
     toJSON(): unknown {
       return this.toJSON()

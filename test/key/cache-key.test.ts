@@ -28,7 +28,7 @@ describe('one key in four forms', () => {
     },
   )
 
-  test('gives the same object for a key', () => {
+  test('returns a given CacheKey unchanged', () => {
     const key = CacheKey.of('product', 1)
     expect(CacheKey.from(key)).toBe(key)
     expect(CacheKey.of(key)).toBe(key)
@@ -36,13 +36,13 @@ describe('one key in four forms', () => {
 })
 
 describe('parts', () => {
-  test('takes a number, a bigint and their text for the same part', () => {
+  test('treats a number, a bigint and their text as the same part', () => {
     expect(text('a', 123n)).toBe('a::123')
     expect(text('a', -0)).toBe('a::0')
     expect(text('a', Number.POSITIVE_INFINITY)).toBe('a::Infinity')
   })
 
-  test('tells null, booleans, dates and the empty string from every string', () => {
+  test('distinguishes null, booleans, dates and the empty string from each string', () => {
     expect(text('a', null)).toBe('a::%.null')
     expect(text('a', true, false)).toBe('a::%.true::%.false')
     expect(text('a', '')).toBe('a::%.')
@@ -50,7 +50,7 @@ describe('parts', () => {
     expect(text('a', 'null', '%.null')).toBe('a::null::%25.null')
   })
 
-  test('orders pairs by code unit and takes any name as it is', () => {
+  test('orders pairs by code unit, with any name', () => {
     expect(text('a', { b: 1, a: 2, Z: 3, ä: 4 })).toBe('a::Z::3::a::2::b::1::ä::4')
     expect(text('a', JSON.parse('{"__proto__":1,"constructor":2,"hasOwnProperty":3,"toString":4}'))).toBe(
       'a::__proto__::1::constructor::2::hasOwnProperty::3::toString::4',
@@ -60,7 +60,7 @@ describe('parts', () => {
     expect(text('a', {})).toBe('a')
   })
 
-  test('asks an object that knows its part', () => {
+  test('uses the cacheKeyPart of an object', () => {
     const shop = { cacheKeyPart: () => 'shop:1' }
     expect(text('a', shop, 'b')).toBe('a::shop%3A1::b')
     expect(text('a', { cacheKeyPart: () => shop })).toBe('a::shop%3A1')
@@ -68,7 +68,7 @@ describe('parts', () => {
     expect(text({ of: shop }, 'b')).toBe('of::shop%3A1::b')
   })
 
-  test('takes the primary key of an instance', () => {
+  test('uses the primary key of an instance', () => {
     class Base {
       constructor(readonly n: number) {}
       get id(): string {
@@ -84,7 +84,7 @@ describe('parts', () => {
     expect(text({ row: new Row() }, 1)).toBe('row::7::1')
   })
 
-  test('takes the results of a query parser for plain objects', () => {
+  test('treats the results of a query parser as plain objects', () => {
     const query = Object.assign(Object.create(Object.create(null)), { b: '2', a: '1' })
     expect(text('list', query)).toBe('list::a::1::b::2')
   })
@@ -109,7 +109,7 @@ describe('paths', () => {
     expect(CacheKey.from(path).text).toBe(expected)
   })
 
-  test('escapes a part where a path would be split', () => {
+  test('escapes a separator in a part', () => {
     expect(CacheKey.from(['a::b']).text).toBe('a%3A%3Ab')
     expect(text('a::b', 'c')).toBe('a%3A%3Ab::c')
   })
@@ -118,7 +118,7 @@ describe('paths', () => {
 describe('the tree', () => {
   const key = CacheKey.of('shop', 'CZ', 'a b')
 
-  test('knows its place', () => {
+  test('has parents and segments', () => {
     expect(key.family).toBe('shop')
     expect(key.segments).toEqual(['shop', 'CZ', 'a%20b'])
     expect(key.parts).toEqual(['shop', 'CZ', 'a b'])
@@ -139,7 +139,7 @@ describe('the tree', () => {
     expect(text('copy', shop)).toBe('copy::shop%3A%3ACZ')
   })
 
-  test('is within itself and what is above it, not within what merely begins alike', () => {
+  test('is within itself and its ancestors, not within a key with the same beginning', () => {
     expect(key.isWithin(key)).toBe(true)
     expect(key.isWithin(CacheKey.of('shop'))).toBe(true)
     expect(CacheKey.of('shop').isWithin(key)).toBe(false)
@@ -160,7 +160,7 @@ describe('the tree', () => {
     expect(() => (key.ancestors as string[]).push('x')).toThrow(TypeError)
   })
 
-  test('gives back what its parts were', () => {
+  test('returns its parts', () => {
     const parts = ['a', '', null, true, false, new Date(0), 'x::y%.\ud800']
     expect(CacheKey.from(parts).parts).toEqual(parts)
     const digest = CacheKey.of('a', [1])
@@ -169,7 +169,7 @@ describe('the tree', () => {
 })
 
 describe('long parts', () => {
-  test('keeps a readable beginning, the place in the tree, and never two parts in one', () => {
+  test('have a readable beginning, a place in the tree, and a unique digest', () => {
     const long = 'é'.repeat(500)
     const key = CacheKey.of('a', long, 'b')
     expect(key.segments[1]).toMatch(/^é{48}%~[\w-]{22}$/)
@@ -180,18 +180,18 @@ describe('long parts', () => {
     expect(CacheKey.of('a', key.segments[1] as string, 'b').text).not.toBe(key.text)
   })
 
-  test('tells lone surrogates apart in what it does not print', () => {
+  test('distinguish lone surrogates in the digested rest', () => {
     const long = 'x'.repeat(200)
     expect(text('a', `${long}\ud800`)).not.toBe(text('a', `${long}\ud801`))
   })
 
-  test('has a limit that a part may just reach', () => {
+  test('have a maximum length', () => {
     expect(text('a', 'x'.repeat(120))).toBe(`a::${'x'.repeat(120)}`)
     expect(text('a', 'x'.repeat(121))).toMatch(/^a::x{96}%~[\w-]{22}$/)
     expect(text('a', ' '.repeat(41))).toMatch(/^a::(%20){32}%~[\w-]{22}$/)
   })
 
-  test.each(['x', '\0', '😀', '%41'])('takes 1 MB of %j in no time', (character) => {
+  test.each(['x', '\0', '😀', '%41'])('are made from 1 MB of %j quickly', (character) => {
     const part = character.repeat(1_000_000 / character.length)
     const start = performance.now()
     const key = CacheKey.of('a', part, 'b')

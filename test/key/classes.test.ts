@@ -13,7 +13,7 @@ class Team {
 class Admin extends Person {}
 
 describe('in a digest, classes count', () => {
-  test('of what is known by a primary key, a scalar, its own part or its fields', () => {
+  test('of objects with a primary key, a scalar, a key part or fields', () => {
     class Meters {
       constructor(readonly n: number) {}
       toJSON() {
@@ -39,12 +39,12 @@ describe('in a digest, classes count', () => {
     expect(new Set(different.map(digest)).size).toBe(different.length)
   })
 
-  test('while a number and its text are the same primary key', () => {
+  test('and a number and its text are the same primary key', () => {
     expect(digest(new Person(5))).toBe(digest(new Person('5')))
     expect(digest(new Person(5n))).toBe(digest(new Person(5)))
   })
 
-  test('and those that they extend, and the models of Mongoose, which all have one name', () => {
+  test('also base classes, and the models of Mongoose, which all have the same name', () => {
     const itemOf = (Base: new (id: unknown) => object) => {
       class Item extends Base {}
       return new Item(5)
@@ -60,7 +60,7 @@ describe('in a digest, classes count', () => {
     expect(digest(modelOf('User'))).toBe(digest(modelOf('User')))
   })
 
-  test('so that one without a name is refused', () => {
+  test('and a class without a name is refused', () => {
     const message =
       'Part 2 of the key ["a", [an instance of a class without a name]] holds an instance of a class without a name at [0]. Name the class, or write what of the object counts.'
     expect(() => digest(new (class { id = 5 })())).toThrow(message) // biome-ignore format: one class
@@ -69,7 +69,7 @@ describe('in a digest, classes count', () => {
     expect(CacheKey.of('a', new (class extends Person {})(5)).text).toBe('a::5')
   })
 
-  test('and one whose prototype has lost its class', () => {
+  test('and a prototype without a class is refused', () => {
     const bare = Object.create(null, { constructor: { value: undefined } })
     expect(() => digest(Object.assign(Object.create(bare), { a: 1 }))).toThrow('Name the class')
     class Rootless {
@@ -81,13 +81,13 @@ describe('in a digest, classes count', () => {
     expect(digest(lost(new Map([[1, 2]])))).not.toBe(digest(lost(new Map([[1, 3]]))))
   })
 
-  test('and data that objects inherit from objects', () => {
+  test('and data inherited from an object is refused', () => {
     const child = (parent: object) => Object.assign(Object.create(parent), { b: 1 })
     expect(digest(child({ a: 1 }))).not.toBe(digest(child({ a: 2 })))
     expect(digest(child({ a: 1 }))).toBe(digest(child({ a: 1 })))
   })
 
-  test('of another realm as those of this one', () => {
+  test('of another realm like those of this one', () => {
     const realm = createContext({})
     const foreign = (source: string) => runInContext(source, realm)
     expect(digest(foreign('({ a: [1, new Map([[1, new Set([2])]]), new Date(5), /x/g] })'))).toBe(
@@ -107,7 +107,7 @@ describe('in a digest, classes count', () => {
       expect(() => digest(new Proxy(held, {}))).toThrow(expect.objectContaining({ name: 'InvalidKeyError' }))
   })
 
-  test('by name: of two classes of one name the first pair is warned of', () => {
+  test('by name, with a warning for the first two classes of one name', () => {
     const emitWarning = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
     try {
       const twin = (id: number) => {

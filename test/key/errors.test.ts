@@ -21,7 +21,7 @@ const WRITE_DOWN = 'Use something that can be written down, such as an id.'
 const ASK_CLASS = 'Give the class an id or a cacheKeyPart() method.'
 const USE = 'Use a string, an array of parts, or an object of pairs.'
 
-describe('what cannot be a key says why', () => {
+describe('the error of an invalid key', () => {
   test.each<[unknown, string]>([
     [
       ['product', undefined],
@@ -117,19 +117,19 @@ describe('what cannot be a key says why', () => {
     expect(() => CacheKey.from('a::'.repeat(32))).toThrow('has 33 segments')
   })
 
-  test('shows the key that a child was wanted of', () => {
+  test('shows the parent key of an invalid child', () => {
     expect(() => CacheKey.of('shop', 1).child(undefined as unknown as string)).toThrow(
       'Part 2 of the key ["shop::1", undefined] is undefined.',
     )
   })
 
-  test('refuses what is nested beyond reason', () => {
+  test('refuses a part that is nested too deeply', () => {
     expect(() => CacheKey.of('a', deep)).toThrow(
       /^Part 2 of the key \["a", \[\[…\]\]\] holds more than 100 levels/,
     )
   })
 
-  test('keeps what a getter, a method or a proxy threw', () => {
+  test('has the error of a getter, a method or a proxy as its cause', () => {
     const boom = new Error('boom')
     const thrower = () => {
       throw boom
@@ -160,7 +160,7 @@ describe('what cannot be a key says why', () => {
     expect((caught(() => CacheKey.from(trap)) as Error).cause).toBe(boom)
   })
 
-  test('prints little of much, on one line', () => {
+  test('prints the beginning of a large part, on one line', () => {
     const much = ['x'.repeat(1e6), { ['n'.repeat(1e6)]: 'v\n\u0085\u202e' }, 10n ** 1000n, undefined]
     const { message } = caught(() => CacheKey.from(much as string[])) as Error
     expect(message.length).toBeLessThan(400)

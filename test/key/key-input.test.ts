@@ -7,7 +7,7 @@ import { CacheKey } from '../../src/key/cache-key.js'
 
 // The compiler is the other half of this test: `npm run types`.
 
-test('accepts what a key can be made of', () => {
+test('accepts each type of a key part', () => {
   interface Filter {
     country?: string
     tags: string[]
@@ -48,7 +48,7 @@ test('accepts value objects, and optional pairs that are undefined', () => {
   expect(CacheKey.from(['a', date, { of: date }] as const).text).toBe('a::2026-01-02::of::2026-01-02')
 })
 
-test('refuses at compile time what it refuses at run time', () => {
+test('refuses at compile time the types that are refused at run time', () => {
   const refused = [
     // @ts-expect-error
     () => CacheKey.of('a', undefined),

@@ -42,7 +42,7 @@ const scalar = fc.oneof(
 const parts = fc.array(scalar, { minLength: 1, maxLength: 5 })
 
 describe('laws of keys', () => {
-  test('never makes one key of two different lists of parts', () => {
+  test('give different keys to different lists of parts', () => {
     // Near misses are what matters: the second list is the first with one part changed, joined or split.
     const pair = fc.oneof(
       fc.tuple(parts, parts),
@@ -60,7 +60,7 @@ describe('laws of keys', () => {
     )
   })
 
-  test('reads back every text that a key prints', () => {
+  test('parse the printed text of each key', () => {
     fc.assert(
       fc.property(parts, (list) => {
         const { text, segments } = CacheKey.from(list)
@@ -71,7 +71,7 @@ describe('laws of keys', () => {
     )
   })
 
-  test('takes any string for a path and prints it in one way', () => {
+  test('accept any string as a path, with one printed form', () => {
     const path = fc.array(string, { minLength: 1, maxLength: 4 }).map((pieces) => pieces.join('::'))
     fc.assert(
       fc.property(path, (written) => {
@@ -84,7 +84,7 @@ describe('laws of keys', () => {
     )
   })
 
-  test('gives parts from which the same key can be built', () => {
+  test('give parts from which the same key is built', () => {
     fc.assert(
       fc.property(parts, (list) => {
         const key = CacheKey.from(list)
@@ -94,7 +94,7 @@ describe('laws of keys', () => {
     )
   })
 
-  test('has exactly its prefixes for ancestors', () => {
+  test('give a key exactly its prefixes as ancestors', () => {
     fc.assert(
       fc.property(parts, scalar, (list, part) => {
         const key = CacheKey.from(list)
@@ -111,7 +111,7 @@ describe('laws of keys', () => {
     )
   })
 
-  test('lets no part leave its place', () => {
+  test('keep each part in its segment', () => {
     fc.assert(
       fc.property(parts, scalar, parts, (before, part, after) => {
         const key = CacheKey.from([...before, part, ...after])
@@ -124,7 +124,7 @@ describe('laws of keys', () => {
     )
   })
 
-  test('keeps a pair of hostile name and value in its two places', () => {
+  test('keep a hostile name and value in their places', () => {
     fc.assert(
       fc.property(string, scalar, (name, value) => {
         const pairs = Object.defineProperty({}, name, { value, enumerable: true })
@@ -134,7 +134,7 @@ describe('laws of keys', () => {
   })
 })
 
-describe('laws of what is in a part', () => {
+describe('laws of key parts', () => {
   const leaf = fc.oneof(fc.constantFrom(undefined, null, true, 0, '0', '', 'a'), fc.integer(), string)
   const { value } = fc.letrec<{ value: unknown }>((tie) => ({
     value: fc.oneof(
@@ -160,7 +160,7 @@ describe('laws of what is in a part', () => {
     )
   })
 
-  test('one object twice is as two that are equal', () => {
+  test('a shared object is like two equal ones', () => {
     fc.assert(
       fc.property(value, value, (one, other) => {
         const twice = digest([one, other, { one, other }, [[one]]])
@@ -169,7 +169,7 @@ describe('laws of what is in a part', () => {
     )
   })
 
-  test('pairs that are undefined are no pairs', () => {
+  test('undefined pairs are omitted', () => {
     fc.assert(
       fc.property(fc.dictionary(string, fc.option(scalar, { nil: undefined })), (pairs) => {
         expect(CacheKey.from(['a', pairs]).text).toBe(CacheKey.from(['a', bare(pairs) as object]).text)
@@ -177,7 +177,7 @@ describe('laws of what is in a part', () => {
     )
   })
 
-  test('a value object is the part that its scalar is', () => {
+  test('a value object is the part of its scalar', () => {
     fc.assert(
       fc.property(scalar, scalar, (one, other) => {
         fc.pre(one !== null && !(one instanceof Date) && one !== '-0')

@@ -14,7 +14,7 @@ beforeEach(async () => {
 
 const row = { id: 5, name: 'Lamp', password: 's3cr3t' }
 
-test('a row among the parts of a key is its pairs, with one warning that says what to write', () => {
+test('a row among the parts of a key gives its pairs, with one warning that contains the right form', () => {
   expect(CacheKey.from(['product', row]).text).toBe('product::id::5::name::Lamp::password::s3cr3t')
   CacheKey.from(['product', row])
   CacheKey.of('other', { _id: new ObjectId(), name: 'x' })

@@ -6,7 +6,7 @@ import { CacheKey } from '../../src/key/cache-key.js'
 const digest = (structure: unknown) => CacheKey.from(['a', [structure]]).segments[1]
 
 describe('a structure in a key', () => {
-  test('is one segment, wherever it stands', () => {
+  test('is one segment at any position', () => {
     for (const structure of [[1, 2], new Map(), new Set(), Buffer.from('x'), /x/g]) {
       expect(CacheKey.of('a', structure as object, 'b').text).toMatch(/^a::%\.~[\w-]{22}::b$/)
       expect(CacheKey.of('a', { where: structure }).text).toMatch(/^a::where::%\.~[\w-]{22}$/)
@@ -14,20 +14,20 @@ describe('a structure in a key', () => {
     expect(CacheKey.of('a', { where: { price: 1 } }).segments).toHaveLength(3)
   })
 
-  test('is the same whatever the order of names, entries and items', () => {
+  test('is independent of the order of names, entries and items', () => {
     expect(digest({ a: 1, b: [{ c: 1, d: 2 }] })).toBe(digest({ b: [{ d: 2, c: 1 }], a: 1 }))
     expect(digest(new Set([1, 2]))).toBe(digest(new Set([2, 1])))
     expect(digest(new Map([['a', 1], ['b', 2]]))).toBe(digest(new Map([['b', 2], ['a', 1]]))) // biome-ignore format: pairs
     expect(digest(Object.assign(Object.create(null), { a: 1 }))).toBe(digest({ a: 1 }))
   })
 
-  test('keeps its digest from one version to the next', () => {
+  test('has the same digest in each version', () => {
     expect(CacheKey.of('a', [1, '1', { b: null }]).text).toMatchInlineSnapshot(
       `"a::%.~dlmTLeSrBEqwb1SfFHe5ts"`,
     )
   })
 
-  test('tells all of these apart', () => {
+  test('gives each of these its own digest', () => {
     class Money {
       constructor(readonly amount = 1) {}
     }

@@ -35,7 +35,7 @@ describe('a value object', () => {
     ['URLSearchParams', new URLSearchParams('b=2&a=1')],
     ['String', new String('x')],
     ['Number', new Number(5)],
-  ])('%s is one key with its text, wherever it is a part', (_, value) => {
+  ])('%s gives the same key as its text, at any position', (_, value) => {
     const own = String(value)
     expect(text('product', value)).toBe(text('product', own))
     expect(text('product', value, 'reviews')).toBe(text('product', own, 'reviews'))
@@ -44,13 +44,13 @@ describe('a value object', () => {
     expect(text('product', { cacheKeyPart: () => value })).toBe(text('product', own))
   })
 
-  test('reads as a route parameter does', () => {
+  test('gives the same key as a route parameter', () => {
     expect(text('product', new ObjectId(HEX))).toBe(`product::${HEX}`)
     expect(text('day', Temporal.PlainDate.from('2026-01-02'))).toBe('day::2026-01-02')
     expect(text('price', new Decimal('1.50'))).toBe('price::1.5')
   })
 
-  test('is the part that its scalar is', () => {
+  test('is the part of its scalar', () => {
     expect(text('a', new Money('5'))).toBe('a::5')
     expect(text('a', new Money(5))).toBe('a::5')
     expect(text('a', new Money(5n))).toBe('a::5')
@@ -61,7 +61,7 @@ describe('a value object', () => {
   })
 
   test.each<[string, object, RegExp]>([
-    ['Decimal128', Decimal128.fromString('1.50'), /Use String\(value\) if that tells it from every other/],
+    ['Decimal128', Decimal128.fromString('1.50'), /Use String\(value\) if that text identifies it/],
     ['Long', Long.fromString('5'), /Use String\(value\)/],
     ['Timestamp', new Timestamp({ t: 1, i: 2 }), /Use String\(value\)/],
     ['Interval', Interval.after(DateTime.fromMillis(0), 5), /Use String\(value\)/],
@@ -73,7 +73,7 @@ describe('a value object', () => {
       /whose toJSON\(\) is null\. Check what it was made from\./,
     ],
     ['an Error', new Error('x'), /Use String\(value\)/],
-  ])('%s is refused, with what to write', (_, value, message) => {
+  ])('%s is refused with a message that contains the right form', (_, value, message) => {
     for (const build of [
       () => text('product', value),
       () => text({ product: value }),
@@ -84,7 +84,7 @@ describe('a value object', () => {
     }
   })
 
-  test('is refused whose two texts are not one: either could be meant', () => {
+  test('with two different texts is refused, since either could be meant', () => {
     class Moment extends Money {
       override toString() {
         return 'Fri Jan 02 2026'
@@ -95,7 +95,7 @@ describe('a value object', () => {
     )
   })
 
-  test('does not take a pattern for the text of it', () => {
+  test('is not represented by a pattern', () => {
     expect(text('search', /x/g)).not.toBe(text('search', '/x/g'))
   })
 })
@@ -113,7 +113,7 @@ describe('an object of a class', () => {
     }
   }
 
-  test('is its id, pk or _id, a value object too', () => {
+  test('is represented by its id, pk or _id, also a value object', () => {
     const _id = new ObjectId(HEX)
     const expected = `product::${HEX}`
     expect(text('product', new Document({ id: HEX, _id }))).toBe(expected)
@@ -124,7 +124,7 @@ describe('an object of a class', () => {
     expect(text('product', new Document({ id: 1, _id }))).toBe('product::1')
   })
 
-  test('is its id also where its class writes all of its objects alike', () => {
+  test('is represented by its id also when all objects of its class have the same text', () => {
     class Hidden {
       constructor(readonly id: number) {}
       toJSON() {
@@ -135,7 +135,7 @@ describe('an object of a class', () => {
     expect(CacheKey.from(['a', [new Hidden(1)]]).text).not.toBe(CacheKey.from(['a', [new Hidden(2)]]).text)
   })
 
-  test('is found where an ObjectId has an _id that is itself, as Mongoose gives it', () => {
+  test('is found when the _id of an ObjectId is itself, as in Mongoose', () => {
     class MongooseId extends ObjectId {
       get _id() {
         return this
@@ -152,7 +152,7 @@ describe('an object of a class', () => {
     ['a composite of Mongo', { year: 2026, month: 11 }],
     ['an array', [1, 2]],
     ['a Map', new Map([[1, 2]])],
-  ])('is refused where its primary key is %s: a digest would change with every other field', (_, id) => {
+  ])('is refused when its primary key is %s, since a digest would change with each other field', (_, id) => {
     class Row {
       name = 'lamp'
     }
@@ -164,7 +164,7 @@ describe('an object of a class', () => {
     }
   })
 
-  test('is a digest while it has no primary key yet', () => {
+  test('is a digest before it has a primary key', () => {
     class Row {
       id = undefined
       name = 'lamp'
@@ -172,7 +172,7 @@ describe('an object of a class', () => {
     expect(CacheKey.of('product', new Row()).text).toMatch(/^product::%\.~/)
   })
 
-  test('says whose primary key it is that cannot be read', () => {
+  test('is named in the error when its primary key cannot be read', () => {
     expect(() => text('product', new Document({ _id: Long.fromString('5') }))).toThrow(
       'is an instance of Document whose primary key is an instance of Long, with a toString() of its own and no toJSON() that gives it.',
     )
@@ -201,7 +201,7 @@ describe('in a structure', () => {
     expect(new Set(makers.map((make) => digest(make()))).size).toBe(makers.length)
   })
 
-  test('is refused what gives nothing in JSON', () => {
+  test('a value without a JSON form is refused', () => {
     for (const nothing of [null, undefined])
       expect(() => digest(new Money(nothing))).toThrow(
         `holds an instance of Money whose toJSON() returned ${nothing} at [0].`,

@@ -55,11 +55,11 @@ const SOURCES: Files = new Map(
     .map((file) => [file.replaceAll('\\', '/'), readFileSync(join('src', file), 'utf8')]),
 )
 
-test('src imports downwards only, and packages where they belong', () => {
+test('src imports downwards only, and packages only in their layers', () => {
   expect(problems(SOURCES)).toEqual([])
 })
 
-test('every import of src is seen', () => {
+test('each import of src is checked', () => {
   const written = [...SOURCES.values()].join('\n').match(/^import\b|^\} from '|^export .* from '/gm)
   const seen = [...SOURCES.values()].flatMap(importsOf)
   expect(seen.length).toBeGreaterThan(500)
@@ -87,7 +87,7 @@ test.each([
   ['key/segment.ts', "import { a } from 'node:fs/promises'", 'does I/O'],
   ['drawer/things.ts', 'export const a = 1', 'is in none of the LAYERS'],
   ['things.ts', 'export const a = 1', 'is in none of the LAYERS'],
-])('%s may not hold %j', (file, text, problem) => {
+])('%s may not contain %j', (file, text, problem) => {
   const found = problems(new Map([...SOURCES, [file, text]]))
   expect(found).toEqual([expect.stringContaining(problem)])
 })
@@ -96,11 +96,11 @@ test.each([
   ['store/redis/names.ts', "import { a } from '../store.js'\nimport { Redis } from 'ioredis'"],
   ['express/middleware.ts', "import { a } from '../dashboard/mount.js'\nimport { b } from '../cache.js'"],
   ['key/segment.ts', "import { createHash } from 'node:crypto'"],
-])('%s may hold %j', (file, text) => {
+])('%s may contain %j', (file, text) => {
   expect(problems(new Map([...SOURCES, [file, text]]))).toEqual([])
 })
 
-test('a folder of LAYERS that is gone is noticed', () => {
+test('a missing folder of LAYERS is an error', () => {
   const left = new Map([...SOURCES].filter(([file]) => !file.startsWith('bypass/')))
   expect(problems(left)).toContain('bypass/ is in LAYERS, but not in src')
 })

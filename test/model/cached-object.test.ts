@@ -30,7 +30,7 @@ function productsIn(cache: KeyedCache) {
 }
 
 describeOnEveryBackend('A cached object', (open) => {
-  test('comes back as it was stored: of its class, with its methods, a new one each time', async () => {
+  test('is read as a new object of its class, with its methods', async () => {
     const cache = open()
     const Product = productsIn(cache)
     const lamp = new Product(123, 'Lamp', 2_495)
@@ -58,7 +58,7 @@ describeOnEveryBackend('A cached object', (open) => {
     })
   })
 
-  test('has a place for what belongs to it, which goes when it goes', async () => {
+  test('has a key for dependent values, which are deleted with it', async () => {
     const cache = open()
     const lamp = new (productsIn(cache))(123, 'Lamp')
     const fill = async () => {
@@ -86,7 +86,7 @@ describeOnEveryBackend('A cached object', (open) => {
     expect(await lamp.isCached('reviews')).toBe(false)
   })
 
-  test('lives as long as its class says, unless the call says otherwise', async () => {
+  test('has the TTL of its class, unless the call has its own', async () => {
     const cache = open()
     class Product extends CachedObject(Row, { cache, ttl: '1h', negativeTtl: '1m' }) {}
     const lamp = new Product(1, 'Lamp')
@@ -112,7 +112,7 @@ describeOnEveryBackend('A cached object', (open) => {
     expect(await ttlMs(5)).toSatisfy(around(600_000))
   })
 
-  test('is stored in a job too, whatever the job has missed and deleted before', async () => {
+  test('is stored in a job, also after a miss and a delete of the job', async () => {
     const cache = open()
     const Product = productsIn(cache)
     await cache.withRequestMemory(async () => {
@@ -125,7 +125,7 @@ describeOnEveryBackend('A cached object', (open) => {
     expect(await new Product(1, '').isCached()).toBe(true)
   })
 
-  test('keeps private state where the class says how', async () => {
+  test('keeps private state with toCache and fromCache', async () => {
     class Account extends CachedObject({ cache: open() }) {
       readonly id: string
       #pin: string
@@ -156,7 +156,7 @@ describeOnEveryBackend('A cached object', (open) => {
     expect((await found?.cacheGet())?.opens('1234')).toBe(true)
   })
 
-  test('holds other objects where the class says how, and is refused with the place where it does not', async () => {
+  test('contains other objects with toCache and fromCache, and is refused with the path without them', async () => {
     class Maker {
       constructor(readonly town: string) {}
     }
@@ -187,7 +187,7 @@ describeOnEveryBackend('A cached object', (open) => {
     expect(careful?.onSale()).toBe(false)
   })
 
-  test('is known by what it gives as its key part, else by its id, else by its pk', async () => {
+  test('has the key of its cacheKeyPart, else of its id, else of its pk', async () => {
     const cache = open()
     const keyOf = (properties: object) => {
       class Thing extends CachedObject({ cache }) {}
@@ -216,7 +216,7 @@ describeOnEveryBackend('A cached object', (open) => {
     expect(await stock.isCached()).toBe(true)
   })
 
-  test('is known by an ObjectId as by its text', async () => {
+  test('has the same key for an ObjectId and its text', async () => {
     class Doc extends CachedObject({ cache: open() }) {
       constructor(readonly _id: ObjectId) {
         super()
@@ -240,7 +240,7 @@ describeOnEveryBackend('A cached object', (open) => {
     expect(() => Doc.cacheKey(Decimal128.fromString('1.5'))).toThrow(/Use String\(value\)/)
   })
 
-  test('is not cached before it has a primary key, and says so', async () => {
+  test('is refused before it has a primary key', async () => {
     const cache = open()
     class Product extends CachedObject({ cache }) {
       id: number | null = null
@@ -270,7 +270,7 @@ describeOnEveryBackend('A cached object', (open) => {
     expect((await cache.keys().next()).done).toBe(true)
   })
 
-  test('keeps hostile ids in their places, and hostile properties as data', async () => {
+  test('treats hostile ids as segments, and hostile properties as data', async () => {
     const cache = open()
     class Page extends CachedObject({ cache }) {
       constructor(properties: object) {
@@ -294,7 +294,7 @@ describeOnEveryBackend('A cached object', (open) => {
     expect(await page?.cacheDelete()).toBe(true)
   })
 
-  test('is not taken for one of another class: a class below has a name of its own', async () => {
+  test('is not confused with an object of another class: a subclass has its own name', async () => {
     const cache = open()
     const Product = productsIn(cache)
     class Book extends Product {
@@ -312,7 +312,7 @@ describeOnEveryBackend('A cached object', (open) => {
     expect(await new Product(1, '').cacheGet()).toStrictEqual(new Product(1, 'Lamp'))
   })
 
-  test('shares the name of a class above where it says so, and what that makes of its data', async () => {
+  test('shares the name and the data of a base class on request', async () => {
     class Product extends CachedObject(Row, { cache: open() }) {
       static readonly cacheName: string = 'product'
       override toCache(): object {
@@ -342,7 +342,7 @@ describeOnEveryBackend('A cached object', (open) => {
 })
 
 describeOnEveryBackend('findCached', (open) => {
-  test('loads an object once for all who ask, and gives each one of their own', async () => {
+  test('loads an object once for concurrent callers, and gives each a copy', async () => {
     // Two caches see what two processes see, each with its own class.
     const classes = [productsIn(open()), productsIn(open())]
     let loads = 0
@@ -364,7 +364,7 @@ describeOnEveryBackend('findCached', (open) => {
     })
   })
 
-  test('makes one object of each hit, although it looks at it first', async () => {
+  test('makes one object for each hit, also when validate reads it', async () => {
     const fromCache = vi.fn((row: Row) => new Product(row.id, row.name))
     class Product extends CachedObject(Row, { cache: open() }) {
       static override fromCache(row: Row): Product {
@@ -377,7 +377,7 @@ describeOnEveryBackend('findCached', (open) => {
     expect(fromCache).toHaveBeenCalledTimes(1)
   })
 
-  test('gives an object of its own also where the request has read it before', async () => {
+  test('returns a copy also from request memory', async () => {
     const cache = open()
     const Product = productsIn(cache)
     await new Product(1, 'Lamp').cacheSet()
@@ -392,7 +392,7 @@ describeOnEveryBackend('findCached', (open) => {
     expect(cache.processStats().totals).toMatchObject({ hits: 2, requestHits: 1 })
   })
 
-  test('remembers that there is none, as long as it is told to', async () => {
+  test('caches that there is no object, for negativeTtl', async () => {
     const Product = productsIn(open())
     const load = vi.fn((_id: number) => undefined)
     const loadNull = vi.fn((_id: number) => null)
@@ -410,7 +410,7 @@ describeOnEveryBackend('findCached', (open) => {
     expect((await Product.findCached(1, (id) => new Product(id, 'Lamp'))).name).toBe('Lamp')
   })
 
-  test('does not store what was loaded before the object was deleted; who waited for it gets it', async () => {
+  test('does not store an object that was loaded before its delete, but returns it to its waiters', async () => {
     const Product = productsIn(open())
     let table = new Product(1, 'Lamp')
     let finish = () => {}
@@ -434,7 +434,7 @@ describeOnEveryBackend('findCached', (open) => {
     expect((await table.cacheGet())?.name).toBe('Torch')
   })
 
-  test('shows the loader the object that was there, which may say that it still holds', async () => {
+  test('gives the loader the previous object, which it may keep', async () => {
     const cache = open()
     class Product extends CachedObject(Row, { cache, ttl: '50ms', grace: '1h', softTimeout: '5s' }) {}
     const lamp = await Product.findCached(1, (id) => new Product(id, 'Lamp'))
@@ -452,7 +452,7 @@ describeOnEveryBackend('findCached', (open) => {
     expect(changed?.name).toBe('Torch')
   })
 
-  test('loads again what will not do', async () => {
+  test('loads again when validate rejects the object', async () => {
     const cache = open()
     const Product = productsIn(cache)
     const find = (validate: (product: Row) => boolean) =>
@@ -483,7 +483,7 @@ describeOnEveryBackend('findCached', (open) => {
     ])
   })
 
-  test('loads again what an older version of the class has stored, if it makes nothing of it', async () => {
+  test('loads again when the class cannot read the data of an older version', async () => {
     const cache = open()
     class Product extends CachedObject(Row, { cache }) {
       static override fromCache({ name, ...more }: Row) {
@@ -502,7 +502,7 @@ describeOnEveryBackend('findCached', (open) => {
     expect(await new Careless(2, '').cacheGet()).toBeUndefined()
   })
 
-  test('refuses what could not come back', async () => {
+  test('refuses an object that could not be read again', async () => {
     const cache = open()
     const Product = productsIn(cache)
     const failing = (load: (id: number) => unknown) => expect(Product.findCached(1, load as never)).rejects
@@ -524,7 +524,7 @@ describeOnEveryBackend('findCached', (open) => {
     expect(await new Product(1, '').isCached()).toBe(false)
   })
 
-  test('does not cache what is found by something else than its primary key: deleting it would leave that', async () => {
+  test('does not cache an object found by another property, since its delete would leave that entry', async () => {
     const warnings: string[] = []
     const cache = open({ logger: { warn: (message) => void warnings.push(message) } })
     const Product = productsIn(cache)
@@ -540,7 +540,7 @@ describeOnEveryBackend('findCached', (open) => {
     ])
   })
 
-  test('says which of toCache and fromCache does not do its part', async () => {
+  test('names the faulty one of toCache and fromCache', async () => {
     const cache = open()
     const failing = (one: object) => expect((one as { cacheSet(): Promise<boolean> }).cacheSet()).rejects
     class Nothing extends CachedObject(Row, { cache }) {
@@ -567,7 +567,7 @@ describeOnEveryBackend('findCached', (open) => {
     )
   })
 
-  test('loads for each who asks while caching is off', async () => {
+  test('loads for each caller while caching is off', async () => {
     const cache = open()
     const Product = productsIn(cache)
     await new Product(1, 'Lamp').cacheSet()

@@ -24,7 +24,7 @@ class Row {
 const CONFIGURATION = 'ERR_KEYEDCACHE_CONFIGURATION'
 
 describe('The cache of a class', () => {
-  test('is what its options say, or else its static cache, which classes below it inherit', async () => {
+  test('is the cache of its options, else its static cache, which subclasses inherit', async () => {
     const [first, second] = [openCache(), openCache()]
     class Optional extends CachedObject(Row, { cache: first }) {
       static readonly cache = second
@@ -44,7 +44,7 @@ describe('The cache of a class', () => {
     ])
   })
 
-  test('is the only open one where nothing is said', async () => {
+  test('is the only open cache by default', async () => {
     class Product extends CachedObject(Row) {}
     const none = /^No cache is open: make one first, with createCache\(/
     await expect(new Product(1).cacheSet()).rejects.toThrow(none)
@@ -67,7 +67,7 @@ describe('The cache of a class', () => {
     await expect(new Product(1).isCached()).rejects.toThrow(none)
   })
 
-  test('is not to be something else', async () => {
+  test('must be a cache', async () => {
     class Product extends CachedObject(Row) {
       static readonly cache = new Map()
     }
@@ -79,7 +79,7 @@ describe('The cache of a class', () => {
 })
 
 describe('A module that is evaluated again, outside production,', () => {
-  test('opens a cache that is the only one from now on, with one warning', async () => {
+  test('replaces the only open cache, with one warning', async () => {
     const warn = vi.fn()
     const logger = { warn }
     class Product extends CachedObject(Row) {}
@@ -97,7 +97,7 @@ describe('A module that is evaluated again, outside production,', () => {
     expect(await new Product(1).isCached()).toBe(true)
   })
 
-  test('defines a class that has the name from now on, with one warning', async () => {
+  test('takes over the name of its class, with one warning', async () => {
     const warn = vi.fn()
     const cache = openCache({ logger: { warn } })
     const evaluate = (version: number) =>
@@ -118,7 +118,7 @@ describe('A module that is evaluated again, outside production,', () => {
     expect(warn.mock.calls[0]?.[0]).toMatch(/^keyedcache: "Product" is defined a second time/)
   })
 
-  test('may be this package itself: a cache of another copy is refused by name', async () => {
+  test('may be this package: a cache of another copy is refused by name', async () => {
     vi.resetModules()
     const copy = await import('../../src/create-cache.js')
     const cache = copy.createCache({ store: 'memory' })
@@ -131,7 +131,7 @@ describe('A module that is evaluated again, outside production,', () => {
 })
 
 describe('The name of a class', () => {
-  test('is its static cacheName, or what the options say, or else its own', () => {
+  test('is its static cacheName, the name of the options, or its own name', () => {
     const options = { name: 'optional' }
     class Own extends CachedObject(Row) {}
     class Optional extends CachedObject(Row, options) {}
@@ -144,7 +144,7 @@ describe('The name of a class', () => {
     expect(keys).toEqual(['Own::1', 'optional::1', 'Below::1', 'static%3A%3Aname::1', 'optional::1'])
   })
 
-  test('is needed', () => {
+  test('is required', () => {
     const unnamed = [CachedObject(Row), (() => class extends CachedObject(Row) {})()]
     for (const type of unnamed) {
       expect(() => type.cacheKey(1)).toThrow(
@@ -157,7 +157,7 @@ describe('The name of a class', () => {
     expect(() => Numbered.cacheKey(1)).toThrow(expect.objectContaining({ code: CONFIGURATION }))
   })
 
-  test('belongs to one class in a cache, and to another in another', async () => {
+  test('is unique within a cache, and may be used again in another', async () => {
     const [first, second] = [openCache(), openCache()]
     const productOf = (cache: KeyedCache) => class Product extends CachedObject(Row, { cache }) {}
     const [here, there, again] = [productOf(first), productOf(second), productOf(first)]
@@ -176,7 +176,7 @@ describe('The name of a class', () => {
 })
 
 describe('CachedObject', () => {
-  test('refuses options that it does not know', () => {
+  test('refuses unknown options', () => {
     const attempt = (options: object) => () => CachedObject(Row, options as CachedObjectOptions)
     expect(attempt({ tll: '1h' })).toThrow('Unknown CachedObject option "tll": did you mean "ttl"?')
     expect(attempt({ validate: () => true })).toThrow(/^Unknown CachedObject option "validate"/)
@@ -184,14 +184,14 @@ describe('CachedObject', () => {
     expect(() => CachedObject(null as never)).toThrow('The CachedObject options must be an object, not null.')
   })
 
-  test('refuses options behind options, where a class should be', () => {
+  test('refuses options in the place of a class', () => {
     const twice = CachedObject as (...given: unknown[]) => unknown
     expect(() => twice({ ttl: '1h' }, { name: 'product' })).toThrow(
       'CachedObject() takes options after a class only: write CachedObject(Base, options) or CachedObject(options).',
     )
   })
 
-  test('leaves a class as it is: what it takes, what it is, what it can do', () => {
+  test('does not change the constructor, the identity and the methods of a class', () => {
     abstract class Shape {
       static readonly corners: number = 0
       constructor(

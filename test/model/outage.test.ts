@@ -31,7 +31,7 @@ for (const [trouble, cause] of Object.entries(TROUBLES)) {
       await server.stop()
     })
 
-    test('each method answers in time, and objects are found', async () => {
+    test('each method resolves in time, and objects are loaded', async () => {
       class Product extends CachedObject(Row, { cache }) {}
       const lamp = new Product(1, 'Lamp')
       await lamp.cacheSet()
@@ -52,7 +52,7 @@ for (const [trouble, cause] of Object.entries(TROUBLES)) {
       }
     })
 
-    test('an object is loaded once for all who ask at the time, and each gets one of their own', async () => {
+    test('an object is loaded once for concurrent callers, and each gets a copy', async () => {
       class Product extends CachedObject(Row, { cache }) {}
       await new Product(1, 'Lamp').cacheSet()
       await cause(server)

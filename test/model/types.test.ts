@@ -58,7 +58,7 @@ class Parcel extends CachedObject(Box<string>) {}
 const { any } = JSON.parse('{}')
 
 test(
-  'findCached gives what the loader may return',
+  'findCached returns the type of its loader',
   compiles(async (mayBe: (id: number) => Promise<Square | undefined>) => {
     expectTypeOf(await Square.findCached(1, (id) => new Square(id, 2))).toEqualTypeOf<Square>()
     expectTypeOf(await Square.findCached(1, mayBe)).toEqualTypeOf<Square | undefined>()
@@ -109,7 +109,7 @@ test(
 )
 
 test(
-  'a class stays what it is',
+  'the type of a class is unchanged',
   compiles(() => {
     expectTypeOf(Square.kinds).toEqualTypeOf<number>()
     expectTypeOf(Parcel).constructorParameters.toEqualTypeOf<[id: string, content: string]>()

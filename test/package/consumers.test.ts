@@ -127,7 +127,7 @@ describe('esbuild makes one file', () => {
   })
 
   test.each(['cjs', 'esm'] as const)(
-    '%s: where the views were forgotten, the page says it',
+    '%s: without its views, the dashboard explains what is missing',
     async (format) => {
       const run = await bundle(format, `${format}-forgotten`)
       expect(existsSync(join(elsewhere, `${format}-forgotten`, 'views'))).toBe(false)

@@ -20,7 +20,7 @@ afterAll(() => {
   bare.remove()
 })
 
-test('has what it runs on and nothing of the workshop', () => {
+test('contains the files that it needs, and no others', () => {
   const { packedFiles } = application
   const wanted = ['dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts', 'LICENSE']
   expect(packedFiles).toEqual(expect.arrayContaining([...wanted, 'dist/LICENSES.txt']))
@@ -30,7 +30,7 @@ test('has what it runs on and nothing of the workshop', () => {
   expect(packedFiles.filter((file) => !known.test(file))).toEqual([])
 })
 
-test('has all that its README and its documents link to', () => {
+test('contains all files that its README and documents link to', () => {
   const { packedFiles } = application
   const pages = packedFiles.filter((file) => file.endsWith('.md'))
   const broken = pages
@@ -52,14 +52,14 @@ function linksOf(page: string): string[] {
     .map((link) => posix.join(posix.dirname(page), link).replace(/\/$/, ''))
 }
 
-test('has the licences of what is bundled into it', () => {
+test('contains the licences of its bundled packages', () => {
   const licences = readFileSync('dist/LICENSES.txt', 'utf8')
   expect(licences).toMatch(/^leven \d/)
   expect(licences).toContain('Copyright (c) Sindre Sorhus')
   expect(readFileSync('dist/chunks/core.js', 'utf8')).not.toMatch(/require\("leven"\)/)
 })
 
-test('is one module, whether it is imported or required', () => {
+test('is one module, imported or required', () => {
   application.write(
     'both.mjs',
     `

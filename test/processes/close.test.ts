@@ -19,7 +19,7 @@ afterAll(async () => {
 killMembersAfterEach()
 
 describe('A process that closes its cache while it computes', () => {
-  test('is replaced at once by one of those who wait, and its own caller still gets its value', async () => {
+  test('is replaced at once by a waiter, and its own caller still gets its value', async () => {
     const redis = { host: '127.0.0.1', port: server.port }
     const [other, ...holders] = (await startMembers(4, { redis, keyPrefix, timeouts: { store: '2s' } })) as [
       Member,

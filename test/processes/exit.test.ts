@@ -63,7 +63,7 @@ const JOBS = ['set', 'get', 'deleteTree', 'getOrSet']
 /** Well below the two seconds that ioredis waits for a server, and above what a busy machine takes to end a process. */
 const SOON_MS = 1_800
 
-describe('A script that has nothing more to do ends', () => {
+describe('A script without further work ends', () => {
   test.each<[string, Omit<Script, 'end'>]>([
     ['after a set', { jobs: ['set'] }],
     ['after everything', { jobs: JOBS }],
@@ -76,7 +76,7 @@ describe('A script that has nothing more to do ends', () => {
     expect(lingeredMs).toBeLessThan(SOON_MS)
   })
 
-  test('where there is no server', async () => {
+  test('without a server', async () => {
     await server.stop()
     const { code, done, lingeredMs } = await run({ jobs: JOBS, options: { memory: {} }, end: 'nothing' })
     expect({ code, done }).toEqual({ code: 0, done: [false, null, false, 2] })
@@ -98,19 +98,19 @@ describe('A script that has nothing more to do ends', () => {
 describe('close() is quick', () => {
   const options: CacheOptions = { memory: {}, timeouts: { store: '250ms' } }
 
-  test('where the server is there', async () => {
+  test('with a server', async () => {
     const { code, closedAfterMs, lingeredMs } = await run({ jobs: [...JOBS, 'wait'], end: 'close' })
     expect(code).toBe(0)
     expect(closedAfterMs).toBeLessThan(SOON_MS)
     expect(lingeredMs).toBeLessThan(SOON_MS)
   })
 
-  test('and comes to its end, also while dead entries are being reclaimed', async () => {
+  test('also while dead entries are being reclaimed', async () => {
     const exit = await run({ jobs: ['set', 'deleteTree', 'reclaim'], options, end: 'close' })
     expect(exit).toMatchObject({ code: 0, complaints: '', done: [true, true, null] })
   })
 
-  test('where there is none', async () => {
+  test('without a server', async () => {
     await server.stop()
     const { code, closedAfterMs, lingeredMs } = await run({ jobs: JOBS, options, end: 'close' })
     expect(code).toBe(0)

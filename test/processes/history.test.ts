@@ -7,7 +7,7 @@ import { afterEach, expect, test } from 'vitest'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
 import { random } from './random.mjs'
 
-const SECONDS = process.env.SOAK ? 180 : 20
+const SECONDS = process.env.SOAK ? 180 : 12
 const CHILD = fileURLToPath(new URL('history-child.mjs', import.meta.url))
 
 interface Counts {

@@ -116,7 +116,7 @@ async function look() {
   }
 }
 
-test(`with ${MANY} keys among as many strangers’ the pages cost what they cost with ${FEW}`, async () => {
+test(`with ${MANY} keys among as many of other applications, pages cost the same as with ${FEW}`, async () => {
   const cache = createCache({ redis: server.url, keyPrefix: 'shop', timeouts: { store: '10s' } })
   await cache.setMany(
     ['product::1', 'rare::1', 'rare::2::needle', 'other::needle'].map((key) => [key, { name: 'Tea' }]),

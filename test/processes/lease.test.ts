@@ -69,7 +69,7 @@ describe('A process that is killed in the middle of its factory', () => {
     [1_000, { leaseTime: '1s' }],
     [5_000, {}],
   ] as const) {
-    test(`is replaced by one of those who wait, within its lease time of ${leaseMs} ms and 1 s more`, async () => {
+    test(`is replaced by a waiter within its lease time of ${leaseMs} ms and 1 s`, async () => {
       const [holder, ...others] = (await start(3)) as [Member, Member, Member]
       const lost = holder.tell('ask', { key: 'a::b', plan: { isHeld: true }, options })
       await holder.computing('a::b')
@@ -93,7 +93,7 @@ describe('A process that is killed in the middle of its factory', () => {
   }
 })
 
-describe('A process that is held up for longer than its lease', () => {
+describe('A process that is blocked for longer than its lease', () => {
   const paused = async () => {
     const [holder, other] = (await start(2)) as [Member, Member]
     const options = { leaseTime: '500ms' } as const
@@ -103,7 +103,7 @@ describe('A process that is held up for longer than its lease', () => {
     return { holder, other, own, options }
   }
 
-  test('cannot commit over what another has computed meanwhile; its own caller still gets its value', async () => {
+  test('cannot commit over the value of another process, and its own caller still gets its value', async () => {
     const { holder, other, own, options } = await paused()
     const { outcomes } = await other.tell('ask', { key: 'a::b', plan: { value: 'new' }, options })
     expect(outcomes).toMatchObject([{ value: 'new' }])
@@ -133,7 +133,7 @@ describe('A process that is held up for longer than its lease', () => {
     for (const member of [holder, other]) expect(await member.tell('get', { path: 'a::b' })).toBe('new')
   })
 
-  test('commits where no other process has taken over', async () => {
+  test('commits when no other process has taken over', async () => {
     const { holder, other, own } = await paused()
     await vi.waitFor(async () => expect((await lease('a::b'))?.isLapsed).toBe(true), soon)
     holder.resume()
@@ -143,7 +143,7 @@ describe('A process that is held up for longer than its lease', () => {
     for (const member of [holder, other]) expect(await member.tell('get', { path: 'a::b' })).toBe('old')
   })
 
-  test('cannot commit where another has invalidated the key meanwhile', async () => {
+  test('cannot commit when another process has invalidated the key meanwhile', async () => {
     const { holder, other, own } = await paused()
     await vi.waitFor(async () => expect((await lease('a::b'))?.isLapsed).toBe(true), soon)
     await other.tell('invalidate', { how: 'a delete', path: ['a', 'b'], value: undefined })
@@ -173,7 +173,7 @@ describe('A factory', () => {
     expect(await members[0]?.tell('get', { path: 'a::b' })).toBe('once')
   })
 
-  test('that never ends is left to itself after the wait timeout, and one of those who wait computes', async () => {
+  test('that never ends is abandoned after the wait timeout, and a waiter computes', async () => {
     const [holder, ...others] = (await start(4)) as [Member, ...Member[]]
     const options = { waitTimeout: '1s' } as const
     const [asked, about] = [clock(), { key: 'a::b', options }]
@@ -193,7 +193,7 @@ describe('A factory', () => {
     expect(await others[0]?.tell('get', { path: 'a::b' })).toBe('helped')
   })
 
-  test('that throws gives all who wait in its process that very error, and wakes the others at once', async () => {
+  test('that throws rejects all waiters of its process with the same error, and wakes the others at once', async () => {
     const [holder, ...others] = (await start(3)) as [Member, Member, Member]
     const failing = holder.tell('ask', {
       key: 'a::b',
@@ -222,7 +222,7 @@ describe('A factory', () => {
   })
 })
 
-describe('Who waits for another process', () => {
+describe('A waiter for another process', () => {
   /** How long after a factory had ended a caller in another process had its value, for some keys. */
   const wakings = async ([holder, other]: readonly Member[], keys: number) => {
     const took: number[] = []
@@ -255,7 +255,7 @@ describe('Who waits for another process', () => {
     'who computes may not': { holderIs: MUTE, othersAre: undefined },
     'who waits may not': { holderIs: undefined, othersAre: MUTE },
   })) {
-    test(`looks by itself where ${mute} use the channel`, async () => {
+    test(`polls when ${mute} use the channel`, async () => {
       await allowMute()
       const [holder] = (await start(1, holderIs)) as [Member]
       const others = await start(2, othersAre)

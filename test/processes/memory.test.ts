@@ -17,8 +17,8 @@ async function remembers(member: Member, path: string): Promise<void> {
   while ((await member.tell('stats')).processHits === processHits) await member.tell('get', { path })
 }
 
-describe('Processes that remember', () => {
-  test('serve nothing old after they were stopped for longer than the bound', async () => {
+describe('Processes with process memory', () => {
+  test('serve no outdated value after they were stopped for longer than the bound', async () => {
     const options = { redis: server.url, keyPrefix: 'stopped' }
     const [stopped] = (await startMembers(1, { ...options, memory: {} })) as [Member]
     const [other] = (await startMembers(1, options)) as [Member]
@@ -41,7 +41,7 @@ describe('Processes that remember', () => {
     }
   })
 
-  test('learn of what others delete within milliseconds, however many they are', async () => {
+  test('receive deletes of other processes within milliseconds, in any number', async () => {
     const options = { redis: server.url, keyPrefix: 'many', memory: {} }
     const members = await startMembers(4, options)
     const path = 'products::tools::1'

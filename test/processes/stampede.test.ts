@@ -29,7 +29,7 @@ test('8 processes in which 50 callers ask for each of 20 keys at once compute ea
   await stampede('at once', () => 0)
 }, 60_000)
 
-test('so do 8 processes that begin to ask at any time while it is computed', async () => {
+test('8 processes whose calls start at any time of a computation compute each key once', async () => {
   const seed = process.env.SEED ?? randomBytes(4).toString('hex')
   console.log(`SEED=${seed}`)
   const pick = random(seed)

@@ -32,7 +32,7 @@ const expected = (count: number, processes = 1) => ({
   staleServed: 0,
 })
 
-test('every figure of four processes is on the overview a second after the last request, and stays when one is killed', async () => {
+test('each figure of four processes is on the overview a second after the last request, and stays when one is killed', async () => {
   const options = { redis: server.url, keyPrefix: 'figures', timeouts: { store: '2s' } } as const
   const members = await startMembers(COUNTS.length, options)
   const cache = createCache(options)
@@ -97,7 +97,7 @@ test('every figure of four processes is on the overview a second after the last 
   expect((await json('stats')).totals).toMatchObject(expected(ALL, COUNTS.length))
 }, 90_000)
 
-test('a process that starts again goes on where the totals were', async () => {
+test('a restarted process continues the totals', async () => {
   const options = { redis: server.url, keyPrefix: 'again', timeouts: { store: '2s' } } as const
   const cache = createCache(options)
   for (let life = 1; life <= 3; life++) {

@@ -23,7 +23,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(project, { recursive: true }))
 
-describe('the last line counts what happened', () => {
+describe('the last line counts passed and failed tests', () => {
   beforeEach(() => {
     program('redis-server')
     program('chromium')
@@ -65,10 +65,10 @@ describe('the last line counts what happened', () => {
   })
 })
 
-describe('programs that the tests need and that are missing', () => {
+describe('missing programs', () => {
   beforeEach(() => write('test/a.test.js', PASSES))
 
-  test('are named, with how to get them, when nothing else works', () => {
+  test('are named with instructions when they cannot be installed', () => {
     program('chromium-browser', 'echo "This is only a stub for the snap" >&2; exit 1')
     const { output, line, code } = npmTest()
     expect(output).toContain('The tests need redis-server and chromium')
@@ -82,13 +82,13 @@ describe('programs that the tests need and that are missing', () => {
     expect(npmTest()).toMatchObject({ line: '1 passed, 0 failed', code: 0 })
   })
 
-  test('are installed with apt-get where there is a right to', () => {
+  test('are installed with apt-get when permitted', () => {
     program('apt-get', `for name; do :; done; touch "${project}/bin/$name"; chmod +x "${project}/bin/$name"`)
     program('sudo', '[ "$1" = -n ] && shift && exec "$@"')
     expect(npmTest()).toMatchObject({ line: '1 passed, 0 failed', code: 0 })
   })
 
-  test('send the tests into Docker otherwise, and its result is the result', () => {
+  test('run the tests in Docker otherwise, with its result', () => {
     program('docker', 'case "$1 $2" in "compose run") echo "$*"; echo "7 passed, 2 failed"; exit 1;; esac')
     const { output, line, code } = npmTest('test/key')
     expect(output).toContain('compose run --rm --build -T test test/key')

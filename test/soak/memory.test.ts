@@ -7,7 +7,7 @@ import { usedHeap } from '../helpers/memory.js'
 
 const REQUESTS = process.env.SOAK ? 500_000 : 20_000
 
-test(`leaves nothing behind: memory stays flat over ${REQUESTS} requests`, async () => {
+test(`leaks nothing: memory stays flat over ${REQUESTS} requests`, async () => {
   const handler = keyedCache({ store: 'memory', dashboard: false })
   const { cache } = handler
   const app = express()
@@ -37,7 +37,7 @@ test(`leaves nothing behind: memory stays flat over ${REQUESTS} requests`, async
 
 const ROUNDS = process.env.SOAK ? 20_000 : 3_000
 
-test(`a factory that starts its own next run keeps nothing of those before: ${ROUNDS} runs`, async () => {
+test(`a factory that starts its own next run retains nothing of earlier runs: ${ROUNDS} runs`, async () => {
   const cache = createCache({ store: 'memory' })
   let run = 0
   const runs = (last: number) =>

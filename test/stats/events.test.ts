@@ -105,7 +105,7 @@ describeOnEveryBackend('cache.events()', (open, statistics) => {
     for (const none of [0, -1, 0.5, Number.NaN]) expect(await keys(none)).toEqual([])
   })
 
-  test('keeps few of ten thousand deletes, with the number left out', async () => {
+  test('keeps few of ten thousand deletes, with the number of dropped ones', async () => {
     const cache = open({ timeouts: { store: '10s' } })
     await cache.clear()
     const began = performance.now()
@@ -134,7 +134,7 @@ describeOnEveryBackend('cache.events()', (open, statistics) => {
     expect(events.at(-1)?.key).toBe('1::0')
   })
 
-  test('bounds routes and users, whatever type the application gives', async () => {
+  test('bounds routes and users of any type', async () => {
     const cache = open()
     const long = '\u0000<script>\ud800'.repeat(10_000)
     await as(cache, { route: long, user: long }).delete('long')
@@ -265,7 +265,7 @@ describe('Events of store failures', () => {
     await cache.close()
   })
 
-  test('the same with throwOnStoreError', async () => {
+  test('an unconfirmed delete with throwOnStoreError has failed, and is a store failure too', async () => {
     const { cache, ...store } = failing({ throwOnStoreError: true })
     store.break()
     await expect(cache.delete('a')).rejects.toThrow(CacheNotRespondingError)
@@ -332,14 +332,14 @@ describe('Events of store failures', () => {
   })
 })
 
-describe('Events while Redis does not answer', () => {
+describe('Events while Redis does not respond', () => {
   let redis: RedisServer
   beforeAll(async () => {
     redis = await startRedis()
   })
   afterAll(() => redis?.stop())
 
-  test('are reported once, when it answers again', async () => {
+  test('are reported once, when it responds again', async () => {
     const cache = createCache({ redis: redis.url, keyPrefix: 'shop', logger: QUIET })
     await expect.poll(() => cache.set('a', 1)).toBe(true)
     await cache.delete('a')

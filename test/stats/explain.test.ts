@@ -12,7 +12,7 @@ const why = (own: KeyHistory, above: readonly KeyHistory[] = [], reason: 'absent
   explainMiss({ reason, at, own, above })
 
 describe('A miss of an absent key', () => {
-  test('without a history stays absent, whatever was deleted above', () => {
+  test('without a history stays absent, also after deletes of ancestors', () => {
     expect(why([])).toEqual({ reason: 'absent' })
     expect(why([], [[deleted(50_000)]])).toEqual({ reason: 'absent' })
   })

@@ -35,7 +35,7 @@ test('reported figures are whole numbers', () => {
   for (const [name, count] of counts) expect(Number.isSafeInteger(count), name).toBe(true)
 })
 
-test('names from another version, or from nowhere, are left out', () => {
+test('unknown names, as of another version, are left out', () => {
   const counts = new Map([
     ['hits', 1],
     ['novelty', 5],
@@ -59,7 +59,7 @@ test('sums leave their operands unchanged', () => {
   expect(one).toEqual(other)
 })
 
-test('the history sums what the table of metrics puts into it, over all families', () => {
+test('the history sums the metrics of its table, over all families', () => {
   const counts = historyOf(
     new Map([
       ['product', toCounts(each())],

@@ -250,7 +250,7 @@ test('A miss on the diagnostics channel is published although the key histories 
   await cache.close()
 })
 
-describe('A value that was gone before its TTL', () => {
+describe('A value that was lost before its TTL', () => {
   test('was evicted by the in-memory store', async () => {
     const cache = createCache({ store: new MemoryStore({ maxEntries: 20 }) })
     await cache.set('a::first', 1)

@@ -142,7 +142,7 @@ test('an unused cache reports nothing, and opens no connection', async () => {
   server.close()
 })
 
-test('figures counted while Redis is frozen are reported when it is back', async () => {
+test('figures counted while Redis is frozen are reported after the outage', async () => {
   const redis = await startRedis()
   const cache = createCache({
     redis: redis.url,

@@ -132,7 +132,7 @@ describeOnEveryBackend('The request log', (open) => {
     expect(calls[4]?.durationMs).toBeGreaterThanOrEqual(15)
   })
 
-  test('of concurrent callers one has computed, the others have waited', async () => {
+  test('records one computation for concurrent callers, and that the others waited', async () => {
     const cache = open({ requestMemory: false })
     const calls = await request(cache, (own) =>
       Promise.all(Array.from({ length: 5 }, () => own.getOrSet('a', () => pause(20).then(() => 1)))),
@@ -268,7 +268,7 @@ describeOnEveryBackend('cache.requests()', (open: OpenCache) => {
   })
 })
 
-test('cache.requests() throws while the store does not answer, and lists the requests later', async () => {
+test('cache.requests() throws while the store does not respond, and lists the requests later', async () => {
   const redis = await startRedis()
   const cache = createCache({ redis: redis.url, keyPrefix: 'test', logger: { warn() {} } })
   try {
@@ -320,7 +320,7 @@ describe('A record of a request', () => {
     expect(route).toHaveLength(200)
   })
 
-  test('does not exist without calls, or when it is left out', () => {
+  test('does not exist without calls, or when it is not sampled', () => {
     expect(new RequestLog().end(END)).toBeUndefined()
     const log = new RequestLog()
     log.add({ operation: 'get', key: 'a', outcome: 'hit', tier: 'store' }, performance.now())
@@ -330,7 +330,7 @@ describe('A record of a request', () => {
     expect(log.end(END)).toBeUndefined()
   })
 
-  test('is reported only as far as a report has room', () => {
+  test('is reported up to the maximum size of a report', () => {
     const outbox = new ReportQueue<RequestRecord>(() => {})
     const call = { operation: 'get', key: 'k'.repeat(200), outcome: 'hit', afterMs: 0, durationMs: 0 }
     const calls = Array.from({ length: 100 }, () => call)
@@ -373,7 +373,7 @@ describe('Time in the cache', () => {
   })
 })
 
-describe('Reading requests back', () => {
+describe('Reading requests', () => {
   const call = { operation: 'get', key: 'a', outcome: 'hit', tier: 'store', afterMs: 0, durationMs: 1 }
   const good = {
     at: 1,
@@ -403,7 +403,7 @@ describe('Reading requests back', () => {
     JSON.stringify({ ...good, calls: [{ ...call, key: 1 }] }),
     JSON.stringify({ ...good, calls: [{ ...call, tier: {} }] }),
     JSON.stringify({ ...good, calls: Array.from({ length: 101 }, () => call) }),
-  ])('is left out where it is no request: %s', (item) => {
+  ])('leaves out an item that is no request: %s', (item) => {
     expect(recordsOf([item, JSON.stringify(good)])).toEqual([good])
   })
 
@@ -425,7 +425,7 @@ describe('The option requestLog', () => {
     expect(shareOf(undefined, 'production')).toBe(0.01)
   })
 
-  test('takes a share', () => {
+  test('accepts a share', () => {
     expect(shareOf(true, 'production')).toBe(1)
     expect(shareOf(false)).toBe(0)
     expect(shareOf({ sample: 0.25 })).toBe(0.25)

@@ -13,7 +13,7 @@ const scriptsRun = async () =>
 describe('A write that is sent again', () => {
   const gone = { children: false, origin: ORIGIN }
 
-  test('does not undo a later delete, where it was late', async () => {
+  test('does not undo a later delete when it was late', async () => {
     const store = open({ timeoutMs: 1_000 })
     await connected(store)
     // Large ones before it hold it up in this process, which is then busy until its deadline has passed.
@@ -29,7 +29,7 @@ describe('A write that is sent again', () => {
     expect(await isLive(store, 'a')).toBe(false)
   })
 
-  test('does not undo a later delete, where the server had lost its script', async () => {
+  test('does not undo a later delete when the server had lost its script', async () => {
     const store = open()
     await store.check()
     for (let gap = 0; gap < 20; gap++) {
@@ -43,7 +43,7 @@ describe('A write that is sent again', () => {
     }
   })
 
-  test('is rejected where the server had the later script only', async () => {
+  test('is rejected when the server had the later script only', async () => {
     const store = open()
     await store.check()
     await shared.admin.script('FLUSH')
@@ -57,7 +57,7 @@ describe('A write that is sent again', () => {
     expect(await isLive(store, 'a')).toBe(false)
   })
 
-  test('keeps its place among others of its key that are sent again', async () => {
+  test('keeps its position among other writes of its key that are sent again', async () => {
     const store = open()
     await store.check()
     await shared.admin.script('FLUSH')
@@ -71,7 +71,7 @@ describe('A write that is sent again', () => {
   })
 })
 
-describe('A process that is busy, or sends very much', () => {
+describe('A process that is busy, or sends many commands', () => {
   test('lets late writes take turns with a large batch of writes', async () => {
     const store = open()
     await store.check()
@@ -86,7 +86,7 @@ describe('A process that is busy, or sends very much', () => {
     expect(answered).toBe(20_000)
   })
 
-  test('reads what it wrote in the same tick, also on a new connection', async () => {
+  test('reads its writes of the same tick, also on a new connection', async () => {
     const keyPrefix = newPrefix('same')
     const earlier = open({ keyPrefix })
     await earlier.write(key('a'), entry('old'))
@@ -95,7 +95,7 @@ describe('A process that is busy, or sends very much', () => {
     expect((await store.read(key('a'))).frame?.toString('latin1')).toContain('new')
   })
 
-  test('still sends waiting writes after some that were not answered in time', async () => {
+  test('still sends waiting writes after some without a reply in time', async () => {
     const own = await startRedis()
     try {
       const store = open({ redis: own.url, timeoutMs: 500 })
@@ -148,7 +148,7 @@ describe('A process that is busy, or sends very much', () => {
     expect((await store.read(many.at(-2)!)).frame?.toString('latin1')).toContain('new')
   })
 
-  test('has each of many writes succeed or fail alone', async () => {
+  test('settles each of many writes separately', async () => {
     const store = open({ keyPrefix: 'each' })
     await store.check()
     const before = await scriptsRun()
@@ -170,7 +170,7 @@ describe('A process that is busy, or sends very much', () => {
     }
   })
 
-  test('has a write that cannot be sent fail alone', async () => {
+  test('rejects only the write that cannot be sent', async () => {
     const store = open()
     await store.check()
     const results = await Promise.allSettled<unknown>([
@@ -198,7 +198,7 @@ describe('A process that is busy, or sends very much', () => {
     expect(answered).toBe(20_000)
   })
 
-  test('has no write take effect after its own deadline, however many there are', async () => {
+  test('applies no write after its deadline, in any number', async () => {
     const own = await startRedis()
     try {
       const store = open({ redis: own.url, timeoutMs: 100 })

@@ -10,7 +10,7 @@ const trip = fc.record({
 })
 
 describe('The estimate of a server’s clock', () => {
-  test('is never ahead of it, and never further behind than the quickest of the last answers took to come', () => {
+  test('is never ahead of it, and at most the quickest recent round trip behind it', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: -1e9, max: 1e12 }),
@@ -33,7 +33,7 @@ describe('The estimate of a server’s clock', () => {
     )
   })
 
-  test('follows a clock that is set back, at the first answer that tells', () => {
+  test('follows a clock that is set back, at the first reply', () => {
     const clock = new ServerClock()
     clock.sample(1_000_000, 0, 2)
     clock.sample(1_000_100, 100, 102)
@@ -41,7 +41,7 @@ describe('The estimate of a server’s clock', () => {
     expect(clock.at(240)).toBeLessThanOrEqual(900_040)
   })
 
-  test('follows one that is set forward', () => {
+  test('follows a clock that is set forward', () => {
     const clock = new ServerClock()
     clock.sample(1_000_000, 0, 2)
     clock.sample(2_000_000, 200, 240)

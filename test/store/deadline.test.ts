@@ -9,7 +9,7 @@ function hold(ms: number): void {
   while (performance.now() < until);
 }
 
-test('a deadline is put off once for a process that was held up, however often that happens', async () => {
+test('a deadline is extended once for a process that was blocked, also when it is blocked again', async () => {
   const began = performance.now()
   const failing = expect(withDeadline(began + 50, never, 'Redis')).rejects.toThrow(CacheNotRespondingError)
   let holds = 0
@@ -27,7 +27,7 @@ test('a deadline is put off once for a process that was held up, however often t
   expect(holds).toBeLessThanOrEqual(6)
 })
 
-test('an answer that came while the process was held up counts', async () => {
+test('a reply that arrived while the process was blocked is accepted', async () => {
   const began = performance.now()
   const answer = new Promise((resolve) => setTimeout(resolve, 10, 'answer'))
   const reading = withDeadline(began + 20, answer, 'Redis')

@@ -48,7 +48,7 @@ describe.each([
   ['what begins like a value of ours', putFrame],
 ])('A value of 200 MB that is %s', (_, put) => {
   test.each(['250ms', '5s'] as const)(
-    'is fetched once, then read as something foreign, while others are read as ever: within %s',
+    'is fetched once, then treated as foreign data, and other reads are unaffected: within %s',
     async (time) => {
       const hurried = open(time)
       try {
@@ -71,7 +71,7 @@ describe.each([
     },
   )
 
-  test('gives way to a value, at once, without being copied about', async () => {
+  test('is replaced by a value at once, without a copy', async () => {
     const ways: Readonly<Record<string, () => Promise<unknown>>> = {
       set: () => cache.set('hot', 'new'),
       observe: () => store.observe(cache.key('hot')),
@@ -102,7 +102,7 @@ describe.each([
   })
 
   test.each(['large:gen:{large:tree}', 'large:lease:{large:tree::1}'])(
-    'in the place of %s is replaced, and does not keep its family from being read',
+    'in the place of %s is replaced, and does not prevent reads of its family',
     async (name) => {
       await cache.set('tree::1', 1)
       await put(name)

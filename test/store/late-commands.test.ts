@@ -31,7 +31,7 @@ describe('A command that arrives late', () => {
     }
   })
 
-  test('does nothing at the very moment of its deadline', async () => {
+  test('does nothing at the exact time of its deadline', async () => {
     const own = await startRedis()
     try {
       const store = open({ redis: own.url, keyPrefix: 'moment', timeoutMs: 40 })
@@ -57,7 +57,7 @@ describe('A command that arrives late', () => {
     }
   })
 
-  test('does nothing where the connection is slow in one direction only', async () => {
+  test('does nothing when the connection is slow in one direction only', async () => {
     const proxy = await startProxy(shared.server.port)
     try {
       const keyPrefix = newPrefix('slow')
@@ -76,7 +76,7 @@ describe('A command that arrives late', () => {
     }
   })
 
-  test('is judged by the server’s clock, however wrong the clock of this process is', async () => {
+  test('is judged by the clock of the server, with any clock of this process', async () => {
     const store = open()
     const skewed = vi.spyOn(Date, 'now').mockReturnValue(0)
     try {

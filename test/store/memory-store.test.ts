@@ -23,7 +23,7 @@ describe('The embedded memory store is bounded', () => {
     checkLiveness(await store.read(CacheKey.from(['bounded', part]))).live
   const count = async (store: MemoryStore) => (await store.list({ scan: 1_000_000 })).entries.length
 
-  test('in entries: the least recently used goes first', async () => {
+  test('in entries: the least recently used is evicted first', async () => {
     const store = new MemoryStore({ maxEntries: 12 })
     for (let part = 0; part < 10; part++) await write(store, part)
     expect(await isLive(store, 0)).toBe(true)
@@ -42,7 +42,7 @@ describe('The embedded memory store is bounded', () => {
     expect(entries.reduce((sum, one) => sum + one.bytes, 0)).toBeLessThanOrEqual(100_000)
   })
 
-  test('says so when a value is larger than everything it may hold, and keeps nothing old in its place', async () => {
+  test('refuses a value larger than its maximum, and drops the old one', async () => {
     const store = new MemoryStore({ maxBytes: 10_000 })
     await write(store, 1)
     expect(await write(store, 1, 20_000)).toEqual({ written: false })
@@ -62,7 +62,7 @@ describe('The embedded memory store is bounded', () => {
     expect(result).toEqual({ written: false })
   })
 
-  test('treats an entry whose generation was evicted as gone', async () => {
+  test('treats an entry whose generation was evicted as missing', async () => {
     const store = new MemoryStore({ maxEntries: 4 })
     const deep = CacheKey.from('a::b::c')
     await store.write(deep, { format: 1, payload: Buffer.from('x'), ttlMs: 60_000, writtenBy: 't:1' })
@@ -94,7 +94,7 @@ describe('A listing of the embedded memory store', () => {
     ['as they stand', texts],
     ['the other way round', texts.toReversed()],
     ['in no order', shuffled],
-  ])('has each key once, in order, whatever was used last: %s', async (_, written) => {
+  ])('has each key once, in order, independently of use: %s', async (_, written) => {
     const store = new MemoryStore()
     const facts = { format: 1, payload: Buffer.from('x'), ttlMs: 60_000, writtenBy: 't:1' }
     for (const text of written) await store.write(CacheKey.from(text), facts)
@@ -109,7 +109,7 @@ describe('A listing of the embedded memory store', () => {
     }
   })
 
-  test('lets others have their turn before each page', async () => {
+  test('lets other work run before each page', async () => {
     const store = new MemoryStore()
     const facts = { format: 1, payload: Buffer.from('x'), ttlMs: 60_000, writtenBy: 't:1' }
     for (const text of shuffled) await store.write(CacheKey.from(text), facts)

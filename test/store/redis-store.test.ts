@@ -130,7 +130,7 @@ describe('In Redis', () => {
     }
   })
 
-  test('everything has a time to live, and a generation outlives what is below it', async () => {
+  test('each key has a TTL, and a generation outlives the entries below it', async () => {
     const keyPrefix = newPrefix('ttl')
     const store = open({ keyPrefix })
     await store.write(key('a::c'), entry('x', 1_000))
@@ -196,13 +196,13 @@ describe('In Redis', () => {
 })
 
 describe('Clients and targets', () => {
-  test('takes ioredis options', async () => {
+  test('accepts ioredis options', async () => {
     const store = open({ redis: { host: '127.0.0.1', port: shared.server.port, db: 3 } })
     await store.check()
     expect(store.description).toBe(`redis 127.0.0.1:${shared.server.port}/3`)
   })
 
-  test('takes the options of a client that was handed in, and leaves the client alone', async () => {
+  test('takes the options of a given client, and leaves the client unchanged', async () => {
     const client = new Redis(shared.server.url, { db: 5 })
     const store = open({ redis: client })
     await store.check()
@@ -241,7 +241,7 @@ describe('Clients and targets', () => {
     expect(store.description).not.toContain('secret')
   })
 
-  test('says that a cluster is not supported yet', () => {
+  test('refuses a cluster, which is not supported yet', () => {
     expect(() => open({ redis: { isCluster: true } as never })).toThrow(ConfigurationError)
   })
 })

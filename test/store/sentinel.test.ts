@@ -16,7 +16,7 @@ afterAll(async () => {
   await master?.stop()
 })
 
-test('a cache finds the master that sentinels name, with its process memory', async () => {
+test('a cache finds the master of its sentinels, with process memory', async () => {
   const cache = createCache({
     // The first does not answer.
     redis: {

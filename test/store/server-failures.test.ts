@@ -20,13 +20,13 @@ describe('A server that fails', () => {
     list: (store) => store.list({ scan: 10 }),
     check: (store) => store.check(),
   }
-  const troubles: Record<string, (own: RedisServer) => Promise<void> | void> = {
+  const outages: Record<string, (own: RedisServer) => Promise<void> | void> = {
     frozen: (own) => own.freeze(),
     killed: (own) => own.kill(),
   }
 
-  for (const [trouble, cause] of Object.entries(troubles)) {
-    test(`that is ${trouble} makes every operation fail in time, and serves again afterwards`, async () => {
+  for (const [outage, cause] of Object.entries(outages)) {
+    test(`that is ${outage} makes each operation fail in time, and serves again afterwards`, async () => {
       const own = await startRedis()
       try {
         const store = open({ redis: own.url, keyPrefix: 'trouble', timeoutMs: 150 })
@@ -40,7 +40,7 @@ describe('A server that fails', () => {
           })
           expect(performance.now() - left, name).toBeLessThan(1_000)
         }
-        if (trouble === 'frozen') own.thaw()
+        if (outage === 'frozen') own.thaw()
         else await own.restart()
         await vi.waitFor(
           async () => {
@@ -57,7 +57,7 @@ describe('A server that fails', () => {
     })
   }
 
-  test('that was never there makes every operation fail in time, from the first on', async () => {
+  test('that was never there makes each operation fail in time, from the first on', async () => {
     const gone = await startRedis()
     await gone.stop()
     const store = open({ redis: gone.url, timeoutMs: 150 })
@@ -66,7 +66,7 @@ describe('A server that fails', () => {
     }
   })
 
-  test('gets no more commands while too many are unanswered after their deadlines', async () => {
+  test('gets no more commands while too many have no reply after their deadlines', async () => {
     const own = await startRedis()
     try {
       const store = open({ redis: own.url, keyPrefix: 'bounded', timeoutMs: 20 })
@@ -93,7 +93,7 @@ describe('A server that fails', () => {
     }
   })
 
-  test('gets no more bytes while too many are unanswered after their deadlines', async () => {
+  test('gets no more bytes while too many have no reply after their deadlines', async () => {
     const own = await startRedis()
     try {
       const store = open({ redis: own.url, keyPrefix: 'bytes', timeoutMs: 30 })
@@ -144,7 +144,7 @@ describe('A server that fails', () => {
     ['one write', 1],
     ['many', 10],
   ])(
-    'that has become a replica is connected to anew, in case its name leads elsewhere by now: %s',
+    'that has become a replica gets a new connection, since its name may have another address: %s',
     async (_, count) => {
       const [own, master] = [await startRedis(), await startRedis()]
       const proxy = await startProxy(own.port)

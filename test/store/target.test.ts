@@ -8,6 +8,7 @@ import { resolveOptions } from '../../src/options.js'
 import { withoutArguments } from '../../src/store/redis/safe-error.js'
 import { checkTarget } from '../../src/store/redis/target.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
+import { named, testRows } from '../helpers/rows.js'
 
 const SECRET = 's3cr3t'
 
@@ -39,7 +40,7 @@ function expectRefused(target: unknown, message: RegExp): void {
 }
 
 describe('A URL', () => {
-  test.each([
+  const right = [
     'redis://127.0.0.1:6379/0',
     'rediss://host',
     'redis://host/',
@@ -53,11 +54,12 @@ describe('A URL', () => {
     'redis://user:pw@[fe80::1]',
     '/run/redis.sock',
     '/run/redis.sock?db=2&password=pw',
-  ])('is taken: %s', (url) => {
+  ]
+  testRows('is accepted in each form', named(right), (url) => {
     expect(checkTarget(url)).toBe(url)
   })
 
-  test.each<[string, RegExp]>([
+  const wrong: [url: string, message: RegExp][] = [
     ['', /^redis.* is an empty string: write it like/],
     [`app:${SECRET}@host:6379`, /is not a URL that begins with redis:\/\/ or rediss:\/\/: write it like/],
     [`http://app:${SECRET}@host`, /is not a URL that begins with redis:/],
@@ -96,17 +98,19 @@ describe('A URL', () => {
     [`redis://:${SECRET}@host/0/1`, /path is not a database number/],
     [`redis+cluster://:${SECRET}@a,b`, /not supported yet/],
     [`redis+sentinel://:${SECRET}@a/m`, /not supported yet/],
-  ])('is refused, and not shown: %j', (url, message) => {
+  ]
+  const urls = named(wrong, ([url]) => JSON.stringify(url))
+  testRows('is refused when wrong, with a message that does not contain it', urls, ([url, message]) => {
     expectRefused(url, message)
   })
 
-  test('says how to write what is wrong with it', () => {
+  test('is refused with a message that contains the right form', () => {
     expect(failure(() => resolveOptions({}, { REDIS_URL: 'redis://:a#b@host' }))?.message).toBe(
       "REDIS_URL is a URL with a # in it: write it like 'redis://user:password@host:6379/0'. In user and password each of @ : / ? # [ ] % and space is percent-encoded, as encodeURIComponent(password) does.",
     )
   })
 
-  test('with any password is taken once that is encoded, and never shown where it is not', () => {
+  test('is accepted with any encoded password, and an unencoded one is never shown', () => {
     const password = fc.string({ minLength: 12, unit: 'binary' })
     fc.assert(
       fc.property(password, fc.string({ unit: 'binary' }), (text, user) => {
@@ -123,7 +127,7 @@ describe('A URL', () => {
 })
 
 describe('Options of ioredis', () => {
-  test.each<object>([
+  const right: object[] = [
     { host: 'redis.example.com' },
     { host: '127.0.0.1', port: 6380, db: 3, username: 'app', password: 'pw', tls: {} },
     { host: '127.0.0.1', port: '6380', db: '3' },
@@ -131,17 +135,18 @@ describe('Options of ioredis', () => {
     { path: '/run/redis.sock' },
     { sentinels: [{ host: 'a', port: 26379 }], name: 'mymaster', sentinelPassword: 'pw' },
     { host: 'a', sentinels: null, name: null, connectionName: null, protocol: 2 },
-  ])('are taken: %j', (options) => {
+  ]
+  testRows('are accepted', named(right), (options) => {
     expect(checkTarget(options)).toEqual(options)
   })
 
-  test('of a client may be spread', () => {
+  test('may be the spread options of a client', () => {
     const client = new Redis('redis://host:1/2', { lazyConnect: true })
     expect(checkTarget({ ...client.options })).toMatchObject({ host: 'host', db: 2 })
     expect(checkTarget(client)).toBe(client)
   })
 
-  test('of a class are read where they are', () => {
+  test('may be an instance of a class', () => {
     class Settings {
       get host() {
         return 'redis.example.com'
@@ -155,7 +160,7 @@ describe('Options of ioredis', () => {
   })
 
   const password = SECRET
-  test.each<[string, unknown, RegExp]>([
+  const wrong: [name: string, target: unknown, message: RegExp][] = [
     [
       'nothing',
       {},
@@ -205,7 +210,9 @@ describe('Options of ioredis', () => {
       /of another package, or one that only resembles ioredis/,
     ],
     ['a cluster', { isCluster: true }, /A Redis Cluster is not supported yet/],
-  ])('are refused: %s', (_name, target, message) => {
+  ]
+  const targets = wrong.map(([name, ...rest]) => [name, rest] as const)
+  testRows('are refused when wrong, with a message that explains it', targets, ([target, message]) => {
     expectRefused(target, message)
   })
 })
@@ -216,10 +223,11 @@ describe('A password', () => {
   beforeAll(async () => {
     server = await startRedis({ args: ['--requirepass', 'right'] })
   })
-  afterEach(() => Promise.all(caches.splice(0).map((cache) => cache.close())))
+  const closeAll = () => Promise.all(caches.splice(0).map((cache) => cache.close()))
+  afterEach(closeAll)
   afterAll(() => server.stop())
 
-  test.each<[string, (port: number) => object | string]>([
+  const places: [string, (port: number) => object | string][] = [
     ['of a URL', (port) => `redis://:${SECRET}@127.0.0.1:${port}`],
     ['with a user', (port) => `redis://app:${SECRET}@127.0.0.1:${port}/0`],
     ['of options', (port) => ({ host: '127.0.0.1', port, password: SECRET })],
@@ -231,33 +239,39 @@ describe('A password', () => {
     ],
     ['of a server that is away', () => `redis://:${SECRET}@127.0.0.1:1`],
     ['of a socket that is not there', () => `/run/none.sock?password=${SECRET}`],
-  ])('%s is shown by no error, warning or inspection', async (_name, target) => {
-    const warnings: string[] = []
-    const cache = createCache({
-      redis: target(server.port) as never,
-      keyPrefix: 'secrets',
-      memory: {},
-      logger: { warn: (message) => void warnings.push(message) },
-    })
-    caches.push(cache)
-    await cache.get('a')
-    await cache.set('a', 1)
-    const errors = await Promise.allSettled([cache.check(), cache.stats(), cache.usage(), cache.list({})])
-    expect(errors.map(({ status }) => status)).toEqual(Array(4).fill('rejected'))
-    expect(warnings.join()).toContain('is not responding')
-    for (const shown of [
-      errors,
-      warnings,
-      cache,
-      cache.storeDescription,
-      JSON.stringify(cache),
-      String(cache),
-    ]) {
-      expect(shownBy(shown)).not.toContain(SECRET)
-    }
-  })
+  ]
+  testRows(
+    'is shown by no error, warning or inspection',
+    places,
+    async (target) => {
+      const warnings: string[] = []
+      const cache = createCache({
+        redis: target(server.port) as never,
+        keyPrefix: 'secrets',
+        memory: {},
+        logger: { warn: (message) => void warnings.push(message) },
+      })
+      caches.push(cache)
+      await cache.get('a')
+      await cache.set('a', 1)
+      const errors = await Promise.allSettled([cache.check(), cache.stats(), cache.usage(), cache.list({})])
+      expect(errors.map(({ status }) => status)).toEqual(Array(4).fill('rejected'))
+      expect(warnings.join()).toContain('is not responding')
+      for (const shown of [
+        errors,
+        warnings,
+        cache,
+        cache.storeDescription,
+        JSON.stringify(cache),
+        String(cache),
+      ]) {
+        expect(shownBy(shown)).not.toContain(SECRET)
+      }
+    },
+    { after: closeAll },
+  )
 
-  test('is not quoted where the server does not know the command', async () => {
+  test('is not quoted when the server does not know the command', async () => {
     const renamed = await startRedis({
       args: ['--requirepass', 'right', '--rename-command', 'AUTH', 'LOGIN'],
     })
@@ -273,7 +287,7 @@ describe('A password', () => {
     await renamed.stop()
   })
 
-  test('goes with the arguments of a command that failed, however deep the error', () => {
+  test('is removed with the arguments of a failed command, at any depth of the error', () => {
     const reply = Object.assign(
       new Error(`ERR unknown command 'AUTH', with args beginning with: '${SECRET}' `),
       {

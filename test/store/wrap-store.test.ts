@@ -57,7 +57,7 @@ test('the wrapper gets the name and the arguments, and decides whether and how o
   expect(calls[0]).toEqual(['write', key('a'), entry('x'), {}])
 })
 
-test('what a store does not have, its wrapper does not have', () => {
+test('the wrapper has only the optional methods of its store', () => {
   const {
     statistics: _,
     secret: __,
@@ -68,7 +68,7 @@ test('what a store does not have, its wrapper does not have', () => {
   for (const name of ['statistics', 'secret', 'usage', 'tracking']) expect(names).not.toContain(name)
 })
 
-test('a method that is replaced later is the one that runs', async () => {
+test('a method that is replaced later is used', async () => {
   const inner = new MemoryStore()
   const store = storeWithDeadlines(inner, 1_000)
   inner.check = async () => {
@@ -77,7 +77,7 @@ test('a method that is replaced later is the one that runs', async () => {
   await expect(store.check()).rejects.toThrow(`${inner.description} is not responding: Error: disk full.`)
 })
 
-test('stats() and close() end although the statistics of a store never answer', async () => {
+test('stats() and close() settle although the statistics of a store never do', async () => {
   const inner = new MemoryStore()
   const statistics = Object.fromEntries(
     ['report', 'gathered', 'history', 'events', 'requests', 'traces'].map((name) => [name, vi.fn(never)]),

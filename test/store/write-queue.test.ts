@@ -35,8 +35,8 @@ function emptied(queue: WriteQueue): Write[] {
   return all
 }
 
-describe('Writes that wait', () => {
-  test('take turns by the tick they came in', () => {
+describe('Waiting writes', () => {
+  test('take turns by the tick of their calls', () => {
     const queue = new WriteQueue()
     const [large, other, single] = [many('large', 20_000), many('other', 300), write('single')]
     queue.add(large)
@@ -59,7 +59,7 @@ describe('Writes that wait', () => {
     for (const tick of ticks) expect(all.indexOf(tick[0]!)).toBeLessThan(600)
   })
 
-  test('stay in the order of their calls where they are of one name', () => {
+  test('keep the order of their calls for each name', () => {
     const queue = new WriteQueue()
     queue.add(many('large', 2_000))
     queue.take()
@@ -97,7 +97,7 @@ describe('Writes that wait', () => {
     expect(queue.take()).toContain(last)
   })
 
-  test('let those that end a computation go first', () => {
+  test('are sent after those that end a computation', () => {
     const queue = new WriteQueue()
     const urgent = commit('computed')
     queue.add([...many('large', 1_000), urgent])
@@ -112,7 +112,7 @@ describe('A write that is sent again', () => {
     ['a delete of its entry', remove('a')],
     ['the invalidation of its tree', removeTree()],
     ['a clear', clear()],
-  ])('comes to nothing after %s', (_, later) => {
+  ])('has no effect after %s', (_, later) => {
     const order = new WriteOrder()
     const [first, fill, other] = [write('a'), write('a', 'basis'), write('b')]
     for (const one of [first, fill]) expect(order.admit(one)).toBe(true)
@@ -123,7 +123,7 @@ describe('A write that is sent again', () => {
     expect(order.admit(other)).toBe(true)
   })
 
-  test('takes effect where those after it did not run either', () => {
+  test('takes effect when the writes after it did not run either', () => {
     const order = new WriteOrder()
     const writes = [write('a'), removeTree(), write('a'), clear(), write('a')]
     for (const one of writes) order.admit(one)
@@ -133,7 +133,7 @@ describe('A write that is sent again', () => {
     expect(writes.slice(0, 2).map((one) => order.admit(one))).toEqual([false, false])
   })
 
-  test('counts as overtaken where too much was sent after it', () => {
+  test('is treated as overtaken when too many writes were sent after it', () => {
     const order = new WriteOrder(10)
     const [old, recent] = [write('old'), write('recent')]
     order.admit(old)

@@ -10,7 +10,7 @@ afterEach(async () => {
   await closeCaches()
 })
 
-test('a test cache needs nothing of the environment', async () => {
+test('a test cache is independent of the environment', async () => {
   vi.stubEnv('REDIS_URL', 'redis://127.0.0.1:1')
   vi.stubEnv('KEYEDCACHE_ALIAS', 'catalog')
   vi.stubEnv('KEYEDCACHE_ENABLED', 'false')
@@ -21,11 +21,11 @@ test('a test cache needs nothing of the environment', async () => {
   expect(await cache.get('a')).toBe(1)
 })
 
-test('a test cache refuses options that it does not know', () => {
+test('a test cache refuses unknown options', () => {
   expect(() => createTestCache({ tll: 5 } as never)).toThrow(/did you mean "ttl"/)
 })
 
-test('resetCaches empties all open caches and restores what they were', async () => {
+test('resetCaches empties all open caches and restores their state', async () => {
   const [one, other] = [createTestCache(), createCache({ store: 'memory', enabled: false })]
   await one.set('a', 1)
   one.enable(false)
@@ -38,7 +38,7 @@ test('resetCaches empties all open caches and restores what they were', async ()
   expect(await other.get('b')).toBeUndefined()
 })
 
-test('what is computed while caches are reset reaches its callers and is not stored', async () => {
+test('a value computed during a reset reaches its callers and is not stored', async () => {
   const cache = createTestCache()
   let finish: (value: number) => void = () => {}
   let waiting: Promise<number> | undefined
@@ -56,7 +56,7 @@ test('what is computed while caches are reset reaches its callers and is not sto
   expect(await cache.has('a')).toBe(false)
 })
 
-test('resetCaches works under faked timers, and expires nothing by itself', async () => {
+test('resetCaches works with fake timers, and expires nothing itself', async () => {
   vi.useFakeTimers()
   const cache = createTestCache()
   await cache.set('a', 1, { ttl: '1m' })
@@ -68,7 +68,7 @@ test('resetCaches works under faked timers, and expires nothing by itself', asyn
   expect(await cache.get('a')).toBeUndefined()
 })
 
-test('resetCaches refuses to empty what other processes share, and then empties nothing', async () => {
+test('resetCaches refuses a shared store, and then empties nothing', async () => {
   const server = await startRedis()
   try {
     const mine = createTestCache()
@@ -85,7 +85,7 @@ test('resetCaches refuses to empty what other processes share, and then empties 
   }
 })
 
-test('an embedded store can be wrapped by one that fails', async () => {
+test('an in-memory store can be wrapped by one that fails', async () => {
   const failing = Object.assign(embeddedStore(), { read: () => Promise.reject(new Error('down')) })
   const cache = createCache({ store: failing, logger: { warn: () => {} } })
   await cache.set('a', 1)

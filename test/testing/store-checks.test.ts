@@ -49,7 +49,7 @@ describe('The checks of a store', () => {
       'peek and list: lists live keys',
       () => ({ list: async () => ({ entries: [], cursor: undefined, scanned: 0, total: 0 }) }),
     ],
-  ])('find one that %s', async (_, beginning, change) => {
+  ])('find a store that %s', async (_, beginning, change) => {
     expect(await failures(beginning, () => ({}))).toBe(0)
     expect(await failures(beginning, change)).toBeGreaterThan(0)
   })
@@ -58,13 +58,13 @@ describe('The checks of a store', () => {
     expect(await failures('a secret', () => ({ secret: undefined }) as never)).toBe(0)
   })
 
-  test('have names of their own', () => {
+  test('have unique names', () => {
     const names = storeChecks(() => Promise.reject(new Error('not opened'))).map(({ name }) => name)
     expect(names.length).toBeGreaterThan(100)
     expect(new Set(names).size).toBe(names.length)
   })
 
-  test('run their steps in order, the last ones whatever happens', async () => {
+  test('run their steps in order, and the final ones after a failure too', async () => {
     const steps: string[] = []
     const [passing, failing] = checksOf(() => {
       beforeEach(() => steps.push('open'))
@@ -126,7 +126,7 @@ describe('A claim of the checks', () => {
       () => neutral(Promise.resolve(1)).resolves.toBeUndefined(),
     ],
     ['eventually', () => eventually(() => {}), () => eventually(() => neutral(1).toBe(2), { timeout: 1 })],
-  ])('%s holds where it should, and fails where it should', async (_, holds, fails) => {
+  ])('%s passes for a right value, and fails for a wrong one', async (_, holds, fails) => {
     await holds()
     await expect((async () => await fails())()).rejects.toMatchObject({ name: 'AssertionError' })
   })

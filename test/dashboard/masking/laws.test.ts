@@ -189,7 +189,7 @@ test.each<[string, (name: string, value: string) => string]>([
   )
 })
 
-test('any text comes out as it was but for its masks, and masking it again changes nothing more', () => {
+test('masking changes only secrets, and masking again changes nothing more', () => {
   fc.assert(
     fc.property(
       fc.array(hostile, { maxLength: 6 }).map((texts) => texts.join('')),

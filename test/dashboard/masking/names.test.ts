@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest'
 import { SecretNames } from '../../../src/dashboard/masking/secret-names.js'
+import { named, testRows } from '../../helpers/rows.js'
 
 const secrets = new SecretNames()
 
-test.each([
+const SECRET = [
   ...['password', '_password', '$password', '__password__', 'PASSWORD', 'user.password', 'user[password]'],
   ...['user-password-2', 'newPassword', 'db_pass', 'dbpass', 'dbpwd', 'DB_PWD', 'pass', 'pass1', 'kennwort'],
   ...[
@@ -62,11 +63,13 @@ test.each([
     '密码',
   ],
   ...[`${'n'.repeat(90)}_password`, `${'n'.repeat(5_000)} token ${'n'.repeat(4_000)}`, 'x'.repeat(10_001)],
-])('%s is the name of a secret', (name) => {
+]
+
+testRows('the name of a secret is recognised', named(SECRET), (name) => {
   expect(secrets.has(name)).toBe(true)
 })
 
-test.each([
+const ORDINARY = [
   ...[
     'author',
     'authority',
@@ -116,7 +119,9 @@ test.each([
     '',
     '_',
   ],
-])('%s is none', (name) => {
+]
+
+testRows('an ordinary name is not taken for that of a secret', named(ORDINARY), (name) => {
   expect(secrets.has(name)).toBe(false)
 })
 
@@ -133,7 +138,7 @@ test.each([
 })
 
 test.each([[null], ['iban'], [{ only: 'iban' }], [{}], [{ only: ['a'], more: 1 }], [[1]], [['']], [['--']]])(
-  'redact: %j is refused, and the error says what to write',
+  'redact: %j is refused with a message that contains the right form',
   (redact) => {
     expect(() => new SecretNames(redact as never)).toThrow("Write ['iban'] to add")
   },

@@ -1,13 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { maskedText, maskText } from '../../../src/dashboard/masking/mask-text.js'
 import { SecretNames } from '../../../src/dashboard/masking/secret-names.js'
+import { named, testRows } from '../../helpers/rows.js'
 
 const secrets = new SecretNames()
 const mask = (text: string) => maskText(text, secrets)
 const JWT = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dBjftJeZ4CVP'
 
 /** In each of them `hunter2` is a secret, and `seen` is none. */
-describe.each<[string, readonly string[]]>([
+const HIDDEN: [group: string, texts: readonly string[]][] = [
   [
     'names',
     [
@@ -156,16 +157,20 @@ describe.each<[string, readonly string[]]>([
       ...['{"a":"seen https://u:hunter2@h/?token=hunter2"}', '"url":"/?token=hunter2","a":"seen"'],
     ],
   ],
-])('%s', (_what, texts) => {
-  test.each(texts)('%s', (text) => {
-    const masked = mask(text)
-    expect(masked).not.toContain('hunter2')
-    expect(masked).toContain('[masked]')
-    if (text.includes('seen')) expect(masked.toLowerCase()).toContain('seen')
-  })
+]
+
+describe('A secret in a text is masked', () => {
+  for (const [group, texts] of HIDDEN) {
+    testRows(group, named(texts), (text) => {
+      const masked = mask(text)
+      expect(masked).not.toContain('hunter2')
+      expect(masked).toContain('[masked]')
+      if (text.includes('seen')) expect(masked.toLowerCase()).toContain('seen')
+    })
+  }
 })
 
-test.each([
+const SHAPES: [text: string, masked: string][] = [
   [`x ${JWT} y`, 'x [masked] y'],
   [
     'a -----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY----- b',
@@ -176,11 +181,13 @@ test.each([
   [`ghp_${'a'.repeat(36)} x`, '[masked] x'],
   ['AKIAIOSFODNN7EXAMPLE', '[masked]'],
   [`at ${Buffer.from('{"token":"x","a":1}').toString('base64')}.`, 'at [masked].'],
-])('%s has the shape of a secret', (text, expected) => {
+]
+
+testRows('a text with the shape of a secret is masked', named(SHAPES), ([text, expected]) => {
   expect(mask(text)).toBe(expected)
 })
 
-test.each([
+const ORDINARY = [
   ...[
     'author=x&passenger=y',
     'The quick brown fox.',
@@ -212,11 +219,13 @@ test.each([
     'C:\\temp\\x',
     '-----BEGIN CERTIFICATE-----\nMII',
   ],
-])('%s stays as it is', (text) => {
+]
+
+testRows('an ordinary text is unchanged', named(ORDINARY), (text) => {
   expect(mask(text)).toBe(text)
 })
 
-test('a text is not changed but for its masks, however it is cut into pieces', () => {
+test('a text is changed only at its masks, in any division into pieces', () => {
   const text = `${'😀 a "b": c, '.repeat(20_000)}token=hunter2`
   const pieces = [...maskedText(text, secrets)]
   expect(pieces.join('')).toBe(text.replace('hunter2', '[masked]'))
@@ -253,13 +262,13 @@ test.each<[string, string]>([
   ['tags', '<a '.repeat(1e6)],
   ['dashes', '-----BEGIN '.repeat(3e5)],
   ['a long name', `${'n'.repeat(8e6)}=x`],
-])('takes a time that is linear in the length of %s, in many steps', { timeout: 60_000 }, (_what, text) => {
+])('takes time linear in the length of %s, in many steps', { timeout: 60_000 }, (_what, text) => {
   let steps = 0
   for (const _ of maskedText(text, secrets)) steps++
   expect(steps).toBeGreaterThan(0)
 })
 
-test('lets others have their turn every few thousand characters', () => {
+test('lets other work run every few thousand characters', () => {
   for (const text of [
     'a-'.repeat(4e5),
     'a:'.repeat(4e5),

@@ -65,7 +65,7 @@ test.each<[string, unknown, string]>([
   ['a long run of zeros', Buffer.alloc(20_000), ' 00'.repeat(20_000)],
   ['numbers', Array.from({ length: 300 }, (_, at) => at), '299,'],
   ['a shared object without a secret', { a: shared.inner, b: shared.inner }, 'b: [the same as above]'],
-])('%s is shown as it is', (_what, value, expected) => {
+])('%s is shown unchanged', (_what, value, expected) => {
   const text = shown(value)
   expect(text).toContain(expected)
   expect(text).not.toContain('[masked]')
@@ -77,12 +77,12 @@ test.each<[bigint, string]>([
   [1n << 20_000n, `[a bigint of 20001 bits] 0x1${'0'.repeat(5_000)}n`],
   [-(1n << 64_000_000n), '[a bigint of 64000001 bits] -0x1000'],
   [(1n << 17_001n) - 1n, '[a bigint of 17001 bits] 0x1fff'],
-])('a bigint is made decimal only where that is quick', (value, expected) => {
+])('a bigint is printed in decimal only when that is quick', (value, expected) => {
   expect(shown(value, 20_000).startsWith(expected)).toBe(true)
   expect(shown(new Map([[value, value]]), 20_000)).toContain(expected)
 })
 
-test('an array is shown by what is in it, whatever length it says it has', () => {
+test('an array is shown by its items, independently of its length property', () => {
   const array: unknown[] = []
   array[4_294_967_294 - 1] = 'last'
   array[7] = 'seventh'
@@ -106,7 +106,7 @@ test.each<[string, () => unknown]>([
   ['a long key of a Map', () => new Map([['n '.repeat(4e6), 1]])],
   ['many bytes', () => Buffer.alloc(1e7, 'ab')],
   ['many numbers', () => new Float64Array(1e6).fill(1.5)],
-])('the beginning of %s is there before the whole was written', { timeout: 60_000 }, (_what, make) => {
+])('the beginning of %s is sent before the whole is formatted', { timeout: 60_000 }, (_what, make) => {
   let text = ''
   for (const piece of valueText(make(), secrets, { longest: 40_000 })) {
     expect(piece.length).toBeLessThan(60_000)

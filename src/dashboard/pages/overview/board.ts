@@ -38,7 +38,11 @@ export function boardOf({ totals, clears, storeFailures }: AvailableStats['stats
       kind: 'part',
       hint: 'Misses of values that a full store evicted, or a restart lost, before their TTL ended.',
     },
-    { label: 'Sets', value: whole(totals.writes), hint: 'Values stored by set. Computed values are not in it.' },
+    {
+      label: 'Sets',
+      value: whole(totals.writes),
+      hint: 'Values stored by set. Computed values are not in it.',
+    },
     {
       label: 'Bytes written',
       value: nonZero(totals.storedBytes, size),

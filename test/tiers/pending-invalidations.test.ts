@@ -45,7 +45,7 @@ describe('An invalidation that fails while Redis is frozen', () => {
     set: [(cache) => cache.set('a::b', 'new'), ['a::b'], ['a', 'a::c', 'z']],
   }
   test.each(Object.entries(WAYS))(
-    '%s: counts here at once, and everywhere once Redis is back',
+    '%s: takes effect in this process at once, and in all processes once Redis is back',
     async (_, [way, gone, left]) => {
       server.freeze()
       expect(await way(cache)).toBe(false)
@@ -98,8 +98,8 @@ function unreliable() {
   return { store, state }
 }
 
-describe('The repetition of a failed invalidation', () => {
-  test('comes only after its own deadline, not with that of an earlier one', async () => {
+describe('The replay of a failed invalidation', () => {
+  test('starts after its own deadline, not after that of an earlier one', async () => {
     const { store, state } = unreliable()
     const cache = createCache({ store, logger, timeouts: { store: '300ms' } })
     const failedAt = async (key: string) => {
@@ -117,7 +117,7 @@ describe('The repetition of a failed invalidation', () => {
     await cache.close()
   })
 
-  test('waits for no other: one that can never be done stops none', async () => {
+  test('waits for no other, so that one that always fails blocks none', async () => {
     const { store, state } = unreliable()
     const cache = createCache({ store, logger, timeouts: { store: '20ms' } })
     state.isDown = true
@@ -132,8 +132,8 @@ describe('The repetition of a failed invalidation', () => {
   })
 })
 
-describe('Invalidations that fail', () => {
-  test('are treated as done in this process: reads miss, listings leave out, what is computed is new', async () => {
+describe('Failed invalidations', () => {
+  test('take effect in this process: reads miss, listings omit, computations are new', async () => {
     const { store, state } = unreliable()
     const cache = createCache({ store, logger })
     await cache.set('a::b', 'old')
@@ -161,7 +161,7 @@ describe('Invalidations that fail', () => {
     ['a delete', (cache: KeyedCache) => cache.delete('a::b')],
     ['an expire', (cache: KeyedCache) => cache.expire('a::b')],
     ['an expire with children', (cache: KeyedCache) => cache.expire('a', { children: true })],
-  ] as const)('doom what began to be computed while they were under way: %s', async (_, invalidate) => {
+  ] as const)('doom computations that started while they were in progress: %s', async (_, invalidate) => {
     const { store } = unreliable()
     const [failing, computing] = [new Gate(), new Gate()]
     const fail = async () => {
@@ -184,7 +184,7 @@ describe('Invalidations that fail', () => {
     expect(await cache.get('a::b')).toBeUndefined()
   })
 
-  test('are not told to the user who wants errors instead, and remembered all the same', async () => {
+  test('are pending also when they are thrown with throwOnStoreError', async () => {
     const { store, state } = unreliable()
     const cache = createCache({ store, logger, throwOnStoreError: true })
     await cache.set('a', 'old')
@@ -195,7 +195,7 @@ describe('Invalidations that fail', () => {
     await cache.close()
   })
 
-  test('are bounded: many become whole families, and very many everything', async () => {
+  test('are bounded: many become whole families, and very many a clear', async () => {
     const { store, state } = unreliable()
     const cache = createCache({ store, logger })
     await cache.set('kept', 1)

@@ -65,8 +65,8 @@ async function until(isSo: () => boolean | Promise<boolean>, limitMs = 10_000): 
   return performance.now() - began
 }
 
-describe('A process memory', () => {
-  test('answers what was read before, without Redis, to requests and outside of them', async () => {
+describe('Process memory', () => {
+  test('serves values that were read before, without Redis, within requests and outside of them', async () => {
     const cache = open({ memory: {} })
     await cache.set('product::1', { name: 'lamp', seen: new Date(0) })
     await remembered(cache, 'product::1')
@@ -112,7 +112,7 @@ describe('A process memory', () => {
     expect(cache.processStats().totals.requestHits).toBe(2)
   })
 
-  test('holds large values as they are, not compressed', async () => {
+  test('stores large values uncompressed', async () => {
     const cache = open({ memory: {} })
     const text = 'keyed cache '.repeat(20_000)
     await cache.set('page', { text })
@@ -142,7 +142,7 @@ describe('A process memory', () => {
     expect(cache.memoryUsage?.entries).toBeGreaterThan(1)
   })
 
-  test('serves nothing beyond its TTL, nor beyond that of memory', async () => {
+  test('serves no value beyond its TTL, nor beyond the TTL of process memory', async () => {
     const cache = open({ memory: { ttl: '300ms' } })
     await cache.set('short', 1, { ttl: '200ms' })
     await cache.set('long', 1)
@@ -157,7 +157,7 @@ describe('A process memory', () => {
     expect(await cache.get('long')).toBe(1)
   })
 
-  test('does not serve what is stale, nor what a reader does not accept', async () => {
+  test('serves neither a stale value nor one that validate rejects', async () => {
     const cache = open({ memory: {} })
     await cache.set('k', 'old', { ttl: '100ms', grace: '1h' })
     await until(async () => (await cache.get('k')) === undefined)
@@ -168,7 +168,7 @@ describe('A process memory', () => {
     expect(await cache.get('k')).toBe('newer')
   })
 
-  test('refreshes early what it serves', async () => {
+  test('refreshes its values early', async () => {
     const cache = open({ memory: {} })
     let computed = 0
     const slow = async () => {
@@ -184,7 +184,7 @@ describe('A process memory', () => {
     await until(async () => (await cache.get('k')) === 2)
   })
 
-  test('is not asked while caching is off', async () => {
+  test('is not read while caching is off', async () => {
     const cache = open({ memory: {} })
     await cache.set('k', 1)
     await remembered(cache, 'k')
@@ -213,8 +213,8 @@ const CHANGES: Record<string, (other: KeyedCache) => Promise<unknown>> = {
   'a FLUSHALL': () => admin.flushall(),
 }
 
-describe('What a process remembers', () => {
-  test.each(Object.entries(CHANGES))('is gone within milliseconds of %s', async (_, change) => {
+describe('A value in process memory', () => {
+  test.each(Object.entries(CHANGES))('is dropped within milliseconds of %s', async (_, change) => {
     const cache = open({ memory: {} })
     const other = open()
     await other.set('a::b::k', 'own')
@@ -226,17 +226,20 @@ describe('What a process remembers', () => {
     expect(await cache.get('a::b::k')).not.toBe('own')
   })
 
-  test.each(Object.entries(CHANGES).slice(0, 8))('is gone at once after %s by itself', async (_, change) => {
-    const cache = open({ memory: {} })
-    for (let round = 0; round < 20; round++) {
-      await cache.set('a::b::k', 'own', { ttl: '1h' })
-      await cache.getMany(['a::b::k', 'a::b::k'])
-      await change(cache)
-      expect(await cache.get('a::b::k')).not.toBe('own')
-    }
-  })
+  test.each(Object.entries(CHANGES).slice(0, 8))(
+    'is dropped at once after %s by its own process',
+    async (_, change) => {
+      const cache = open({ memory: {} })
+      for (let round = 0; round < 20; round++) {
+        await cache.set('a::b::k', 'own', { ttl: '1h' })
+        await cache.getMany(['a::b::k', 'a::b::k'])
+        await change(cache)
+        expect(await cache.get('a::b::k')).not.toBe('own')
+      }
+    },
+  )
 
-  test('survives a write beside it that makes generations live longer', async () => {
+  test('survives a write beside it that prolongs generations', async () => {
     const cache = open({ memory: {} })
     const other = open()
     const keys = Array.from({ length: 20 }, (_, n) => `a::${n}`)
@@ -270,7 +273,7 @@ describe('When the stream of changes', () => {
     ['itself', 1],
     ['or the connection that reads', 0],
   ])(
-    'is silent, %s, nothing older than the bound is served',
+    'is silent, %s, no value older than the bound is served',
     async (_, which) => {
       const cache = open({ memory: {}, redis: proxy.url, timeouts: { store: '250ms' } })
       const other = open()
@@ -309,22 +312,25 @@ describe('When the stream of changes', () => {
       killWhere((client) => client.includes('tracking') || / flags=\S*t/.test(client)),
     'loses all connections': () => killWhere(() => true),
   }
-  test.each(Object.entries(LOSSES))('%s, nothing is kept, and all is well soon after', async (_, lose) => {
-    const cache = open({ memory: {}, redis: proxy.url })
-    const other = open()
-    await other.set('k', 0)
-    for (let round = 1; round <= 5; round++) {
+  test.each(Object.entries(LOSSES))(
+    '%s, process memory is emptied, and works again soon after',
+    async (_, lose) => {
+      const cache = open({ memory: {}, redis: proxy.url })
+      const other = open()
+      await other.set('k', 0)
+      for (let round = 1; round <= 5; round++) {
+        await remembered(cache, 'k')
+        expect(await lose()).toBeGreaterThan(0)
+        await other.set('k', round)
+        expect(await until(async () => (await cache.get('k')) === round)).toBeLessThan(
+          STALENESS_BOUND_MS + 1_000,
+        )
+      }
       await remembered(cache, 'k')
-      expect(await lose()).toBeGreaterThan(0)
-      await other.set('k', round)
-      expect(await until(async () => (await cache.get('k')) === round)).toBeLessThan(
-        STALENESS_BOUND_MS + 1_000,
-      )
-    }
-    await remembered(cache, 'k')
-  })
+    },
+  )
 
-  test('comes from a server that is started anew, nothing of before is served', async () => {
+  test('comes from a restarted server, no earlier value is served', async () => {
     const mortal = await startRedis()
     try {
       const cache = open({ memory: {}, redis: mortal.url })
@@ -340,7 +346,7 @@ describe('When the stream of changes', () => {
     }
   })
 
-  test('comes from another server than what is read, nothing is served until it comes from the same', async () => {
+  test('comes from another server than the reads, no value is served until both are the same', async () => {
     const next = await startRedis()
     const clients: Redis[] = []
     try {
@@ -373,7 +379,7 @@ describe('When the stream of changes', () => {
     }
   })
 
-  test('is forbidden, all is read from Redis, and a warning says so once', async () => {
+  test('is forbidden, values are read from Redis, and one warning is logged', async () => {
     await admin.acl('SETUSER', 'plain', 'on', '>secret', '~*', '&*', '+@all', '-client|tracking')
     const cache = open({ memory: {}, redis: server.url.replace('//', '//plain:secret@') })
     await cache.set('k', 1)
@@ -408,7 +414,7 @@ describe('When the stream of changes', () => {
 })
 
 describe('The option memory', () => {
-  test('does no harm where the store is in this process already', async () => {
+  test('has no effect with the in-memory store', async () => {
     const cache = createCache({ store: 'memory', memory: {}, logger })
     await cache.set('k', 1)
     expect(await cache.get('k')).toBe(1)
@@ -417,7 +423,7 @@ describe('The option memory', () => {
     await cache.close()
   })
 
-  test('warns where a store does not tell of changes', async () => {
+  test('logs a warning for a store that does not report changes', async () => {
     const inner = new MemoryStore()
     const store = wrapStore(inner, (_operation, proceed) => proceed())
     const cache = createCache({

@@ -1,19 +1,19 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { DEFAULT_VALUE_BYTES, encodeValue } from '../src/codec/codec.js'
-import { encodeBody } from '../src/entry/body.js'
-import { expireFrame } from '../src/entry/expiry.js'
-import { composeFrame, composeValue, firstBrokenGeneration, parseFrame } from '../src/entry/frame.js'
+import { DEFAULT_VALUE_BYTES, encodeValue } from '../../src/codec/codec.js'
+import { encodeBody } from '../../src/entry/body.js'
+import { expireFrame } from '../../src/entry/expiry.js'
+import { composeFrame, composeValue, firstBrokenGeneration, parseFrame } from '../../src/entry/frame.js'
 import {
   composeGeneration,
   expireGeneration,
   joinGenerations,
   parseGeneration,
-} from '../src/entry/generation.js'
-import { ID_BYTES } from '../src/entry/layout.js'
-import { encodeProvenance } from '../src/entry/provenance.js'
-import { checkLiveness } from '../src/store/liveness.js'
-import { entryStateOf } from '../src/tiers/entry-state.js'
+} from '../../src/entry/generation.js'
+import { ID_BYTES } from '../../src/entry/layout.js'
+import { encodeProvenance } from '../../src/entry/provenance.js'
+import { checkLiveness } from '../../src/store/liveness.js'
+import { entryStateOf } from '../../src/tiers/entry-state.js'
 
 const id = fc.uint8Array({ minLength: ID_BYTES, maxLength: ID_BYTES }).map((bytes) => Buffer.from(bytes))
 const generations = fc.array(id, { minLength: 1, maxLength: 32 })
@@ -41,7 +41,7 @@ async function read(frame: Buffer, above: Buffer[]): Promise<{ value: unknown } 
 }
 
 describe('A frame', () => {
-  test('gives back what it was made from', async () => {
+  test('is parsed to its parts', async () => {
     await fc.assert(
       fc.asyncProperty(id, generations, fc.jsonValue(), async (own, above, value) => {
         const frame = frameOf(value, above, own)
@@ -51,7 +51,7 @@ describe('A frame', () => {
     )
   })
 
-  test('is live only while each generation above it is the one it was written under', () => {
+  test('is live only while each generation above it is unchanged', () => {
     fc.assert(
       fc.property(generations, fc.nat(), (above, at) => {
         const position = at % above.length
@@ -74,7 +74,7 @@ describe('A frame', () => {
     )
   })
 
-  test('tells who deleted it, and survives a damaged record of that', () => {
+  test('contains the provenance of a delete, and is valid with damaged provenance', () => {
     const provenance = { at: 1_790_000_000_000, process: 'host:1', route: 'POST /p', user: 'anna' }
     const info = encodeProvenance(provenance)
     expect(parseFrame(composeFrame('tombstone', Buffer.alloc(ID_BYTES), [], info))).toMatchObject({
@@ -117,7 +117,7 @@ describe('Damaged bytes are a miss, never a wrong value', () => {
     }
   })
 
-  test('wherever bytes are overwritten, cut out or put in', async () => {
+  test('wherever bytes are overwritten, removed or inserted', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.nat(frame.length - 1),
@@ -132,7 +132,7 @@ describe('Damaged bytes are a miss, never a wrong value', () => {
     )
   })
 
-  test('also where it knows of soft expiries, whatever its marks say', async () => {
+  test('also with the marks of soft expiries, at any mark', async () => {
     const who = encodeProvenance({ at: WRITTEN_AT, process: 'host:1', user: 'anna\n~' })
     const own = expireFrame(frame, Buffer.alloc(ID_BYTES, 8), true, WRITTEN_AT + 5, who)
     const joined = joinGenerations(standing(above).map((one) => expireGeneration(one, WRITTEN_AT, who)))
@@ -165,7 +165,7 @@ describe('Damaged bytes are a miss, never a wrong value', () => {
     }
   })
 
-  test('whatever stands there', async () => {
+  test('at any bytes', async () => {
     const foreign = [
       '',
       'hello',

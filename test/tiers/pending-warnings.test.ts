@@ -31,7 +31,7 @@ test('each pending invalidation is reported, not only the first failure of the s
   expect(messages).toHaveLength(3)
 })
 
-test('failures that are soon repeated make one warning, with their number', async () => {
+test('failures that are soon replayed cause one warning, with their number', async () => {
   const { messages, logger } = recorder()
   const store = new MemoryStore()
   const remove = store.remove.bind(store)
@@ -47,7 +47,7 @@ test('failures that are soon repeated make one warning, with their number', asyn
   expect(messages.some((message) => message.includes('pending, because'))).toBe(false)
 })
 
-test('a summary names the last keys, and comes no more often than it may', async () => {
+test('a summary names the last keys, and is logged at most once in its interval', async () => {
   const { messages, logger } = recorder()
   const names: string[] = []
   const warnings = new PendingWarnings(logger, () => names, { firstMs: 10, betweenMs: 200 })
@@ -72,7 +72,7 @@ test('a summary names the last keys, and comes no more often than it may', async
 test.each([
   [1, 'keyedcache: the store is back; 1 pending invalidation was repeated.'],
   [2, 'keyedcache: the store is back; 2 pending invalidations were repeated.'],
-])('repeats are counted in words: %i', (count, message) => {
+])('replays are counted in the warning: %i', (count, message) => {
   const { messages, logger } = recorder()
   new PendingWarnings(logger, () => []).repeated(count)
   expect(messages).toEqual([message])
