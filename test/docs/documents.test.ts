@@ -56,7 +56,7 @@ test('every page of the guide is in its index', async () => {
   expect(pages.filter((name) => !index.includes(`](${name})`))).toEqual([])
 })
 
-test('every file that README, CONTRIBUTING, the architecture and the guide name is there', async () => {
+test('each file that README, CONTRIBUTING, the architecture and the guide name exists', async () => {
   const missing: string[] = []
   for (const page of await documents()) {
     if (!page.startsWith('docs/guide/') && !NAMING_FILES.includes(page)) continue
