@@ -74,7 +74,7 @@ describe('The clock of elapsed time', () => {
           expect(now).toBeGreaterThanOrEqual(last)
           last = now
         }
-        // Up to what two readings may differ by before they count as a jump.
+        // The maximum difference of two readings that is not treated as a jump.
         expect(last - first).toBeGreaterThanOrEqual(machine.ticks - START.ticks - 100)
       }),
     )

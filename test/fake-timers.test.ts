@@ -7,7 +7,7 @@ import { startRedis } from './helpers/redis.js'
 
 // How a test of an application fakes time: entries of the embedded store expire by the clock that is faked.
 
-/** The ways to fake time: each begins to, goes on by so many milliseconds, and stops. */
+/** A way to fake time: begins, advances by milliseconds, and ends. */
 interface Fakes {
   begin(): void
   advance(ms: number): void

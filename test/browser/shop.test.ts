@@ -20,7 +20,7 @@ interface Call {
   readonly from: string
 }
 
-/** What the page says its cache calls were, as `get product::2`, `hit`, `store`. */
+/** The cache calls that the page lists, as `get product::2`, `hit`, `store`. */
 function calls(page: Page, where = 'footer.trace'): Promise<Call[]> {
   return page.locator(`${where} .calls tbody tr`).evaluateAll((rows) =>
     rows.map((row) => {
@@ -220,7 +220,7 @@ describe.each([
 
     await page.goto(`${shop.url}/products/2`)
     expect(await calls(page)).toContainEqual({ call: 'get product::2', result: 'miss', from: 'deleted' })
-    // Once the dead entry has been cleared away, a second after the delete, nobody can say why any more.
+    // Once the dead entry has been reclaimed, a second after the delete, the reason is lost.
     expect(await calls(page)).toContainEqual({
       call: 'get product::2::reviews',
       result: 'miss',
@@ -311,9 +311,9 @@ describe('while Redis fails', () => {
   })
 
   test.each([
-    { trouble: 'frozen', cause: () => redis.freeze() },
-    { trouble: 'gone', cause: () => redis.kill() },
-  ])('$trouble: pages are still served within about a second, and nothing crashes', async ({ cause }) => {
+    { outage: 'frozen', cause: () => redis.freeze() },
+    { outage: 'gone', cause: () => redis.kill() },
+  ])('$outage: pages are still served within about a second, and nothing crashes', async ({ cause }) => {
     await cause()
     for (const path of ['/', '/products/2', '/products/2', '/login']) {
       const answer = await page.goto(shop.url + path)
@@ -326,7 +326,7 @@ describe('while Redis fails', () => {
       }
     }
 
-    // Staff can still work, and see at once what they did.
+    // Staff can still work, and see their changes at once.
     await signIn(page, 'staff')
     await page.goto(`${shop.url}/products/2/edit`)
     const cents = 1000 + Math.floor(Math.random() * 9000)

@@ -83,7 +83,7 @@ describe('The option maxValueBytes', () => {
   })
 
   test('leaves room for the frame around the largest value', () => {
-    // 33 generations, and what a body says of itself.
+    // 33 generations, and the head of a body.
     expect(MAX_FRAME_BYTES - MAX_VALUE_BYTES).toBeGreaterThan(64 * 1024)
     expect(DEFAULT_VALUE_BYTES).toBeLessThanOrEqual(MAX_VALUE_BYTES)
   })

@@ -18,7 +18,7 @@ const rows = Array.from({ length: 2000 }, (_, id) => ({
 const RAW = (encodeValue(null, { compressionThreshold: false }) as Payload).format
 const COMPRESSED = RAW | 0x80
 
-/** What a compressed payload looks like: the inflated size, then deflate's bytes. */
+/** A compressed payload: the inflated size, then the bytes of deflate. */
 function compressed(size: number, deflated: Buffer): Payload {
   const head = Buffer.alloc(4)
   head.writeUInt32LE(size)

@@ -4,7 +4,7 @@ import { type Payload, serializeValue } from '../../src/codec/codec.js'
 import { copiesOf } from '../../src/codec/copies.js'
 import { same } from './same.js'
 
-/** What two values have in common. */
+/** An object that two values share. */
 function sharedBy(one: unknown, other: unknown): object | undefined {
   const met = new Set<object>()
   const collect = (value: unknown) => {

@@ -31,7 +31,7 @@ const PAYLOADS = [
   { bytes: SMALL, format },
 ]
 
-/** Decodes what may be anything; anything but a value or a `DecodeError` fails the test. */
+/** Decodes any bytes; all but a value or a `DecodeError` fails the test. */
 function attempt(bytes: Buffer, asFormat = format): 'value' | 'refused' {
   const before = memory()
   try {
@@ -155,7 +155,7 @@ describe('payloads whose structure was changed', () => {
     number.map((it) => [0x55, ...varint(it)]),
     double.map((it) => [0x4e, ...it]),
   )
-  /** What the writer could have written, but for lengths, counts and names, which may be anything. */
+  /** Bytes of the writer with arbitrary lengths, counts and names. */
   const { value } = fc.letrec<{ value: number[]; members: number[][]; properties: number[][] }>((tie) => ({
     value: fc.oneof(
       { maxDepth: 4 },

@@ -22,7 +22,7 @@ const product = (id: number) => ({
   options: {},
 })
 
-/** What for-in does not find. */
+/** A property that for-in does not find. */
 const hidden = (object: object, name: PropertyKey, value: unknown) =>
   Object.defineProperty(object, name, { value, enumerable: false })
 const getter = (object: object, name: PropertyKey, get: () => unknown) =>

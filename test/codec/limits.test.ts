@@ -29,7 +29,7 @@ const refusal = (value: unknown, maxBytes?: number) => {
 
 const varint = (value: number): number[] =>
   value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...varint(Math.floor(value / 128))]
-/** A dense array of so many times the same bytes. */
+/** A dense array that repeats the same bytes. */
 const repeated = (unit: number[], times: number) =>
   Buffer.concat([
     Buffer.from([0xff, 15, 0x41, ...varint(times)]),
@@ -222,7 +222,7 @@ describe('The reader refuses', () => {
     ['holes', bomb(repeated([0x2d], 4 * MANY), CLONE)],
   ])('a bomb of %s', async (_name, payload) => {
     expect(payload.bytes.length).toBeLessThan(200_000)
-    // What is inflated, and nothing that was built of it.
+    // The inflated bytes, without any decoded object.
     expect(await refused(payload)).toBeLessThan(100_000_000)
   })
 

@@ -16,7 +16,7 @@ const OURS = new Map<unknown, unknown>(
   }),
 )
 
-/** What a value is, all of it: its type inside, its prototype, and its own enumerable properties. */
+/** All of a value: its internal type, its prototype, and its own enumerable properties. */
 function isExactly(a: unknown, b: unknown, met = new Map<object, object>()): boolean {
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return Object.is(a, b)
   if (met.has(a)) return met.get(a) === b
@@ -56,7 +56,7 @@ function isExactly(a: unknown, b: unknown, met = new Map<object, object>()): boo
   )
 }
 
-// By what it is, whatever it says of itself.
+// By its internal type, not by its toStringTag.
 const entriesOf = (map: Map<unknown, unknown>) => [...Map.prototype.entries.call(map)]
 const membersOf = (set: Set<unknown>) => [...Set.prototype.values.call(set)]
 
@@ -81,7 +81,7 @@ const attempt = (change: () => void) => {
   }
 }
 
-/** What may have been done to an object before it is stored. */
+/** Alterations of an object before it is stored. */
 const CHANGES: Record<string, (object: object, value: unknown) => object> = {
   nothing: (object) => object,
   'a property': (object, value) => Object.assign(object, { note: value }),

@@ -93,7 +93,7 @@ function wasmModule(): object {
   return new (globalThis as unknown as Wasm).WebAssembly.Module(Buffer.from('0061736d01000000', 'hex'))
 }
 
-/** What `Object.prototype` looks like, to a cursory look. */
+/** An object that resembles `Object.prototype`. */
 const forgedRoot = Object.assign(Object.create(null), { isPrototypeOf: () => true, constructor: Object })
 
 /** Built-ins that have been given the prototype of an ordinary object. */
@@ -131,7 +131,7 @@ function hiddenBuiltIns(): object[] {
   return [...builtIns, list, Object.setPrototypeOf(new Map([[1, 2]]), null)]
 }
 
-/** The same with names of their own, in front of what hides them from a cursory look. */
+/** Hidden built-ins with properties of their own. */
 function namedBuiltIns(): object[] {
   return [
     new Map([[1, 2]]),

@@ -14,7 +14,7 @@ import { becomesStale } from '../helpers/stale.js'
 const MANY = 1_000
 const BRIEF = { waitTimeout: 40, leaseTime: 40 } as const
 
-/** What a computation is made of; a mock that records its calls would keep all of it. */
+/** The objects of a computation; a mock that records its calls would retain them all. */
 const made = new Map<string, WeakRef<object>[]>()
 const undo: (() => void)[] = []
 
@@ -117,7 +117,7 @@ describeOnEveryBackend('A factory that never ends', (open) => {
       expect(made.get('flight')!.length).toBe(MANY)
       await vi.waitFor(async () => {
         await collected()
-        // A few may be held by the stack, or by the machine code of what has just run.
+        // A few may be retained by the stack, or by recent machine code.
         for (const name of made.keys()) {
           // A call that waits can still be ended by its caller's signal, which keeps its limits and nothing else.
           if (name === 'limits' && way.includes('signal')) continue

@@ -11,7 +11,7 @@ import { Gate } from './gate.js'
 
 const SOON = { timeout: 10_000, interval: 5 }
 
-/** Resolves when so many callers wait for another process, which would wake them. */
+/** Resolves when `count` callers wait for another process. */
 async function informed(waiting: { mock: { contexts: unknown[]; calls: unknown[][] } }, count: number) {
   await vi.waitFor(() => {
     const they = waiting.mock.contexts.filter((_, call) => waiting.mock.calls[call]![0])

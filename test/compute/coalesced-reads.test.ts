@@ -4,10 +4,10 @@ import { describeOnEveryBackend } from '../helpers/backends.js'
 import { becomesStale } from '../helpers/stale.js'
 import { Gate } from './gate.js'
 
-/** Larger than what is compressed by default. */
+/** Larger than the default compression threshold. */
 const LARGE = { text: 'large '.repeat(5_000) }
 
-/** Asks so many times in one tick: all but the first can follow. */
+/** Makes `callers` calls in one tick: all but the first can join. */
 function ask<T>(cache: KeyedCache, callers: number, factory: () => T | Promise<T>): Promise<T[]> {
   return Promise.all(Array.from({ length: callers }, () => cache.getOrSet('crowd', factory)))
 }

@@ -1,4 +1,4 @@
-/** Holds something up until it is opened, and tells when somebody has come to it. */
+/** Blocks its visitors until it is opened, and notifies when one has reached it. */
 export class Gate {
   #open!: () => void
   #arrive!: () => void

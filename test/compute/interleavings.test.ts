@@ -14,7 +14,7 @@ async function evict(store: MemoryStore): Promise<void> {
   for (let n = 0; n < 8; n++) await store.write(CacheKey.of('junk', n), junk)
 }
 
-/** Resolves when what stands under a key, if anything does, is no longer fresh. */
+/** Resolves when the entry of a key is missing, or no longer fresh. */
 async function expires(cache: KeyedCache, key: string): Promise<void> {
   while ((await cache.inspect(key)).state === 'fresh') await new Promise(setImmediate)
 }
@@ -23,7 +23,7 @@ async function expires(cache: KeyedCache, key: string): Promise<void> {
 const STALE = { ttl: 0.001, grace: '1h' } as const
 
 describe('No order of events breaks the rule:', () => {
-  /** What dooms the computation of a key below `a`. */
+  /** Invalidations that doom the computation of a key below `a`. */
   const DOOMS: Record<string, (cache: KeyedCache, key: string) => Promise<unknown>> = {
     'a delete with children': (cache) => cache.delete('a', { children: true }),
     'an expire': (cache, key) => cache.expire(key),
@@ -58,7 +58,7 @@ describe('No order of events breaks the rule:', () => {
         await part(bound)
         await whole(bound)
       })
-      // What others are made from first.
+      // First the values from which others are computed.
       const change = database.change(['part', 'whole'], async () => {
         await two.delete('part')
         await two.delete('whole')
@@ -130,7 +130,7 @@ describe('No order of events breaks the rule:', () => {
       await compute(one, false)
       await expires(one, 'a::k')
       const gate = new Gate()
-      // What is stale is served, and refreshed in the background, from what will be old.
+      // A stale value is served, and refreshed in the background, from data that will be outdated.
       await compute(one, false, database.slowly(gate))
       await gate.reached()
       const changing = async () => {
@@ -157,7 +157,7 @@ describe('No order of events breaks the rule:', () => {
       await served(one)
       await doom(two, 'a::k')
       const gate = new Gate()
-      // What is stale is served, where it is not deleted, and refreshed from what will be old.
+      // A stale value is served unless it is deleted, and refreshed from data that will be outdated.
       const first = served(one, database.slowly(gate))
       await gate.reached()
       const changing = async () => {
@@ -212,7 +212,7 @@ describe('No order of events breaks the rule:', () => {
     }, options)
   })
 
-  /** What a process may do; `n` says which key. */
+  /** An operation of a process; `n` selects the key. */
   type Action = (world: World, cache: KeyedCache, n: number) => Promise<unknown>
   const KEYS = ['a::b::1', 'a::b::2', 'a::c']
   const ACTIONS: Record<string, Action> = {

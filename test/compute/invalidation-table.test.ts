@@ -13,8 +13,8 @@ import { Gate } from './gate.js'
 /**
  * Every way to invalidate, from everywhere, at every moment of a computation that found nothing cached.
  *
- * Rule: once the invalidation has returned, nobody who asks gets what was read before it, neither while the
- * computation is still under way nor after it; who was waiting already gets what was computed for them.
+ * Rule: once the invalidation has returned, no caller gets a value that was read before it, neither while the
+ * computation is still in progress nor after it; earlier waiters get the value that was computed for them.
  */
 const WAYS: readonly WayName[] = ['getOrSet', 'a cached function', 'get → miss → set']
 
@@ -31,12 +31,12 @@ const MOMENTS = [
 ] as const
 type Moment = (typeof MOMENTS)[number]
 
-/** What was read before the change, what after it, and what a `set` puts in its place. */
+/** The data before the change, the data after it, and the value of a `set`. */
 const OLD = { version: 'old' }
 const NEW = { version: 'new' }
 const PUT = { version: 'new', by: 'set' }
 
-/** What one process can do, here or elsewhere. */
+/** The operations of a process, this one or another. */
 interface Process {
   get(path: readonly string[]): Promise<unknown>
   obtain(way: WayName, id: string, value: unknown): Promise<unknown>
@@ -48,7 +48,7 @@ class Stop {
   gate = new Gate()
   #at: Moment | undefined
 
-  /** Who comes to this moment next waits there. */
+  /** The next computation that reaches this moment waits there. */
   at(moment: Moment): void {
     this.gate = new Gate()
     this.#at = moment
@@ -61,7 +61,7 @@ class Stop {
   }
 }
 
-/** A store in which whoever computes, or fills, can be stopped between its steps. */
+/** A store in which a computation, or a fill, can be stopped between its steps. */
 function stopping(store: Store, stop: Stop): Store {
   const leasing = ['before the lease', 'after the lease, before the data is read'] as const
   const committing = ['between the end of the factory and the commit', 'after the commit'] as const
@@ -103,9 +103,9 @@ async function onRedis(): Promise<Setting> {
   if (!member) throw new Error('no process was started')
   const store = new RedisStore({ redis: server.url, keyPrefix, timeoutMs: 2_000, connectTimeoutMs: 2_000 })
   const another: Process = {
-    get: (path) => member.tell('get', { path }),
-    obtain: (way, id, value) => member.tell('obtain', { way, id, value }),
-    invalidate: (how, path, value) => member.tell('invalidate', { how, path, value }),
+    get: (path) => member.run('get', { path }),
+    obtain: (way, id, value) => member.run('obtain', { way, id, value }),
+    invalidate: (how, path, value) => member.run('invalidate', { how, path, value }),
   }
   return { store, another, close: () => Promise.all([killMembers(), server.stop()]) }
 }

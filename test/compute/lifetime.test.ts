@@ -17,7 +17,7 @@ const OVER = [0, -0, -5, Number.NEGATIVE_INFINITY, -1e300, '0s', '-5m']
 /** TTLs longer than the longest. */
 const LONG = [60 * 86_400, Number.POSITIVE_INFINITY, 1e308, 1.8e12, '60d', '99999d']
 
-/** What is no TTL, and how the warning calls it. */
+/** Invalid TTLs, and their names in the warning. */
 const WRONG: [unknown, string][] = [
   [Number.NaN, 'NaN'],
   ['5 minutes', '"5 minutes"'],

@@ -275,7 +275,7 @@ describeOnEveryBackend('A computation that needs itself', (open) => {
     for (const gate of gates) gate.open()
     const reasons = (await settled).map((one) => (one.status === 'rejected' ? one.reason : one.value))
     const chains = reasons.map((reason) => (reason as ComputeCycleError).chain)
-    // Whoever closes the ring is told; all others wait for that one, and get its error.
+    // The caller that closes the cycle gets the error; all others wait for it, and get the same error.
     for (const chain of chains) expect(chain).toHaveLength(4)
     for (const chain of chains) expect(chain[0]).toBe(chain[3])
     expect(await cache.getOrSet('ring::0', () => 'free')).toBe('free')

@@ -60,7 +60,7 @@ describeOnEveryBackend('getOrSetMany', (open) => {
       cache.getOrSetMany(['m::a', 'm::b', 'm::c'], factories[0]),
       other.getOrSetMany(['m::b', 'm::a', 'm::d'], factories[1]),
     ]
-    // Neither has what it waits for, and both have computed what is theirs.
+    // Both wait for the other, and have computed their own keys.
     await vi.waitFor(() => {
       expect(factories[0]).toHaveBeenCalledWith(['m::c'], expect.anything())
       expect(factories[1]).toHaveBeenCalledWith(['m::d'], expect.anything())

@@ -8,7 +8,7 @@ vi.setConfig({ testTimeout: process.env.SOAK ? 1_800_000 : 240_000 })
 const ONE_REMEMBERS = () => ({ memories: 1 }) as const
 const BOTH_REMEMBER = () => ({ memories: 2 }) as const
 
-/** What makes a version of `a::k` too old to be read. */
+/** Invalidations after which a version of `a::k` is outdated. */
 const CHANGES: Record<string, (cache: KeyedCache, version: number) => Promise<unknown>> = {
   'a delete': (cache) => cache.delete('a::k'),
   'a delete with children': (cache) => cache.delete('a', { children: true }),
@@ -20,7 +20,7 @@ const CHANGES: Record<string, (cache: KeyedCache, version: number) => Promise<un
 const howOf = (name: string) => (name.includes('expire') ? 'soft' : 'hard')
 
 describe('No order of events breaks the rule, with a process memory:', () => {
-  /** Reads of a process that remembers. */
+  /** Reads of a process with a process memory. */
   const readsOf = ({ database, caches, streams }: World, which: 0 | 1) => {
     const [cache, stream] = [caches[which], streams[which]]
     return {
@@ -61,10 +61,10 @@ describe('No order of events breaks the rule, with a process memory:', () => {
         const { database, caches, streams } = world
         const { get, compute } = readsOf(world, 0)
         await compute()
-        // It needs no news of what it does itself.
+        // Its own changes need no report.
         const letGo = streams[0]!.hold()
         const changing = async () => {
-          // What this process has changed itself, it knows at once.
+          // Changes by this process take effect at once.
           await database.change(['a::k'], ([version]) => change(caches[0], version!), howOf(name), streams[0])
           // An answer that was under way may come after the first of them.
           await get()
@@ -108,12 +108,12 @@ describe('No order of events breaks the rule, with a process memory:', () => {
         const read = (key: string) => database.check(key, () => one.get(key), { stream: told })
         const compute = (key: string) =>
           database.check(key, () => one.getOrSet(key, () => database.load(key)), { stream: told })
-        // What is read once more is remembered.
+        // A second read is stored in process memory.
         for (const key of [first, second]) for (let n = 0; n < 2; n++) await compute(key)
         const changing = async () => {
           await database.change([first, second], ([version]) => change(two, version!), howOf(name))
           await told!.prove()
-          // One of them brings what stands above both.
+          // One of them returns the generations above both.
           for (let n = 0; n < 2; n++) await compute(first)
           await read(second)
         }
@@ -134,7 +134,7 @@ describe('No order of events breaks the rule, with a process memory:', () => {
           await two.delete('part')
           await two.delete('whole')
         })
-        // What it remembers of the part is old, and it has not been told yet.
+        // Its copy of the part is outdated, and the change is not reported yet.
         await compute()
         letGo()
       }
@@ -193,7 +193,7 @@ describe('No order of events breaks the rule, with a process memory:', () => {
     )
   })
 
-  /** What a process may do; `n` says which key. */
+  /** An operation of a process; `n` selects the key. */
   type Action = (world: World, which: 0 | 1, n: number) => Promise<unknown>
   const KEYS = ['a::b::1', 'a::b::2', 'a::c']
   const ACTIONS: Record<string, Action> = {

@@ -12,14 +12,14 @@ import type { Gate } from './gate.js'
 import { Stream } from './stream.js'
 
 /**
- * What lies between a process and the store, and between a computation and its
+ * The steps between a process and the store, and between a computation and its
  * data, comes in any order: each step of the real election, of the real request
  * memory and of the real process memory is a task of fast-check's scheduler.
  *
  * Rule: a read that starts after an invalidation has returned never yields a
  * version older than the one at that invalidation; after a soft expiry, a read
  * without a grace. With a process memory, an invalidation by another process
- * counts once it was proved that it has been told.
+ * counts once it was proved that it has been reported.
  */
 export const RUNS = Number(process.env.RUNS ?? 100)
 
@@ -33,7 +33,7 @@ const UNSCHEDULED: ReadonlySet<StoreOperation> = new Set([
   'usage',
 ])
 
-/** Operations that change what others have read. */
+/** Operations that change entries. */
 const CHANGING: ReadonlySet<StoreOperation> = new Set([
   ...(['observe', 'write', 'remove', 'expire', 'clear', 'acquire', 'commit'] as const),
 ])
@@ -58,7 +58,7 @@ function scheduled(
     await s.schedule(Promise.resolve(), `${label}, answer`)
     return epoch !== undefined && own?.epoch === epoch ? { ...answer, epoch } : answer
   })
-  /** Notifies those who have read what an operation changes. */
+  /** Notifies the readers of the entries that an operation changes. */
   const announced = async <T>(proceed: () => Promise<T>, key: CacheKey | undefined): Promise<T> => {
     if (streams.length === 0) return proceed()
     // Nothing of this lets anything else happen in between.
@@ -73,7 +73,7 @@ function scheduled(
     return await answer
   }
   const values = async (key: CacheKey | undefined): Promise<Map<string, Buffer | null>> => {
-    // What lies below a key has its generation above it.
+    // The children of a key have its generation above them.
     const below = key ? CacheKey.from(`${key.text}::below`) : CacheKey.from('below')
     const [entry, { generations }] = await Promise.all([key && store.read(key), store.read(below)])
     const all = new Map(
@@ -112,7 +112,7 @@ export class Floors {
     return copy
   }
 
-  /** For a reader who takes what was let expire, within a grace, or not. */
+  /** The oldest version for a reader with or without a grace period. */
   of(key: string, grace: boolean): number {
     return Math.max(this.#hard.get(key) ?? 0, grace ? 0 : (this.#soft.get(key) ?? 0))
   }
@@ -120,15 +120,15 @@ export class Floors {
 
 interface CheckOptions {
   readonly grace?: boolean
-  /** What the process that reads is told of changes, where it keeps what it has read. */
+  /** The stream of the reading process, if it has a process memory. */
   readonly stream?: Stream | undefined
 }
 
-/** Where the values come from: each key's version, and the one below which no read may fall any more. */
+/** The origin of the values: the version of each key, and the oldest one that a read may yield. */
 export class Database {
   readonly #s: Scheduler
   readonly #versions = new Map<string, number>()
-  /** What every invalidation that has returned demands. */
+  /** The oldest version that a read may yield after the completed invalidations. */
   readonly floors = new Floors()
   readonly violations: string[] = []
 
@@ -144,7 +144,7 @@ export class Database {
     return version
   }
 
-  /** The same, but the answer comes only when a gate is opened. */
+  /** A read whose result arrives when a gate is opened. */
   slowly(gate: Gate): (key: string) => Promise<number> {
     return async (key) => {
       await this.#s.schedule(Promise.resolve(), `database ${key}`)
@@ -154,7 +154,7 @@ export class Database {
     }
   }
 
-  /** Changes keys, then invalidates them, or lets them expire softly; with a stream, by the process that it tells. */
+  /** Changes keys, then invalidates or expires them; with a stream, in the process of that stream. */
   async change(
     keys: readonly string[],
     invalidate: (versions: readonly number[]) => Promise<unknown>,
@@ -192,7 +192,7 @@ export interface World {
   readonly database: Database
   /** Two processes on one store. */
   readonly caches: readonly [KeyedCache, KeyedCache]
-  /** What each is told, where it has a memory. */
+  /** The stream of each process with a process memory. */
   readonly streams: readonly [Stream | undefined, Stream | undefined]
 }
 
@@ -200,7 +200,7 @@ export interface WorldOptions {
   readonly store?: MemoryStore
   readonly fails?: (operation: string) => boolean
   readonly lease?: Ttl
-  /** How many of the processes keep what they read. */
+  /** Number of processes with a process memory. */
   readonly memories?: 0 | 1 | 2
 }
 

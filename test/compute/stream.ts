@@ -8,7 +8,7 @@ import type { Database, Floors } from './schedules.js'
  */
 export class Stream implements Tracking {
   epoch: number | undefined = 1
-  /** What this process surely knows of. */
+  /** The changes that were certainly reported to this process. */
   floors: Floors
   readonly #s: Scheduler
   readonly #name: string
@@ -58,7 +58,7 @@ export class Stream implements Tracking {
     this.change([`above ${path}`])
   }
 
-  /** Proves that what has changed until now has been told. */
+  /** Proves that all changes until now have been reported. */
   async prove(): Promise<void> {
     const floors = this.#database.floors.copy()
     await this.#s.schedule(Promise.resolve(), `${this.#name} pings`)
@@ -67,7 +67,7 @@ export class Stream implements Tracking {
     this.floors.raiseAll(floors)
   }
 
-  /** From now on nothing is told, of which the process learns only later; then it connects anew. */
+  /** Stops all reports, which the process notices only later; then it connects again. */
   async breakOff(): Promise<void> {
     await this.#s.schedule(Promise.resolve(), `${this.#name} is cut off`)
     this.#isConnected = false
@@ -78,11 +78,11 @@ export class Stream implements Tracking {
     await this.#s.schedule(Promise.resolve(), `${this.#name} connects anew`)
     this.#isConnected = true
     this.epoch = ++this.#epochs
-    // What it reads from now on is no older than this.
+    // Its reads from now on are no older than this.
     this.floors = this.#database.floors.copy()
   }
 
-  /** What is told is on its way until that is let go. */
+  /** Reports are in transit until they are released. */
   hold(): () => void {
     let letGo!: () => void
     this.#held = new Promise<void>((resolve) => {

@@ -23,7 +23,7 @@ const failing = {
   },
 }
 
-/** What a factory returns, and where in it stands what cannot be stored. */
+/** The result of a factory, and the path of its part that cannot be stored. */
 const VALUES: Record<string, [() => unknown, path: string]> = {
   'a function': [() => ({ total: () => 1 }), 'value.total'],
   'a Decimal': [() => ({ price: new Decimal('1.10') }), 'value.price'],
@@ -182,7 +182,7 @@ describeOnEveryBackend('A computed value that cannot be stored', (open) => {
       await vi.waitFor(() => expect(unstorable(cache)).toBe(1))
     }
     expect(factory).toHaveBeenCalledOnce()
-    // Nobody else would see it: no caller gets an error.
+    // No caller gets an error, so the warning alone shows it.
     expect(warnings).toHaveLength(1)
     expect(warnings[0]).toContain('value is an instance of Decimal')
   })

@@ -64,12 +64,12 @@ test('from the form by a preview to the result', async () => {
   const { status, text } = await ask('/cache/delete', { form: { key: 'product::1', children: 'yes' } })
   expect(status).toBe(200)
   expect(await left()).toEqual(['other', 'product', 'product::12'])
-  const said = words(text)
-  expect(said).toContain('Deleted with children product::1, for')
-  expect(said).toMatch(/Live before\s*2 keys/)
-  expect(said).toMatch(/User\s*anna/)
-  expect(said).toMatch(/Current state\s*product::1\s*Deleted .* ago by process .*, user anna/)
-  expect(said).toMatch(/Live now, with children\s*0 keys/)
+  const shown = words(text)
+  expect(shown).toContain('Deleted with children product::1, for')
+  expect(shown).toMatch(/Live before\s*2 keys/)
+  expect(shown).toMatch(/User\s*anna/)
+  expect(shown).toMatch(/Current state\s*product::1\s*Deleted .* ago by process .*, user anna/)
+  expect(shown).toMatch(/Live now, with children\s*0 keys/)
   const at = Date.parse(/<time datetime="([^"]*)"/.exec(text)?.[1] ?? '')
   expect(at).toBeGreaterThanOrEqual(began)
   expect(at).toBeLessThanOrEqual(Date.now())
@@ -77,28 +77,28 @@ test('from the form by a preview to the result', async () => {
 
 test('deleting one key leaves its children, which are still counted', async () => {
   const { ask } = await family()
-  const said = words((await ask('/cache/delete', { form: { key: 'product' } })).text)
-  expect(said).toContain('Deleted product only')
-  expect(said).toMatch(/Live now, with children\s*3 keys/)
+  const shown = words((await ask('/cache/delete', { form: { key: 'product' } })).text)
+  expect(shown).toContain('Deleted product only')
+  expect(shown).toMatch(/Live now, with children\s*3 keys/)
 })
 
 test('the result shows the current state, also after a concurrent change', async () => {
   const { ask, cache } = await family({
     dashboard: { onAudit: async () => void (await cache.set('product::1', 'again')) },
   })
-  const said = words((await ask('/cache/delete', { form: { key: 'product::1' } })).text)
-  expect(said).toContain('Deleted product::1 only')
-  expect(said).toMatch(/Current state\s*product::1\s*Cached\. Written/)
+  const shown = words((await ask('/cache/delete', { form: { key: 'product::1' } })).text)
+  expect(shown).toContain('Deleted product::1 only')
+  expect(shown).toMatch(/Current state\s*product::1\s*Cached\. Written/)
 })
 
 test.each([{ key: 'nothing' }, { key: 'nothing', children: 'yes' }])(
   'the result shows that there was nothing to delete: %j',
   async (form) => {
     const { ask } = await family()
-    const said = words((await ask('/cache/delete', { form })).text)
-    expect(said).toContain('Not cached nothing')
-    expect(said).not.toContain('Deleted with')
-    expect(said.includes('nothing with children, for')).toBe('children' in form)
+    const shown = words((await ask('/cache/delete', { form })).text)
+    expect(shown).toContain('Not cached nothing')
+    expect(shown).not.toContain('Deleted with')
+    expect(shown.includes('nothing with children, for')).toBe('children' in form)
   },
 )
 

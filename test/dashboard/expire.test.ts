@@ -32,12 +32,12 @@ test('the form offers delete and expire, with delete as the default', async () =
 test('from the form by a preview to the result, with everything below', async () => {
   const { ask, states } = await family()
   const preview = await ask('/cache/delete?key=product&children=yes&how=expire&preview=yes')
-  const said = words(preview.text)
-  expect(said).toContain('Preview: mark stale')
-  expect(said).toContain('Affected now: 3 keys.')
-  expect(said).toContain('product::1::price')
-  expect(said).toMatch(/About \d+ ms to recompute, based on 2 of 3 keys; the other was set, not computed\./)
-  expect(said).toContain('serves the current value while one process recomputes it')
+  const shown = words(preview.text)
+  expect(shown).toContain('Preview: mark stale')
+  expect(shown).toContain('Affected now: 3 keys.')
+  expect(shown).toContain('product::1::price')
+  expect(shown).toMatch(/About \d+ ms to recompute, based on 2 of 3 keys; the other was set, not computed\./)
+  expect(shown).toContain('serves the current value while one process recomputes it')
   expect(preview.text).toContain('<input type="hidden" name="how" value="expire">')
   expect(await states()).toEqual(['fresh', 'fresh', 'fresh', 'fresh'])
 
@@ -59,9 +59,9 @@ test('marks one key alone stale', async () => {
   expect(preview).toMatch(/About \d+ ms to recompute, based on the last compute time\./)
   const { text } = await ask('/cache/delete', { form: { key: 'product::1', how: 'expire' } })
   expect(await states()).toEqual(['stale', 'fresh', 'fresh', 'fresh'])
-  const said = words(text)
-  expect(said).toContain('Marked stale product::1 only')
-  expect(said).toMatch(
+  const shown = words(text)
+  expect(shown).toContain('Marked stale product::1 only')
+  expect(shown).toMatch(
     /Current state\s*product::1\s*Written .*\. Marked stale .* ago by process .*, user anna/,
   )
   expect(await cache.getOrSet('product::1', () => 'new', { grace: '1h' })).toBe('computed')
@@ -93,8 +93,8 @@ test.each([{ key: 'nothing' }, { key: 'nothing', children: 'yes' }])(
       `/cache/delete?${new URLSearchParams({ ...asked, how: 'expire', preview: 'yes' })}`,
     )
     expect(words(preview.text)).toMatch(/0 keys/)
-    const said = words((await ask('/cache/delete', { form: { ...asked, how: 'expire' } })).text)
-    expect(said).toContain('Not cached nothing')
+    const shown = words((await ask('/cache/delete', { form: { ...asked, how: 'expire' } })).text)
+    expect(shown).toContain('Not cached nothing')
   },
 )
 

@@ -86,7 +86,7 @@ describe.each<[string, () => Promise<KeyedCache>]>([
       expect(status).toBe(200)
       expect(words(text)).toMatch(/not responding/)
     }
-    await runRows(named(PAGES), check, { atOnce: true })
+    await runRows(named(PAGES), check)
     expect((await ask('/cache/download?key=a')).status).toBe(503)
     expect(cache.processStats().storeFailures).toBe(before)
   })

@@ -12,7 +12,7 @@ async function change(headers: Headers, options: SiteOptions = {}) {
   })
   const gone = !(await site.cache.has('a'))
   expect(reply.status).toBe(gone ? 200 : 403)
-  return { gone, said: words(reply.text) }
+  return { gone, shown: words(reply.text) }
 }
 
 const host = 'shop.example'
@@ -42,7 +42,7 @@ test.each<[string, Headers, string, SiteOptions?]>([
   ['cross-site', { 'sec-fetch-site': 'cross-site', host, origin: 'http://shop.example' }, 'Sec-Fetch-Site'],
   ['same-site', { 'sec-fetch-site': 'same-site', host, origin: 'http://shop.example' }, 'Sec-Fetch-Site'],
   ['none', { 'sec-fetch-site': 'none', host, origin: 'http://shop.example' }, 'Sec-Fetch-Site'],
-  ['said twice', { 'sec-fetch-site': 'same-origin, cross-site' }, 'Sec-Fetch-Site'],
+  ['stated twice', { 'sec-fetch-site': 'same-origin, cross-site' }, 'Sec-Fetch-Site'],
   [
     'from a configured origin, but cross-site',
     { 'sec-fetch-site': 'cross-site', origin: 'https://admin.example' },
@@ -71,9 +71,9 @@ test.each<[string, Headers, string, SiteOptions?]>([
   ],
   ['with a mere Referer', { host, referer: 'http://shop.example/cache/delete' }, 'no Origin'],
 ])('a change is refused with the reason: %s', async (_when, headers, why, options) => {
-  const { gone, said } = await change(headers, options)
+  const { gone, shown } = await change(headers, options)
   expect(gone).toBe(false)
-  expect(said).toContain(why)
+  expect(shown).toContain(why)
 })
 
 test('only forms change anything', async () => {

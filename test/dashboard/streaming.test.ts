@@ -60,14 +60,14 @@ test('a page is generated no faster than it is read, and not after the client ha
 test('the compression of an application is flushed after each part', async () => {
   const flushed: string[] = []
   const server = createServer((req, res) => {
-    const said: string[] = []
+    const written: string[] = []
     const write = res.write.bind(res) as (piece: string) => boolean
     Object.assign(res, {
       write(piece: string) {
-        said.push(piece)
+        written.push(piece)
         return write(piece)
       },
-      flush: () => flushed.push(said.join('')),
+      flush: () => flushed.push(written.join('')),
     })
     async function* pieces() {
       yield 'one '

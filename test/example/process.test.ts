@@ -87,7 +87,7 @@ test('idle connections do not delay the shutdown', async () => {
   shop.process.kill('SIGTERM')
   for (const socket of [unused, idle]) socket.on('error', () => {}).resume()
   expect(await shop.ended).toEqual({ code: 0, signal: null })
-  // Well below the time after which the shop cuts off what still runs.
+  // Well below the time after which the shop aborts open requests.
   expect(performance.now() - told).toBeLessThan(8_000)
 })
 
@@ -173,7 +173,7 @@ test('two shops that start on one new database fill it once', async () => {
   }
 })
 
-/** Sends a form; `Origin` is the shop's own unless told. */
+/** Sends a form; `Origin` is that of the shop unless given. */
 function post(
   shop: Shop,
   path: string,

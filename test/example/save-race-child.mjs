@@ -1,4 +1,4 @@
-// One process of the save race: saves a product of its own again and again, or reads the products of all who save.
+// One process of the save race: saves a product of its own repeatedly, or reads the products of all writers.
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -22,7 +22,7 @@ class OriginProduct extends CachedObject(Row, { name: 'product' }) {
   }
 }
 
-/** What must not be done: it only saves. */
+/** A wrong `save()`: it does not invalidate. */
 class NegligentProduct extends CachedObject(Row, { name: 'product' }) {
   static table = Product.table
   static columns = Product.columns
@@ -32,7 +32,7 @@ const Saved = { shop: Product, origin: OriginProduct, negligent: NegligentProduc
 
 const db = openDatabase()
 Row.db = db
-// Nothing may fail: what was not surely deleted is not promised.
+// No call may fail: an unconfirmed delete promises nothing.
 const cache = createCache({
   redis,
   keyPrefix: `race:${order}`,

@@ -82,7 +82,7 @@ test.each([
 ] as const)('%s: a read after it is never older than the saved value', async (_, order) => {
   const { violations, counts } = await race(order, 200)
   expect(violations).toEqual([])
-  // It must have been a race: what was loaded was out of date before it could be stored.
+  // It must have been a race: loaded data was outdated before it could be stored.
   expect(counts.hits).toBeGreaterThan(100)
   expect(counts.computations).toBeGreaterThan(10)
   expect(counts.fencedCommits).toBeGreaterThan(10)

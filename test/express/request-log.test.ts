@@ -404,7 +404,11 @@ describe('isStaff', () => {
     const { headers, body, status } = await get('/')
     expect([status, body]).toEqual([200, 'done'])
     const tookMs = performance.now() - began
-    return { isTold: 'server-timing' in headers, isKept: (await cache.requests()).length === 1, tookMs }
+    return {
+      hasHeaders: 'server-timing' in headers,
+      isRecorded: (await cache.requests()).length === 1,
+      tookMs,
+    }
   }
 
   test.each<[string, unknown, boolean]>([
@@ -434,12 +438,12 @@ describe('isStaff', () => {
     ['gives something that never answers', () => new Promise(() => {}), false],
     ['looks at the cache', async (req: Request) => (await req.cache.get('role')) === undefined, true],
   ])('that %s decides of headers and request log', async (_how, isStaff, expected) => {
-    expect(await answerOf(isStaff)).toMatchObject({ isTold: expected, isKept: expected })
+    expect(await answerOf(isStaff)).toMatchObject({ hasHeaders: expected, isRecorded: expected })
   })
 
   test('that is slow does not delay the response', async () => {
-    const { isTold, tookMs } = await answerOf(() => pause(3_000).then(() => true), { asksFor: 0 })
-    expect(isTold).toBe(false)
+    const { hasHeaders, tookMs } = await answerOf(() => pause(3_000).then(() => true), { asksFor: 0 })
+    expect(hasHeaders).toBe(false)
     expect(tookMs).toBeLessThan(1_500)
   })
 
@@ -450,7 +454,10 @@ describe('isStaff', () => {
       () => new Promise(() => {}),
       () => Promise.reject(1),
     ]) {
-      expect(await answerOf(isStaff, { requestLog: true })).toMatchObject({ isTold: false, isKept: true })
+      expect(await answerOf(isStaff, { requestLog: true })).toMatchObject({
+        hasHeaders: false,
+        isRecorded: true,
+      })
     }
   })
 
@@ -499,7 +506,7 @@ describe('isStaff', () => {
   })
 })
 
-/** A list of tokens with parameters, as RFC 8941 writes them: what may stand in `Cache-Status`. */
+/** A list of tokens with parameters by RFC 8941: the syntax of `Cache-Status`. */
 const MEMBER =
   /^[A-Za-z*][\w!#$%&'*+\-.^`|~:/]*(; ?[a-z*][a-z0-9_\-.*]*(=([A-Za-z*][\w!#$%&'*+\-.^`|~:/]*|-?\d+|"[^"\\]*"))?)*$/
 

@@ -13,7 +13,7 @@ export type OpenCache = (options?: CacheOptions) => KeyedCache
 /** The place of the figures and events that the caches report to. */
 export type OpenStatistics = () => Statistics
 
-/** Runs the same tests on the embedded store and on a real Redis; each test starts empty, and so does what follows `renew()`. */
+/** Runs the same tests on the in-memory store and on a real Redis; the store is empty at each test and after `renew()`. */
 export function describeOnEveryBackend(
   name: string,
   tests: (open: OpenCache, statistics: OpenStatistics, renew: () => Promise<void>) => void,

@@ -40,7 +40,7 @@ const FLAGS = [
   `--disable-features=${DISABLED_FEATURES.join(',')}`,
 ]
 
-/** A headless Chromium with an empty profile, which talks to nobody but the pages it is sent to. */
+/** A headless Chromium with an empty profile, which connects to the requested pages only. */
 export async function launchBrowser(): Promise<Browser> {
   return await chromium.launch({ executablePath: chromiumPath(), args: FLAGS, headless: true })
 }

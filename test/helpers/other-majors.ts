@@ -1,6 +1,6 @@
 import Module from 'node:module'
 
-// What the sources `require` is resolved by Node, which knows nothing of the aliases in vitest.config.ts.
+// Node resolves the `require` calls of the sources, without the aliases in vitest.config.ts.
 
 const ALIASES: Readonly<Record<string, string>> = { express: 'express4', ioredis: 'ioredis6' }
 

@@ -12,7 +12,7 @@ export interface Proxy {
   silenceOne(index: number): void
   /** Closes open connections; new ones work. */
   cut(): void
-  /** Delays what clients send; answers pass at once. */
+  /** Delays the data of clients; replies pass at once. */
   delayRequests(ms: number): void
   stop(): Promise<void>
 }

@@ -12,7 +12,7 @@ export interface RedisServer {
   readonly pid: number
   /** SIGSTOP: connections stay open and nothing answers. */
   freeze(): void
-  /** SIGCONT: goes on where it was frozen, with what clients have sent meanwhile. */
+  /** SIGCONT: continues, with the commands that clients have sent meanwhile. */
   thaw(): void
   /** SIGKILL; resolves when the process is gone. */
   kill(): Promise<void>
@@ -138,7 +138,7 @@ function hookExit(): void {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.once(signal, () => {
       cleanUp()
-      // With this listener gone the signal means again what it meant without it.
+      // Without this listener the signal has its default effect again.
       process.kill(process.pid, signal)
     })
   }

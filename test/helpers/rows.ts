@@ -1,6 +1,6 @@
 import { test } from 'vitest'
 
-/** A row of a table of cases: the name that a failure shows, and what the check is given. */
+/** A row of a table of cases: the name for failures, and the argument of the check. */
 export type Row<T> = readonly [name: string, value: T]
 
 export interface RowOptions {

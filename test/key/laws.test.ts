@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { CacheKey } from '../../src/key/cache-key.js'
 
-// What no segment holds as it is, and the one exception.
+// Characters that each segment escapes, and the one exception.
 const FORBIDDEN =
   /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Z}\p{Noncharacter_Code_Point}:"'`\\*?[\]^{}]|%(?![.~u]|[0-9A-F]{2})/u
 const DATE_SEGMENT = /^%\.[-+\dT:.]+Z$/
@@ -43,7 +43,7 @@ const parts = fc.array(scalar, { minLength: 1, maxLength: 5 })
 
 describe('laws of keys', () => {
   test('give different keys to different lists of parts', () => {
-    // Near misses are what matters: the second list is the first with one part changed, joined or split.
+    // Near misses matter: the second list is the first with one part changed, joined or split.
     const pair = fc.oneof(
       fc.tuple(parts, parts),
       fc.tuple(parts, fc.nat(4), scalar).map(([list, at, part]) => [list, list.with(at % list.length, part)]),
@@ -206,7 +206,7 @@ function copy(value: unknown): unknown {
   return bare(value)
 }
 
-/** What makes a part the same part: its type, but that numbers are what they print. */
+/** The identity of a part: its type and value, with numbers as their text. */
 function identity(part: unknown): string {
   if (part === null || typeof part === 'boolean') return `special ${part}`
   if (part instanceof Date) return `date ${part.toISOString()}`

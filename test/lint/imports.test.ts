@@ -3,7 +3,7 @@ import { dirname, join, posix } from 'node:path'
 import { expect, test } from 'vitest'
 import { DOORS, IO, LAYERS, PACKAGES, PURE } from './layers.js'
 
-/** What an import names: static, for its effect, dynamic or as a type, and what is required. */
+/** The targets of imports: static, for their effect, dynamic, of types, and of `require`. */
 const IMPORT =
   /^(?:import|export)\b[^'"]*?\bfrom '([^']+)'|^import '([^']+)'|\b(?:import|require)\('([^']+)'\)/gm
 
@@ -14,7 +14,7 @@ const isIn = (file: string) => (place: string) =>
 const layerOf = (file: string) => LAYERS.findIndex((places) => places.some(isIn(file)))
 const placeOf = (file: string) => LAYERS.flat().find(isIn(file)) ?? file
 
-/** What is wrong with the imports of these files, by their paths below `src`. */
+/** Forbidden imports of these files, by their paths below `src`. */
 function problems(files: Files): string[] {
   const missing = LAYERS.flat().filter((place) => ![...files.keys()].some((file) => isIn(file)(place)))
   return [

@@ -4,7 +4,7 @@ import type { KeyedCache } from '../../src/cache.js'
 import { CachedObject } from '../../src/model/cached-object.js'
 import { describeOnEveryBackend } from '../helpers/backends.js'
 
-/** What an application has anyway: it knows nothing of caching. */
+/** A base class of an application, independent of caching. */
 class Row {
   tags: string[] = []
   readonly soldSince = new Date('2026-01-02T03:04:05.678Z')
@@ -335,7 +335,7 @@ describeOnEveryBackend('A cached object', (open) => {
       static override readonly cacheName = 'product'
     }
     expect(await new Toy(1, '').isCached()).toBe(true)
-    // A product that is no book is no hit for who asks for a book.
+    // A product that is no book is no hit for a caller of a book.
     const book = await Book.findCached(2, (id) => new Book(id, 'Persuasion'))
     expect(book).toStrictEqual(new Book(2, 'Persuasion'))
   })
@@ -343,7 +343,7 @@ describeOnEveryBackend('A cached object', (open) => {
 
 describeOnEveryBackend('findCached', (open) => {
   test('loads an object once for concurrent callers, and gives each a copy', async () => {
-    // Two caches see what two processes see, each with its own class.
+    // Two caches stand for two processes, each with its own class.
     const classes = [productsIn(open()), productsIn(open())]
     let loads = 0
     const asking = Array.from({ length: 20 }, (_, caller) => {

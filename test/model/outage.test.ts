@@ -11,13 +11,13 @@ class Row {
   ) {}
 }
 
-const TROUBLES: Record<string, (server: RedisServer) => void | Promise<void>> = {
+const OUTAGES: Record<string, (server: RedisServer) => void | Promise<void>> = {
   frozen: (server) => server.freeze(),
   killed: (server) => server.kill(),
 }
 
-for (const [trouble, cause] of Object.entries(TROUBLES)) {
-  describe(`While Redis is ${trouble}`, () => {
+for (const [outage, cause] of Object.entries(OUTAGES)) {
+  describe(`While Redis is ${outage}`, () => {
     let server: RedisServer
     let cache: KeyedCache
 
@@ -46,9 +46,9 @@ for (const [trouble, cause] of Object.entries(TROUBLES)) {
         [() => lamp.cacheDelete(), false],
       ]
       for (const [ask, answer] of answers) {
-        const left = performance.now()
+        const startedAt = performance.now()
         expect(await ask(), String(ask)).toStrictEqual(answer)
-        expect(performance.now() - left, String(ask)).toBeLessThan(1_500)
+        expect(performance.now() - startedAt, String(ask)).toBeLessThan(1_500)
       }
     })
 

@@ -1,4 +1,4 @@
-// One process that does much at once: does it, and sends what came of it.
+// A process that makes a large batch of calls at once, and sends the result.
 import { createCache } from 'keyedcache'
 
 const { url, count, operation } = JSON.parse(process.argv[2])

@@ -42,7 +42,7 @@ async function run(operation: string, count: number, url = server.url): Promise<
   return result as Result
 }
 
-// In this order: what is set is read, then deleted.
+// In this order: keys are set, read, then deleted.
 test.each([
   ['setMany', 150_000],
   ['getMany', 150_000],

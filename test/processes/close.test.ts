@@ -28,9 +28,9 @@ describe('A process that closes its cache while it computes', () => {
     const took: number[] = []
     for (const [index, holder] of holders.entries()) {
       const key = `a::${index}`
-      const own = holder.tell('ask', { key, plan: { value: 'old', isHeld: true } })
+      const own = holder.run('ask', { key, plan: { value: 'old', isHeld: true } })
       await holder.computing(key)
-      const asking = other.tell('ask', { key, plan: { value: 'new' } })
+      const asking = other.run('ask', { key, plan: { value: 'new' } })
       await vi.waitFor(
         async () => {
           const { lease } = await witness.peek(CacheKey.from(key))
@@ -38,15 +38,15 @@ describe('A process that closes its cache while it computes', () => {
         },
         { timeout: 10_000, interval: 5 },
       )
-      const began = await holder.tell('close')
+      const began = await holder.run('close')
       took.push((await other.computing(key)) - began)
       expect((await asking).outcomes).toMatchObject([{ value: 'new' }])
       await holder.aborted(key)
-      await holder.tell('letGo', { key })
+      await holder.run('letGo', { key })
       expect((await own).outcomes).toMatchObject([{ value: 'old' }])
-      expect(await other.tell('get', { path: key })).toBe('new')
+      expect(await other.run('get', { path: key })).toBe('new')
     }
-    expect(await other.tell('stats')).toMatchObject({ takeovers: 0, computations: 3 })
+    expect(await other.run('stats')).toMatchObject({ takeovers: 0, computations: 3 })
     took.sort((a, b) => a - b)
     console.log(
       `Another process computed ${took.map((ms) => ms.toFixed(1)).join(', ')} ms after close() was called`,

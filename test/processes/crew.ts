@@ -9,7 +9,7 @@ import type { Figures } from '../../src/stats/metrics.js'
 
 const MEMBER = fileURLToPath(new URL('member.mjs', import.meta.url))
 
-/** What a factory does: takes its time, waits until it is let go, then fails or has its value. */
+/** The plan of a factory: takes time, waits for its release, then fails or returns its value. */
 export interface Plan {
   readonly value?: unknown
   readonly ms?: number
@@ -21,7 +21,7 @@ export interface Crowd {
   readonly keys: readonly string[]
   /** For each key. */
   readonly callers: number
-  /** What a factory takes. */
+  /** Milliseconds that a factory takes. */
   readonly ms: number
   readonly delayMs: number
 }
@@ -36,14 +36,14 @@ export interface CrowdReport {
   readonly totals: Figures
 }
 
-/** What one caller got; `at` is on a clock that all processes share. */
+/** The result of one caller; `at` is on a clock that all processes share. */
 export interface Outcome {
   readonly value?: unknown
   readonly error?: string
   readonly at: number
 }
 
-/** What a process can be told to do, and what it answers. */
+/** The commands of a process, and their results. */
 interface Tasks {
   check(): void
   /** When closing began. */
@@ -66,19 +66,19 @@ interface Tasks {
 
 /** A process with a cache of its own. */
 export interface Member {
-  tell<Task extends keyof Tasks>(
+  run<Task extends keyof Tasks>(
     task: Task,
     ...about: Parameters<Tasks[Task]>
   ): Promise<ReturnType<Tasks[Task]>>
   /** Resolves when its factory of a key has begun, at a moment of the common clock. */
   computing(key: string): Promise<number>
-  /** Resolves when its factory of a key was told that nobody wants the value any more. */
+  /** Resolves when its factory of a key was aborted. */
   aborted(key: string): Promise<number>
   /** Resolves when it has logged a warning with this text, which then is none to complain about. */
   warned(text: string): Promise<void>
   /** SIGSTOP: it is there, and does nothing. */
   pause(): void
-  /** SIGCONT: it goes on, with what it was told meanwhile. */
+  /** SIGCONT: it continues, with the commands sent meanwhile. */
   resume(): void
   /** SIGKILL; resolves when it is gone. */
   kill(): Promise<void>
@@ -101,7 +101,7 @@ export async function killMembers(): Promise<void> {
 /** Starts processes, whose options must survive JSON, and waits until each is connected. */
 export async function startMembers(count: number, options: CacheOptions): Promise<Member[]> {
   const started = Array.from({ length: count }, () => startMember(JSON.stringify(options)))
-  await Promise.all(started.map((member) => member.tell('check')))
+  await Promise.all(started.map((member) => member.run('check')))
   return started
 }
 
@@ -115,7 +115,7 @@ function startMember(options: string): Member {
   const events = new EventEmitter().setMaxListeners(0)
   const happened = new Map<string, number>()
   const pending = new Map<number, { resolve(answer: unknown): void; reject(error: Error): void }>()
-  let told = 0
+  let sent = 0
   child.on('message', (message: Message) => {
     if ('event' in message) {
       happened.set(message.event, message.at)
@@ -137,13 +137,13 @@ function startMember(options: string): Member {
     return happened.get(event) as number
   }
   const member: Member = {
-    tell(task, params?: unknown) {
+    run(task, params?: unknown) {
       const answer = new Promise<never>((resolve, reject) => {
-        const id = told++
+        const id = sent++
         pending.set(id, { resolve: resolve as (answer: unknown) => void, reject })
         child.send({ id, task, params }, (error) => error && reject(error))
       })
-      // What a test that has failed does not wait for any more ends with the process.
+      // Commands for which a failed test no longer waits end with the process.
       answer.catch(() => {})
       return answer
     },

@@ -16,7 +16,7 @@ const work = {
   },
   /** Until dead entries are being reclaimed in the background. */
   reclaim: () => new Promise((resolve) => setTimeout(resolve, 1_020)),
-  /** Goes on when it is told to: its store may be in another state by then. */
+  /** Waits for a message: the store may be in another state by then. */
   pause: () => {
     const told = new Promise((resolve) => process.once('message', resolve))
     process.send('paused')

@@ -22,7 +22,7 @@ const cases = {
     await cache.getOrSet('e', () => 'new', { softTimeout: '1h' })
   },
   async abandoned() {
-    // Nobody waits for it, and it never settles.
+    // It never settles, and no caller waits for it.
     void cache.getOrSet('f', () => new Promise(() => {}))
   },
   async failing() {

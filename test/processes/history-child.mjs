@@ -7,7 +7,7 @@ import { random } from './random.mjs'
 const [role, number, cacheUrl, databaseUrl, seed] = process.argv.slice(2)
 const pick = random(`${seed}/${role}/${number}/${process.env.LIFE}`)
 const database = new Redis(databaseUrl)
-/** One of the readers keeps what it reads, in a memory that is too small for all of it. */
+/** One of the readers has a process memory, which is too small for all keys. */
 const remembers = role === 'reader' && number === '0'
 const cache = createCache({
   redis: cacheUrl,
@@ -20,7 +20,7 @@ const cache = createCache({
   logger: { warn() {} },
 })
 
-/** Each writer owns a family, so that it knows what it has invalidated. */
+/** Each writer owns a family, so that it has the versions of its invalidations. */
 const KEYS = [0, 1, 2].flatMap((family) =>
   [0, 1].flatMap((group) => [0, 1].map((id) => `f${family}::g${group}::k${id}`)),
 )
@@ -35,7 +35,7 @@ const report = (violation) => process.send({ violation, counts: figures() })
 /** A value of the database's present version, now and then so large that it is compressed. */
 const valueAt = (version) => ({ version, more: 'more '.repeat(pick(4) === 0 ? 1_000 : 1) })
 
-/** What the database says of a key; it may take a while until that is used. */
+/** The version of a key in the database, which may be used only later. */
 async function load(key) {
   const version = Number(await database.get(`version:${key}`))
   if (pick(3) === 0) await pause(pick(30))
@@ -68,7 +68,7 @@ const READS = [
   },
 ]
 
-/** Get, and set what is missing. */
+/** Get, and set after a miss. */
 async function fill(key, get) {
   const value = (await get()) || undefined
   if (value !== undefined) return value
@@ -76,12 +76,12 @@ async function fill(key, get) {
   else counts.refused++
 }
 
-/** What a memory holds may be older than an invalidation by so much, in milliseconds. */
+/** Maximum age of an outdated value in process memory, in milliseconds. */
 const BOUND_MS = 1_000
-/** What was demanded at moments of the recent past, oldest first. */
+/** The oldest permitted versions at recent times, oldest first. */
 const demanded = []
 
-/** What a read that starts now must not fall below, by key: in a memory, what was demanded a moment ago. */
+/** The oldest version that a read may yield now, by key; with process memory, that of a moment ago. */
 async function floorsNow() {
   const floors = new Map()
   const names = KEYS.map((one) => `floor:${one}`)
@@ -114,7 +114,7 @@ async function read() {
   if (remembers) for (let n = 0; n < 4; n++) await cache.withRequestMemory(once)
 }
 
-/** Both what was set and what the cached function has computed. */
+/** Deletes the values that were set, and the results of the cached function. */
 async function deleteTree(parent) {
   await cache.delete(parent, { children: true })
   await cache.delete(['func', 'load', ...parent.split('::')], { children: true })

@@ -34,7 +34,7 @@ afterEach(async () => {
 /**
  * Rule: a read that starts after an invalidation has returned never yields a
  * version older than the one at that invalidation; in the one process that
- * keeps what it reads, after one that has returned a second ago.
+ * has a process memory, after one that has returned a second ago.
  */
 test(
   `a history of ${SECONDS} s: no read yields what was invalidated before it began`,
@@ -67,7 +67,7 @@ test(
     const readers = [0, 1, 2].map((number) => start('reader', number))
     for (const number of [0, 1, 2]) start('writer', number)
 
-    const troubles: (() => unknown)[] = [
+    const disturbances: (() => unknown)[] = [
       () => {
         const number = pick(readers.length)
         readers[number]?.kill('SIGKILL')
@@ -88,7 +88,7 @@ test(
       () => redis.script('FLUSH'),
       () => redis.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes'),
       () => redis.client('KILL', 'TYPE', 'pubsub'),
-      // What evicts generations and markers at random.
+      // Foreign values, which evict generations and markers at random.
       () =>
         Promise.all(
           Array.from({ length: 200 }, (_, n) =>
@@ -99,7 +99,7 @@ test(
     const end = Date.now() + SECONDS * 1_000
     while (Date.now() < end && violations.length === 0) {
       await pause(300 + pick(300))
-      await troubles[pick(troubles.length)]?.()
+      await disturbances[pick(disturbances.length)]?.()
     }
     redis.disconnect()
 

@@ -1,4 +1,4 @@
-// A shop with a dashboard: tells where it is, and what memory it has ever needed.
+// A shop with a dashboard: sends its address, and its maximum memory.
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import express from 'express'

@@ -37,7 +37,7 @@ afterAll(async () => {
   await server?.stop()
 })
 
-/** What the cache itself has written, copied by the server to keys of the same depth, among as many of somebody else's. */
+/** An entry of the cache, copied by the server to keys of the same depth, among as many foreign keys. */
 async function grow(from: number, to: number): Promise<void> {
   const copy = `
     local frame = redis.call('GET', KEYS[1])

@@ -27,7 +27,7 @@ const start = (count: number, user: object = {}) => {
   return startMembers(count, { redis, keyPrefix, timeouts: { store: '2s' } })
 }
 
-/** A user of Redis who may do everything but publish and subscribe. */
+/** A user of Redis with all rights except publish and subscribe. */
 const MUTE = { username: 'mute', password: 'secret' }
 async function allowMute(): Promise<void> {
   const admin = new Redis(server.url)
@@ -47,7 +47,7 @@ const LOST = 'and its lease of 500 ms was not renewed in time'
 
 const soon = { timeout: 10_000, interval: 5 }
 
-/** Resolves when so many callers of these processes have begun to wait for a computation of another process. */
+/** Resolves when `callers` callers of these processes wait for a computation of another process. */
 async function waiting(members: readonly Member[], key: string, callers: number): Promise<void> {
   await vi.waitFor(async () => expect(await sum(members, 'waits')).toBe(callers), soon)
   await vi.waitFor(async () => expect((await lease(key))?.awaited).toBe(true), soon)
@@ -57,7 +57,7 @@ async function sum(
   members: readonly Member[],
   figure: Exclude<keyof Figures, 'missesBy' | 'latency'>,
 ): Promise<number> {
-  const stats = await Promise.all(members.map((member) => member.tell('stats')))
+  const stats = await Promise.all(members.map((member) => member.run('stats')))
   return stats.reduce((total, figures) => total + figures[figure], 0)
 }
 
@@ -71,10 +71,10 @@ describe('A process that is killed in the middle of its factory', () => {
   ] as const) {
     test(`is replaced by a waiter within its lease time of ${leaseMs} ms and 1 s`, async () => {
       const [holder, ...others] = (await start(3)) as [Member, Member, Member]
-      const lost = holder.tell('ask', { key: 'a::b', plan: { isHeld: true }, options })
+      const lost = holder.run('ask', { key: 'a::b', plan: { isHeld: true }, options })
       await holder.computing('a::b')
       const asking = others.map((other, index) =>
-        other.tell('ask', { key: 'a::b', plan: { value: `by ${index}` }, callers: 10, options }),
+        other.run('ask', { key: 'a::b', plan: { value: `by ${index}` }, callers: 10, options }),
       )
       await waiting(others, 'a::b', 20)
       const killed = clock()
@@ -97,7 +97,7 @@ describe('A process that is blocked for longer than its lease', () => {
   const paused = async () => {
     const [holder, other] = (await start(2)) as [Member, Member]
     const options = { leaseTime: '500ms' } as const
-    const own = holder.tell('ask', { key: 'a::b', plan: { value: 'old', isHeld: true }, options })
+    const own = holder.run('ask', { key: 'a::b', plan: { value: 'old', isHeld: true }, options })
     await holder.computing('a::b')
     holder.pause()
     return { holder, other, own, options }
@@ -105,53 +105,53 @@ describe('A process that is blocked for longer than its lease', () => {
 
   test('cannot commit over the value of another process, and its own caller still gets its value', async () => {
     const { holder, other, own, options } = await paused()
-    const { outcomes } = await other.tell('ask', { key: 'a::b', plan: { value: 'new' }, options })
+    const { outcomes } = await other.run('ask', { key: 'a::b', plan: { value: 'new' }, options })
     expect(outcomes).toMatchObject([{ value: 'new' }])
-    expect(await other.tell('stats')).toMatchObject({ takeovers: 1, computations: 1, fencedCommits: 0 })
+    expect(await other.run('stats')).toMatchObject({ takeovers: 1, computations: 1, fencedCommits: 0 })
 
     holder.resume()
-    await holder.tell('letGo', { key: 'a::b' })
+    await holder.run('letGo', { key: 'a::b' })
     expect((await own).outcomes).toMatchObject([{ value: 'old' }])
-    expect(await holder.tell('stats')).toMatchObject({ computations: 1, fencedCommits: 1 })
+    expect(await holder.run('stats')).toMatchObject({ computations: 1, fencedCommits: 1 })
     await holder.warned(LOST)
-    for (const member of [holder, other]) expect(await member.tell('get', { path: 'a::b' })).toBe('new')
+    for (const member of [holder, other]) expect(await member.run('get', { path: 'a::b' })).toBe('new')
   })
 
   test('cannot commit while another computes', async () => {
     const { holder, other, own, options } = await paused()
-    const asking = other.tell('ask', { key: 'a::b', plan: { value: 'new', isHeld: true }, options })
+    const asking = other.run('ask', { key: 'a::b', plan: { value: 'new', isHeld: true }, options })
     await other.computing('a::b')
 
     holder.resume()
-    await holder.tell('letGo', { key: 'a::b' })
+    await holder.run('letGo', { key: 'a::b' })
     expect((await own).outcomes).toMatchObject([{ value: 'old' }])
     await holder.warned(LOST)
-    expect(await other.tell('get', { path: 'a::b' })).toBeUndefined()
-    await other.tell('letGo', { key: 'a::b' })
+    expect(await other.run('get', { path: 'a::b' })).toBeUndefined()
+    await other.run('letGo', { key: 'a::b' })
     expect((await asking).outcomes).toMatchObject([{ value: 'new' }])
-    expect(await holder.tell('stats')).toMatchObject({ fencedCommits: 1 })
-    for (const member of [holder, other]) expect(await member.tell('get', { path: 'a::b' })).toBe('new')
+    expect(await holder.run('stats')).toMatchObject({ fencedCommits: 1 })
+    for (const member of [holder, other]) expect(await member.run('get', { path: 'a::b' })).toBe('new')
   })
 
   test('commits when no other process has taken over', async () => {
     const { holder, other, own } = await paused()
     await vi.waitFor(async () => expect((await lease('a::b'))?.isLapsed).toBe(true), soon)
     holder.resume()
-    await holder.tell('letGo', { key: 'a::b' })
+    await holder.run('letGo', { key: 'a::b' })
     expect((await own).outcomes).toMatchObject([{ value: 'old' }])
-    expect(await holder.tell('stats')).toMatchObject({ computations: 1, fencedCommits: 0 })
-    for (const member of [holder, other]) expect(await member.tell('get', { path: 'a::b' })).toBe('old')
+    expect(await holder.run('stats')).toMatchObject({ computations: 1, fencedCommits: 0 })
+    for (const member of [holder, other]) expect(await member.run('get', { path: 'a::b' })).toBe('old')
   })
 
   test('cannot commit when another process has invalidated the key meanwhile', async () => {
     const { holder, other, own } = await paused()
     await vi.waitFor(async () => expect((await lease('a::b'))?.isLapsed).toBe(true), soon)
-    await other.tell('invalidate', { how: 'a delete', path: ['a', 'b'], value: undefined })
+    await other.run('invalidate', { how: 'a delete', path: ['a', 'b'], value: undefined })
     holder.resume()
-    await holder.tell('letGo', { key: 'a::b' })
+    await holder.run('letGo', { key: 'a::b' })
     expect((await own).outcomes).toMatchObject([{ value: 'old' }])
-    expect(await holder.tell('stats')).toMatchObject({ computations: 1, fencedCommits: 1 })
-    expect(await other.tell('get', { path: 'a::b' })).toBeUndefined()
+    expect(await holder.run('stats')).toMatchObject({ computations: 1, fencedCommits: 1 })
+    expect(await other.run('get', { path: 'a::b' })).toBeUndefined()
   })
 })
 
@@ -161,7 +161,7 @@ describe('A factory', () => {
     const options = { leaseTime: '1s' } as const
     const asked = await Promise.all(
       members.map((member) =>
-        member.tell('ask', { key: 'a::b', plan: { value: 'once', ms: 3_200 }, callers: 5, options }),
+        member.run('ask', { key: 'a::b', plan: { value: 'once', ms: 3_200 }, callers: 5, options }),
       ),
     )
     expect(new Set(asked.flatMap(({ outcomes }) => outcomes.map(({ value }) => value)))).toEqual(
@@ -170,17 +170,17 @@ describe('A factory', () => {
     expect(await sum(members, 'computations')).toBe(1)
     expect(await sum(members, 'takeovers')).toBe(0)
     expect(await sum(members, 'fencedCommits')).toBe(0)
-    expect(await members[0]?.tell('get', { path: 'a::b' })).toBe('once')
+    expect(await members[0]?.run('get', { path: 'a::b' })).toBe('once')
   })
 
   test('that never ends is abandoned after the wait timeout, and a waiter computes', async () => {
     const [holder, ...others] = (await start(4)) as [Member, ...Member[]]
     const options = { waitTimeout: '1s' } as const
     const [asked, about] = [clock(), { key: 'a::b', options }]
-    // Whose factory it is has nobody else to wait for.
-    await Promise.race([holder.computing('a::b'), holder.tell('ask', { ...about, plan: { isHeld: true } })])
+    // The process of the factory does not wait for another.
+    await Promise.race([holder.computing('a::b'), holder.run('ask', { ...about, plan: { isHeld: true } })])
     const plan = { value: 'helped', ms: 300 }
-    const asking = [holder, ...others].map((member) => member.tell('ask', { ...about, plan, callers: 5 }))
+    const asking = [holder, ...others].map((member) => member.run('ask', { ...about, plan, callers: 5 }))
     const outcomes = (await Promise.all(asking)).flatMap((one) => one.outcomes)
     await holder.aborted('a::b')
 
@@ -190,22 +190,22 @@ describe('A factory', () => {
     expect(last).toBeLessThan(1_000 + 300 + 2_000)
     // Begun, not ended: the endless one is not counted.
     expect(await sum([holder, ...others], 'computations')).toBe(1)
-    expect(await others[0]?.tell('get', { path: 'a::b' })).toBe('helped')
+    expect(await others[0]?.run('get', { path: 'a::b' })).toBe('helped')
   })
 
   test('that throws rejects all waiters of its process with the same error, and wakes the others at once', async () => {
     const [holder, ...others] = (await start(3)) as [Member, Member, Member]
-    const failing = holder.tell('ask', {
+    const failing = holder.run('ask', {
       key: 'a::b',
       plan: { failure: 'no database', isHeld: true },
       callers: 10,
     })
     await holder.computing('a::b')
     const asking = others.map((other, index) =>
-      other.tell('ask', { key: 'a::b', plan: { value: `by ${index}` }, callers: 10 }),
+      other.run('ask', { key: 'a::b', plan: { value: `by ${index}` }, callers: 10 }),
     )
     await waiting(others, 'a::b', 20)
-    const threw = await holder.tell('letGo', { key: 'a::b' })
+    const threw = await holder.run('letGo', { key: 'a::b' })
 
     const { outcomes, errors } = await failing
     expect(outcomes.map(({ error }) => error)).toEqual(Array(10).fill('Error: no database'))
@@ -216,7 +216,7 @@ describe('A factory', () => {
     console.log(`The last caller elsewhere had a value ${last.toFixed(1)} ms after the factory threw`)
     // By itself it would have looked again after a second, and taken over after five.
     expect(last).toBeLessThan(500)
-    expect(await holder.tell('stats')).toMatchObject({ computations: 1, failedComputations: 1 })
+    expect(await holder.run('stats')).toMatchObject({ computations: 1, failedComputations: 1 })
     expect(await sum(others, 'computations')).toBe(1)
     expect(await sum(others, 'takeovers')).toBe(0)
   })
@@ -228,11 +228,11 @@ describe('A waiter for another process', () => {
     const took: number[] = []
     for (let index = 0; index < keys; index++) {
       const key = `waking::${index}`
-      const own = holder?.tell('ask', { key, plan: { value: key, isHeld: true } })
+      const own = holder?.run('ask', { key, plan: { value: key, isHeld: true } })
       await holder?.computing(key)
-      const asking = other?.tell('ask', { key, plan: { value: 'not this' } })
+      const asking = other?.run('ask', { key, plan: { value: 'not this' } })
       await waiting(other ? [other] : [], key, index + 1)
-      const ended = (await holder?.tell('letGo', { key })) ?? Number.NaN
+      const ended = (await holder?.run('letGo', { key })) ?? Number.NaN
       const [outcome] = (await asking)?.outcomes ?? []
       expect(outcome?.value).toBe(key)
       took.push((outcome?.at ?? Number.NaN) - ended)
@@ -259,14 +259,14 @@ describe('A waiter for another process', () => {
       await allowMute()
       const [holder] = (await start(1, holderIs)) as [Member]
       const others = await start(2, othersAre)
-      const own = holder.tell('ask', { key: 'a::b', plan: { value: 'seen', isHeld: true } })
+      const own = holder.run('ask', { key: 'a::b', plan: { value: 'seen', isHeld: true } })
       await holder.computing('a::b')
       const asking = others.map((other) =>
-        other.tell('ask', { key: 'a::b', plan: { value: 'not this' }, callers: 10 }),
+        other.run('ask', { key: 'a::b', plan: { value: 'not this' }, callers: 10 }),
       )
       await vi.waitFor(async () => expect(await sum(others, 'waits')).toBe(20), soon)
       if (!othersAre) await waiting(others, 'a::b', 20)
-      const ended = await holder.tell('letGo', { key: 'a::b' })
+      const ended = await holder.run('letGo', { key: 'a::b' })
       const outcomes = (await Promise.all([own, ...asking])).flatMap((one) => one.outcomes)
       expect(outcomes.map(({ value }) => value)).toEqual(Array(21).fill('seen'))
       const last = Math.max(...outcomes.map(({ at }) => at)) - ended
@@ -274,13 +274,13 @@ describe('A waiter for another process', () => {
       expect(last).toBeLessThan(3_000)
       expect(await sum([holder, ...others], 'computations')).toBe(1)
       expect(await sum([holder], 'fencedCommits')).toBe(0)
-      // What cannot be told takes effect all the same.
-      await holder.tell('invalidate', {
+      // A commit takes effect although it cannot be published.
+      await holder.run('invalidate', {
         how: 'a delete of an ancestor with children',
         path: ['a', 'b'],
         value: 0,
       })
-      for (const other of others) expect(await other.tell('get', { path: 'a::b' })).toBeUndefined()
+      for (const other of others) expect(await other.run('get', { path: 'a::b' })).toBeUndefined()
     })
   }
 })

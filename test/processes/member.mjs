@@ -1,18 +1,18 @@
-// One process of an application: does with its cache what it is told to, and tells what came of it.
+// One process of an application: executes commands on its cache, and sends their results.
 import { setTimeout as pause } from 'node:timers/promises'
 import { createCache } from 'keyedcache'
 import { invalidations, waysOf } from './ways.mjs'
 
 const cache = createCache(JSON.parse(process.argv[2]))
 const ways = waysOf(cache)
-/** What lets a factory go on that waits for it, by key. */
+/** Resolvers of the factories that wait, by key. */
 const held = new Map()
 const endedAt = new Map()
 
 /** Milliseconds on a clock that all processes of a machine share. */
 const clock = () => Number(process.hrtime.bigint()) / 1e6
 
-/** What stands for a slow query: takes its time, waits until it is let go, fails, as planned. */
+/** A stand-in for a slow query: takes time, waits for its release, or fails, as planned. */
 async function compute(key, { value, ms = 0, isHeld = false, failure }, signal) {
   signal.addEventListener('abort', () => process.send({ event: `aborted ${key}` }))
   process.send({ event: `computing ${key}`, at: clock() })
@@ -35,7 +35,7 @@ const tasks = {
   get: ({ path }) => cache.get(path),
   invalidate: ({ how, path, value }) => invalidations[how](cache, path, value),
   obtain: ({ way, id, value }) => ways[way](id, () => value),
-  /** So many callers ask at once. */
+  /** Makes `callers` concurrent calls. */
   async ask({ key, plan, callers = 1, options }) {
     const errors = new Set()
     const outcomes = await Promise.all(
@@ -57,7 +57,7 @@ const tasks = {
     await pause(0)
     return endedAt.get(key)
   },
-  /** So many of each: values computed, then read, read twice in one request, others set, deleted together, missed. */
+  /** `count` of each: values computed, then read, read twice in one request, others set, deleted together, missed. */
   async traffic({ name, count }) {
     const ids = Array.from({ length: count }, (_, id) => id)
     for (const id of ids) await cache.getOrSet(['product', name, id], () => ({ id }))

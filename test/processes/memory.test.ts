@@ -13,8 +13,8 @@ killMembersAfterEach()
 
 /** Reads until its memory answers. */
 async function remembers(member: Member, path: string): Promise<void> {
-  const { processHits } = await member.tell('stats')
-  while ((await member.tell('stats')).processHits === processHits) await member.tell('get', { path })
+  const { processHits } = await member.run('stats')
+  while ((await member.run('stats')).processHits === processHits) await member.run('get', { path })
 }
 
 describe('Processes with process memory', () => {
@@ -23,21 +23,21 @@ describe('Processes with process memory', () => {
     const [stopped] = (await startMembers(1, { ...options, memory: {} })) as [Member]
     const [other] = (await startMembers(1, options)) as [Member]
     for (let round = 0; round < 3; round++) {
-      await other.tell('obtain', { way: 'getOrSet', id: `${round}`, value: 'old' })
+      await other.run('obtain', { way: 'getOrSet', id: `${round}`, value: 'old' })
       const path = `products::tools::${round}`
       await remembers(stopped, path)
       stopped.pause()
-      await other.tell('invalidate', {
+      await other.run('invalidate', {
         how: 'a delete',
         path: ['products', 'tools', `${round}`],
         value: undefined,
       })
       // It is asked as soon as it goes on, whatever its sockets hold by then.
-      const answer = stopped.tell('get', { path })
+      const answer = stopped.run('get', { path })
       await pause(STALENESS_BOUND_MS + 50)
       stopped.resume()
       expect(await answer).toBeUndefined()
-      expect(await stopped.tell('get', { path })).toBeUndefined()
+      expect(await stopped.run('get', { path })).toBeUndefined()
     }
   })
 
@@ -47,15 +47,15 @@ describe('Processes with process memory', () => {
     const path = 'products::tools::1'
     for (let round = 0; round < 5; round++) {
       const writer = members[round % members.length] as Member
-      await writer.tell('obtain', { way: 'getOrSet', id: '1', value: round })
+      await writer.run('obtain', { way: 'getOrSet', id: '1', value: round })
       await Promise.all(members.map((member) => remembers(member, path)))
-      await writer.tell('invalidate', { how: 'a delete', path: ['products', 'tools', '1'], value: undefined })
-      // Who has deleted it itself knows at once.
-      expect(await writer.tell('get', { path })).toBeUndefined()
+      await writer.run('invalidate', { how: 'a delete', path: ['products', 'tools', '1'], value: undefined })
+      // In the process of the delete it takes effect at once.
+      expect(await writer.run('get', { path })).toBeUndefined()
       const deleted = performance.now()
       await Promise.all(
         members.map(async (member) => {
-          while ((await member.tell('get', { path })) !== undefined) await pause(1)
+          while ((await member.run('get', { path })) !== undefined) await pause(1)
         }),
       )
       expect(performance.now() - deleted).toBeLessThan(STALENESS_BOUND_MS)

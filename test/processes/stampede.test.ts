@@ -9,7 +9,7 @@ const PROCESSES = 8
 const KEYS = 20
 const CALLERS = 50
 const FACTORY_MS = 200
-/** Nobody waits longer than the factory and this, in 99 of 100 cases. */
+/** Maximum wait beyond the time of the factory, in 99 of 100 cases. */
 const BEYOND_MS = 50
 /**
  * Eight processes on a small machine take each other's cores, the more the less of their code is compiled yet: all
@@ -47,7 +47,7 @@ async function stampede(name: string, delayMs: () => number): Promise<void> {
     const keys = Array.from({ length: KEYS }, (_, index) => `${name}::${round}::${index}`)
     const reports = await Promise.all(
       members.map((member) =>
-        member.tell('stampede', { keys, callers: CALLERS, ms: FACTORY_MS, delayMs: delayMs() }),
+        member.run('stampede', { keys, callers: CALLERS, ms: FACTORY_MS, delayMs: delayMs() }),
       ),
     )
 
@@ -58,7 +58,7 @@ async function stampede(name: string, delayMs: () => number): Promise<void> {
     const sum = (of: (totals: Figures) => number) => reports.reduce((all, { totals }) => all + of(totals), 0)
     const asked = PROCESSES * CALLERS * KEYS * round
     expect(sum(({ computations }) => computations)).toBe(KEYS * round)
-    // Who came after the commit found the value.
+    // Callers after the commit found the value.
     expect(sum(({ avoided, hits }) => avoided + hits)).toBe(asked - KEYS * round)
     expect(sum(({ takeovers }) => takeovers)).toBe(0)
 
@@ -71,7 +71,7 @@ async function stampede(name: string, delayMs: () => number): Promise<void> {
   expect(median(rounds.slice(-IN_A_ROW))).toBeLessThanOrEqual(BEYOND_MS)
 }
 
-/** Of so many rounds as are wanted; not a number before there are. */
+/** The median of the last rounds; NaN before there are enough. */
 function median(rounds: readonly number[]): number {
   return rounds.length < IN_A_ROW ? Number.NaN : (rounds.toSorted((a, b) => a - b)[IN_A_ROW >> 1] as number)
 }

@@ -15,7 +15,7 @@ killMembersAfterEach()
 const COUNTS = [10, 20, 30, 40]
 const ALL = COUNTS.reduce((sum, count) => sum + count, 0)
 
-/** What the traffic of a process comes to that was told `count`. */
+/** The figures of a process after the traffic of `count`. */
 const expected = (count: number, processes = 1) => ({
   hits: 3 * count,
   requestHits: count,
@@ -41,7 +41,7 @@ test('each figure of four processes is on the overview a second after the last r
 
   const pids = await Promise.all(
     members.map((member, index) =>
-      member.tell('traffic', { name: `m${index}`, count: COUNTS[index] as number }),
+      member.run('traffic', { name: `m${index}`, count: COUNTS[index] as number }),
     ),
   )
   await pause(1_000)
@@ -102,7 +102,7 @@ test('a restarted process continues the totals', async () => {
   const cache = createCache(options)
   for (let life = 1; life <= 3; life++) {
     const [member] = await startMembers(1, options)
-    await member?.tell('traffic', { name: `life${life}`, count: 5 })
+    await member?.run('traffic', { name: `life${life}`, count: 5 })
     await pause(1_000)
     await member?.kill()
     expect((await cache.stats()).totals).toMatchObject(expected(5 * life, life))

@@ -1,4 +1,4 @@
-// What a process can do with a cache, for a process of its own as for the one that runs the tests.
+// Operations of a process on a cache, for child processes and for the process of the tests.
 
 const plain = (id) => ['products', 'tools', id]
 
@@ -24,7 +24,7 @@ export function waysOf(cache) {
   }
 }
 
-/** Everything after which what was read before is out of date; a `set` stores `value`. */
+/** All operations after which earlier reads are outdated; a `set` stores `value`. */
 export const invalidations = {
   'a delete': (cache, path) => cache.delete(path),
   'a delete of its own children': (cache, path) => cache.delete(path, { children: true }),

@@ -106,7 +106,7 @@ function npmTest(...args: string[]): { output: string; line: string | undefined;
   return { output: stdout + stderr, line: stdout.trimEnd().split('\n').at(-1), code: status }
 }
 
-/** A program of that name which does nothing and succeeds, or what the shell script says. */
+/** A program of that name that succeeds, or runs the shell script. */
 function program(name: string, script = ''): void {
   write(`bin/${name}`, `#!/bin/sh\n${script}\n`)
   chmodSync(join(project, 'bin', name), 0o755)

@@ -4,7 +4,7 @@ import { createCache } from '../../src/create-cache.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
 
 const KEYS = process.env.SOAK ? 1_000_000 : 60_000
-/** Generations, the probe, the lock and the time of the last pass, statistics: what is ours beside entries. */
+/** Names of the cache other than entries: generations, the probe, the lock and time of the last pass, statistics. */
 const OWN =
   /^soak:(gen|probe|sweep|swept|figures|process|processes|history-fine|history-coarse|events|requests|key-history|secret):\{/
 

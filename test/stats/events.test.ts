@@ -257,10 +257,10 @@ describe('Events of store failures', () => {
       { type: 'clear', key: '', outcome: 'failed', ...ANNA },
       { type: 'delete', key: 'a', children: true, outcome: 'failed', ...ANNA },
     ])
-    const trouble = { type: 'store-failure', outcome: 'failed', count: 1 }
+    const failure = { type: 'store-failure', outcome: 'failed', count: 1 }
     expect(events.filter(({ type }) => type === 'store-failure')).toEqual([
-      { ...trouble, operation: 'clear', key: '', message: expect.stringContaining('out of order') },
-      { ...trouble, operation: 'delete', key: 'a', message: expect.stringContaining('out of order') },
+      { ...failure, operation: 'clear', key: '', message: expect.stringContaining('out of order') },
+      { ...failure, operation: 'delete', key: 'a', message: expect.stringContaining('out of order') },
     ])
     await cache.close()
   })

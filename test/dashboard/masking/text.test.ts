@@ -232,24 +232,24 @@ test('a text is changed only at its masks, in any division into pieces', () => {
   expect(pieces.every((piece) => piece.isWellFormed() && piece.length < 10_000)).toBe(true)
 })
 
-/** A quadratic masker would be at each of these for hours. */
+/** A quadratic masker would take minutes for each of these, beyond the timeout. */
 test.each<[string, string]>([
-  ['a-a-…', 'a-'.repeat(4e6)],
-  ['a secret that opens brackets', `"password":${'['.repeat(8e6)}`],
-  ['open brackets', '['.repeat(8e6)],
-  ['open braces', '{'.repeat(4e6)],
-  ['equals signs', '='.repeat(8e6)],
+  ['a-a-…', 'a-'.repeat(1e6)],
+  ['a secret that opens brackets', `"password":${'['.repeat(2e6)}`],
+  ['open brackets', '['.repeat(2e6)],
+  ['open braces', '{'.repeat(2e6)],
+  ['equals signs', '='.repeat(2e6)],
   ['names', 'a:'.repeat(1e6)],
   ['percent signs', '%25'.repeat(2e6)],
   ['percent signs of percent signs', `%${'25'.repeat(2e6)}`],
-  ['quotes', '"'.repeat(4e6)],
+  ['quotes', '"'.repeat(2e6)],
   ['escaped quotes', '\\"'.repeat(2e6)],
-  ['backslashes', '\\'.repeat(8e6)],
-  ['blanks', `${' '.repeat(8e6)}:`],
+  ['backslashes', '\\'.repeat(2e6)],
+  ['blanks', `${' '.repeat(2e6)}:`],
   ['unclosed quotes', 'token="'.repeat(3e5)],
   ['tokens', 'eyJ.'.repeat(1e6)],
-  ['one long token', `eyJ${'a'.repeat(8e6)}`],
-  ['slashes', '/'.repeat(8e6)],
+  ['one long token', `eyJ${'a'.repeat(2e6)}`],
+  ['slashes', '/'.repeat(2e6)],
   ['addresses', 'a://b:'.repeat(5e5)],
   ['addresses before an @', `${'a://b:'.repeat(5e5)}@`],
   ['signed in', 'a:b@'.repeat(5e5)],
@@ -261,7 +261,7 @@ test.each<[string, string]>([
   ['broken JSON', '[a{"b'.repeat(3e5)],
   ['tags', '<a '.repeat(1e6)],
   ['dashes', '-----BEGIN '.repeat(3e5)],
-  ['a long name', `${'n'.repeat(8e6)}=x`],
+  ['a long name', `${'n'.repeat(2e6)}=x`],
 ])('takes time linear in the length of %s, in many steps', { timeout: 60_000 }, (_what, text) => {
   let steps = 0
   for (const _ of maskedText(text, secrets)) steps++
