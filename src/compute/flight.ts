@@ -6,7 +6,7 @@ import { ComputeCycleError, ComputeTimeoutError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
 import { newId } from '../store/ids.js'
 import type { ReadResult } from '../store/store.js'
-import type { HeldLease } from './lease.js'
+import type { HeldLease } from './held-lease.js'
 import type { Unstorable } from './unstorable.js'
 
 /**

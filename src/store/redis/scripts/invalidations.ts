@@ -30,7 +30,7 @@ if children then last = last - 1 end
 local was = 0
 if is_live(frame_at(KEYS[1]), 3, last) then was = 1 end
 replace(KEYS[1], '${MAGIC_AND_VERSION}${KIND.tombstone}' .. id .. string.char(0) .. ARGV[4], life)
-fence(KEYS[2], ARGV[6], KEYS[1])
+end_lease(KEYS[2], ARGV[6], KEYS[1])
 if children then
   local own = generation_at(KEYS[#KEYS])
   if own then
@@ -78,7 +78,7 @@ if frame then
   end
   replace(KEYS[1], head .. id .. rest, redis.call('PTTL', KEYS[1]))
 end
-fence(KEYS[2], ARGV[5], KEYS[1])
+end_lease(KEYS[2], ARGV[5], KEYS[1])
 if children then
   local own = generation_at(KEYS[#KEYS])
   if own then

@@ -68,7 +68,7 @@ export const COMMIT = script(`
 local life = tonumber(ARGV[4])
 local lease = lease_at(KEYS[2])
 if not lease or token_of(lease) ~= ARGV[3] then
-  return {${REFUSED}, now, fenced(frame_at(KEYS[1]), 3, true)}
+  return {${REFUSED}, now, was_fenced(frame_at(KEYS[1]), 3, true)}
 end
 local started = started_from(lease)
 local current = are_current(3, started)
@@ -89,12 +89,12 @@ if ARGV[7] ~= '' then
   end
 end
 if not accepted then
-  fence(KEYS[2], ARGV[6], KEYS[1])
-  return {${REFUSED}, now, fenced(frame_at(KEYS[1]), 3, current)}
+  end_lease(KEYS[2], ARGV[6], KEYS[1])
+  return {${REFUSED}, now, was_fenced(frame_at(KEYS[1]), 3, current)}
 end
 keep_generations(3, life, '1')
 redis.call('SET', KEYS[1], value_of(started, body), 'PX', life)
-fence(KEYS[2], ARGV[6], KEYS[1])
+end_lease(KEYS[2], ARGV[6], KEYS[1])
 return {${DONE}, now}
 `)
 
@@ -107,6 +107,6 @@ return {${DONE}, now}
 export const RELEASE = script(`
 local lease = lease_at(KEYS[2])
 if not lease or token_of(lease) ~= id then return {${REFUSED}, now} end
-fence(KEYS[2], ARGV[3], KEYS[1], ARGV[4] == '1')
+end_lease(KEYS[2], ARGV[3], KEYS[1], ARGV[4] == '1')
 return {${DONE}, now}
 `)

@@ -81,7 +81,7 @@ end
 
 -- '1' if a write was refused because of an invalidation after which no value was stored, else '0'. frame is what is
 -- stored now, and current is whether the generations of the write are still the current ones.
-local function fenced(frame, first, current)
+local function was_fenced(frame, first, current)
   if is_live(frame, first, #KEYS) then return '0' end
   if not current or (frame and ${slice('frame', KIND_AT, 1)} == '${KIND.tombstone}') then return '1' end
   return '0'
