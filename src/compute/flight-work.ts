@@ -1,8 +1,8 @@
 import type { Factory } from './factory.js'
 import type { Policy } from './policy.js'
 
-/** The work of a flight. */
-export interface Job {
+/** What a flight computes, and how. */
+export interface FlightWork {
   readonly factory: Factory<unknown>
   readonly policy: Policy
   /** A refresh in the background: it does not wait for another computation of the key. */
