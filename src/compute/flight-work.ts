@@ -1,7 +1,7 @@
 import type { Factory } from './factory.js'
 import type { Policy } from './policy.js'
 
-/** What a flight computes, and how. */
+/** The work of a flight: its factory and the options of its call. */
 export interface FlightWork {
   readonly factory: Factory<unknown>
   readonly policy: Policy
