@@ -3,7 +3,11 @@ import type { KeyedCacheError } from './errors.js'
 
 /** An operation that the store did not confirm. It is published before the operation returns its fallback, or throws. */
 export interface StoreFailureMessage {
-  readonly operation: string
+  /**
+   * The operation of the cache that failed. The methods for many keys fail as those for one: `getMany` as `get`. A
+   * cached function, and the storing of a computed value, fail as `getOrSet`.
+   */
+  readonly operation: 'get' | 'getOrSet' | 'has' | 'set' | 'delete' | 'expire' | 'clear'
   /** Text of the key; undefined where the operation concerned none. */
   readonly key: string | undefined
   readonly error: KeyedCacheError

@@ -187,8 +187,8 @@ function withoutOrigin(why: string): Why {
 
 /** Explains a miss from the frame and the generations above it. */
 function explainFromStore({ key, peek, entry: { reason, provenance } }: Missing): Why {
-  const judgement = checkLiveness(peek)
-  const depth = judgement.live ? undefined : judgement.depth
+  const liveness = checkLiveness(peek)
+  const depth = liveness.live ? undefined : liveness.depth
   const ancestor = depth === undefined ? undefined : key.ancestors[depth - 1]
   switch (reason) {
     case 'absent': {

@@ -1,6 +1,6 @@
 import { ConfigurationError } from './errors.js'
 import { describeValue } from './key/describe-value.js'
-import type { OptionCheck } from './take-options.js'
+import type { OptionCheck } from './options-reader.js'
 
 // Checks of single options. Each throws a ConfigurationError that says what the option must be.
 

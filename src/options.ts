@@ -18,11 +18,11 @@ import { checkCompressionThreshold, checkMaxValueBytes, checkTtlJitter } from '.
 import { type ProcessMemoryOption, resolveProcessMemory } from './options/process-memory.js'
 import { type RequestLogOption, resolveRequestLog } from './options/request-log.js'
 import { openStore, type StoreOption } from './options/store.js'
+import { type KnownOptions, OptionsReader } from './options-reader.js'
 import type { Logger } from './store/failsafe.js'
 import { RedisStore } from './store/redis/redis-store.js'
 import type { RedisTarget } from './store/redis/target.js'
 import type { Store } from './store/store.js'
-import { type KnownOptions, OptionsReader } from './take-options.js'
 import type { ProcessMemoryOptions } from './tiers/process-memory.js'
 
 export type { BackendOption, ProcessMemoryOption, RequestLogOption, StoreOption }

@@ -2,8 +2,8 @@ import type { Call } from '../compute/call.js'
 import { callThrough } from '../compute/call-through.js'
 import { ConfigurationError } from '../errors.js'
 import { OpenCall } from '../stats/open-call.js'
+import { missWithoutCache } from './caching-off.js'
 import type { Core } from './core.js'
-import { missWithoutCache } from './without.js'
 
 /** Reads or computes the value of one key, and logs the call where its request is logged. */
 export function getOrSet(core: Core, call: Call): Promise<unknown> {

@@ -1,6 +1,6 @@
 import type { CacheKey } from '../key/cache-key.js'
 import { aBoolean } from '../option-checks.js'
-import { OptionsReader } from '../take-options.js'
+import { OptionsReader } from '../options-reader.js'
 import type { ClearOutcome, DeleteOutcome, ExpireOutcome } from '../tiers/outcome.js'
 import type { RequestScope } from '../tiers/request-scope.js'
 import type { Core } from './core.js'

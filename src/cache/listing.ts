@@ -2,8 +2,8 @@ import { ConfigurationError } from '../errors.js'
 import { CacheKey } from '../key/cache-key.js'
 import { describeValue } from '../key/describe-value.js'
 import { aFunction, aPositiveWholeNumber, aText } from '../option-checks.js'
+import { OptionsReader } from '../options-reader.js'
 import type { ListOptions } from '../store/store.js'
-import { OptionsReader } from '../take-options.js'
 
 export const LIST_OPTIONS = new OptionsReader<Partial<ListOptions>>(
   'option',

@@ -1,9 +1,9 @@
 import type { CacheKey } from '../key/cache-key.js'
-import { OptionsReader } from '../take-options.js'
+import { OptionsReader } from '../options-reader.js'
 import { type ReadOutcome, STORE_DOWN } from '../tiers/outcome.js'
 import type { RequestScope } from '../tiers/request-scope.js'
+import { missWithoutCache } from './caching-off.js'
 import type { Core } from './core.js'
-import { missWithoutCache } from './without.js'
 
 /** Options of `get`. */
 export interface GetOptions<D = unknown> {

@@ -2,11 +2,11 @@ import { jittered, parseGrace } from '../compute/options.js'
 import { parseTtl, type Ttl } from '../duration.js'
 import type { CacheKey } from '../key/cache-key.js'
 import { aBoolean } from '../option-checks.js'
-import { OptionsReader } from '../take-options.js'
+import { OptionsReader } from '../options-reader.js'
 import type { Written } from '../tiers/outcome.js'
 import type { RequestScope } from '../tiers/request-scope.js'
+import { missWithoutCache } from './caching-off.js'
 import type { Core } from './core.js'
-import { missWithoutCache } from './without.js'
 
 /** Options of `set`. */
 export interface SetOptions {

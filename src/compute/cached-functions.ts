@@ -4,8 +4,8 @@ import { describeValue } from '../key/describe-value.js'
 import { isPlainDate } from '../key/identity.js'
 import { NameOwners } from '../name-owners.js'
 import { aFunction, notNull } from '../option-checks.js'
+import { OptionsReader } from '../options-reader.js'
 import type { Logger } from '../store/failsafe.js'
-import { OptionsReader } from '../take-options.js'
 import { GET_OR_SET_OPTIONS, type GetOrSetOptions } from './options.js'
 
 /** The family of all cached functions. */

@@ -14,7 +14,7 @@ export interface Followers {
   readonly call: Call
   /** When each began, by `performance.now()`. */
   readonly startedAt: number[]
-  /** When the last of them came, by the ticks of all flights. */
+  /** The moment at which the last of them came, by `Flights.nextMoment`. */
   since: number
   /** Their common result; resolves to `undefined` where each must read for itself. */
   shared?: Promise<Obtained | undefined>

@@ -6,21 +6,21 @@ import type { Hit } from '../tiers/outcome.js'
 import type { MemoryEntry } from '../tiers/process-memory.js'
 import type { StoreRead } from '../tiers/store-reader.js'
 import type { Call } from './call.js'
-import { recordedWork, recordShared } from './call-notes.js'
+import { recordedWork, recordShared } from './call-recording.js'
 import { CoalescedRead, CoalescedReads, type Followers } from './coalesced-reads.js'
 import { Computation } from './computation.js'
 import { Election, type ElectionOptions } from './election.js'
 import { type Flight, follow } from './flight.js'
-import { judged } from './judged-read.js'
 import { Limits } from './limits.js'
 import { copyOf, inflated, type Obtained, obtainedFromFlight, slotFor } from './obtained.js'
+import { withOutcome } from './read-with-outcome.js'
 import { DRAIN_MS, Refreshes } from './refreshes.js'
 import { RequestRead, valueFor } from './request-read.js'
 import { Serving } from './serving.js'
 
 /** A read of the store that is under way. */
 interface Attempt {
-  /** The tick of all flights when it began. */
+  /** The moment at which it began, by `Flights.nextMoment`. */
   readonly since: number
   /** When the call began, by `performance.now()`, if this read counts. */
   readonly startedAt?: number
@@ -129,7 +129,7 @@ export class Computing {
       },
       (error: unknown) => {
         const read = reader.finish({ key, reading: Promise.reject(error) }, 'getOrSet')
-        return this.#fetchAlone(call, { since: flights.tick(), startedAt, read })
+        return this.#fetchAlone(call, { since: flights.nextMoment(), startedAt, read })
       },
     )
   }
@@ -138,7 +138,7 @@ export class Computing {
   #fetchNow(call: Call, isComputing: boolean, startedAt: number): Promise<unknown> {
     const { key, onWait, policy, scope } = call
     const { flights, reader, turns } = this.#options
-    const since = flights.tick()
+    const since = flights.nextMoment()
     const sent = reader.send(key, scope, flights.has(key))
     const coalesced = this.#coalescedReads.of(key, sent.reading)
     if (coalesced?.takes(policy) && !onWait && !isComputing) {
@@ -187,7 +187,7 @@ export class Computing {
     const { flights, recorder } = this.#options
     for (let attempt = first; ; attempt = undefined) {
       const { since, startedAt, read } = attempt ?? this.#read(key, true)
-      const found = await judged(read, policy, (outcome) => {
+      const found = await withOutcome(read, policy, (outcome) => {
         if (startedAt === undefined) return
         recorder.read(key, outcome, startedAt)
         open?.read(outcome)
@@ -208,7 +208,7 @@ export class Computing {
     const { call, startedAt } = followers
     const { key, policy } = call
     const { flights, recorder } = this.#options
-    const found = await judged(read, policy, (outcome) => {
+    const found = await withOutcome(read, policy, (outcome) => {
       followers.outcome = outcome
       recorder.reads(key, outcome, startedAt)
     })
@@ -222,7 +222,7 @@ export class Computing {
   /** One more read, when it is its turn. */
   #read(key: CacheKey, hasBegun: boolean): Attempt {
     const { flights, reader, store, turns } = this.#options
-    const since = flights.tick()
+    const since = flights.nextMoment()
     const reading = turns.run(key.text, () => store.read(key, { lease: flights.has(key) }), hasBegun)
     return { since, read: reader.finish({ key, reading }, 'getOrSet') }
   }

@@ -13,8 +13,8 @@ import { Computation } from './computation.js'
 import { type Computed, runFactory } from './factory.js'
 import { restoreFailure } from './failure.js'
 import { Flight, type FlightResult, type Flights, follow } from './flight.js'
-import type { Job } from './job.js'
-import { HeldLease } from './lease.js'
+import type { FlightWork } from './flight-work.js'
+import { HeldLease } from './held-lease.js'
 import type { Policy } from './policy.js'
 import type { Turns } from './turns.js'
 import { payloadOrValue, Unstorable } from './unstorable.js'
@@ -51,7 +51,7 @@ export class Election {
   readonly #turns: Turns
   readonly #commits: Commits
   /** The flights that wait for a lease, or hold one. */
-  readonly #claims = new Set<Flight>()
+  readonly #candidates = new Set<Flight>()
   #isClosed = false
 
   constructor(options: ElectionOptions) {
@@ -66,11 +66,11 @@ export class Election {
   }
 
   /** Starts a flight. Callers may join it until it has settled. */
-  start(key: CacheKey, job: Job): Flight {
-    const flight = new Flight(key, job.policy.waitMs)
+  start(key: CacheKey, work: FlightWork): Flight {
+    const flight = new Flight(key, work.policy.waitMs)
     this.#flights.add(flight)
-    const isAlone = job.leaseless || this.#isClosed
-    const result = isAlone ? this.#computeAlone(flight, job) : this.#elect(flight, job)
+    const isAlone = work.leaseless || this.#isClosed
+    const result = isAlone ? this.#computeAlone(flight, work) : this.#elect(flight, work)
     flight.settleWith(result.finally(() => this.#flights.remove(flight)))
     return flight
   }
@@ -85,28 +85,28 @@ export class Election {
     for (const flight of this.#flights.all()) {
       if (!mayGoOn(flight)) flight.abort.abort(new CacheClosedError(flight.key.text))
     }
-    const claims = [...this.#claims].filter((flight) => !mayGoOn(flight))
-    if (claims.length === 0) return
-    const releasing = claims.map(({ key, token, lease }) => lease?.release() ?? this.#release(key, token))
+    const candidates = [...this.#candidates].filter((flight) => !mayGoOn(flight))
+    if (candidates.length === 0) return
+    const releasing = candidates.map(({ key, token, lease }) => lease?.release() ?? this.#release(key, token))
     await within(RELEASE_MS, Promise.all(releasing))
   }
 
-  async #elect(flight: Flight, job: Job): Promise<FlightResult> {
-    this.#claims.add(flight)
+  async #elect(flight: Flight, work: FlightWork): Promise<FlightResult> {
+    this.#candidates.add(flight)
     try {
-      const outcome = await this.#win(flight, job)
-      if (outcome === 'alone') return await this.#computeAlone(flight, job)
+      const outcome = await this.#win(flight, work)
+      if (outcome === 'alone') return await this.#computeAlone(flight, work)
       if (typeof outcome === 'string' || !('lease' in outcome)) return outcome
-      return await this.#computeUnderLease(flight, job, outcome)
+      return await this.#computeUnderLease(flight, work, outcome)
     } finally {
-      this.#claims.delete(flight)
+      this.#candidates.delete(flight)
     }
   }
 
   /** Acquires the lease, or waits for the result of its holder; `alone` where the flight must compute without a lease. */
-  async #win(flight: Flight, job: Job): Promise<Won | FlightResult | 'alone'> {
+  async #win(flight: Flight, work: FlightWork): Promise<Won | FlightResult | 'alone'> {
     const { key } = flight
-    const { policy } = job
+    const { policy } = work
     // A holder that reaches its wait timeout needs a moment to release the lease.
     const wait = new Wait(policy.waitMs + Math.min(policy.leaseMs, policy.waitMs / 2))
     const watch = this.#store.watch(key, (isInVain) => wait.wake(isInVain))
@@ -117,7 +117,7 @@ export class Election {
       for (;;) {
         wait.reset()
         signal.throwIfAborted()
-        const acquisition = await this.#acquire(flight, job, watch)
+        const acquisition = await this.#acquire(flight, work, watch)
         if (acquisition === undefined) return 'alone'
         if (acquisition.won) {
           if (signal.aborted) void this.#release(key, flight.token)
@@ -127,10 +127,10 @@ export class Election {
           flight.lease = lease
           return { reading: acquisition.reading, lease }
         }
-        if (job.background) return 'busy'
+        if (work.background) return 'busy'
         if (!wait.hasBegun) {
           this.#recorder.count(key, 'waits')
-          job.onWait?.()
+          work.onWait?.()
         }
         wait.setHolder(acquisition.holder)
         const own = this.#flights.holding(key, acquisition.holder)
@@ -153,9 +153,10 @@ export class Election {
         flight.markWaiting()
         await wait.forEvent(watch.active, acquisition.lapsesInMs)
         signal.throwIfAborted()
-        // Otherwise the waiters would compute one after the other, and none of them would store anything.
+        // The holder's value comes too late, or cannot be stored. Each waiter computes at once, without a lease: under
+        // leases they would compute one after the other, and store nothing either.
         if (wait.isOver || wait.isInVain) return 'alone'
-        const found = await this.#readAgain(flight, job)
+        const found = await this.#readAgain(flight, work)
         if (found) return found
       }
     } finally {
@@ -181,14 +182,14 @@ export class Election {
   /** Tries to acquire the lease, when it is its turn; `undefined` where the store fails. */
   async #acquire(
     flight: Flight,
-    { background, policy }: Job,
+    { background, policy }: FlightWork,
     watch: LeaseWatch,
   ): Promise<(AcquireResult & { readonly requestedAt: number }) | undefined> {
     const { key, token } = flight
     let requestedAt = 0
     const request = () => {
       const awaiting = watch.active && !background
-      flight.markRequested(this.#flights.tick())
+      flight.markRequested(this.#flights.nextMoment())
       requestedAt = performance.now()
       return this.#store.acquire(key, token, { leaseMs: policy.leaseMs, awaiting })
     }
@@ -210,9 +211,9 @@ export class Election {
   }
 
   /** Reads the key again: its holder may have committed a value. */
-  async #readAgain(flight: Flight, { policy }: Job): Promise<Payload | undefined> {
+  async #readAgain(flight: Flight, { policy }: FlightWork): Promise<Payload | undefined> {
     const { key } = flight
-    flight.markRequested(this.#flights.tick())
+    flight.markRequested(this.#flights.nextMoment())
     const { entry } = await this.#reader.read(key, 'getOrSet')
     const found = entry && this.#usable(key, entry, policy)
     if (found) this.#recorder.count(key, 'avoided')
@@ -228,12 +229,12 @@ export class Election {
     return entry.state === 'fresh' && policy.accepts(entry.value) ? entry : undefined
   }
 
-  async #computeUnderLease(flight: Flight, job: Job, { reading, lease }: Won): Promise<FlightResult> {
+  async #computeUnderLease(flight: Flight, work: FlightWork, { reading, lease }: Won): Promise<FlightResult> {
     const { key } = flight
-    const { policy } = job
+    const { policy } = work
     try {
       const entry = await this.#reader.stateOf(key, reading)
-      const isToBeReplaced = entry.state !== 'missing' && job.replaces?.equals(frameId(entry.frame))
+      const isToBeReplaced = entry.state !== 'missing' && work.replaces?.equals(frameId(entry.frame))
       const usable = isToBeReplaced ? undefined : this.#usable(key, entry, policy)
       if (usable) {
         this.#recorder.count(key, 'avoided')
@@ -241,7 +242,7 @@ export class Election {
       }
       if (isToBeReplaced) this.#recorder.count(key, 'earlyRefreshes')
       const previous = isPrevious(entry, policy) ? entry : undefined
-      const computed = await this.#compute(flight, job, previous, lease).catch(async (error: unknown) => {
+      const computed = await this.#compute(flight, work, previous, lease).catch(async (error: unknown) => {
         await this.#commits.commitFailure(flight, lease, policy, error, previous)
         throw error
       })
@@ -260,17 +261,17 @@ export class Election {
   }
 
   /** Computes without a lease, once in this process. The value is not stored. */
-  async #computeAlone(flight: Flight, job: Job): Promise<FlightResult> {
-    flight.markRequested(this.#flights.tick())
-    const { value } = await this.#compute(flight, job, undefined, undefined)
+  async #computeAlone(flight: Flight, work: FlightWork): Promise<FlightResult> {
+    flight.markRequested(this.#flights.nextMoment())
+    const { value } = await this.#compute(flight, work, undefined, undefined)
     const result = payloadOrValue(value, flight.key, this.#maxValueBytes)
-    if (result instanceof Unstorable) this.#commits.reject(flight, job.policy, result.reason)
+    if (result instanceof Unstorable) this.#commits.reject(flight, work.policy, result.reason)
     return result
   }
 
   async #compute(
     flight: Flight,
-    { factory, policy }: Job,
+    { factory, policy }: FlightWork,
     previous: LiveEntry | undefined,
     lease: HeldLease | undefined,
   ): Promise<Computed> {
@@ -279,7 +280,7 @@ export class Election {
     // The factory may never end: nothing may keep the flight in memory then.
     const abandon = setTimeout(() => {
       this.#flights.remove(flight)
-      this.#claims.delete(flight)
+      this.#candidates.delete(flight)
       void lease?.release()
       computation.abandon()
       flight.abandon()

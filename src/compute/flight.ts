@@ -6,7 +6,7 @@ import { ComputeCycleError, ComputeTimeoutError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
 import { newId } from '../store/ids.js'
 import type { ReadResult } from '../store/store.js'
-import type { HeldLease } from './lease.js'
+import type { HeldLease } from './held-lease.js'
 import type { Unstorable } from './unstorable.js'
 
 /**
@@ -15,7 +15,7 @@ import type { Unstorable } from './unstorable.js'
  */
 export type FlightResult = Payload | Unstorable | 'busy'
 
-/** Later than any tick. */
+/** Later than any moment. */
 const NEVER = Number.POSITIVE_INFINITY
 
 /** One computation of a key in this process, which callers may join. It waits where another process holds the lease. */
@@ -68,7 +68,7 @@ export class Flight {
     this.joined.catch(ignore)
   }
 
-  /** The tick of its last request to the store: its value will be made from data read after it. */
+  /** The moment of its last request to the store: its value will be made from data read after it. */
   get requestedAt(): number {
     return this.#requestedAt
   }
@@ -94,7 +94,7 @@ export class Flight {
     this.#requestedAt = NEVER
   }
 
-  /** Marks its value as out of date, because of an invalidation. */
+  /** Makes it doomed: its value is out of date because of an invalidation. */
   doom(): void {
     if (this.#requestedAt !== NEVER) this.#doomed = true
   }
@@ -133,11 +133,11 @@ export class Flight {
 /** The flights of this process that may still be joined, by key. */
 export class Flights {
   readonly #byKey = new Map<string, Set<Flight>>()
-  #ticks = 0
+  #moment = 0
 
-  /** The next tick: a logical clock for reads, requests and invalidations. */
-  tick(): number {
-    return ++this.#ticks
+  /** Returns the next moment of a logical clock, which orders reads, requests and invalidations. */
+  nextMoment(): number {
+    return ++this.#moment
   }
 
   add(flight: Flight): void {
@@ -158,9 +158,12 @@ export class Flights {
   }
 
   /**
-   * A flight that a caller may join whose read began at tick `since` and has found this. The flight's value must not be made
-   * from older data: so either it has sent a request later, or its own lease was read, with the current generations.
-   * Without a reading, while the store fails, any flight will do.
+   * Returns a flight that a caller may join. The caller's read began at the moment `since` and returned `reading`. The
+   * flight's value must not be made from data older than that read. That is certain in two cases:
+   * - The flight has sent a request to the store after `since`.
+   * - The caller has read the flight's own lease, and the generations from which that lease started are still current.
+   *
+   * Without a `reading` the store has failed: then any flight may be joined.
    */
   joinable({ text }: CacheKey, since: number, reading: ReadResult | undefined): Flight | undefined {
     const flights = this.#byKey.get(text)
@@ -185,7 +188,7 @@ export class Flights {
     return [...this.#byKey.values()].flatMap((flights) => [...flights])
   }
 
-  /** Dooms the flights of a key, with `children` of everything below it too, without a key all flights. */
+  /** Makes the flights of a key doomed, with `children` of everything below it too, without a key all flights. */
   invalidate(key: CacheKey | undefined, children: boolean): void {
     if (key && !children) {
       for (const flight of this.#byKey.get(key.text) ?? []) flight.doom()

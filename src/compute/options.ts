@@ -1,7 +1,7 @@
 import { parseTtl, type Timeout, type Ttl } from '../duration.js'
 import { ConfigurationError } from '../errors.js'
 import { describeValue } from '../key/describe-value.js'
-import { type KnownOptions, OptionsReader } from '../take-options.js'
+import { type KnownOptions, OptionsReader } from '../options-reader.js'
 
 /** Refreshing of values shortly before they expire, by chance. `beta` above 1 refreshes earlier, below 1 later. */
 export type EarlyRefreshOption = boolean | { readonly beta: number }

@@ -1,6 +1,6 @@
 import { parseTimeout, parseTtl, type Timeout } from '../duration.js'
 import { ConfigurationError } from '../errors.js'
-import { OptionsReader } from '../take-options.js'
+import { OptionsReader } from '../options-reader.js'
 import type { Demands, LiveEntry } from '../tiers/entry-state.js'
 import type { MissReason } from '../tiers/outcome.js'
 import type { Computed } from './factory.js'

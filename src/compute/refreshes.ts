@@ -38,8 +38,8 @@ export class Refreshes {
     if (this.#isClosed || this.#running.size >= MAX_AT_ONCE) return undefined
     if (this.#running.has(text) || this.#isPaused(text)) return undefined
     // With a soft timeout a caller waits for it: then it waits too, where another process computes.
-    const job = { factory, policy, background: policy.softMs === 0, replaces }
-    const flight = detached(() => this.#election.start(key, job))
+    const work = { factory, policy, background: policy.softMs === 0, replaces }
+    const flight = detached(() => this.#election.start(key, work))
     // No caller that leaves ends it.
     flight.addWaiter()
     flight.isRefresh = true

@@ -6,8 +6,8 @@ import type { Call } from './call.js'
 import { Computation } from './computation.js'
 import { restoreFailure } from './failure.js'
 import { type Flight, type Flights, follow } from './flight.js'
-import type { JudgedRead } from './judged-read.js'
 import { isRejected, type Obtained, obtainedFromEntry, obtainedFromFlight } from './obtained.js'
+import type { ReadWithOutcome } from './read-with-outcome.js'
 import type { Refreshes } from './refreshes.js'
 
 export interface ServingOptions {
@@ -28,13 +28,13 @@ export class Serving {
   }
 
   /**
-   * The value for this many callers; `undefined` where one must be computed. `since` is the tick of all flights when
+   * The value for this many callers; `undefined` where one must be computed. `since` is the moment at which
    * the read began.
    * @throws ComputeFailedError for a failure that is kept
    */
   serve(
     call: Call,
-    { reading, entry, outcome }: JudgedRead,
+    { reading, entry, outcome }: ReadWithOutcome,
     since: number,
     callers = 1,
   ): Obtained | Promise<Obtained> | undefined {

@@ -2,7 +2,7 @@ import { CacheClosedError, CacheNotRespondingError } from '../errors.js'
 
 /**
  * Maximum number of requests to the store that `getOrSet` has under way at once. More would only wait elsewhere, where each
- * costs more: new leases would lapse behind requests for others, and all would miss their deadlines.
+ * costs more: new leases would lapse while requests for others are served, and all would miss their deadlines.
  */
 const MAX_UNDER_WAY = 256
 

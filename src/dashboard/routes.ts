@@ -1,5 +1,6 @@
+import type { HandlerResult } from './handler-result.js'
 import { HttpError } from './http/http-error.js'
-import type { Handler } from './page-request.js'
+import type { PageRequest } from './page-request.js'
 import { processesJson, statsJson } from './pages/api.js'
 import { bypassForm, bypassNow } from './pages/bypass.js'
 import { clearForm, clearNow } from './pages/clear.js'
@@ -11,6 +12,8 @@ import { keysJson, keysPage } from './pages/keys.js'
 import { overview } from './pages/overview/overview.js'
 import { processesPage } from './pages/processes.js'
 import { requestsJson, requestsPage } from './pages/requests.js'
+
+type Handler = (request: PageRequest) => HandlerResult | Promise<HandlerResult>
 
 export interface Route {
   readonly path: string
@@ -44,7 +47,7 @@ export const ROUTES: readonly Route[] = [
 
 /**
  * The handler for a request, and what follows its route in the path.
- * @throws Refusal where there is none
+ * @throws HttpError where there is none
  */
 export function route(
   method: string,

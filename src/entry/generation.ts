@@ -18,16 +18,20 @@ export interface Generation {
   readonly provenance: Provenance | undefined
 }
 
-/** Begins the mark of a generation whose entries were expired: `~`. */
-const MARK = 0x7e
-const BRACE = 0x7b
+/** The flag: whether something was written below the generation. */
+export const UNUSED = 0x30
+export const IN_USE = 0x31
+/** Begins and ends the mark of a generation whose entries were expired: `~` and a newline. */
+export const MARK_BEGINS = 0x7e
+export const MARK_ENDS = 0x0a
+/** Begins a provenance, which is JSON: `{`. */
+export const PROVENANCE_BEGINS = 0x7b
 /** Offsets in a generation. */
 export const IN_USE_AT = ID_BYTES
 export const MARK_AT = IN_USE_AT + 1
 export const ERA_AT = MARK_AT + 1
 const EXPIRED_AT = ERA_AT + DIGITS
 export const WHO_AT = EXPIRED_AT + DIGITS
-const NEWLINE = 0x0a
 
 /** Maximum size of a generation. Larger bytes were not written by this cache. */
 export const MAX_GENERATION_BYTES = 8_192
@@ -41,10 +45,10 @@ export const MAX_ERA = 3_000_000_000_000
  */
 export function isGeneration(bytes: Buffer | null): bytes is Buffer {
   if (bytes === null || bytes.length <= ID_BYTES || bytes.length > MAX_GENERATION_BYTES) return false
-  const flag = bytes[ID_BYTES]
-  if (flag !== 0x30 && flag !== 0x31) return false
+  const flag = bytes[IN_USE_AT]
+  if (flag !== UNUSED && flag !== IN_USE) return false
   const info = bytes[MARK_AT]
-  return info === undefined || info === BRACE || (info === MARK && hasMark(bytes))
+  return info === undefined || info === PROVENANCE_BEGINS || (info === MARK_BEGINS && hasMark(bytes))
 }
 
 function hasMark(bytes: Buffer): boolean {
@@ -52,12 +56,12 @@ function hasMark(bytes: Buffer): boolean {
     const digit = (bytes[index] ?? 0) - 0x30
     if (!(digit >= 0 && digit <= 9)) return false
   }
-  return decodeDigits(bytes, ERA_AT, DIGITS) <= MAX_ERA && bytes.includes(NEWLINE, WHO_AT)
+  return decodeDigits(bytes, ERA_AT, DIGITS) <= MAX_ERA && bytes.includes(MARK_ENDS, WHO_AT)
 }
 
 /** The bytes of a generation. `info` is the provenance of the delete that made it. */
 export function composeGeneration(id: Buffer, inUse: boolean, info: Buffer = Buffer.alloc(0)): Buffer {
-  return Buffer.concat([id, Buffer.from(inUse ? '1' : '0'), info])
+  return Buffer.concat([id, Buffer.of(inUse ? IN_USE : UNUSED), info])
 }
 
 /** Parses a generation; `undefined` for anything that is not a valid one. */
@@ -65,7 +69,7 @@ export function parseGeneration(bytes: Buffer): Generation | undefined {
   if (!isGeneration(bytes)) return undefined
   return {
     id: bytes.subarray(0, ID_BYTES),
-    inUse: bytes[ID_BYTES] === 0x31,
+    inUse: bytes[IN_USE_AT] === IN_USE,
     provenance: parseProvenance(bytes.subarray(markEnd(bytes))),
   }
 }
@@ -74,18 +78,18 @@ export function parseGeneration(bytes: Buffer): Generation | undefined {
 export function expireGeneration(bytes: Buffer, at: number, who: Buffer): Buffer {
   return Buffer.concat([
     bytes.subarray(0, MARK_AT),
-    Buffer.of(MARK),
+    Buffer.of(MARK_BEGINS),
     encodeDigits(eraOf(bytes) + 1),
     encodeDigits(at),
     who,
-    Buffer.of(NEWLINE),
+    Buffer.of(MARK_ENDS),
     bytes.subarray(markEnd(bytes)),
   ])
 }
 
 /** The era of a generation: number of soft expiries below it. */
 export function eraOf(generation: Buffer): number {
-  return generation[MARK_AT] === MARK ? decodeDigits(generation, ERA_AT, DIGITS) : 0
+  return generation[MARK_AT] === MARK_BEGINS ? decodeDigits(generation, ERA_AT, DIGITS) : 0
 }
 
 /** Time of the last soft expiry below a generation; 0 without one. */
@@ -100,7 +104,7 @@ export function lastExpiredBy(generation: Buffer): Provenance | undefined {
 
 /** Offset of the delete's provenance in a generation. */
 function markEnd(generation: Buffer): number {
-  return generation[MARK_AT] === MARK ? generation.indexOf(NEWLINE, WHO_AT) + 1 : MARK_AT
+  return generation[MARK_AT] === MARK_BEGINS ? generation.indexOf(MARK_ENDS, WHO_AT) + 1 : MARK_AT
 }
 
 /**

@@ -35,7 +35,7 @@ export const KIND_BYTE: Record<FrameKind, number> = { value: 0x56, tombstone: 0x
 /** The kind byte of a marked value. */
 export const MARKED_VALUE = 0x45
 
-/** Number of digits of the length of the provenance behind a marked value. */
+/** Number of digits of the length of the provenance after a marked value. */
 export const WRITER_DIGITS = 4
 /** Offsets in the marks of a marked value, which follow its generations. */
 export const MARKED_ERAS_AT = 0

@@ -5,7 +5,7 @@ import { type DashboardOptions, takeDashboardOptions } from '../dashboard/mount.
 import { ConfigurationError } from '../errors.js'
 import { aBoolean, aFunction } from '../option-checks.js'
 import { CACHE_OPTIONS, type CacheOptions } from '../options.js'
-import { type KnownOptions, OptionsReader } from '../take-options.js'
+import { type KnownOptions, OptionsReader } from '../options-reader.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
 
 /** Options of the Express middleware. */

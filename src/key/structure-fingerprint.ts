@@ -307,7 +307,7 @@ function extraNames(array: readonly unknown[]): string[] {
   return names.slice(names.findLastIndex(isIndex) + 1)
 }
 
-/** Whether an array holds more items than `limit`, judged by samples. */
+/** Whether an array holds more items than `limit`, estimated from samples. */
 function holdsMore(array: readonly unknown[], limit: number): boolean {
   let found = 0
   // At random: items may be at every second index.

@@ -2,7 +2,7 @@ import type { KeyedCache } from '../cache.js'
 import { GET_OR_SET_OPTIONS, type GetOrSetOptions } from '../compute/options.js'
 import type { Ttl } from '../duration.js'
 import { aFunction, aText, notNull } from '../option-checks.js'
-import { type KnownOptions, OptionsReader } from '../take-options.js'
+import { type KnownOptions, OptionsReader } from '../options-reader.js'
 
 /** Options of one `findCached`. Each defaults to the option of the class. */
 export interface FindOptions<T = unknown> extends Omit<GetOrSetOptions, 'ttl' | 'validate'> {

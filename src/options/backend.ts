@@ -1,6 +1,6 @@
 import { ConfigurationError } from '../errors.js'
+import { OptionsReader } from '../options-reader.js'
 import { checkTarget, type RedisTarget } from '../store/redis/target.js'
-import { OptionsReader } from '../take-options.js'
 import { type Environment, shown } from './environment.js'
 import type { StoreOption } from './store.js'
 

@@ -1,7 +1,7 @@
 import { parseTtl, type Ttl } from '../duration.js'
 import { ConfigurationError } from '../errors.js'
 import { aPositiveWholeNumber } from '../option-checks.js'
-import { OptionsReader } from '../take-options.js'
+import { OptionsReader } from '../options-reader.js'
 import type { ProcessMemoryOptions } from '../tiers/process-memory.js'
 
 /** Limits of process memory. */

@@ -1,5 +1,5 @@
 import { ConfigurationError } from '../errors.js'
-import { OptionsReader } from '../take-options.js'
+import { OptionsReader } from '../options-reader.js'
 
 /** Share of the requests that are logged, above 0 and at most 1. */
 export interface RequestLogOption {

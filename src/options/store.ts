@@ -1,10 +1,10 @@
 import { ConfigurationError } from '../errors.js'
 import { aPositiveWholeNumber } from '../option-checks.js'
+import { OptionsReader } from '../options-reader.js'
 import { MemoryStore, type MemoryStoreOptions } from '../store/memory-store.js'
 import type { Store } from '../store/store.js'
 import { storeWithDeadlines } from '../store/store-with-deadlines.js'
 import { STORE_METHODS } from '../store/wrap-store.js'
-import { OptionsReader } from '../take-options.js'
 
 /** A store other than Redis: the embedded one (`'memory'`, or with limits `{ memory }`), or an object of your own. */
 export type StoreOption = 'memory' | { readonly memory: MemoryStoreOptions } | Store

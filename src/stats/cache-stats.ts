@@ -45,7 +45,10 @@ export interface LiveProcess {
   readonly totals: Readonly<Figures>
 }
 
-/** Figures of one step of time, of all processes and families together. */
+/**
+ * One step of the history as `history()` returns it: its figures by their names, of all processes and families together.
+ * It is made from a `HistoryBucket`.
+ */
 export interface HistoryStep {
   /** Beginning of the step, in milliseconds since the epoch, on the store's clock. */
   readonly at: number

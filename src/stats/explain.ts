@@ -45,7 +45,7 @@ export function explainMiss({ reason, at, own, above }: MissEvidence): Explanati
     const deleted = { kind: 'deleted', at: latest, until: latest } as const
     return reason === 'absent' ? { reason: 'ancestor-deleted', change: deleted, depth } : { reason }
   }
-  // The key's tombstone is of the delete that fenced the value: that the value was refused explains more.
+  // A delete that fenced a value leaves a tombstone too. That the value was refused explains more than the delete.
   if (change.kind === 'fenced') return { reason: 'fenced', change }
   if (reason !== 'absent') return { reason }
   if (change.kind === 'deleted') return { reason: 'deleted', change }

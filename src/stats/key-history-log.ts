@@ -25,7 +25,8 @@ export class KeyHistoryLog {
   /** A value was not stored, because its key was invalidated after its data had been read. */
   fenced(key: CacheKey): void {
     const at = performance.now()
-    // A live value of this process is what fenced the other one.
+    // This process has stored another value, which is still live. That is why this one was refused: there was no
+    // invalidation to record.
     const last = this.of(key.text)
     if (last?.kind === 'written' && last.until > at) return
     this.#add(key.text, { kind: 'fenced', at, until: at })

@@ -9,7 +9,7 @@ export interface Logger {
 
 /** Called for each store failure. */
 export type StoreFailureListener = (
-  operation: string,
+  operation: StoreFailureMessage['operation'],
   key: string | undefined,
   error: CacheNotRespondingError,
 ) => void
@@ -36,7 +36,12 @@ export class Failsafe {
   }
 
   /** Reports the failure of an operation and returns its fallback. */
-  absorb<T>(operation: string, key: string | undefined, error: unknown, fallback: T): T {
+  absorb<T>(
+    operation: StoreFailureMessage['operation'],
+    key: string | undefined,
+    error: unknown,
+    fallback: T,
+  ): T {
     if (!(error instanceof CacheNotRespondingError)) throw error
     this.#onStoreFailure(operation, key, error)
     if (storeFailures.hasSubscribers)

@@ -15,10 +15,10 @@ export function listedEntry(
   key: CacheKey,
   { bytes, lifeMs, now, ...reading }: Found,
 ): ListedEntry | undefined {
-  const judgement = checkLiveness(reading)
-  const body = judgement.live ? parseBodyHead(judgement.frame) : undefined
-  if (!judgement.live || !body || body.isFailure || lifeMs <= 0) return undefined
+  const liveness = checkLiveness(reading)
+  const body = liveness.live ? parseBodyHead(liveness.frame) : undefined
+  if (!liveness.live || !body || body.isFailure || lifeMs <= 0) return undefined
   const { writtenAt, writtenBy, graceMs, computingMs } = body
-  const ttlMs = isStale(body, now, judgement.expiredAt) ? 0 : Math.max(1, lifeMs - graceMs)
+  const ttlMs = isStale(body, now, liveness.expiredAt) ? 0 : Math.max(1, lifeMs - graceMs)
   return { key, bytes, ttlMs, writtenAt, writtenBy, computingMs }
 }

@@ -7,7 +7,7 @@ import { Waiters } from './waiters.js'
 const JUMP_MS = 100
 
 /** A lease whose `lapsesAt` is on the machine's own monotonic clock. */
-interface HeldLease extends Lease {
+interface MemoryLease extends Lease {
   /** The time on the store's clock at which it lapses, as readers see it. */
   readonly shownLapse: number
 }
@@ -18,7 +18,7 @@ interface HeldLease extends Lease {
  */
 export class MemoryLeases {
   readonly waiters = new Waiters()
-  readonly #leases = new Map<string, HeldLease>()
+  readonly #leases = new Map<string, MemoryLease>()
 
   get(key: CacheKey): Lease | undefined {
     return this.#leases.get(key.text)

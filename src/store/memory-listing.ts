@@ -30,7 +30,7 @@ export class MemoryListing {
     }
   }
 
-  /** The first `count` names of entries behind `after`, without sorting all of them; and the number of all entries. */
+  /** The first `count` names of entries after `after`, without sorting all of them; and the number of all entries. */
   #namesAfter(after: string | undefined, count: number): { readonly page: string[]; readonly total: number } {
     let page: string[] = []
     let total = 0

@@ -23,7 +23,10 @@ export interface Report {
   readonly changes: ReadonlyMap<string, KeyChange>
 }
 
-/** Counts of one step of the history. */
+/**
+ * One step of the history as a store returns it: its counts by the names of metrics, whose meaning a store does not know.
+ * A `HistoryStep` is made from it.
+ */
 export interface HistoryBucket {
   /** Its beginning, on the store's clock. */
   readonly at: number

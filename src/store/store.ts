@@ -22,7 +22,7 @@ export interface ReadResult {
   readonly frame: Buffer | null
   /** The generations of all strict ancestors, outermost (the prefix itself) first; `null` for each that is absent. */
   readonly generations: readonly (Buffer | null)[]
-  /** Lower bound of the time on the store's clock, in milliseconds since the epoch. Freshness is judged by it. */
+  /** Lower bound of the time on the store's clock, in milliseconds since the epoch. Freshness is decided by it. */
   readonly now: number
   /** The lease of the entry, if `ReadOptions.lease` was set; `null` if there is none. */
   readonly lease?: Buffer | null | undefined
@@ -169,7 +169,8 @@ export interface ListOptions {
 }
 
 /**
- * Where entries are stored: the interface of a store of your own. `test/conformance` tests every promise of it.
+ * Where entries are stored: the interface of a store of your own. `storeChecks` of
+ * `keyedcache/testing` (`src/testing/store-checks.ts`) checks every promise of it.
  *
  * 1. **Time.** An operation that is not carried out in time rejects with a `CacheNotRespondingError`, and does not take
  *    effect later. The cache itself rejects when `timeouts.store` is over, and for every other error of the store.

@@ -11,27 +11,27 @@ type Constructor = abstract new (...args: never[]) => unknown
  * @throws AssertionError by its methods, with both values
  */
 export function expect(actual: unknown, about?: string) {
-  const claim = (holds: boolean, what: string, expected?: unknown) => {
+  const assert = (holds: boolean, what: string, expected?: unknown) => {
     if (!holds) fail(`${about === undefined ? '' : `${about}: `}expected ${what}`, actual, expected)
   }
   const compare = (what: string, expected: number, holds: (value: number) => boolean) =>
-    claim(typeof actual === 'number' && holds(actual), `a number ${what} ${expected}`, expected)
+    assert(typeof actual === 'number' && holds(actual), `a number ${what} ${expected}`, expected)
   return {
-    toBe: (expected: unknown) => claim(Object.is(actual, expected), 'the same value', expected),
-    toEqual: (expected: unknown) => claim(equals(actual, expected), 'an equal value', expected),
-    toMatchObject: (expected: object) => claim(matches(actual, expected), 'a matching object', expected),
-    toBeNull: () => claim(actual === null, 'null', null),
-    toBeUndefined: () => claim(actual === undefined, 'undefined'),
+    toBe: (expected: unknown) => assert(Object.is(actual, expected), 'the same value', expected),
+    toEqual: (expected: unknown) => assert(equals(actual, expected), 'an equal value', expected),
+    toMatchObject: (expected: object) => assert(matches(actual, expected), 'a matching object', expected),
+    toBeNull: () => assert(actual === null, 'null', null),
+    toBeUndefined: () => assert(actual === undefined, 'undefined'),
     toHaveLength: (length: number) =>
-      claim((actual as { length?: unknown }).length === length, `a length of ${length}`, length),
+      assert((actual as { length?: unknown }).length === length, `a length of ${length}`, length),
     toBeGreaterThan: (limit: number) => compare('above', limit, (value) => value > limit),
     toBeGreaterThanOrEqual: (limit: number) => compare('of at least', limit, (value) => value >= limit),
     toBeLessThan: (limit: number) => compare('below', limit, (value) => value < limit),
     toBeLessThanOrEqual: (limit: number) => compare('of at most', limit, (value) => value <= limit),
     not: {
-      toEqual: (expected: unknown) => claim(!equals(actual, expected), 'another value', expected),
-      toMatchObject: (expected: object) => claim(!matches(actual, expected), 'no such object', expected),
-      toContain: (part: string) => claim(!String(actual).includes(part), `no ${part} in it`, part),
+      toEqual: (expected: unknown) => assert(!equals(actual, expected), 'another value', expected),
+      toMatchObject: (expected: object) => assert(!matches(actual, expected), 'no such object', expected),
+      toContain: (part: string) => assert(!String(actual).includes(part), `no ${part} in it`, part),
     },
     rejects: {
       async toThrow(type: Constructor) {
@@ -52,15 +52,15 @@ export function fail(message: string, actual?: unknown, expected?: unknown): nev
   throw new AssertionError({ message, actual, expected, operator: 'expect', stackStartFn: fail })
 }
 
-/** Repeats a claim until it holds; after `timeout` milliseconds its failure is final. */
+/** Repeats an assertion until it holds; after `timeout` milliseconds its failure is final. */
 export async function eventually(
-  claim: () => unknown,
+  assert: () => unknown,
   { timeout = 2_000, interval = 5 }: { readonly timeout?: number; readonly interval?: number } = {},
 ): Promise<void> {
   const end = performance.now() + timeout
   for (;;) {
     try {
-      await claim()
+      await assert()
       return
     } catch (error) {
       if (performance.now() > end) throw error

@@ -43,8 +43,8 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         { timeout: 5_000, interval: 2 },
       )
     const payload = async (input: KeyInput): Promise<string | undefined> => {
-      const judgement = checkLiveness(await other.read(key(input)))
-      return judgement.live ? parseBody(judgement.frame)?.payload.toString() : undefined
+      const liveness = checkLiveness(await other.read(key(input)))
+      return liveness.live ? parseBody(liveness.frame)?.payload.toString() : undefined
     }
     const committed = async (at: Store, input: KeyInput, token: Buffer, text = 'computed') =>
       (await at.commit(key(input), token, entry(text))).written
@@ -102,8 +102,8 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
         expect(Math.abs(nothing.now - Date.now())).toBeLessThan(5_000)
 
         await other.write(key('a::value'), entry('value'))
-        const judgement = checkLiveness(await read('a::value'))
-        expect(judgement.live && parseBody(judgement.frame)?.payload.toString()).toBe('value')
+        const liveness = checkLiveness(await read('a::value'))
+        expect(liveness.live && parseBody(liveness.frame)?.payload.toString()).toBe('value')
 
         await other.remove(key('a::removed'), { children: false, origin: ORIGIN })
         expect(checkLiveness(await read('a::removed'))).toMatchObject({ live: false, reason: 'deleted' })
@@ -325,8 +325,8 @@ export function describeLeases(opened: () => { readonly store: Store; readonly o
           expect(result).not.toMatchObject({ id: unchanged })
           expect(await payload('a::b')).toBe(text)
           expect((await other.peek(key('a::b'))).ttlMs).toBeGreaterThan(20_000)
-          const judgement = checkLiveness(await other.read(key('a::b')))
-          expect(judgement).toMatchObject({ live: true, expiredAt: undefined })
+          const liveness = checkLiveness(await other.read(key('a::b')))
+          expect(liveness).toMatchObject({ live: true, expiredAt: undefined })
           expect(await other.remove(key('a'), { children: true, origin: ORIGIN })).toBe(true)
           expect(await payload('a::b')).toBeUndefined()
         })

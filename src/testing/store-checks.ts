@@ -38,13 +38,13 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
     afterEach(() => opened?.close())
 
     const payload = async (from: Store, input: KeyInput): Promise<string | undefined> => {
-      const judgement = checkLiveness(await from.read(key(input)))
-      if (!judgement.live) return undefined
-      return parseBody(judgement.frame)?.payload.toString()
+      const liveness = checkLiveness(await from.read(key(input)))
+      if (!liveness.live) return undefined
+      return parseBody(liveness.frame)?.payload.toString()
     }
     const reason = async (input: KeyInput) => {
-      const judgement = checkLiveness(await store.read(key(input)))
-      return judgement.live ? 'live' : judgement.reason
+      const liveness = checkLiveness(await store.read(key(input)))
+      return liveness.live ? 'live' : liveness.reason
     }
 
     describe('entries', () => {
@@ -66,8 +66,8 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         const bytes = Buffer.from(Array.from({ length: 512 }, (_, index) => index % 256)).toString('latin1')
         await store.write(key('p'), { ...entry(''), payload: Buffer.from(bytes, 'latin1') })
         await store.write(key('p::c'), entry('child'))
-        const judgement = checkLiveness(await store.read(key('p')))
-        expect(judgement.live && parseBody(judgement.frame)?.payload.toString('latin1')).toBe(bytes)
+        const liveness = checkLiveness(await store.read(key('p')))
+        expect(liveness.live && parseBody(liveness.frame)?.payload.toString('latin1')).toBe(bytes)
         expect(await payload(store, 'p::c')).toBe('child')
       })
 
@@ -162,9 +162,9 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
 
       /** The entry state that another process finds. */
       const state = async (input: KeyInput) => {
-        const judgement = checkLiveness(await other.read(key(input)))
-        if (!judgement.live) return judgement.reason
-        return judgement.expiredAt === undefined ? 'fresh' : 'stale'
+        const liveness = checkLiveness(await other.read(key(input)))
+        if (!liveness.live) return liveness.reason
+        return liveness.expiredAt === undefined ? 'fresh' : 'stale'
       }
       const states = async () => Promise.all(EVERY_PATH.map(state))
       const expiry = async (input: KeyInput) => {
@@ -308,8 +308,8 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         await store.write(key('a::big'), { ...entry(''), payload: bytes })
         await store.expire(key('a'), { children: true, origin })
         await store.expire(key('a::big'), { children: false, origin })
-        const judgement = checkLiveness(await other.read(key('a::big')))
-        expect(judgement.live && parseBody(judgement.frame)?.payload.equals(bytes)).toBe(true)
+        const liveness = checkLiveness(await other.read(key('a::big')))
+        expect(liveness.live && parseBody(liveness.frame)?.payload.equals(bytes)).toBe(true)
         expect(await expiry('a::b')).toMatchObject({ provenance: origin })
       })
     })

@@ -30,7 +30,8 @@ const UNDECODABLE: EntryState = { state: 'missing', reason: 'undecodable' }
 const EXPIRED_FAILURE: EntryState = { state: 'missing', reason: 'expired' }
 
 /**
- * Judges and decodes what a read has found; a promise only where the value must be decompressed. A value of more than
+ * Returns the state of an entry that was read: checks its liveness and decodes it. The result is a promise only where the
+ * value must be decompressed. A value of more than
  * `maxValueBytes`, or one that would take too much memory, is missing; one of more than `buildUpTo` bytes is an
  * `UnbuiltValue`.
  */
@@ -39,11 +40,11 @@ export function entryStateOf(
   maxValueBytes: number,
   buildUpTo?: number,
 ): EntryState | Promise<EntryState> {
-  const judgement = checkLiveness(reading)
-  if (!judgement.live) {
-    return { state: 'missing', reason: judgement.reason, provenance: judgement.provenance }
+  const liveness = checkLiveness(reading)
+  if (!liveness.live) {
+    return { state: 'missing', reason: liveness.reason, provenance: liveness.provenance }
   }
-  const { frame, expiredAt } = judgement
+  const { frame, expiredAt } = liveness
   const decoded = decodeEntry(frame, maxValueBytes, buildUpTo)
   const stateOf = (entry: Decoded | undefined): EntryState => {
     if (entry === undefined) return UNDECODABLE
@@ -76,7 +77,10 @@ export function freshnessOf(
   return isStale(body, now, expiredAt) ? 'stale' : 'fresh'
 }
 
-/** Time until an entry expires. One that was marked stale has none, though this reading's clock may be behind that moment. */
+/**
+ * Time until an entry expires. It is 0 or less for an entry that was marked stale. The clock of this reading is a lower
+ * bound, so it may show a time before the moment of the mark.
+ */
 function remainingOf({ writtenAt, ttlMs }: EntryBody, now: number, expiredAt: number | undefined): number {
   const remainingMs = writtenAt + ttlMs - now
   return expiredAt === undefined ? remainingMs : Math.min(0, remainingMs, expiredAt - now)

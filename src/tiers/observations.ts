@@ -16,9 +16,12 @@ interface Observed {
  * The observed misses of one request. A `set` that follows a miss is a fill: its value may be made from data that was read
  * right after the miss, so it is written only while the observed frame is unchanged.
  *
- * The oldest observation of a key counts, and it outlives the response: work that goes on after it must not turn a fill
- * into a plain write. But a timer or a pool that was created in a request keeps its context for ever. So after the end a
- * miss is observed again once a `set` has followed each earlier one, or a marker would have expired.
+ * The oldest observation of a key counts. It is kept after the response has ended: work that goes on then must not turn
+ * a fill into a plain write.
+ *
+ * A timer or a pool that was created in a request keeps that request's context for ever. So after the response has ended,
+ * a new miss of a key replaces its observation in two cases: each earlier miss was followed by a `set`, or the marker of
+ * the earlier miss has expired.
  */
 export class Observations {
   readonly #observed = new Map<string, Observed>()

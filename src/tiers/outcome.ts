@@ -81,7 +81,7 @@ export interface Written {
   readonly outcome: WriteOutcome
   /** The stored entry. */
   readonly stored?: NewEntry
-  /** Whether it was refused because of an invalidation that no value has followed in the store. */
+  /** Whether it was refused because its key was invalidated, and no value has been stored since. */
   readonly fenced?: boolean
   /** Reason of a skipped `set`. */
   readonly reason?: MissReason

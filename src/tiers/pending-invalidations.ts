@@ -21,7 +21,7 @@ interface Pending {
 /** Timers may fire this much early. */
 const SLACK_MS = 2
 
-/** Maximum number of pending invalidations: beyond it they are widened to families, and then to everything. */
+/** Maximum number of pending invalidations: beyond it they are merged into one for each family, and then into one of everything. */
 const MAX_PENDING = 1_000
 
 /** Maximum delay between two attempts. */
@@ -54,7 +54,7 @@ export class PendingInvalidations {
     this.#delayMs = timeoutMs
   }
 
-  /** How many there are; a widened one counts once. */
+  /** How many there are; a merged one counts once. */
   get size(): number {
     return this.#pending.size
   }
@@ -70,8 +70,8 @@ export class PendingInvalidations {
   add(key: CacheKey | undefined, children: boolean, origin: InvalidationOrigin): void {
     this.#set({ key, children, origin, notBefore: performance.now() + this.#timeoutMs })
     if (this.#pending.size > MAX_PENDING)
-      this.#widen(({ key }) => key && CacheKey.from(key.segments[0] as string))
-    if (this.#pending.size > MAX_PENDING) this.#widen(() => undefined)
+      this.#merge(({ key }) => key && CacheKey.from(key.segments[0] as string))
+    if (this.#pending.size > MAX_PENDING) this.#merge(() => undefined)
     if (!this.#isClosed) this.#warnings.added()
     this.#schedule()
   }
@@ -101,7 +101,7 @@ export class PendingInvalidations {
   }
 
   /** Replaces them by fewer that cover them. */
-  #widen(around: (pending: Pending) => CacheKey | undefined): void {
+  #merge(around: (pending: Pending) => CacheKey | undefined): void {
     const all = [...this.#pending.values()]
     this.#pending.clear()
     for (const one of all) this.#set({ ...one, key: around(one), children: true })

@@ -62,10 +62,10 @@ interface StoredEntry extends Pick<MemoryEntry, 'id' | 'computingMs'> {
   readonly servedUntil: number
 }
 
-/** The reads of one key that are under way; the results of spoiled ones are not stored. */
+/** The reads of one key that are under way; the results of outdated ones are not stored. */
 interface Reads {
   count: number
-  spoiled: boolean
+  isOutdated: boolean
 }
 
 /** A read of the store whose result this memory may store. */
@@ -150,7 +150,7 @@ export class ProcessMemory implements TrackingListener {
   beginRead(key: CacheKey): TrackedRead {
     let reads = this.#reads.get(key.text)
     if (!reads) {
-      reads = { count: 0, spoiled: false }
+      reads = { count: 0, isOutdated: false }
       this.#reads.set(key.text, reads)
     }
     reads.count++
@@ -191,7 +191,7 @@ export class ProcessMemory implements TrackingListener {
     this.#entries.delete(path)
     const reads = this.#reads.get(path)
     if (!reads) return
-    reads.spoiled = true
+    reads.isOutdated = true
     // Reads that begin from now on find the new state.
     this.#reads.delete(path)
   }
@@ -213,7 +213,7 @@ export class ProcessMemory implements TrackingListener {
 
   #mayStore({ reads, changes }: TrackedRead, { epoch }: ReadResult): boolean {
     return (
-      !reads.spoiled && changes === this.#changes && epoch !== undefined && epoch === this.#tracking.epoch
+      !reads.isOutdated && changes === this.#changes && epoch !== undefined && epoch === this.#tracking.epoch
     )
   }
 

@@ -15,10 +15,10 @@ export function slotOf(value: unknown, payload: Payload): Slot {
   return isCompressed(payload) ? { payload: compactPayload(payload) } : lazyCopiesOf(payload)
 }
 
-/** A read of the store that is under way; the result of one that is spoiled is not kept. */
+/** A read of the store that is under way; the result of one that is outdated is not kept. */
 export interface PendingRead {
   readonly key: CacheKey
-  spoiled: boolean
+  isOutdated: boolean
 }
 
 /** Maximum number of values of one request: a job that reads everything must not hold everything. */
@@ -36,7 +36,7 @@ export class RequestMemory {
 
   /** Begins a read of the store; `endRead` must follow. */
   beginRead(key: CacheKey): PendingRead {
-    const read = { key, spoiled: false }
+    const read = { key, isOutdated: false }
     this.#pending.add(read)
     return read
   }
@@ -44,7 +44,7 @@ export class RequestMemory {
   /** Ends a read: keeps its value, unless this request wrote or deleted the key meanwhile. */
   endRead(read: PendingRead, found?: Slot): void {
     this.#pending.delete(read)
-    if (found && !read.spoiled) this.#keep(read.key.text, found)
+    if (found && !read.isOutdated) this.#keep(read.key.text, found)
   }
 
   /** Adds a value that was read from another tier. */
@@ -54,14 +54,14 @@ export class RequestMemory {
 
   /** Puts a value that this request sets: visible at once, and no read under way may put the old value back. */
   put(key: CacheKey, slot: Slot): void {
-    this.spoil(key)
+    this.outdateReads(key)
     this.#keep(key.text, slot)
   }
 
-  /** Spoils the reads of this key that are under way, with `children` those of everything below it too. */
-  spoil(key: CacheKey, children = false): void {
+  /** Marks the reads of this key that are under way as outdated, with `children` those of everything below it too. */
+  outdateReads(key: CacheKey, children = false): void {
     for (const read of this.#pending) {
-      if (read.key.text === key.text || (children && read.key.isWithin(key))) read.spoiled = true
+      if (read.key.text === key.text || (children && read.key.isWithin(key))) read.isOutdated = true
     }
   }
 
@@ -71,7 +71,7 @@ export class RequestMemory {
       this.#dropAll()
       return
     }
-    this.spoil(key, children)
+    this.outdateReads(key, children)
     this.#slots.delete(key.text)
     if (!children) return
     const below = `${key.text}::`
@@ -85,7 +85,7 @@ export class RequestMemory {
   }
 
   #dropAll(): void {
-    for (const read of this.#pending) read.spoiled = true
+    for (const read of this.#pending) read.isOutdated = true
     this.#slots.clear()
   }
 

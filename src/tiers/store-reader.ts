@@ -47,7 +47,7 @@ const FAILED: StoreRead = {}
 const PENDING: EntryState = { state: 'missing', reason: 'pending-invalidation' }
 
 /**
- * Reads the store: sends a read, judges what comes back, observes a miss where a `set` that follows will be a fill, and
+ * Reads the store: sends a read, decides the state of the entry, observes a miss where a `set` that follows will be a fill, and
  * offers a fresh entry to process memory. A store failure is a read without a result.
  */
 export class StoreReader {
@@ -106,7 +106,7 @@ export class StoreReader {
     if (tracked) this.#memories.endRead(tracked)
   }
 
-  /** Ends a read: judges what it found, and observes a miss for `observer`. */
+  /** Ends a read: decides the state of the entry, and observes a miss for `observer`. */
   async finish(
     { key, reading: coming, tracked }: SentRead,
     operation: 'get' | 'getOrSet',
@@ -161,7 +161,7 @@ export class StoreReader {
 
   /** A miss that the store could not show: no fill of the key can be proved. */
   #fail<T>(
-    operation: string,
+    operation: 'get' | 'getOrSet' | 'has',
     { text }: CacheKey,
     error: unknown,
     fallback: T,
@@ -173,8 +173,8 @@ export class StoreReader {
 }
 
 function isFresh(reading: ReadResult, maxValueBytes: number): boolean {
-  const judgement = checkLiveness(reading)
-  if (!judgement.live || isOversized(judgement.frame, maxValueBytes)) return false
-  const body = parseBodyHead(judgement.frame)
-  return body !== undefined && freshnessOf(body, reading.now, judgement.expiredAt) === 'fresh'
+  const liveness = checkLiveness(reading)
+  if (!liveness.live || isOversized(liveness.frame, maxValueBytes)) return false
+  const body = parseBodyHead(liveness.frame)
+  return body !== undefined && freshnessOf(body, reading.now, liveness.expiredAt) === 'fresh'
 }

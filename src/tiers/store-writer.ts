@@ -110,7 +110,7 @@ export class StoreWriter {
         observations?.answer(key.text)
         this.#memories.drop(key, false)
       } else this.#drop(key, false)
-      scope?.memory?.spoil(key)
+      scope?.memory?.outdateReads(key)
     }
   }
 

@@ -70,10 +70,10 @@ test('each import of src is checked', () => {
 test.each([
   ['store/store.ts', "import { a } from '../tiers/store-reader.js'", 'is not below it'],
   ['store/store.ts', "import type { A } from '../cache.js'", 'is not below it'],
-  ['store/redis/names.ts', "import {\n  a,\n  b,\n} from '../../compute/lease.js'", 'is not below it'],
+  ['store/redis/names.ts', "import {\n  a,\n  b,\n} from '../../compute/held-lease.js'", 'is not below it'],
   ['cache/reading.ts', "export * from '../cache.js'", 'is not below it'],
-  ['stats/counters.ts', "import '../compute/lease.js'", 'is not below it'],
-  ['compute/lease.ts', "const a = await import('../options.js')", 'is not below it'],
+  ['stats/counters.ts', "import '../compute/held-lease.js'", 'is not below it'],
+  ['compute/held-lease.ts', "const a = await import('../options.js')", 'is not below it'],
   ['tiers/store-reader.ts', "type A = import('../stats/counters.js').A", 'is not below it'],
   ['model/model.ts', "import { a } from '../dashboard/mount.js'", 'is not below it'],
   ['dashboard/mount.ts', "import { a } from '../index.js'", 'is not below it'],

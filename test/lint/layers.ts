@@ -4,7 +4,7 @@
  */
 export const LAYERS: readonly (readonly string[])[] = [
   ['errors.ts', 'background.ts', 'bounded-map.ts', 'elapsed-clock.ts', 'local-path.ts'],
-  ['key/', 'entry/', 'codec/', 'bypass/', 'name-owners.ts', 'take-options.ts'],
+  ['key/', 'entry/', 'codec/', 'bypass/', 'name-owners.ts', 'options-reader.ts'],
   ['duration.ts', 'channels.ts', 'option-checks.ts'],
   ['store/'],
   ['tiers/'],
@@ -30,7 +30,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   ejs: ['dashboard/'],
   express: ['dashboard/', 'express/'],
   ioredis: ['store/redis/'],
-  leven: ['take-options.ts'],
+  leven: ['options-reader.ts'],
   'lru-cache': ['store/', 'tiers/'],
 }
 

@@ -22,8 +22,8 @@ describe('A command that arrives late', () => {
       await expect(store.observe(key('marked'))).rejects.toThrow(/not responding/)
       own.thaw()
       const witness = open({ redis: own.url, keyPrefix: 'late' })
-      const judgement = checkLiveness(await witness.read(key('kept')))
-      expect(judgement.live && judgement.frame.includes('old')).toBe(true)
+      const liveness = checkLiveness(await witness.read(key('kept')))
+      expect(liveness.live && liveness.frame.includes('old')).toBe(true)
       expect((await witness.peek(key('marked'))).frame).toBeNull()
     } finally {
       own.thaw()

@@ -1,5 +1,5 @@
 import { CacheNotRespondingError } from '../../errors.js'
-import type { Json, Page } from '../page-request.js'
+import type { Json, Page } from '../handler-result.js'
 import { HttpError } from './http-error.js'
 
 const TITLES: Readonly<Record<number, string>> = {

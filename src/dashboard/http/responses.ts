@@ -1,5 +1,5 @@
 import type { Request, Response } from 'express'
-import type { Download, Json, SeeOther } from '../page-request.js'
+import type { Download, Json, SeeOther } from '../handler-result.js'
 import { yieldAfterSlice } from '../scheduling/time-slices.js'
 import type { Asset } from './assets.js'
 import { HEADERS } from './headers.js'

@@ -1,8 +1,9 @@
 import type { CacheStats, HistoryStep } from '../../stats/cache-stats.js'
 import { quantile } from '../../stats/latency.js'
 import type { Figures } from '../../stats/metrics.js'
+import type { Json } from '../handler-result.js'
 import { maskKey } from '../masking/mask-key.js'
-import type { Json, PageRequest } from '../page-request.js'
+import type { PageRequest } from '../page-request.js'
 
 /** `GET /api/stats`: the data of the overview. Times in milliseconds. */
 export async function statsJson({ cache, secrets }: PageRequest): Promise<Json> {

@@ -2,8 +2,9 @@ import { bypassCookie, cookiePath, MAX_COOKIE_PATH } from '../../bypass/cookie.j
 import { bypassToken } from '../../bypass/token.js'
 import { internalsOf } from '../../cache.js'
 import { localPathOf, pathOf } from '../../local-path.js'
+import type { Page, SeeOther } from '../handler-result.js'
 import { MAX_PATH } from '../http/parameters.js'
-import type { Page, PageRequest, SeeOther } from '../page-request.js'
+import type { PageRequest } from '../page-request.js'
 
 /** The form for the path of a page. */
 export function bypassForm({ parameters }: PageRequest): Page {

@@ -1,7 +1,8 @@
-import type { Page, PageRequest } from '../page-request.js'
+import type { Page } from '../handler-result.js'
+import type { PageRequest } from '../page-request.js'
 import { keys } from '../rendering/figures.js'
-import { changeAsStaff, countOrUnknown } from './changing.js'
-import { resultPage } from './result.js'
+import { changeAsStaff, countOrUnknown } from './parts/changing.js'
+import { resultPage } from './parts/result.js'
 
 /** The form to delete everything; it requires the prefix, typed in full. */
 export async function clearForm(request: PageRequest): Promise<Page> {

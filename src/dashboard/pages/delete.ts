@@ -1,15 +1,16 @@
 import { internalsOf } from '../../cache.js'
 import type { Inspection } from '../../inspection.js'
 import type { CacheKey } from '../../key/cache-key.js'
+import type { Page } from '../handler-result.js'
 import { maskKey } from '../masking/mask-key.js'
-import type { Page, PageRequest } from '../page-request.js'
+import type { PageRequest } from '../page-request.js'
 import type { Count } from '../reading/count.js'
 import { keys, recomputing } from '../rendering/figures.js'
-import { changeAsStaff, countOrUnknown } from './changing.js'
-import { inspect } from './inspect.js'
-import { linked } from './linked.js'
-import { requestedKey } from './requested-key.js'
-import { resultPage } from './result.js'
+import { changeAsStaff, countOrUnknown } from './parts/changing.js'
+import { inspect } from './parts/inspect.js'
+import { linked } from './parts/linked.js'
+import { requestedKey } from './parts/requested-key.js'
+import { resultPage } from './parts/result.js'
 
 /** The actions of the form; the first is the default. */
 const ACTIONS = ['delete', 'expire'] as const

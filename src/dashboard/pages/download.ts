@@ -1,9 +1,10 @@
+import type { Download } from '../handler-result.js'
 import { HttpError } from '../http/http-error.js'
 import { MASKED } from '../masking/secret-names.js'
-import type { Download, PageRequest } from '../page-request.js'
+import type { PageRequest } from '../page-request.js'
 import { valueText } from '../value-text.js'
-import { inspect } from './inspect.js'
-import { requestedKey } from './requested-key.js'
+import { inspect } from './parts/inspect.js'
+import { requestedKey } from './parts/requested-key.js'
 
 /** `GET /download`: a whole value as text, masked as on its page. */
 export async function download(request: PageRequest): Promise<Download> {

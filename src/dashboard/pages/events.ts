@@ -2,9 +2,10 @@ import { internalsOf } from '../../cache.js'
 import { formatDuration } from '../../duration.js'
 import type { CacheEvent } from '../../stats/cache-event.js'
 import { MAX_EVENTS } from '../../store/statistics.js'
+import type { Json, Page } from '../handler-result.js'
 import { badRequest } from '../http/http-error.js'
 import { containsText, type MaskedKey } from '../masking/mask-key.js'
-import type { Json, Page, PageRequest } from '../page-request.js'
+import type { PageRequest } from '../page-request.js'
 import { type MaskedEvent, type MaskedEvents, readEvents, readEventsIfUp } from '../reading/masked-events.js'
 import { countOf, past, whole } from '../rendering/figures.js'
 
@@ -75,7 +76,7 @@ export async function eventsJson(request: PageRequest): Promise<Json> {
   }
 }
 
-/** @throws Refusal */
+/** @throws HttpError */
 function filterOf({ parameters }: PageRequest): Filter {
   const type = parameters.text('type') || 'all'
   if (!Object.hasOwn(TYPES, type)) {

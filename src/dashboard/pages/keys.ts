@@ -1,12 +1,13 @@
 import type { KeyedCache } from '../../cache.js'
-import type { Json, Page, PageRequest, StreamedPage } from '../page-request.js'
+import type { Json, Page, StreamedPage } from '../handler-result.js'
+import type { PageRequest } from '../page-request.js'
 import { branchesOf } from '../reading/branches.js'
 import { type Scan, scan } from '../reading/scan.js'
 import { whole } from '../rendering/figures.js'
-import { crumbsOf } from './crumbs.js'
-import { type KeyFilter, keyFilterOf, unlessStoreDown } from './key-filter.js'
-import { keyRow, keyRowJson } from './key-row.js'
-import { searchPage } from './search.js'
+import { crumbsOf } from './parts/crumbs.js'
+import { type KeyFilter, keyFilterOf, unlessStoreDown } from './parts/key-filter.js'
+import { keyRow, keyRowJson } from './parts/key-row.js'
+import { searchPage } from './parts/search.js'
 
 const PAGE = 100
 

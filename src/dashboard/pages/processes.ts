@@ -1,6 +1,7 @@
 import { formatDuration } from '../../duration.js'
 import type { LiveProcess } from '../../stats/cache-stats.js'
-import type { Page, PageRequest } from '../page-request.js'
+import type { Page } from '../handler-result.js'
+import type { PageRequest } from '../page-request.js'
 import { readStats } from '../reading/available-stats.js'
 import { countOf, nonZero, past, share, size, whole } from '../rendering/figures.js'
 

@@ -3,9 +3,10 @@ import { isLocalPath } from '../../local-path.js'
 import { cacheMsOf } from '../../stats/cache-time.js'
 import { isCut } from '../../stats/request-record.js'
 import { MAX_REQUESTS } from '../../store/statistics.js'
+import type { Json, Page } from '../handler-result.js'
 import { containsText } from '../masking/mask-key.js'
 import { MASKED } from '../masking/secret-names.js'
-import type { Json, Page, PageRequest } from '../page-request.js'
+import type { PageRequest } from '../page-request.js'
 import {
   type MaskedCall,
   type MaskedRequest,
@@ -15,7 +16,7 @@ import {
 import { countOf, latency, past, share, whole } from '../rendering/figures.js'
 import { labelOf } from '../rendering/label-of.js'
 import { REASONS } from '../rendering/reasons.js'
-import { linked } from './linked.js'
+import { linked } from './parts/linked.js'
 
 /** Choices for the maximum number of requests. */
 const LIMITS: readonly number[] = [20, 50, 100, MAX_REQUESTS]

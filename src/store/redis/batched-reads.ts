@@ -113,7 +113,7 @@ export class BatchedReads {
     } catch (error) {
       if (isSent && !isErrorReply(error)) this.#large.suspect(names)
       if (!isSent || performance.now() >= deadline || !isConnectionLost(error)) throw error
-      // Lost with its connection, maybe behind a reply that was too large: reading again does no harm.
+      // Lost with its connection, maybe after a reply that was too large: reading again does no harm.
       await this.#connection.ready(deadline)
       return await this.#readLarge(names, deadline)
     }
@@ -130,7 +130,7 @@ export class BatchedReads {
 
   async #readTogether(names: readonly string[], tracked: boolean, deadline: number): Promise<Answer> {
     const read: Command = ['MGET', ...names]
-    // Freshness is judged in the server's time, so its clock must have been sampled not long ago.
+    // Freshness is decided in the server's time, so its clock must have been sampled not long ago.
     const isClockKnown = this.#clock.isRecent(performance.now())
     if (!tracked && isClockKnown) {
       return { values: (await this.#connection.send(read, deadline)) as Answer['values'], isTracked: false }

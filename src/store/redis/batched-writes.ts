@@ -49,7 +49,7 @@ export class BatchedWrites {
   }
 
   /**
-   * Runs a script; `args` are its arguments behind the deadline. `onAdded` is called whenever it waits to be sent.
+   * Runs a script; `args` are its arguments after the deadline. `onAdded` is called whenever it waits to be sent.
    * A script that came too late did nothing: it is sent again, with a deadline by what its reply said of the server's
    * clock. It is rejected instead where a later write of this process covers its key, which it would undo.
    */
@@ -61,7 +61,7 @@ export class BatchedWrites {
   ): Promise<ScriptReply> {
     const write: Write = { script, keys, args }
     for (let attempt = 1; ; attempt++) {
-      // A deadline of its own for each attempt; its number stays, by which later writes are known.
+      // Each attempt has a deadline of its own. The write keeps its number, by which `WriteOrder` finds later writes.
       write.deadline = undefined
       const answer = this.#add(write)
       onAdded()
@@ -116,7 +116,7 @@ export class BatchedWrites {
     this.#queue = undefined
   }
 
-  /** All of this, connecting included, happens before the deadline of the youngest write. */
+  /** Sends one batch. Its deadline begins now, and includes connecting and the greeting of a new connection. */
   async #sendBatch(batch: readonly Write[]): Promise<void> {
     const deadline = this.#deadline()
     for (const write of batch) write.deadline ??= deadline

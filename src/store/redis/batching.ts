@@ -57,7 +57,7 @@ export class Batching {
     return this.#reads.addShared(id, names, toResult, tracked)
   }
 
-  /** Runs a script; `args` are its arguments behind the deadline. */
+  /** Runs a script; `args` are its arguments after the deadline. */
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<ScriptReply> {
     return this.#writes.run(script, keys, args, this.#schedule)
   }

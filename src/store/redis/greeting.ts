@@ -5,8 +5,8 @@ import { asNotResponding } from './not-responding.js'
 import { SCRIPTS } from './scripts/all.js'
 
 /**
- * Prepares the server behind each new connection for scripts: reads its clock, in whose time their deadlines are, and
- * loads all scripts. A script that the server did not know would be sent again, after those that were sent behind it.
+ * Prepares the server of each new connection for scripts: reads its clock, in whose time their deadlines are, and
+ * loads all scripts. A script that the server did not know would be sent again, and would run after those that were sent later.
  */
 export class Greeting {
   readonly #connection: Connection

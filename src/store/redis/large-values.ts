@@ -17,7 +17,7 @@ type Send = (commands: readonly Command[]) => Promise<readonly unknown[]>
 
 /**
  * Names whose value may be too large to be fetched, since another client of the same Redis can write anything there. One
- * such reply holds up all replies behind it, so the sizes of these values are looked up before they are fetched.
+ * such reply holds up all replies after it, so the sizes of these values are looked up before they are fetched.
  */
 export class LargeValues {
   readonly #maxBytes: number

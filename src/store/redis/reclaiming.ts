@@ -134,9 +134,9 @@ export class Reclaiming {
     const dead = keys.flatMap((key, index) => {
       const frame = heads[index]
       if (!(frame instanceof Buffer) || frame.length === 0) return []
-      const judgement = checkLiveness({ frame, generations: generations[index] ?? [] })
+      const liveness = checkLiveness({ frame, generations: generations[index] ?? [] })
       const gone =
-        !judgement.live && (judgement.reason === 'ancestor-deleted' || judgement.reason === 'generation-lost')
+        !liveness.live && (liveness.reason === 'ancestor-deleted' || liveness.reason === 'generation-lost')
       const parsed = parseFrame(frame)
       return gone && parsed.kind === 'value' ? [{ name: this.#names.entry(key.text), id: parsed.id }] : []
     })

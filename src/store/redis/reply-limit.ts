@@ -1,7 +1,7 @@
 import type { Unanswered } from './silence-detection.js'
 
 /**
- * Maximum size of the replies to one command. A larger one holds up every reply behind it, so the connection is
+ * Maximum size of the replies to one command. A larger one holds up every reply after it, so the connection is
  * replaced: a value can exceed what this cache writes only where another client wrote it.
  */
 const MAX_REPLY_BYTES = 128 * 1024 * 1024

@@ -1,6 +1,6 @@
 import type { Redis, RedisOptions } from 'ioredis'
 import { ConfigurationError } from '../../errors.js'
-import { type KnownOptions, OptionsReader } from '../../take-options.js'
+import { type KnownOptions, OptionsReader } from '../../options-reader.js'
 
 /** Value of the option `redis`: a URL, ioredis options, or a client whose options are copied. */
 export type RedisTarget = string | RedisOptions | Redis

@@ -37,10 +37,13 @@ const NEVER: Moment = { monotonic: Number.NEGATIVE_INFINITY, wall: Number.NEGATI
 
 /**
  * Client tracking of the server: it records which keys this process has read, and reports once when one of them
- * changes. Keys are read on one connection; their changes are reported on a second one, in order. So the answers to two
- * pings prove that all changes made before the pings were sent have arrived. The reading connection existed until then,
- * or the server would have dropped its record; and a report that was sent before the answer on the second connection
- * arrived before it.
+ * changes. Keys are read on one connection. Their changes are reported on a second one, in order.
+ *
+ * Two pings, one on each connection, prove by their answers that all changes made before the pings have arrived:
+ * 1. The reading connection has answered, so it was not lost. So the server has kept the record of what was read on it.
+ * 2. With that record, the server reported each change on the second connection when the change was made. So it sent the
+ *    report before it answered the ping there.
+ * 3. A connection delivers in order. So the report arrived before the answer.
  *
  * @see https://redis.io/docs/latest/develop/reference/client-side-caching/
  * @see https://redis.io/docs/latest/commands/client-tracking/
@@ -128,7 +131,7 @@ export class RedisTracking implements Tracking {
     this.#end()
     const turn = this.#epochs
     try {
-      // OPTIN: only reads behind `TRACK_NEXT` are tracked.
+      // OPTIN: only reads after `TRACK_NEXT` are tracked.
       const track = ['CLIENT', 'TRACKING', 'ON', 'REDIRECT', redirect, 'OPTIN'] as const
       await this.#connection.send(track, performance.now() + this.#timeoutMs, BACKGROUND)
       // A connection that was lost meanwhile begins an epoch of its own.

@@ -7,7 +7,7 @@ import { treeOf } from './write-scope.js'
 const MAX_WRITES = 256
 
 /**
- * Writes that end a computation, or renew its lease. They go before all others: behind as many new leases as a process
+ * Writes that end a computation, or renew its lease. They go before all others: after as many new leases as a process
  * can ask for at once, each lease would lapse before its value is stored. They are bound to a token that the store has
  * issued, so it makes no difference to other writes which of the two is first.
  */
@@ -63,7 +63,7 @@ interface LastWrite {
 /**
  * Writes that wait for their turn. Those of one tick are a group, and groups take turns: a single write does not wait
  * for thousands of another caller's. The order of calls is kept where it matters: the writes of one name are always in
- * one group; and while an invalidation with children waits, there is only one group, in which it is behind all earlier
+ * one group; and while an invalidation with children waits, there is only one group, in which it is after all earlier
  * writes.
  */
 export class WriteQueue {
@@ -103,7 +103,7 @@ export class WriteQueue {
     const batch = this.#urgent.splice(0, MAX_WRITES)
     const share = Math.max(1, Math.floor(MAX_WRITES / this.#groups.size))
     let room = MAX_WRITES
-    // A group that is put behind the others comes up again in the same loop.
+    // A group that is put after the others comes up again in the same loop.
     for (const group of this.#groups) {
       if (room === 0) break
       const writes = group.take(Math.min(share, room))

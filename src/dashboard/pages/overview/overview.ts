@@ -1,5 +1,6 @@
 import { internalsOf } from '../../../cache.js'
-import type { Page, PageRequest } from '../../page-request.js'
+import type { Page } from '../../handler-result.js'
+import type { PageRequest } from '../../page-request.js'
 import { readStats } from '../../reading/available-stats.js'
 import { past } from '../../rendering/figures.js'
 import { boardOf } from './board.js'

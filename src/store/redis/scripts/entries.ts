@@ -18,12 +18,12 @@ if observed ~= '' then
   local frame = frame_at(KEYS[1])
   local current = are_current(3, generations)
   if not current or not frame or id_of(frame) ~= observed then
-    return {${REFUSED}, now, fenced(frame, 3, current)}
+    return {${REFUSED}, now, was_fenced(frame, 3, current)}
   end
 end
 local above = keep_generations(3, life, '1')
 redis.call('SET', KEYS[1], value_of(above, ARGV[4]), 'PX', life)
-fence(KEYS[2], ARGV[5], KEYS[1])
+end_lease(KEYS[2], ARGV[5], KEYS[1])
 return {${DONE}, now}
 `)
 

@@ -1,5 +1,13 @@
 import { DIGITS } from '../../../entry/digits.js'
-import { IN_USE_AT, MARK_AT, WHO_AT } from '../../../entry/generation.js'
+import {
+  IN_USE,
+  IN_USE_AT,
+  MARK_AT,
+  MARK_BEGINS,
+  MARK_ENDS,
+  UNUSED,
+  WHO_AT,
+} from '../../../entry/generation.js'
 import {
   COUNT_AT,
   ID_AT,
@@ -11,7 +19,7 @@ import {
 } from '../../../entry/layout.js'
 import { KIND, MAGIC_AND_VERSION } from './functions/frames.js'
 import { LEASE_EVENT } from './functions/leases.js'
-import { position, rest, slice, sliceBehind } from './functions/lua.js'
+import { char, position, rest, slice, sliceAfter } from './functions/lua.js'
 import { DONE, script } from './script.js'
 
 /**
@@ -30,12 +38,12 @@ if children then last = last - 1 end
 local was = 0
 if is_live(frame_at(KEYS[1]), 3, last) then was = 1 end
 replace(KEYS[1], '${MAGIC_AND_VERSION}${KIND.tombstone}' .. id .. string.char(0) .. ARGV[4], life)
-fence(KEYS[2], ARGV[6], KEYS[1])
+end_lease(KEYS[2], ARGV[6], KEYS[1])
 if children then
   local own = generation_at(KEYS[#KEYS])
   if own then
-    if ${slice('own', IN_USE_AT, 1)} == '1' then was = 1 end
-    replace(KEYS[#KEYS], id .. '0' .. ARGV[4], life)
+    if ${slice('own', IN_USE_AT, 1)} == '${char(IN_USE)}' then was = 1 end
+    replace(KEYS[#KEYS], id .. '${char(UNUSED)}' .. ARGV[4], life)
     publish(ARGV[6], '${LEASE_EVENT.invalidatedBelow}' .. KEYS[1])
   end
 end
@@ -65,8 +73,8 @@ if frame then
     local marks_at = after_generations(frame)
     local body_at, expired_at = marks_at, NEVER
     if ${slice('frame', KIND_AT, 1)} == '${KIND.marked}' then
-      eras = ${sliceBehind('marks_at', 'frame', MARKED_ERAS_AT, DIGITS)}
-      expired_at = ${sliceBehind('marks_at', 'frame', MARKED_EXPIRY_AT, DIGITS)}
+      eras = ${sliceAfter('marks_at', 'frame', MARKED_ERAS_AT, DIGITS)}
+      expired_at = ${sliceAfter('marks_at', 'frame', MARKED_EXPIRY_AT, DIGITS)}
       body_at = marks_at + ${VALUE_MARK_BYTES}
     end
     -- A second expiry does not begin the grace again.
@@ -78,14 +86,14 @@ if frame then
   end
   replace(KEYS[1], head .. id .. rest, redis.call('PTTL', KEYS[1]))
 end
-fence(KEYS[2], ARGV[5], KEYS[1])
+end_lease(KEYS[2], ARGV[5], KEYS[1])
 if children then
   local own = generation_at(KEYS[#KEYS])
   if own then
-    if ${slice('own', IN_USE_AT, 1)} == '1' then was = 1 end
+    if ${slice('own', IN_USE_AT, 1)} == '${char(IN_USE)}' then was = 1 end
     local deleted_by = ${rest('own', MARK_AT)}
-    if ${slice('own', MARK_AT, 1)} == '~' then deleted_by = string.sub(own, (string.find(own, '\\n', ${position(WHO_AT)}, true) or #own) + 1) end
-    local mark = '~' .. digits(era_of(own) + 1) .. digits(now) .. who .. '\\n'
+    if ${slice('own', MARK_AT, 1)} == '${char(MARK_BEGINS)}' then deleted_by = string.sub(own, (string.find(own, '${char(MARK_ENDS)}', ${position(WHO_AT)}, true) or #own) + 1) end
+    local mark = '${char(MARK_BEGINS)}' .. digits(era_of(own) + 1) .. digits(now) .. who .. '${char(MARK_ENDS)}'
     replace(KEYS[#KEYS], ${slice('own', 0, MARK_AT)} .. mark .. deleted_by, redis.call('PTTL', KEYS[#KEYS]))
     publish(ARGV[5], '${LEASE_EVENT.invalidatedBelow}' .. KEYS[1])
   end
@@ -100,7 +108,7 @@ return {${DONE}, now, was}
  * Replaces the generation that every entry carries: nothing under the prefix is live from then on.
  */
 export const CLEAR = script(`
-replace(KEYS[1], id .. '0' .. ARGV[4], tonumber(ARGV[3]))
+replace(KEYS[1], id .. '${char(UNUSED)}' .. ARGV[4], tonumber(ARGV[3]))
 publish(ARGV[5], '${LEASE_EVENT.invalidatedBelow}')
 return {${DONE}, now}
 `)

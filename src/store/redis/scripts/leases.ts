@@ -1,7 +1,7 @@
 import { KIND_AT, MARKED_WRITER_LENGTH_AT, WRITER_DIGITS } from '../../../entry/layout.js'
 import { AWAITED_AT } from '../../../entry/lease.js'
 import { KIND } from './functions/frames.js'
-import { slice, sliceBehind } from './functions/lua.js'
+import { slice, sliceAfter } from './functions/lua.js'
 import { DONE, REFUSED, script } from './script.js'
 
 /**
@@ -68,7 +68,9 @@ export const COMMIT = script(`
 local life = tonumber(ARGV[4])
 local lease = lease_at(KEYS[2])
 if not lease or token_of(lease) ~= ARGV[3] then
-  return {${REFUSED}, now, fenced(frame_at(KEYS[1]), 3, true)}
+  -- The generations from which the token started were in its lease, so whether they are current is not known. Only a
+  -- tombstone in the place of the entry proves an invalidation then.
+  return {${REFUSED}, now, was_fenced(frame_at(KEYS[1]), 3, true)}
 end
 local started = started_from(lease)
 local current = are_current(3, started)
@@ -79,22 +81,22 @@ if ARGV[7] ~= '' then
   if not frame or id_of(frame) ~= ARGV[7] then
     accepted = false
   elseif ARGV[8] ~= '0' then
-    -- A value that was expired ends with who did it, behind its payload.
+    -- A value that was expired ends with who did it, after its payload.
     local last = redis.call('STRLEN', KEYS[1])
     if ${slice('frame', KIND_AT, 1)} == '${KIND.marked}' then
       local marks_at = after_generations(frame)
-      last = last - (tonumber(${sliceBehind('marks_at', 'frame', MARKED_WRITER_LENGTH_AT, WRITER_DIGITS)}) or 0)
+      last = last - (tonumber(${sliceAfter('marks_at', 'frame', MARKED_WRITER_LENGTH_AT, WRITER_DIGITS)}) or 0)
     end
     body = body .. redis.call('GETRANGE', KEYS[1], last - tonumber(ARGV[8]), last - 1)
   end
 end
 if not accepted then
-  fence(KEYS[2], ARGV[6], KEYS[1])
-  return {${REFUSED}, now, fenced(frame_at(KEYS[1]), 3, current)}
+  end_lease(KEYS[2], ARGV[6], KEYS[1])
+  return {${REFUSED}, now, was_fenced(frame_at(KEYS[1]), 3, current)}
 end
 keep_generations(3, life, '1')
 redis.call('SET', KEYS[1], value_of(started, body), 'PX', life)
-fence(KEYS[2], ARGV[6], KEYS[1])
+end_lease(KEYS[2], ARGV[6], KEYS[1])
 return {${DONE}, now}
 `)
 
@@ -107,6 +109,6 @@ return {${DONE}, now}
 export const RELEASE = script(`
 local lease = lease_at(KEYS[2])
 if not lease or token_of(lease) ~= id then return {${REFUSED}, now} end
-fence(KEYS[2], ARGV[3], KEYS[1], ARGV[4] == '1')
+end_lease(KEYS[2], ARGV[3], KEYS[1], ARGV[4] == '1')
 return {${DONE}, now}
 `)

@@ -5,9 +5,9 @@ export const DIGITS_PATTERN = '%d'.repeat(DIGITS)
 
 /** Lua functions that read and replace the bytes under a key. */
 export const BYTES = `
--- The bytes under a key from 0 up to and with the position last, or false if there are none. False for a foreign
--- type too, which a write replaces. A read is always bounded: another client may have put something large there.
--- last is a text, since Redis would turn a number into one, which costs as much as the read.
+-- Returns the bytes under a key, from the first one to the one at the offset last, or false if there are none. A foreign
+-- type counts as no bytes: a write replaces it. The read is bounded, since another client may have stored something large.
+-- last is a text: Redis would convert a number to a text, which takes as long as the read.
 local function head_at(key, last)
   local head = redis.pcall('GETRANGE', key, '0', last)
   if type(head) ~= 'string' or head == '' then return false end

@@ -54,7 +54,7 @@ local function is_value(frame)
   return kind == '${KIND.value}' or kind == '${KIND.marked}'
 end
 
--- The position behind the generations of a value, where its body or its marks begin.
+-- The position after the generations of a value, where its body or its marks begin.
 local function after_generations(value) return ${position(GENERATIONS_AT)} + ${byteAt('value', COUNT_AT)} * ${ID_BYTES} end
 
 -- A new value under generations that were joined by keep_generations.

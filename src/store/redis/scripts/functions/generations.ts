@@ -1,9 +1,20 @@
 import { DIGITS } from '../../../../entry/digits.js'
-import { ERA_AT, IN_USE_AT, MARK_AT, MAX_ERA, MAX_GENERATION_BYTES } from '../../../../entry/generation.js'
+import {
+  ERA_AT,
+  IN_USE,
+  IN_USE_AT,
+  MARK_AT,
+  MARK_BEGINS,
+  MARK_ENDS,
+  MAX_ERA,
+  MAX_GENERATION_BYTES,
+  PROVENANCE_BEGINS,
+  UNUSED,
+} from '../../../../entry/generation.js'
 import { COUNT_AT, GENERATIONS_AT, ID_BYTES, KIND_AT } from '../../../../entry/layout.js'
 import { DIGITS_PATTERN } from './bytes.js'
 import { KIND } from './frames.js'
-import { byteAt, position, rest, slice } from './lua.js'
+import { byteAt, char, position, rest, slice } from './lua.js'
 
 /** Lua functions that read, make and compare generations. They accept what `isGeneration` accepts. */
 export const GENERATIONS = `
@@ -12,9 +23,9 @@ local function generation_at(key)
   local generation = head_at(key, '${MAX_GENERATION_BYTES}')
   if not generation or #generation < ${MARK_AT} or #generation > ${MAX_GENERATION_BYTES} then return false end
   local flag, info = string.byte(generation, ${position(IN_USE_AT)}, ${position(MARK_AT)})
-  if flag ~= 48 and flag ~= 49 then return false end
-  if info == nil or info == 123 then return generation end
-  if not string.find(generation, '^~${DIGITS_PATTERN}${DIGITS_PATTERN}[^\\n]*\\n', ${position(MARK_AT)}) then return false end
+  if flag ~= ${UNUSED} and flag ~= ${IN_USE} then return false end
+  if info == nil or info == ${PROVENANCE_BEGINS} then return generation end
+  if not string.find(generation, '^${char(MARK_BEGINS)}${DIGITS_PATTERN}${DIGITS_PATTERN}[^${char(MARK_ENDS)}]*${char(MARK_ENDS)}', ${position(MARK_AT)}) then return false end
   if tonumber(${slice('generation', ERA_AT, DIGITS)}) > ${MAX_ERA} then return false end
   return generation
 end
@@ -32,7 +43,7 @@ end
 
 -- Number of soft expiries of a generation.
 local function era_of(generation)
-  if ${slice('generation', MARK_AT, 1)} ~= '~' then return 0 end
+  if ${slice('generation', MARK_AT, 1)} ~= '${char(MARK_BEGINS)}' then return 0 end
   return tonumber(${slice('generation', ERA_AT, DIGITS)})
 end
 
@@ -48,15 +59,15 @@ local function keep_generation(key, ttl, in_use)
   local remaining = redis.call('PTTL', key)
   local life = remaining
   if remaining < ttl then life = math.ceil(ttl * 1.1) + 60000 end
-  if in_use == '1' and ${slice('generation', IN_USE_AT, 1)} == '0' then
-    redis.call('SET', key, current .. '1' .. ${rest('generation', MARK_AT)}, 'PX', life)
+  if in_use == '${char(IN_USE)}' and ${slice('generation', IN_USE_AT, 1)} == '${char(UNUSED)}' then
+    redis.call('SET', key, current .. '${char(IN_USE)}' .. ${rest('generation', MARK_AT)}, 'PX', life)
   elseif life ~= remaining then
     redis.call('PEXPIRE', key, life)
   end
   return current, era_of(generation)
 end
 
--- Does the same for KEYS[first] and all behind it. Returns them joined: their ids, then the sum of their eras.
+-- Does the same for KEYS[first] and all after it. Returns them joined: their ids, then the sum of their eras.
 local function keep_generations(first, ttl, in_use)
   local joined, eras = '', 0
   for i = first, #KEYS do
@@ -67,7 +78,7 @@ local function keep_generations(first, ttl, in_use)
   return joined .. digits(eras)
 end
 
--- Whether the generations KEYS[first] and all behind it have the ids and the sum of eras that were joined.
+-- Whether the generations KEYS[first] and all after it have the ids and the sum of eras that were joined.
 local function are_current(first, joined)
   local eras = 0
   for i = first, #KEYS do
@@ -81,7 +92,7 @@ end
 
 -- '1' if a write was refused because of an invalidation after which no value was stored, else '0'. frame is what is
 -- stored now, and current is whether the generations of the write are still the current ones.
-local function fenced(frame, first, current)
+local function was_fenced(frame, first, current)
   if is_live(frame, first, #KEYS) then return '0' end
   if not current or (frame and ${slice('frame', KIND_AT, 1)} == '${KIND.tombstone}') then return '1' end
   return '0'

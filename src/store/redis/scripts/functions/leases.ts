@@ -39,7 +39,7 @@ end
 local function publish(channel, event) redis.pcall('PUBLISH', channel, event) end
 
 -- Ends a lease, of any token: its commit is refused. Wakes the waiters, if there are any.
-local function fence(key, channel, entry, unstored)
+local function end_lease(key, channel, entry, unstored)
   local lease = lease_at(key)
   if not lease then return end
   redis.call('DEL', key)

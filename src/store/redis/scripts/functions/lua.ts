@@ -5,8 +5,8 @@ export function slice(text: string, at: number, length: number): string {
   return `string.sub(${text}, ${at + 1}, ${at + length})`
 }
 
-/** `length` bytes of `text`, `at` bytes behind the position that the Lua variable `base` holds. */
-export function sliceBehind(base: string, text: string, at: number, length: number): string {
+/** `length` bytes of `text`, `at` bytes after the position that the Lua variable `base` holds. */
+export function sliceAfter(base: string, text: string, at: number, length: number): string {
   return `string.sub(${text}, ${base} + ${at}, ${base} + ${at + length - 1})`
 }
 
@@ -23,4 +23,9 @@ export function byteAt(text: string, at: number): string {
 /** A position of a text as Lua counts it. */
 export function position(at: number): number {
   return at + 1
+}
+
+/** A byte as it is written within a string of Lua. */
+export function char(byte: number): string {
+  return JSON.stringify(String.fromCharCode(byte)).slice(1, -1)
 }

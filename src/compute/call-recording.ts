@@ -1,13 +1,16 @@
 import type { OpenCall } from '../stats/open-call.js'
 import type { ReadOutcome } from '../tiers/outcome.js'
 import type { Call } from './call.js'
-import type { Job } from './job.js'
+import type { FlightWork } from './flight-work.js'
 import type { Obtained } from './obtained.js'
 
 // What the request log records of a call while it is under way.
 
 /** The functions of a call that also record whether it computed, or waited for another process. */
-export function recordedWork({ factory, onWait }: Call, open: OpenCall): Pick<Job, 'factory' | 'onWait'> {
+export function recordedWork(
+  { factory, onWait }: Call,
+  open: OpenCall,
+): Pick<FlightWork, 'factory' | 'onWait'> {
   return {
     factory: (context) => {
       open.became('computed')

@@ -1,5 +1,5 @@
-import type { CacheKey } from '../../key/cache-key.js'
-import type { PageRequest } from '../page-request.js'
+import type { CacheKey } from '../../../key/cache-key.js'
+import type { PageRequest } from '../../page-request.js'
 
 /** The breadcrumbs of a key, one for each segment. */
 export function crumbsOf(key: CacheKey | undefined, { links }: PageRequest) {

@@ -1,10 +1,10 @@
-import { internalsOf } from '../../cache.js'
-import { CacheNotRespondingError } from '../../errors.js'
-import { describeUnknown, type Inspection } from '../../inspection.js'
-import type { CacheKey } from '../../key/cache-key.js'
-import { maskText } from '../masking/mask-text.js'
-import type { SecretNames } from '../masking/secret-names.js'
-import type { PageRequest } from '../page-request.js'
+import { internalsOf } from '../../../cache.js'
+import { CacheNotRespondingError } from '../../../errors.js'
+import { describeUnknown, type Inspection } from '../../../inspection.js'
+import type { CacheKey } from '../../../key/cache-key.js'
+import { maskText } from '../../masking/mask-text.js'
+import type { SecretNames } from '../../masking/secret-names.js'
+import type { PageRequest } from '../../page-request.js'
 
 /**
  * Inspects a key, with secrets masked in its route and user. While the store is down, the state is `unknown`.

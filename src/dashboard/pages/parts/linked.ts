@@ -1,5 +1,5 @@
-import type { MaskedKey } from '../masking/mask-key.js'
-import type { PageRequest } from '../page-request.js'
+import type { MaskedKey } from '../../masking/mask-key.js'
+import type { PageRequest } from '../../page-request.js'
 
 /** A key with the link to its page; a masked key links to the keys above its masked part. */
 export function linked({ text, key, under }: MaskedKey, { links }: Pick<PageRequest, 'links'>) {

@@ -4,17 +4,20 @@ import { type ReadOutcome, STORE_DOWN } from '../tiers/outcome.js'
 import type { StoreRead } from '../tiers/store-reader.js'
 import type { Policy } from './policy.js'
 
-/** A read of the store, and whether what it found will do for a call. */
-export interface JudgedRead extends StoreRead {
+/** A read of the store, and its outcome for a call. */
+export interface ReadWithOutcome extends StoreRead {
   readonly outcome: ReadOutcome
 }
 
-/** Judges a read by the policy of a call. `count` is called once, also where the store's failure is thrown. */
-export async function judged(
+/**
+ * Waits for a read and adds its outcome, a hit or a miss by the policy of a call. `count` is called once, also where the
+ * store's failure is thrown.
+ */
+export async function withOutcome(
   reading: Promise<StoreRead>,
   policy: Policy,
   count: (outcome: ReadOutcome) => void,
-): Promise<JudgedRead> {
+): Promise<ReadWithOutcome> {
   let read: StoreRead
   try {
     read = await reading

@@ -1,14 +1,14 @@
-import { InvalidKeyError } from '../../errors.js'
-import { CacheKey } from '../../key/cache-key.js'
-import { badRequest } from '../http/http-error.js'
-import type { PageRequest } from '../page-request.js'
+import { InvalidKeyError } from '../../../errors.js'
+import { CacheKey } from '../../../key/cache-key.js'
+import { badRequest } from '../../http/http-error.js'
+import type { PageRequest } from '../../page-request.js'
 
 /** In characters. */
 const MAX_KEY = 4_096
 
 /**
  * The key in a request's path or parameters.
- * @throws Refusal for a missing or invalid key
+ * @throws HttpError for a missing or invalid key
  */
 export function requestedKey({ parameters, rest }: PageRequest): CacheKey {
   const text = rest || parameters.text('key')
@@ -17,7 +17,7 @@ export function requestedKey({ parameters, rest }: PageRequest): CacheKey {
   return toKey(text)
 }
 
-/** @throws Refusal */
+/** @throws HttpError */
 export function toKey(text: string): CacheKey {
   try {
     return CacheKey.from(text)

@@ -1,9 +1,9 @@
-import { internalsOf, type KeyedCache } from '../../cache.js'
-import { CacheNotRespondingError } from '../../errors.js'
-import type { CacheKey } from '../../key/cache-key.js'
-import type { AuditEvent } from '../access/audit.js'
-import type { PageRequest } from '../page-request.js'
-import { type Count, count } from '../reading/count.js'
+import { internalsOf, type KeyedCache } from '../../../cache.js'
+import { CacheNotRespondingError } from '../../../errors.js'
+import type { CacheKey } from '../../../key/cache-key.js'
+import type { AuditEvent } from '../../access/audit.js'
+import type { PageRequest } from '../../page-request.js'
+import { type Count, count } from '../../reading/count.js'
 
 /** A change and its outcome. */
 export interface Change {

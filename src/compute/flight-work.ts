@@ -1,8 +1,8 @@
 import type { Factory } from './factory.js'
 import type { Policy } from './policy.js'
 
-/** The work of a flight. */
-export interface Job {
+/** The work of a flight: its factory and the options of its call. */
+export interface FlightWork {
   readonly factory: Factory<unknown>
   readonly policy: Policy
   /** A refresh in the background: it does not wait for another computation of the key. */

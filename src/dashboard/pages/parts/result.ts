@@ -1,5 +1,6 @@
-import type { Page, PageRequest } from '../page-request.js'
-import { keys, past } from '../rendering/figures.js'
+import type { Page } from '../../handler-result.js'
+import type { PageRequest } from '../../page-request.js'
+import { keys, past } from '../../rendering/figures.js'
 import { type Change, countOrUnknown } from './changing.js'
 import { inspect } from './inspect.js'
 

@@ -1,7 +1,7 @@
-import type { ListedEntry } from '../../store/store.js'
-import { maskKey } from '../masking/mask-key.js'
-import type { PageRequest } from '../page-request.js'
-import { future, past, size } from '../rendering/figures.js'
+import type { ListedEntry } from '../../../store/store.js'
+import { maskKey } from '../../masking/mask-key.js'
+import type { PageRequest } from '../../page-request.js'
+import { future, past, size } from '../../rendering/figures.js'
 import { linked } from './linked.js'
 
 /** A live key as a table row. */

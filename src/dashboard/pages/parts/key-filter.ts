@@ -1,8 +1,8 @@
-import { CacheNotRespondingError } from '../../errors.js'
-import type { CacheKey } from '../../key/cache-key.js'
-import { HttpError } from '../http/http-error.js'
-import { matchesText } from '../masking/mask-key.js'
-import type { PageRequest } from '../page-request.js'
+import { CacheNotRespondingError } from '../../../errors.js'
+import type { CacheKey } from '../../../key/cache-key.js'
+import { HttpError } from '../../http/http-error.js'
+import { matchesText } from '../../masking/mask-key.js'
+import type { PageRequest } from '../../page-request.js'
 import { toKey } from './requested-key.js'
 
 /** Which keys a listing contains, and where it continues. */
@@ -15,7 +15,7 @@ export interface KeyFilter {
   readonly cursor: string | undefined
 }
 
-/** @throws Refusal */
+/** @throws HttpError */
 export function keyFilterOf({ parameters, secrets }: PageRequest): KeyFilter {
   const [under, q] = [parameters.text('under'), parameters.text('q')]
   const wanted = q.toLowerCase()
@@ -29,7 +29,7 @@ export function keyFilterOf({ parameters, secrets }: PageRequest): KeyFilter {
 
 /**
  * Ignores the failure of a listing while the store is down.
- * @throws Refusal where the store responds, so that the cursor is invalid; or the given error, for any other failure
+ * @throws HttpError where the store responds, so that the cursor is invalid; or the given error, for any other failure
  */
 export async function unlessStoreDown(
   error: unknown,

@@ -5,8 +5,8 @@ import type { CacheKey } from '../key/cache-key.js'
 import type { CommitOptions, NewEntry, ReleaseOptions, Store, WriteResult } from '../store/store.js'
 
 /**
- * A lease that this process holds: the right to compute a key. It is renewed while the process lives. Whether it still
- * stands, only the store decides, at the commit.
+ * A lease that this process holds: the right to compute a key. It is renewed while the process lives. Only the store
+ * decides, at the commit, whether it is still held.
  */
 export class HeldLease {
   readonly #store: Store
@@ -72,13 +72,13 @@ export class HeldLease {
 
   async #renew(): Promise<void> {
     const requestedAt = performance.now()
-    const stands = await this.#store.renew(this.#key, this.#token, this.leaseMs).then(
+    const isHeld = await this.#store.renew(this.#key, this.#token, this.leaseMs).then(
       (still) => {
         if (still) this.#confirmedAt = requestedAt
         return still
       },
       () => true,
     )
-    if (stands && !this.#isOver) this.#schedule()
+    if (isHeld && !this.#isOver) this.#schedule()
   }
 }
