@@ -1,6 +1,6 @@
 import type { Core } from './cache/core.js'
 import { checkFactory, getOrSet } from './cache/get-or-set.js'
-import { inspect } from './cache/inspect.js'
+import { inspectKey } from './cache/inspect.js'
 import { CacheInternals } from './cache/internals.js'
 import {
   clear,
@@ -329,7 +329,7 @@ export class KeyedCache {
    * @throws InvalidKeyError
    */
   async inspect(key: KeyInput): Promise<Inspection> {
-    return await inspect(this.#core, CacheKey.from(key))
+    return await inspectKey(this.#core, CacheKey.from(key))
   }
 
   /**

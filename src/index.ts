@@ -52,6 +52,7 @@ export {
   type ValueObject,
 } from './key/cache-key.js'
 export type { DecodedPart } from './key/segment.js'
+export type { Logger } from './logger.js'
 export {
   type AnyClass,
   type CachedClass,
@@ -80,7 +81,6 @@ export { type Latency, quantile } from './stats/latency.js'
 export type { CacheFigures, Figures, HistoryFigures, Timed } from './stats/metrics.js'
 export type { OperationMessage } from './stats/operation-message.js'
 export type { CallRecord, RequestRecord } from './stats/request-record.js'
-export type { Logger } from './store/failsafe.js'
 export type { KeyChange, KeyChangeKind, KeyHistory } from './store/key-history.js'
 export type { AbsenceReason } from './store/liveness.js'
 export type { MemoryStoreOptions } from './store/memory-store.js'

@@ -1,8 +1,5 @@
 import { ConfigurationError } from './errors.js'
-
-interface Logger {
-  warn(message: string): void
-}
+import type { Logger } from './logger.js'
 
 /**
  * Records which definition owns a name. A name of two definitions is an error in production. Elsewhere a module may have

@@ -4,7 +4,7 @@ import type { CacheKey } from '../key/cache-key.js'
 import type { Core } from './core.js'
 
 /** Describes a key, without counting it and without request memory. */
-export async function inspect(
+export async function inspectKey(
   { memories, misses, options, reader, store }: Core,
   key: CacheKey,
   buildUpTo?: number,

@@ -2,13 +2,13 @@ import { createHmac } from 'node:crypto'
 import type { Inspection } from '../inspection.js'
 import { CacheKey, type KeyInput } from '../key/cache-key.js'
 import { treeKeyOf } from '../key/tree-key.js'
+import type { Logger } from '../logger.js'
 import type { CacheStats } from '../stats/cache-stats.js'
 import type { RequestRecord } from '../stats/request-record.js'
-import type { Logger } from '../store/failsafe.js'
 import type { DeleteOutcome, ExpireOutcome } from '../tiers/outcome.js'
 import { RequestScope, type RequestScopeOptions } from '../tiers/request-scope.js'
 import type { Core } from './core.js'
-import { inspect } from './inspect.js'
+import { inspectKey } from './inspect.js'
 import {
   DELETE_OPTIONS,
   type DeleteOptions,
@@ -77,7 +77,7 @@ export class CacheInternals<View> {
 
   /** Inspects a key. A value of more than `bytes` is an `UnbuiltValue`. */
   async inspectUpTo(key: KeyInput, bytes: number): Promise<Inspection> {
-    return await inspect(this.#core, CacheKey.from(key), bytes)
+    return await inspectKey(this.#core, CacheKey.from(key), bytes)
   }
 
   /**

@@ -59,7 +59,7 @@ function copied(text: string, value: unknown, made: Map<string, Copies>): unknow
 }
 
 /** A key that is to be computed with the next run of the factory. */
-interface Pending {
+interface PendingKey {
   readonly key: CacheKey
   readonly context: FactoryContext
   readonly computation: Computation
@@ -78,7 +78,7 @@ class Batch {
   readonly #undecided: Set<string>
   /** The caller's async context, whichever key is decided last. */
   readonly #inContext = AsyncLocalStorage.snapshot()
-  #pending: Pending[] = []
+  #pending: PendingKey[] = []
   #scheduled = false
 
   constructor(keys: readonly CacheKey[], factory: ManyFactory<CacheKey, unknown>) {
@@ -112,7 +112,7 @@ class Batch {
     const pending = this.#pending
     this.#pending = []
     const keys = pending.map(({ key }) => key)
-    const [{ computation }] = pending as [Pending, ...Pending[]]
+    const [{ computation }] = pending as [PendingKey, ...PendingKey[]]
     const all = new Computation(
       computation.owner,
       keys.map(({ text }) => text),

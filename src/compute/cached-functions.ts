@@ -2,10 +2,10 @@ import { ConfigurationError } from '../errors.js'
 import { CacheKey, type KeyPart } from '../key/cache-key.js'
 import { describeValue } from '../key/describe-value.js'
 import { isPlainDate } from '../key/identity.js'
+import type { Logger } from '../logger.js'
 import { NameOwners } from '../name-owners.js'
 import { aFunction, notNull } from '../option-checks.js'
 import { OptionsReader } from '../options-reader.js'
-import type { Logger } from '../store/failsafe.js'
 import { GET_OR_SET_OPTIONS, type GetOrSetOptions } from './options.js'
 
 /** The family of all cached functions. */

@@ -2,10 +2,10 @@ import type { Recorder } from '../stats/recorder.js'
 import type { Scopes } from '../tiers/context.js'
 import type { Miss } from '../tiers/outcome.js'
 import type { Call } from './call.js'
+import { CallLimits } from './call-limits.js'
 import { Computation } from './computation.js'
 import { runFactory } from './factory.js'
 import type { Flights } from './flight.js'
-import { Limits } from './limits.js'
 
 /** Computes a value for its caller alone, without the cache: it is switched off, or the request bypasses it. */
 export async function callThrough(
@@ -22,7 +22,7 @@ export async function callThrough(
   recorder.read(key, missed, startedAt)
   open?.read(missed)
   open?.became('computed')
-  const limits = new Limits(key, policy)
+  const limits = new CallLimits(key, policy)
   const { signal } = limits
   const bypass = scope?.bypasses ? { cache: scopes, scope } : undefined
   const computation = new Computation(flights, [key.text], () => [], bypass)

@@ -6,12 +6,12 @@ import type { Hit } from '../tiers/outcome.js'
 import type { MemoryEntry } from '../tiers/process-memory.js'
 import type { StoreRead } from '../tiers/store-reader.js'
 import type { Call } from './call.js'
+import { CallLimits } from './call-limits.js'
 import { recordedWork, recordShared } from './call-recording.js'
 import { CoalescedRead, CoalescedReads, type Followers } from './coalesced-reads.js'
 import { Computation } from './computation.js'
 import { Election, type ElectionOptions } from './election.js'
 import { type Flight, follow } from './flight.js'
-import { Limits } from './limits.js'
 import { copyOf, inflated, type Obtained, obtainedFromFlight, slotFor } from './obtained.js'
 import { withOutcome } from './read-with-outcome.js'
 import { DRAIN_MS, Refreshes } from './refreshes.js'
@@ -155,7 +155,7 @@ export class Computing {
   }
 
   #fetchAlone(call: Call, first?: Attempt, request?: RequestRead): Promise<unknown> {
-    const limits = new Limits(call.key, call.policy)
+    const limits = new CallLimits(call.key, call.policy)
     const obtaining = limits.hold(() => this.#obtain(call, limits, first))
     return valueFor(request ?? RequestRead.of(call), obtaining)
   }
@@ -182,7 +182,7 @@ export class Computing {
   }
 
   /** Reads, joins and computes until there is a value. */
-  async #obtain(call: Call, limits: Limits, first?: Attempt): Promise<Obtained> {
+  async #obtain(call: Call, limits: CallLimits, first?: Attempt): Promise<Obtained> {
     const { key, open, policy } = call
     const { flights, recorder } = this.#options
     for (let attempt = first; ; attempt = undefined) {
@@ -216,7 +216,7 @@ export class Computing {
     const served = this.#serving.serve(call, found, since, startedAt.length)
     if (served !== undefined) return served
     const flight = flights.joinable(key, since, found.reading)
-    return flight && this.#join(flight, call, new Limits(key, policy), startedAt.length)
+    return flight && this.#join(flight, call, new CallLimits(key, policy), startedAt.length)
   }
 
   /** One more read, when it is its turn. */
@@ -228,7 +228,7 @@ export class Computing {
   }
 
   /** Starts a flight for the call; nothing where the store must be read again. */
-  async #begin(call: Call, limits: Limits, leaseless: boolean): Promise<Obtained | undefined> {
+  async #begin(call: Call, limits: CallLimits, leaseless: boolean): Promise<Obtained | undefined> {
     const { key, factory, policy, onWait, open } = call
     if (this.#isClosed && !call.isLate) throw new CacheClosedError(key.text)
     const work = open ? recordedWork(call, open) : { factory, onWait }
@@ -240,7 +240,7 @@ export class Computing {
   }
 
   /** Waits for a flight, for this many callers; nothing where the store must be read again. */
-  async #join(flight: Flight, call: Call, limits: Limits, callers = 1): Promise<Obtained | undefined> {
+  async #join(flight: Flight, call: Call, limits: CallLimits, callers = 1): Promise<Obtained | undefined> {
     const { key, onWait, open, policy } = call
     const { recorder } = this.#options
     recorder.count(key, 'waits', callers)

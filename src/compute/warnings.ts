@@ -1,5 +1,5 @@
 import type { CacheKey } from '../key/cache-key.js'
-import type { Logger } from '../store/failsafe.js'
+import type { Logger } from '../logger.js'
 import { FUNCTIONS } from './cached-functions.js'
 
 /** Maximum number of warnings of one kind: user input may end up in families. */

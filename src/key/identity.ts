@@ -11,7 +11,7 @@ const MAX_HOPS = 8
 export const PRIMARY_KEYS = ['id', 'pk', '_id'] as const
 
 /** A scalar, or a value object such as an ObjectId. */
-export type PrimaryKey = string | number | bigint | object
+export type PrimaryKeyValue = string | number | bigint | object
 
 /**
  * The key part that an object's `cacheKeyPart()` returns; the object itself if it has no such method.
@@ -44,13 +44,13 @@ export function resolveKeyPart(value: object): unknown {
  * The primary key of an instance of a class. In a plain object an `id` is a pair like any other.
  * @throws {KeyPartError} if it is NaN
  */
-export function primaryKeyOf(value: object): PrimaryKey | undefined {
+export function primaryKeyOf(value: object): PrimaryKeyValue | undefined {
   if (Array.isArray(value) || ArrayBuffer.isView(value) || isPlainObject(value)) return undefined
   const row = value as Partial<Record<(typeof PRIMARY_KEYS)[number], unknown>>
   return usable(row.id, value) ?? usable(row.pk, value) ?? usable(row._id, value)
 }
 
-function usable(key: unknown, owner: object): PrimaryKey | undefined {
+function usable(key: unknown, owner: object): PrimaryKeyValue | undefined {
   if (Number.isNaN(key))
     throw new KeyPartError(
       `${describeValue(owner)} whose primary key is NaN`,
@@ -84,7 +84,7 @@ export function assertUsablePrimaryKey(value: object): void {
 }
 
 /** Whether a value may be a primary key. */
-export function isPrimaryKey(value: unknown): value is PrimaryKey {
+export function isPrimaryKey(value: unknown): value is PrimaryKeyValue {
   return (
     typeof value === 'string' ||
     typeof value === 'number' ||

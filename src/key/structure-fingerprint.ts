@@ -13,7 +13,7 @@ import { fingerprint } from './fingerprint.js'
 import {
   assertNoSymbolNames,
   isPlainDate,
-  type PrimaryKey,
+  type PrimaryKeyValue,
   primaryKeyOf,
   resolveKeyPart,
 } from './identity.js'
@@ -142,7 +142,7 @@ class CanonicalText {
   }
 
   /** A primary key. `5` and `'5'` are the same one, as in any key. */
-  #key(key: PrimaryKey): string {
+  #key(key: PrimaryKeyValue): string {
     const scalar = isObject(key) ? declaredScalar(key) : key
     if (scalar === undefined) return this.of(key)
     return this.#text(typeof scalar === 'bigint' ? bigintText(scalar) : String(scalar))

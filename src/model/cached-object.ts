@@ -7,7 +7,7 @@ import { describeValue } from '../key/describe-value.js'
 import { isPlainObject } from '../key/object-checks.js'
 import type { AnyClass, CachedClass, CachedInstance, Loader, ModelClass } from './cached-class.js'
 import { find } from './finding.js'
-import { type Mixin, Model, primaryKeyOf } from './model.js'
+import { instanceKeyOf, type Mixin, Model } from './model.js'
 import { CACHED_OBJECT_OPTIONS, type CachedObjectOptions, FIND_OPTIONS, type FindOptions } from './options.js'
 
 export type {
@@ -78,7 +78,7 @@ export function CachedObject(
     async cacheDelete(given?: DeleteOptions) {
       const { children = true } = DELETE_OPTIONS.take(given)
       // A new object has no primary key before it is saved, so nothing of it is cached.
-      if (primaryKeyOf(this) === undefined) return false
+      if (instanceKeyOf(this) === undefined) return false
       return modelOf(this).cache.delete(this.cacheKey(), { children })
     }
 

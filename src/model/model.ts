@@ -67,7 +67,7 @@ export class Model<T extends object> {
 
   /** @throws InvalidKeyError for an object without a primary key */
   keyOfObject(object: T, more: readonly KeyPart[]): CacheKey {
-    const id = primaryKeyOf(object)
+    const id = instanceKeyOf(object)
     // The pairs of a composite key are meant as pairs: no warning of a row in a key.
     if (id !== undefined) return this.keyOf(isPairs(id) ? { cacheKeyPart: () => id } : id, more)
     throw new InvalidKeyError(
@@ -146,7 +146,7 @@ function nameOf(type: object, { type: mixed, name: given }: Mixin): unknown {
 }
 
 /** The primary key of an object; `undefined` without one. */
-export function primaryKeyOf(object: object): KeyPart | undefined {
+export function instanceKeyOf(object: object): KeyPart | undefined {
   const { id, pk, _id } = object as Partial<Record<(typeof PRIMARY_KEYS)[number], unknown>>
   const given = hasMethod(object, 'cacheKeyPart') ? object.cacheKeyPart() : (id ?? pk ?? _id)
   return (given ?? undefined) as KeyPart | undefined

@@ -1,6 +1,6 @@
 import { ignore } from '../background.js'
 import { ConfigurationError } from '../errors.js'
-import type { Logger } from '../store/failsafe.js'
+import type { Logger } from '../logger.js'
 
 /**
  * The option `logger`, so that it never throws: many warnings come from timers, where an error would end the process.

@@ -1,6 +1,6 @@
 import { CacheKey } from '../key/cache-key.js'
 import type { ClearOutcome, DeleteOutcome, ExpireOutcome } from '../tiers/outcome.js'
-import { isDate, isObject, isText, parseJson } from './untrusted.js'
+import { isDate, isText, isUntrustedObject, parseJson } from './untrusted.js'
 
 const TYPES = ['delete', 'expire', 'clear', 'store-failure'] as const
 
@@ -67,7 +67,7 @@ const MAX_TEXT = 1_000
 
 function parseEvent(item: string): CacheEvent | undefined {
   const given = parseJson(item)
-  if (!isObject(given)) return undefined
+  if (!isUntrustedObject(given)) return undefined
   const { type, at, key, children, outcome, process } = given
   const texts = TEXTS.filter((name) => isText(given[name], MAX_TEXT)).map((name) => [name, given[name]])
   const numbers = NUMBERS.filter((name) => isDate(given[name])).map((name) => [name, given[name]])

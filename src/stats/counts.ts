@@ -43,7 +43,7 @@ export function cacheToCounts(figures: Readonly<CacheFigures>): Map<string, numb
 }
 
 /** The counts that are part of the history, summed over all families. */
-export function historyOf(families: ReadonlyMap<string, Counts>): Map<string, number> {
+export function historyStepsOf(families: ReadonlyMap<string, Counts>): Map<string, number> {
   const history = new Map<string, number>()
   for (const counts of families.values()) {
     for (const name of HISTORY_COUNTERS) {

@@ -1,6 +1,6 @@
 import { BoundedMap } from '../bounded-map.js'
 import type { CacheKey } from '../key/cache-key.js'
-import { type KeyChange, treeOf } from '../store/key-history.js'
+import { type KeyChange, treeNameOf } from '../store/key-history.js'
 
 /** Maximum number of changes in one report; the oldest are dropped. */
 const MAX_CHANGES = 1_000
@@ -34,11 +34,11 @@ export class KeyHistoryLog {
 
   deleted(key: CacheKey, children: boolean): void {
     this.#deleted(key.text)
-    if (children) this.#deleted(treeOf(key.text))
+    if (children) this.#deleted(treeNameOf(key.text))
   }
 
   cleared(): void {
-    this.#deleted(treeOf())
+    this.#deleted(treeNameOf())
   }
 
   get isEmpty(): boolean {

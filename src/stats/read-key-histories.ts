@@ -1,5 +1,5 @@
 import type { CacheKey } from '../key/cache-key.js'
-import { type KeyHistory, treeOf } from '../store/key-history.js'
+import { type KeyHistory, treeNameOf } from '../store/key-history.js'
 import type { Statistics } from '../store/statistics.js'
 import type { KeyHistoryLog } from './key-history-log.js'
 
@@ -18,7 +18,7 @@ export async function readKeyHistories(
   statistics: Statistics,
   log: KeyHistoryLog,
 ): Promise<ReportedHistory[]> {
-  const treesOf = (key: CacheKey) => [treeOf(), ...key.ancestors.map(treeOf)]
+  const treesOf = (key: CacheKey) => [treeNameOf(), ...key.ancestors.map(treeNameOf)]
   const names = [...new Set(keys.flatMap((key) => [key.text, ...treesOf(key)]))]
   const histories = await statistics.keyHistories(names)
   const byName = new Map(names.map((name, index) => [name, histories[index] ?? []]))

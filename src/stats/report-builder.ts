@@ -1,7 +1,7 @@
 import type { Counts, Report } from '../store/statistics.js'
 import type { ProcessMemory } from '../tiers/process-memory.js'
 import type { Counters } from './counters.js'
-import { historyOf } from './counts.js'
+import { historyStepsOf } from './counts.js'
 import type { EventLog } from './event-log.js'
 import type { KeyHistoryLog } from './key-history-log.js'
 import type { MissLog } from './miss-log.js'
@@ -65,7 +65,7 @@ export class ReportBuilder {
       sequence: this.#sequence,
       about: this.#about(),
       families,
-      history: historyOf(families),
+      history: historyStepsOf(families),
       events: events.take(),
       requests: requests.take((request) => misses.corrected(request)),
       changes: keyHistory.take(),

@@ -1,6 +1,6 @@
 import type { LoggedCall } from '../tiers/call-log.js'
 import type { CallOutcome, MissReason, Tier } from '../tiers/outcome.js'
-import { isAmount, isDate, isObject, isText, parseJson } from './untrusted.js'
+import { isAmount, isDate, isText, isUntrustedObject, parseJson } from './untrusted.js'
 
 /** A known name, or a name that only a newer version knows. */
 type OrNewer<Name extends string> = Name | (string & Record<never, never>)
@@ -85,7 +85,7 @@ export function recordsOf(items: readonly string[]): RequestRecord[] {
 }
 
 function requestOf(given: unknown): RequestRecord | undefined {
-  if (!isObject(given)) return undefined
+  if (!isUntrustedObject(given)) return undefined
   const { at, process, route, status, aborted, durationMs, calls, moreCalls } = given
   if (!isDate(at) || !isText(process, MAX_READ) || !isText(route, MAX_READ) || !isAmount(status))
     return undefined
@@ -101,7 +101,7 @@ function requestOf(given: unknown): RequestRecord | undefined {
 }
 
 function callOf(given: unknown): CallRecord | undefined {
-  if (!isObject(given)) return undefined
+  if (!isUntrustedObject(given)) return undefined
   const { operation, key, outcome, tier, reason, children, stored, afterMs, durationMs } = given
   if (!isText(operation, MAX_READ) || !isText(key, MAX_READ) || !isText(outcome, MAX_READ)) return undefined
   if (!isAmount(afterMs) || !isAmount(durationMs)) return undefined

@@ -18,7 +18,7 @@ export function isText(given: unknown, max: number): given is string {
   return typeof given === 'string' && given.length <= max
 }
 
-export function isObject(given: unknown): given is Readonly<Record<string, unknown>> {
+export function isUntrustedObject(given: unknown): given is Readonly<Record<string, unknown>> {
   return typeof given === 'object' && given !== null
 }
 

@@ -1,11 +1,7 @@
 import { type StoreFailureMessage, storeFailures } from '../channels.js'
 import { ElapsedClock } from '../elapsed-clock.js'
 import { CacheNotRespondingError } from '../errors.js'
-
-/** Where warnings go; `console` is one. */
-export interface Logger {
-  warn(message: string): void
-}
+import type { Logger } from '../logger.js'
 
 /** Called for each store failure. */
 export type StoreFailureListener = (

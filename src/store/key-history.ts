@@ -22,7 +22,7 @@ export type KeyHistory = readonly KeyChange[]
 export const MAX_KEY_HISTORIES = 32_768
 
 /** Name of everything below a path, or of the whole cache. It is no key's text. */
-export function treeOf(path = ''): string {
+export function treeNameOf(path = ''): string {
   return `{${path}}`
 }
 
@@ -72,7 +72,7 @@ export function decodeSlot(slot: Buffer, fingerprint: Buffer, difference: number
 }
 
 /** Slot of a name: its offset in the table, and the fingerprint that separates the names which share it. */
-export function slotOf(name: string): { readonly offset: number; readonly fingerprint: Buffer } {
+export function historySlotOf(name: string): { readonly offset: number; readonly fingerprint: Buffer } {
   const digest = createHash('sha256').update(name).digest()
   const offset = (digest.readUInt32BE(0) % MAX_KEY_HISTORIES) * SLOT_BYTES
   return { offset, fingerprint: digest.subarray(4, 4 + FINGERPRINT_BYTES) }

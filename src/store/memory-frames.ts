@@ -4,7 +4,7 @@ import { parseFrame } from '../entry/frame.js'
 import { composeGeneration, IN_USE_AT, joinGenerations } from '../entry/generation.js'
 import type { CacheKey } from '../key/cache-key.js'
 
-interface Limits {
+interface FrameLimits {
   readonly maxEntries: number
   readonly maxBytes: number
 }
@@ -41,7 +41,7 @@ export class MemoryFrames {
   #now = this.#clock.now()
   #evictions = 0
 
-  constructor({ maxEntries, maxBytes }: Limits) {
+  constructor({ maxEntries, maxBytes }: FrameLimits) {
     this.maxBytes = maxBytes
     this.#lru = new LRUCache({
       max: maxEntries,

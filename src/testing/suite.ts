@@ -10,7 +10,7 @@ export interface StoreCheck {
 type Step = () => unknown
 
 /** Checks with common steps before and after each. */
-interface Group {
+interface CheckGroup {
   readonly names: readonly string[]
   readonly before: Step[]
   readonly after: Step[]
@@ -18,7 +18,7 @@ interface Group {
 
 interface Writing {
   readonly checks: StoreCheck[]
-  group: Group
+  group: CheckGroup
   /** Ends with the check that runs: they share what their steps open, so each waits for the one before. */
   running: Promise<unknown>
 }
@@ -70,7 +70,7 @@ export function test(name: string, body: Step): void {
   })
 }
 
-async function runIn({ before, after }: Group, body: Step): Promise<void> {
+async function runIn({ before, after }: CheckGroup, body: Step): Promise<void> {
   try {
     for (const step of before) await step()
     await body()

@@ -3,13 +3,13 @@ import { clearTimeout, setTimeout } from 'node:timers'
 import { setTimeout as pause } from 'node:timers/promises'
 import { detached, ignore } from '../background.js'
 import { CacheKey } from '../key/cache-key.js'
+import type { Logger } from '../logger.js'
 import { withDeadline } from '../store/deadline.js'
-import type { Logger } from '../store/failsafe.js'
 import type { InvalidationOrigin, Store } from '../store/store.js'
 import { PendingWarnings } from './pending-warnings.js'
 
 /** An invalidation that the store has not confirmed. */
-interface Pending {
+interface PendingInvalidation {
   /** `undefined` for everything under the prefix. */
   readonly key: CacheKey | undefined
   readonly children: boolean
@@ -41,7 +41,7 @@ export class PendingInvalidations {
   readonly #store: Store
   readonly #warnings: PendingWarnings
   readonly #timeoutMs: number
-  readonly #pending = new Map<string, Pending>()
+  readonly #pending = new Map<string, PendingInvalidation>()
   #delayMs: number
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
@@ -93,7 +93,7 @@ export class PendingInvalidations {
     await withDeadline(performance.now() + remainingMs, this.#repeatDue(), 'The store').catch(ignore)
   }
 
-  #set(pending: Pending): void {
+  #set(pending: PendingInvalidation): void {
     const { key, children } = pending
     // One of the same name is replaced: the new one has a later deadline.
     const name = key === undefined ? treeOf('') : children ? treeOf(key.text) : key.text
@@ -101,7 +101,7 @@ export class PendingInvalidations {
   }
 
   /** Replaces them by fewer that cover them. */
-  #merge(around: (pending: Pending) => CacheKey | undefined): void {
+  #merge(around: (pending: PendingInvalidation) => CacheKey | undefined): void {
     const all = [...this.#pending.values()]
     this.#pending.clear()
     for (const one of all) this.#set({ ...one, key: around(one), children: true })
@@ -140,12 +140,12 @@ export class PendingInvalidations {
     return due.length
   }
 
-  #repeat({ key, children, origin }: Pending): Promise<unknown> {
+  #repeat({ key, children, origin }: PendingInvalidation): Promise<unknown> {
     return key ? this.#store.remove(key, { children, origin }) : this.#store.clear(origin)
   }
 }
 
-function inWords({ key, children }: Pending): string {
+function inWords({ key, children }: PendingInvalidation): string {
   if (key === undefined) return 'all keys'
   return children ? `"${key.text}" with everything below` : `"${key.text}"`
 }

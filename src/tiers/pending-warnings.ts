@@ -1,7 +1,7 @@
 // The machine's own timers, also while a test has faked the global ones: they wait for a server.
 import { clearTimeout, setTimeout } from 'node:timers'
 import { detached } from '../background.js'
-import type { Logger } from '../store/failsafe.js'
+import type { Logger } from '../logger.js'
 
 /** When a summary is logged, in milliseconds. */
 export interface Pauses {

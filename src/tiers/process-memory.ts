@@ -30,7 +30,7 @@ export interface ProcessMemoryUsage {
 const OVERHEAD_BYTES = 500
 
 /** A generation as a tracked read has found it, shared by all entries below it. */
-interface Generation {
+interface TrackedGeneration {
   readonly path: string
   readonly value: Buffer
   /** `doubtful` since the store has reported a change, perhaps of its lifetime only; `replaced` once another was found. */
@@ -56,7 +56,7 @@ export interface MemoryEntry {
 interface StoredEntry extends Pick<MemoryEntry, 'id' | 'computingMs'> {
   readonly copies: Copies
   /** The generations above it. */
-  readonly generations: readonly Generation[]
+  readonly generations: readonly TrackedGeneration[]
   /** By `performance.now()`. */
   readonly freshUntil: number
   readonly servedUntil: number
@@ -91,7 +91,7 @@ export class ProcessMemory implements TrackingListener {
   readonly #options: ProcessMemoryOptions
   readonly #onRefused: (error: Error) => void
   readonly #entries: LRUCache<string, StoredEntry>
-  readonly #generations = new Map<string, Generation>()
+  readonly #generations = new Map<string, TrackedGeneration>()
   readonly #reads = new Map<string, Reads>()
   /** Number of changes of generations, and of losses of everything. */
   #changes = 0
@@ -241,19 +241,19 @@ export class ProcessMemory implements TrackingListener {
   }
 
   /** The generation that a tracked read has found. */
-  #found(path: string, value: Buffer): Generation {
+  #found(path: string, value: Buffer): TrackedGeneration {
     const known = this.#generations.get(path)
     if (known?.value.equals(value)) {
       known.state = 'current'
       return known
     }
     if (known) known.state = 'replaced'
-    const found: Generation = { path, value: copyOf(value), state: 'current', entries: 0 }
+    const found: TrackedGeneration = { path, value: copyOf(value), state: 'current', entries: 0 }
     this.#generations.set(path, found)
     return found
   }
 
-  #release(generations: readonly Generation[]): void {
+  #release(generations: readonly TrackedGeneration[]): void {
     for (const generation of generations) {
       generation.entries--
       if (generation.entries > 0 || this.#generations.get(generation.path) !== generation) continue

@@ -1,10 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
+import { CallLimits } from '../../src/compute/call-limits.js'
 import { Computation } from '../../src/compute/computation.js'
 import { Flight, Flights } from '../../src/compute/flight.js'
 import { HeldLease } from '../../src/compute/held-lease.js'
-import { Limits } from '../../src/compute/limits.js'
 import { ComputeTimeoutError } from '../../src/errors.js'
 import { Waiters } from '../../src/store/waiters.js'
 import { describeOnEveryBackend, type OpenCache } from '../helpers/backends.js'
@@ -51,7 +51,7 @@ beforeEach(() => {
   follow(Flights.prototype, 'add', 'flight', (_, [flight]) => flight!)
   follow(Waiters.prototype, 'add', 'wake', (_, [, wake]) => wake!)
   follow(Computation.prototype, 'run', 'computation', (self) => self)
-  follow(Limits.prototype, 'want', 'limits', (self) => self)
+  follow(CallLimits.prototype, 'want', 'limits', (self) => self)
   follow(Flight.prototype, 'asks', 'asking', (self) => self)
   follow(HeldLease.prototype, 'release', 'lease', (self) => self)
 })

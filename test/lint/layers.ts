@@ -3,7 +3,7 @@
  * else. A name that ends with a slash is a folder with everything in it; each file at the top has its place too.
  */
 export const LAYERS: readonly (readonly string[])[] = [
-  ['errors.ts', 'background.ts', 'bounded-map.ts', 'elapsed-clock.ts', 'local-path.ts'],
+  ['errors.ts', 'background.ts', 'bounded-map.ts', 'elapsed-clock.ts', 'local-path.ts', 'logger.ts'],
   ['key/', 'entry/', 'codec/', 'bypass/', 'name-owners.ts', 'options-reader.ts'],
   ['duration.ts', 'channels.ts', 'option-checks.ts'],
   ['store/'],

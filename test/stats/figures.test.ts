@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { fromCounts, historyFromCounts, historyOf, toCounts } from '../../src/stats/counts.js'
+import { fromCounts, historyFromCounts, historyStepsOf, toCounts } from '../../src/stats/counts.js'
 import { addFigures, noFigures, sumOf } from '../../src/stats/figures.js'
 import { COUNTERS, METRICS } from '../../src/stats/metrics.js'
 
@@ -60,7 +60,7 @@ test('sums leave their operands unchanged', () => {
 })
 
 test('the history sums the metrics of its table, over all families', () => {
-  const counts = historyOf(
+  const counts = historyStepsOf(
     new Map([
       ['product', toCounts(each())],
       ['cart', toCounts(each())],

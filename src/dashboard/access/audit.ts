@@ -1,5 +1,5 @@
 import { within } from '../../background.js'
-import type { Logger } from '../../store/failsafe.js'
+import type { Logger } from '../../logger.js'
 
 /** An invalidation that staff made on the dashboard. */
 export interface AuditEvent {

@@ -6,7 +6,12 @@ import type { Json, Page } from '../handler-result.js'
 import { badRequest } from '../http/http-error.js'
 import { containsText, type MaskedKey } from '../masking/mask-key.js'
 import type { PageRequest } from '../page-request.js'
-import { type MaskedEvent, type MaskedEvents, readEvents, readEventsIfUp } from '../reading/masked-events.js'
+import {
+  type MaskedEvent,
+  type MaskedEvents,
+  readEventsIfUp,
+  readMaskedEvents,
+} from '../reading/masked-events.js'
 import { countOf, past, whole } from '../rendering/figures.js'
 
 const TYPES: Readonly<Record<CacheEvent['type'] | 'all', string>> = {
@@ -21,7 +26,7 @@ const TYPES: Readonly<Record<CacheEvent['type'] | 'all', string>> = {
 const LIMITS: readonly number[] = [50, 100, 200, MAX_EVENTS]
 const LIMIT = 100
 
-interface Filter {
+interface EventFilter {
   readonly type: keyof typeof TYPES
   readonly q: string
   readonly limit: number
@@ -62,7 +67,7 @@ export async function eventsPage(request: PageRequest): Promise<Page> {
 /** `GET /api/events`. Times in milliseconds since the epoch. */
 export async function eventsJson(request: PageRequest): Promise<Json> {
   const filter = filterOf(request)
-  const { recorded, leftOut, events: all } = await readEvents(request)
+  const { recorded, leftOut, events: all } = await readMaskedEvents(request)
   const matching = all.filter((event) => matches(event, filter))
   return {
     json: {
@@ -77,17 +82,17 @@ export async function eventsJson(request: PageRequest): Promise<Json> {
 }
 
 /** @throws HttpError */
-function filterOf({ parameters }: PageRequest): Filter {
+function filterOf({ parameters }: PageRequest): EventFilter {
   const type = parameters.text('type') || 'all'
   if (!Object.hasOwn(TYPES, type)) {
     throw badRequest(`The parameter “type” must be one of ${Object.keys(TYPES).join(', ')}.`)
   }
   const limit = Math.min(parameters.count('limit') || LIMIT, MAX_EVENTS)
-  return { type: type as Filter['type'], q: parameters.text('q'), limit }
+  return { type: type as EventFilter['type'], q: parameters.text('q'), limit }
 }
 
 /** Compares only what is shown, so that a search does not reveal a masked text. */
-function matches(event: MaskedEvent, { type, q }: Filter): boolean {
+function matches(event: MaskedEvent, { type, q }: EventFilter): boolean {
   if (type !== 'all' && event.type !== type) return false
   const { key, route, user, process } = event
   const wanted = q.toLowerCase()

@@ -2,7 +2,7 @@ import type { KeyedCache } from '../../cache.js'
 import type { Json, Page, StreamedPage } from '../handler-result.js'
 import type { PageRequest } from '../page-request.js'
 import { branchesOf } from '../reading/branches.js'
-import { type Scan, scan } from '../reading/scan.js'
+import { type KeyScan, scan } from '../reading/scan.js'
 import { whole } from '../rendering/figures.js'
 import { crumbsOf } from './parts/crumbs.js'
 import { type KeyFilter, keyFilterOf, unlessStoreDown } from './parts/key-filter.js'
@@ -59,7 +59,7 @@ export async function keysJson(request: PageRequest): Promise<Json> {
 }
 
 /** A page of live keys; `undefined` while the store is down. */
-async function scanIfUp(request: PageRequest, filter: KeyFilter): Promise<Scan | undefined> {
+async function scanIfUp(request: PageRequest, filter: KeyFilter): Promise<KeyScan | undefined> {
   try {
     return await scanPage(request, filter)
   } catch (error) {
@@ -68,7 +68,7 @@ async function scanIfUp(request: PageRequest, filter: KeyFilter): Promise<Scan |
   }
 }
 
-function shownBranches({ entries }: Scan, { under }: KeyFilter, { secrets, links }: PageRequest) {
+function shownBranches({ entries }: KeyScan, { under }: KeyFilter, { secrets, links }: PageRequest) {
   const keys = entries.map(({ key }) => key)
   return branchesOf(keys, under, secrets).map((branch) => ({
     segment: branch.segment,
@@ -77,12 +77,12 @@ function shownBranches({ entries }: Scan, { under }: KeyFilter, { secrets, links
   }))
 }
 
-function scanPage({ cache }: PageRequest, { under, cursor, matches }: KeyFilter): Promise<Scan> {
+function scanPage({ cache }: PageRequest, { under, cursor, matches }: KeyFilter): Promise<KeyScan> {
   return scan(cache, { under, cursor, enough: PAGE, matches })
 }
 
 function stateOf(
-  { entries, cursor }: Scan,
+  { entries, cursor }: KeyScan,
   { enabled }: KeyedCache,
   { under, q, cursor: start }: KeyFilter,
 ): 'found' | 'nothing yet' | 'off' | 'no match' {

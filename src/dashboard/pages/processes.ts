@@ -2,12 +2,12 @@ import { formatDuration } from '../../duration.js'
 import type { LiveProcess } from '../../stats/cache-stats.js'
 import type { Page } from '../handler-result.js'
 import type { PageRequest } from '../page-request.js'
-import { readStats } from '../reading/available-stats.js'
+import { readAvailableStats } from '../reading/available-stats.js'
 import { countOf, nonZero, past, share, size, whole } from '../rendering/figures.js'
 
 /** `GET /processes`: the processes that use the cache, with their figures. */
 export async function processesPage({ cache }: PageRequest): Promise<Page> {
-  const { stats, covers } = await readStats(cache)
+  const { stats, covers } = await readAvailableStats(cache)
   return {
     view: 'processes',
     title: 'Processes',

@@ -10,7 +10,7 @@ import type { PageRequest } from '../page-request.js'
 import {
   type MaskedCall,
   type MaskedRequest,
-  readRequests,
+  readMaskedRequests,
   readRequestsIfUp,
 } from '../reading/masked-requests.js'
 import { countOf, latency, past, share, whole } from '../rendering/figures.js'
@@ -25,7 +25,7 @@ const LIMIT = 50
 /** Maximum number of calls on a page, which is rendered in one turn. The requests share it evenly. */
 const MAX_LISTED_CALLS = 2_500
 
-interface Filter {
+interface RequestFilter {
   readonly q: string
   readonly limit: number
 }
@@ -62,7 +62,7 @@ export async function requestsPage(request: PageRequest): Promise<Page> {
 export async function requestsJson(request: PageRequest): Promise<Json> {
   const { cache, now } = request
   const filter = filterOf(request)
-  const logged = await readRequests(request)
+  const logged = await readMaskedRequests(request)
   const matching = logged.filter((record) => matches(record, filter))
   return {
     json: {
@@ -80,12 +80,12 @@ export async function requestsJson(request: PageRequest): Promise<Json> {
   }
 }
 
-function filterOf({ parameters }: PageRequest): Filter {
+function filterOf({ parameters }: PageRequest): RequestFilter {
   return { q: parameters.text('q'), limit: Math.min(parameters.count('limit') || LIMIT, MAX_REQUESTS) }
 }
 
 /** Compares only what is shown, so that a search does not reveal a masked text. */
-function matches({ route, calls }: MaskedRequest, { q }: Filter): boolean {
+function matches({ route, calls }: MaskedRequest, { q }: RequestFilter): boolean {
   const wanted = q.toLowerCase()
   return route.toLowerCase().includes(wanted) || calls.some(({ key }) => containsText(key, wanted))
 }

@@ -17,7 +17,7 @@ export interface AvailableStats {
 }
 
 /** Reads the statistics of all processes, or of this process while the store is down. */
-export async function readStats(cache: KeyedCache): Promise<AvailableStats> {
+export async function readAvailableStats(cache: KeyedCache): Promise<AvailableStats> {
   try {
     const stats = await cache.stats()
     const [hour, day] = await Promise.all([cache.history('fine'), cache.history('coarse')])

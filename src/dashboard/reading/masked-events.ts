@@ -24,7 +24,7 @@ export interface MaskedEvents {
  * Reads the recorded events, masked.
  * @throws CacheNotRespondingError
  */
-export async function readEvents(
+export async function readMaskedEvents(
   { cache, secrets }: PageRequest,
   isWanted: (event: CacheEvent) => boolean = () => true,
 ): Promise<MaskedEvents> {
@@ -44,7 +44,7 @@ export async function readEventsIfUp(
   isWanted?: (event: CacheEvent) => boolean,
 ): Promise<MaskedEvents | undefined> {
   try {
-    return await readEvents(request, isWanted)
+    return await readMaskedEvents(request, isWanted)
   } catch (error) {
     if (error instanceof CacheNotRespondingError) return undefined
     throw error

@@ -17,7 +17,7 @@ export type MaskedRequest = Omit<RequestRecord, 'calls'> & { readonly calls: rea
  * Reads the logged requests, newest first, masked.
  * @throws CacheNotRespondingError
  */
-export async function readRequests({ cache, secrets }: PageRequest): Promise<MaskedRequest[]> {
+export async function readMaskedRequests({ cache, secrets }: PageRequest): Promise<MaskedRequest[]> {
   const requests: MaskedRequest[] = []
   // Many requests read the same keys.
   const shown = new Map<string, MaskedKey>()
@@ -31,7 +31,7 @@ export async function readRequests({ cache, secrets }: PageRequest): Promise<Mas
 /** As `readRequests`, but `undefined` while the store is down. */
 export async function readRequestsIfUp(visit: PageRequest): Promise<MaskedRequest[] | undefined> {
   try {
-    return await readRequests(visit)
+    return await readMaskedRequests(visit)
   } catch (error) {
     if (error instanceof CacheNotRespondingError) return undefined
     throw error

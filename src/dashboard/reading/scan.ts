@@ -11,7 +11,7 @@ const MAX_NAMES = 20_000
 const MAX_MS = 400
 
 /** Result of a bounded scan. */
-export interface Scan {
+export interface KeyScan {
   readonly entries: readonly ListedEntry[]
   /** Where to continue; `undefined` once every name was visited. */
   readonly cursor: string | undefined
@@ -37,7 +37,7 @@ export interface ScanOptions {
 export async function scan(
   cache: KeyedCache,
   { under, cursor: start, enough, matches }: ScanOptions,
-): Promise<Scan> {
+): Promise<KeyScan> {
   const found = new Map<string, ListedEntry>()
   const until = performance.now() + MAX_MS
   let cursor = start

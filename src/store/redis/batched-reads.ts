@@ -16,7 +16,7 @@ interface Answer {
   readonly isTracked: boolean
 }
 
-interface Options {
+interface BatchedReadsOptions {
   readonly connection: Connection
   readonly clock: ServerClock
   readonly greeting: Greeting
@@ -38,7 +38,7 @@ export class BatchedReads {
   readonly #timeoutMs: number
   readonly #queue = new ReadQueue()
 
-  constructor({ connection, clock, greeting, large, tracking, timeoutMs }: Options) {
+  constructor({ connection, clock, greeting, large, tracking, timeoutMs }: BatchedReadsOptions) {
     this.#connection = connection
     this.#clock = clock
     this.#greeting = greeting

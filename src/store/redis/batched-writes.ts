@@ -19,7 +19,7 @@ const MAX_ATTEMPTS = 3
 /** Timers may fire a moment early: a write must not run after its caller got an error. */
 const SLACK_MS = 2
 
-interface Options {
+interface BatchedWritesOptions {
   readonly connection: Connection
   readonly clock: ServerClock
   readonly greeting: Greeting
@@ -40,7 +40,7 @@ export class BatchedWrites {
   readonly #order = new WriteOrder()
   readonly #underWay = new Set<Promise<void>>()
 
-  constructor({ connection, clock, greeting, large, timeoutMs }: Options) {
+  constructor({ connection, clock, greeting, large, timeoutMs }: BatchedWritesOptions) {
     this.#connection = connection
     this.#clock = clock
     this.#greeting = greeting

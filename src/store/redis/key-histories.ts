@@ -1,10 +1,10 @@
 import {
   decodeSlot,
   encodeChange,
+  historySlotOf,
   type KeyChange,
   type KeyHistory,
   SLOT_BYTES,
-  slotOf,
 } from '../key-history.js'
 import type { Batching } from './batching.js'
 import type { Names } from './names.js'
@@ -28,7 +28,7 @@ export class RedisKeyHistories {
   async record(changes: ReadonlyMap<string, KeyChange>): Promise<void> {
     const clockAt = (moment: number) => this.#batching.clock.at(moment)
     const slots = [...changes].map(([name, change]) => {
-      const { offset, fingerprint } = slotOf(name)
+      const { offset, fingerprint } = historySlotOf(name)
       return [offset, encodeChange(fingerprint, change, clockAt)] as const
     })
     const key = this.#names.keyHistory()
@@ -40,7 +40,7 @@ export class RedisKeyHistories {
   }
 
   async read(names: readonly string[]): Promise<readonly KeyHistory[]> {
-    const wanted = names.map(slotOf)
+    const wanted = names.map(historySlotOf)
     const offsets = [...new Set(wanted.map(({ offset }) => offset))]
     const key = this.#names.keyHistory()
     const replies = await Promise.all(

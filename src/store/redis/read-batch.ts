@@ -1,7 +1,7 @@
 /** Makes a caller's result of the values under its names, and of the tracking epoch that covers them, if one does. */
 export type ToResult<T> = (values: (Buffer | null)[], epoch: number | undefined) => T
 
-interface PendingRead {
+interface QueuedRead {
   /** Positions of its names in the batch. */
   readonly positions: readonly number[]
   readonly resolve: (values: (Buffer | null)[], epoch: number | undefined) => void
@@ -15,7 +15,7 @@ export class ReadBatch {
   /** When its first read was called, a moment of `performance.now()`. */
   readonly startedAt = performance.now()
   readonly names: string[] = []
-  readonly reads: PendingRead[] = []
+  readonly reads: QueuedRead[] = []
   /** Results that further callers share until the batch is sent, by their ids. */
   readonly shared = new Map<string, Promise<unknown>>()
   readonly #positions = new Map<string, number>()

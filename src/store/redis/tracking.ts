@@ -28,12 +28,12 @@ const REFUSED_PAUSE_MS = 60_000
 export const TRACK_NEXT: Command = ['CLIENT', 'CACHING', 'YES']
 
 /** A moment by both clocks: a machine that sleeps may stop one of them. */
-interface Moment {
+interface ClockReading {
   readonly monotonic: number
   readonly wall: number
 }
 
-const NEVER: Moment = { monotonic: Number.NEGATIVE_INFINITY, wall: Number.NEGATIVE_INFINITY }
+const NEVER: ClockReading = { monotonic: Number.NEGATIVE_INFINITY, wall: Number.NEGATIVE_INFINITY }
 
 /**
  * Client tracking of the server: it records which keys this process has read, and reports once when one of them
@@ -63,7 +63,7 @@ export class RedisTracking implements Tracking {
   /** A name whose change is to be reported. */
   #sample: { readonly name: string; readonly reported: () => void; readonly lost: () => void } | undefined
   /** All changes until this moment have arrived. */
-  #proved: Moment = NEVER
+  #proved: ClockReading = NEVER
   readonly #closed = new AbortController()
 
   constructor(connection: Connection, names: Names, timeoutMs: number) {
@@ -187,7 +187,7 @@ export class RedisTracking implements Tracking {
   }
 
   /** Returns a moment until which all changes have arrived. */
-  async #ping(subscriber: Redis, timeoutMs: number): Promise<Moment> {
+  async #ping(subscriber: Redis, timeoutMs: number): Promise<ClockReading> {
     const sent = { monotonic: performance.now(), wall: Date.now() }
     const deadline = performance.now() + timeoutMs
     await Promise.all([

@@ -3,17 +3,17 @@ import { WRITE } from './scripts/entries.js'
 import { CLEAR, EXPIRE, REMOVE } from './scripts/invalidations.js'
 import { COMMIT } from './scripts/leases.js'
 
-type Call = Pick<Write, 'script' | 'keys' | 'args'>
+type ScriptCall = Pick<Write, 'script' | 'keys' | 'args'>
 
 /** Name of the generation that a write replaces or whose next era it begins: `CLEAR`, `REMOVE` or `EXPIRE` with children. */
-export function treeOf({ script, keys, args }: Call): string | undefined {
+export function treeOf({ script, keys, args }: ScriptCall): string | undefined {
   if (script === CLEAR) return keys[0]
   const isTree = (script === REMOVE && args[3] === '1') || (script === EXPIRE && args[2] === '1')
   return isTree ? keys.at(-1) : undefined
 }
 
 /** Name of the entry that a write replaces. */
-export function entryOf({ script, keys }: Call): string | undefined {
+export function entryOf({ script, keys }: ScriptCall): string | undefined {
   const isReplacing = script === WRITE || script === COMMIT || script === REMOVE || script === EXPIRE
   return isReplacing ? keys[0] : undefined
 }
@@ -22,7 +22,7 @@ export function entryOf({ script, keys }: Call): string | undefined {
  * Whether a write takes effect whatever has happened since its call. All others name a token, an id or a sequence that
  * an invalidation or a later write of the same key makes void, or their order does not matter.
  */
-export function isUnconditional({ script, args }: Call): boolean {
+export function isUnconditional({ script, args }: ScriptCall): boolean {
   // A fill names the frame that must still be there.
   if (script === WRITE) return args[4] === ''
   return script === REMOVE || script === EXPIRE || script === CLEAR

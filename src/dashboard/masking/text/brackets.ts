@@ -1,11 +1,11 @@
 import { closingQuote } from './quoted.js'
-import { type Scan, STEP, type Steps } from './scan.js'
+import { STEP, type Steps, type TextScan } from './scan.js'
 
 export const OPENING = '{[('
 export const CLOSING = '}])'
 
 /** Position after the bracket that closes the one at `start`; the end of the text where none does. */
-export function* closingBracket({ text }: Scan, start: number): Steps<number> {
+export function* closingBracket({ text }: TextScan, start: number): Steps<number> {
   let depth = 0
   let stepEnds = start + STEP
   for (let at = start; at < text.length; at++) {

@@ -1,6 +1,6 @@
 import { MASKED } from '../secret-names.js'
 import type { Quote } from './quoted.js'
-import type { Scan } from './scan.js'
+import type { TextScan } from './scan.js'
 
 /** Maximum length of user information before an `@`. */
 export const MAX_USERINFO = 1_024
@@ -15,7 +15,7 @@ interface Range {
 
 /** Position in a text that is scanned once, from its beginning to its end, and what the scan has passed. */
 export class Cursor {
-  readonly scan: Scan
+  readonly scan: TextScan
   readonly text: string
   at = 0
   /** Start of the name that the next sign would end. */
@@ -37,7 +37,7 @@ export class Cursor {
   #nextAtSign = -1
   #attempts = 0
 
-  constructor(scan: Scan) {
+  constructor(scan: TextScan) {
     this.scan = scan
     this.text = scan.text
   }

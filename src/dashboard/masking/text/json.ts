@@ -2,13 +2,13 @@ import { NAME_FIELD, VALUE_FIELD } from '../name-value-fields.js'
 import { MASKED } from '../secret-names.js'
 import { closingBracket } from './brackets.js'
 import { closingQuote } from './quoted.js'
-import { type Scan, STEP, type Steps } from './scan.js'
+import { STEP, type Steps, type TextScan } from './scan.js'
 
 /** Maximum depth of objects and arrays. A deeper one is masked. */
 const MAX_DEPTH = 200
 
 /** An object or an array that is not closed yet. */
-interface Frame {
+interface JsonFrame {
   readonly isObject: boolean
   readonly begin: number
   /** The name of the member that holds it. */
@@ -19,14 +19,14 @@ interface Frame {
   count: number
   /** Of an object with a `name` and a `value`: whether the name is the name of a secret, and ranges of the values. */
   namesSecret: boolean
-  readonly values: Range[]
+  readonly values: JsonRange[]
   /** Of an array: whether the last element is the name of a secret, at a place where a pair may begin. */
   isPair: boolean
   /** Elements after such names. */
-  readonly pairs: Range[]
+  readonly pairs: JsonRange[]
 }
 
-interface Range {
+interface JsonRange {
   readonly start: number
   readonly end: number
 }
@@ -37,15 +37,15 @@ const SCALAR = /-?\d[\d.eE+-]*|true|false|null/y
  * Masks the secrets in JSON that begins at a position: members by their names, pairs of a name and a value, and secrets
  * within strings. Returns the position after it, or where it stops to be JSON.
  */
-export function* maskJson(scan: Scan, start: number): Steps<number> {
-  const frames: Frame[] = []
+export function* maskJson(scan: TextScan, start: number): Steps<number> {
+  const frames: JsonFrame[] = []
   const end = yield* read(scan, start, frames)
   // The JSON may be cut off before the names that its values belong to.
   for (const frame of frames) maskNamed(scan, frame, true)
   return end
 }
 
-function* read(scan: Scan, start: number, frames: Frame[]): Steps<number> {
+function* read(scan: TextScan, start: number, frames: JsonFrame[]): Steps<number> {
   const { text, secrets, edits } = scan
   let at = start
   let stepEnds = start + STEP
@@ -105,13 +105,13 @@ function* read(scan: Scan, start: number, frames: Frame[]): Steps<number> {
     }
     if (frames.length === 0) return at
     at = skipBlank(text, at)
-    const open = frames.at(-1) as Frame
+    const open = frames.at(-1) as JsonFrame
     if (text[at] === ',') at++
     else if (text[at] !== (open.isObject ? '}' : ']')) return at
   }
 }
 
-function opened(isObject: boolean, begin: number, name: string | undefined): Frame {
+function opened(isObject: boolean, begin: number, name: string | undefined): JsonFrame {
   return {
     isObject,
     begin,
@@ -126,7 +126,7 @@ function opened(isObject: boolean, begin: number, name: string | undefined): Fra
 }
 
 /** Notes the end of a value in its object or array. Returns that end. */
-function valued(frame: Frame | undefined, start: number, end: number): number {
+function valued(frame: JsonFrame | undefined, start: number, end: number): number {
   if (frame === undefined) return end
   if (frame.isObject) {
     if (VALUE_FIELD.test(frame.member ?? '')) frame.values.push({ start, end })
@@ -140,10 +140,10 @@ function valued(frame: Frame | undefined, start: number, end: number): number {
 
 /** Masks the secrets within a string, which may also be the name of what follows. */
 function* maskString(
-  { text, secrets, edits, inner }: Scan,
+  { text, secrets, edits, inner }: TextScan,
   start: number,
   end: number,
-  frame: Frame | undefined,
+  frame: JsonFrame | undefined,
 ): Steps<void> {
   const string = decoded(text.slice(start + 1, end - 1))
   if (frame?.isObject && NAME_FIELD.test(frame.member ?? '')) frame.namesSecret ||= secrets.has(string)
@@ -153,8 +153,8 @@ function* maskString(
 }
 
 function maskNamed(
-  { edits }: Scan,
-  { isObject, namesSecret, values, pairs, count }: Frame,
+  { edits }: TextScan,
+  { isObject, namesSecret, values, pairs, count }: JsonFrame,
   isCut: boolean,
 ): void {
   const hidden = isObject ? (namesSecret || isCut ? values : []) : count % 2 === 0 || isCut ? pairs : []

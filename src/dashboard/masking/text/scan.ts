@@ -8,7 +8,7 @@ export type Steps<Result> = Generator<undefined, Result, undefined>
 export const STEP = 4_096
 
 /** One text that is searched for secrets. */
-export interface Scan {
+export interface TextScan {
   readonly text: string
   readonly secrets: SecretNames
   /** Secrets that were found so far, in no order. */

@@ -7,7 +7,7 @@ import { passSlash } from './paths.js'
 import { encodedWord, isEscape, percentDecoded, percentEncoded } from './percent.js'
 import { endOfQuoted } from './quoted.js'
 import { passComma, passQuote } from './quotes.js'
-import { type Scan, STEP, type Steps } from './scan.js'
+import { STEP, type Steps, type TextScan } from './scan.js'
 import { isShapeLikely, maskShape } from './shapes.js'
 
 /** Kinds of characters: nothing of interest, part of a word, a word that may begin a token, a sign. */
@@ -37,7 +37,7 @@ const PART = /\r?\n\r?\n(?=[^\r\n])/y
 const FLAG = /--?([A-Za-z][\w-]{0,100})[ \t]+(?!-)/y
 
 /** Scans a text from its beginning to its end, once, and adds the secrets to `scan.edits`. */
-export function* scanText(scan: Scan): Steps<void> {
+export function* scanText(scan: TextScan): Steps<void> {
   const cursor = new Cursor(scan)
   const { text } = scan
   let stepEnds = STEP

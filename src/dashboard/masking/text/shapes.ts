@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { MASKED } from '../secret-names.js'
-import type { Scan, Steps } from './scan.js'
+import type { Steps, TextScan } from './scan.js'
 
 /** Beginnings of everything that is known by its shape. */
 const BEGINNING =
@@ -33,7 +33,7 @@ export function isShapeLikely(text: string, at: number): boolean {
 }
 
 /** Masks what has the shape of a secret and begins at a position. Returns its end, or -1 where there is none. */
-export function* maskShape({ text, edits, inner }: Scan, at: number): Steps<number> {
+export function* maskShape({ text, edits, inner }: TextScan, at: number): Steps<number> {
   const mask = (start: number, end: number) => {
     edits.push({ start, end, by: MASKED })
     return end

@@ -1,7 +1,7 @@
 import { CLOSING, closingBracket, OPENING } from './brackets.js'
 import { endOfBlock, endOfLine } from './lines.js'
 import { closes, endOfQuoted, type Quote } from './quoted.js'
-import { type Scan, STEP, type Steps } from './scan.js'
+import { STEP, type Steps, type TextScan } from './scan.js'
 
 /** The name of a secret and the sign after it, as in `password=x`. */
 export interface Assignment {
@@ -22,7 +22,7 @@ export interface Assignment {
  * the lines that are indented below it.
  */
 export function* valueRange(
-  scan: Scan,
+  scan: TextScan,
   assignment: Assignment,
 ): Steps<{ readonly start: number; readonly end: number }> {
   const { text } = scan
@@ -32,7 +32,7 @@ export function* valueRange(
   return { start, end }
 }
 
-function* endOf(scan: Scan, assignment: Assignment, start: number): Steps<number> {
+function* endOf(scan: TextScan, assignment: Assignment, start: number): Steps<number> {
   const { text } = scan
   const first = text.charAt(start)
   if (first === '\n' || first === '\r') {
@@ -63,7 +63,7 @@ function* endOf(scan: Scan, assignment: Assignment, start: number): Steps<number
  * header. Quotes mean nothing in it.
  */
 function* endOfGlued(
-  { text }: Scan,
+  { text }: TextScan,
   { isEqual, isQuoted, within }: Assignment,
   start: number,
 ): Steps<number> {

@@ -1,7 +1,7 @@
 import { internalsOf } from '../../../cache.js'
 import type { Page } from '../../handler-result.js'
 import type { PageRequest } from '../../page-request.js'
-import { readStats } from '../../reading/available-stats.js'
+import { readAvailableStats } from '../../reading/available-stats.js'
 import { past } from '../../rendering/figures.js'
 import { boardOf } from './board.js'
 import { familiesOf } from './families.js'
@@ -17,7 +17,7 @@ export async function overview(request: PageRequest): Promise<Page> {
   const { cache, now, parameters } = request
   const store = await probeStore(cache)
   const [available, memory] = await Promise.all([
-    readStats(cache),
+    readAvailableStats(cache),
     store.isUp ? storeMemory(cache) : undefined,
   ])
   const { stats, covers } = available

@@ -5,7 +5,7 @@ import type { Flight } from './flight.js'
 import type { Policy } from './policy.js'
 
 /** The limits of one caller's wait: its hard timeout, counted from the call, and its signal. */
-export class Limits {
+export class CallLimits {
   readonly #key: CacheKey
   readonly #policy: Policy
   #abort: AbortController | undefined
