@@ -15,6 +15,20 @@ interface OptionKind {
   readonly of?: string
 }
 
+/** Options that other packages call by another name, in lower case. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  ...{ url: 'redis', uri: 'redis', redisurl: 'redis', connection: 'redis' },
+  ...{ prefix: 'keyPrefix', namespace: 'keyPrefix', timeout: 'hardTimeout' },
+}
+
+/** Options that belong into the object of another option, in lower case. */
+const INNER_NAMES: Readonly<Record<string, string>> = {
+  ...{ isstaff: 'dashboard', loginurl: 'dashboard', readonly: 'dashboard', redact: 'dashboard' },
+}
+
+/** Methods whose first argument is a key. */
+const KEY_METHODS = new Set(['get', 'set', 'delete', 'expire'])
+
 /** Maximum length of an unknown name in an error. */
 const MAX_NAME = 100
 
@@ -66,16 +80,28 @@ export class OptionsReader<T extends object> {
   #readInherited(given: object, taken: Record<string, unknown>): void {
     const kind = kindOfNoObject(given)
     if (kind !== undefined) {
-      throw new ConfigurationError(`The ${this.#plural} must be an object, not ${kind}.`)
+      throw new ConfigurationError(
+        `The ${this.#plural} must be an object, not ${kind}.${this.#adviceFor(given)}`,
+      )
     }
     for (const name of Object.keys(this.#known)) {
       if (name in given && !(name in Object.prototype)) this.#readOne(given, name, taken)
     }
   }
 
+  /** Advice for a value in the place of the options. */
+  #adviceFor(given: unknown): string {
+    if (typeof given === 'number' && 'ttl' in this.#known) return ` Write { ttl: ${given} }.`
+    const isPart = typeof given === 'string' || typeof given === 'number'
+    if (!isPart || !KEY_METHODS.has(this.#kind.of ?? '')) return ''
+    return " A key of several parts is one array: ['product', '1']."
+  }
+
   #unknown(name: string): ConfigurationError {
     const names = Object.keys(this.#known)
-    const nearest = nearestName(name, names)
+    const inner = INNER_NAMES[name.toLowerCase()]
+    const nearest =
+      inner !== undefined && inner in this.#known ? `${inner}: { ${name} }` : nearestName(name, names)
     const { noun, of } = this.#kind
     const what = `Unknown ${noun}${of === undefined ? '' : ` of ${of},`} "${name.slice(0, MAX_NAME)}"`
     return new ConfigurationError(
@@ -113,6 +139,8 @@ function kindOfNoObject(given: unknown): string | undefined {
 
 /** The known name that was probably meant, in any case of its letters; `undefined` where none is near. */
 function nearestName(name: string, names: readonly string[]): string | undefined {
+  const other = OTHER_NAMES[name.toLowerCase()]
+  if (other !== undefined && names.includes(other)) return other
   const byLower = new Map(names.map((known) => [known.toLowerCase(), known]))
   const given = name.slice(0, MAX_NAME).toLowerCase()
   const nearest = closestMatch(given, [...byLower.keys()])

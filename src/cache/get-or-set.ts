@@ -1,6 +1,8 @@
+import { types } from 'node:util'
 import type { Call } from '../compute/call.js'
 import { callThrough } from '../compute/call-through.js'
 import { ConfigurationError } from '../errors.js'
+import { describeValue } from '../key/describe-value.js'
 import { OpenCall } from '../stats/open-call.js'
 import { missWithoutCache } from './caching-off.js'
 import type { Core } from './core.js'
@@ -27,7 +29,10 @@ function logged(core: Core, call: Call, open: OpenCall): Promise<unknown> {
 
 export function checkFactory(factory: unknown): void {
   if (typeof factory === 'function') return
+  const advice = types.isPromise(factory)
+    ? 'Pass a function that returns the promise: () => …'
+    : 'The factory comes second, the options third.'
   throw new ConfigurationError(
-    `The argument after the key must be a function that computes the value, not ${typeof factory}.`,
+    `The argument after the key must be a function that computes the value, not ${describeValue(factory)}. ${advice}`,
   )
 }

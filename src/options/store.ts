@@ -30,6 +30,9 @@ export function openStore(store: StoreOption, timeoutMs: number): Store {
     const { memory } = STORE.take(store)
     return new MemoryStore(LIMITS.take(memory))
   }
+  if (typeof store === 'string') {
+    throw new ConfigurationError("store is 'memory' or an object. For Redis write redis: 'redis://…'.")
+  }
   throw new ConfigurationError(
     `store must be 'memory', { memory: { maxEntries, maxBytes } } or an object with the store interface.`,
   )
