@@ -37,8 +37,8 @@ const ONE = { maxWorkers: 1, sequence: { groupOrder: 2 } }
 
 export default defineConfig({
   test: {
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     pool: 'forks',
     projects: [
       {
