@@ -26,7 +26,7 @@ test('contains the files that it needs, and no others', () => {
   expect(packedFiles).toEqual(expect.arrayContaining([...wanted, 'dist/LICENSES.txt']))
   expect(packedFiles).toContainEqual(expect.stringMatching(/^views\/.*\.ejs$/))
   const known =
-    /^(dist|views|docs)\/|^(package\.json|LICENSE|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|SECURITY\.md|bench\/README\.md)$/
+    /^(dist|views|docs)\/|^(package\.json|LICENSE|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|SECURITY\.md|(bench|example-app)\/README\.md)$/
   expect(packedFiles.filter((file) => !known.test(file))).toEqual([])
 })
 
