@@ -456,10 +456,14 @@ describe('forged bytes', () => {
   })
 
   test('V8 alone accepts the length, which is the reason for the screen', () => {
-    const before = memory()
     const bytes = Buffer.from([0xff, 15, ...Buffer.from('a'), ...varint(4_000_000)])
-    expect(() => deserialize(bytes)).toThrow()
-    expect(memory() - before).toBeGreaterThan(16e6)
+    // The memory of other tests may be collected meanwhile: the largest growth counts.
+    const growths = Array.from({ length: 5 }, () => {
+      const before = memory()
+      expect(() => deserialize(bytes)).toThrow()
+      return memory() - before
+    })
+    expect(Math.max(...growths)).toBeGreaterThan(16e6)
   })
 })
 
