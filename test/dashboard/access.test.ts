@@ -55,6 +55,8 @@ test('the page explains where to mount it when req.user was never set', async ()
     before: (app) => app.use(signIn(null)),
   })
   expect((await passport.ask('/cache/', ANONYMOUS)).text).not.toContain('Mount the cache')
+  const basic = await openSite({ dashboard: { isStaff: () => false } })
+  expect((await basic.ask('/cache/', ANONYMOUS)).text).not.toContain('Mount the cache')
 })
 
 describe('the way back from the login page', () => {

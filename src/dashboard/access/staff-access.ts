@@ -29,7 +29,7 @@ export async function checkStaffAccess(
     throw new HttpError(403, `This page is for staff, and this account is not staff.${why}`, why && HINT)
   }
   if (loginUrl !== undefined) return { isGranted: false, login: withReturnPath(loginUrl, req) }
-  throw new HttpError(401, 'This page is for staff. Sign in first.', hintFor(req))
+  throw new HttpError(401, 'This page is for staff. Sign in first.', hintFor(req, isOwnCheck))
 }
 
 const ONLY_TRUE = 'Only true, or a promise of true, gives access.'
@@ -69,8 +69,9 @@ function refuseLate(): never {
   throw new Error('isStaff did not return within 10 seconds.')
 }
 
-function hintFor(req: Request): string | undefined {
-  if ((req as { user?: unknown }).user !== undefined) return undefined
+function hintFor(req: Request, isOwnCheck: boolean): string | undefined {
+  // The application's own check may need no req.user.
+  if (isOwnCheck || (req as { user?: unknown }).user !== undefined) return undefined
   return 'If you are signed in: req.user was not set when the request reached this page. Mount the cache after the authentication.'
 }
 
