@@ -14,6 +14,6 @@ export interface Call {
   readonly onWait?: (() => void) | undefined
   /** Whether it came after the cache was closed: it is computed for its caller alone. */
   readonly isLate?: boolean
-  /** Its place in the request log, where its request is logged. */
+  /** Its record in the request log; `undefined` if the request is not logged. */
   readonly open?: OpenCall | undefined
 }

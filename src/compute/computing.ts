@@ -219,7 +219,7 @@ export class Computing {
     return flight && this.#join(flight, call, new CallLimits(key, policy), startedAt.length)
   }
 
-  /** One more read, when it is its turn. */
+  /** Reads again, when it is the call's turn. */
   #read(key: CacheKey, hasBegun: boolean): Attempt {
     const { flights, reader, store, turns } = this.#options
     const since = flights.nextMoment()

@@ -39,9 +39,9 @@ export class Flight {
   lease: HeldLease | undefined
   /** Maximum time that a caller waits for it, in milliseconds. */
   readonly waitMs: number
-  /** Its result, for the caller that started it. */
+  /** Result for the caller that started the flight. */
   readonly result: Promise<FlightResult>
-  /** Its result for all other callers; `abandoned` once it has taken longer than `waitMs`. */
+  /** Result for all other callers; `abandoned` once it has taken longer than `waitMs`. */
   readonly joined: Promise<FlightResult | 'abandoned'>
   /** Aborted when no caller waits for it any longer, and when it takes too long. */
   readonly abort = new AbortController()

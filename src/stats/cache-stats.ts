@@ -27,7 +27,7 @@ export interface LiveProcess {
   readonly id: string
   /** Name of its host. */
   readonly host: string
-  /** Its process id. */
+  /** Process id. */
   readonly pid: number
   /** Time at which its cache was created, on its own clock. */
   readonly startedAt: number
@@ -37,11 +37,11 @@ export interface LiveProcess {
   readonly isLate: boolean
   /** Whether it is the process that read the figures. */
   readonly isThis: boolean
-  /** Its resident memory, in bytes. */
+  /** Resident memory, in bytes. */
   readonly rss: number | undefined
   /** Usage of its process memory tier, if it has one. */
   readonly memory: Pick<ProcessMemoryUsage, 'entries' | 'bytes' | 'isServing'> | undefined
-  /** Its figures since it started, of all families together. */
+  /** Figures since the process started, of all families together. */
   readonly totals: Readonly<Figures>
 }
 

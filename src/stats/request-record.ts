@@ -52,7 +52,7 @@ export interface RequestRecord {
   readonly aborted?: boolean | undefined
   /** Duration of the request, in milliseconds. */
   readonly durationMs: number
-  /** Its first hundred calls, in the order in which they began. */
+  /** The first hundred calls, in the order of their beginnings. */
   readonly calls: readonly CallRecord[]
   /** Number of further calls. */
   readonly moreCalls: number

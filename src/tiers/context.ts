@@ -44,7 +44,7 @@ export class Isolation {
     return contexts.run({ isolation: this }, fn)
   }
 
-  /** Its scope of one cache, which is empty at the beginning. */
+  /** Scope of one cache, which is empty at the beginning. */
   scopeOf(owner: Scopes): RequestScope {
     let scope = this.#scopes.get(owner)
     if (!scope) {

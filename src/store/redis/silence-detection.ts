@@ -32,7 +32,7 @@ export class SilenceDetection {
     return this.oldest?.isAbandoned === true
   }
 
-  /** Whether the connection has been silent for so long that it is to be replaced. */
+  /** Whether the connection must be replaced, because it was silent for too long. */
   get isTooLong(): boolean {
     const { oldest } = this
     return oldest !== undefined && performance.now() - oldest.sentAt > SILENT_MS

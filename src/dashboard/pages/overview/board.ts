@@ -7,7 +7,7 @@ interface BoardFigure {
   readonly value: string
   /** `part`: a part of the figure above it; `bad`: it needs attention. */
   readonly kind?: 'part' | 'bad' | false
-  /** Its entry in the list of explanations. */
+  /** Entry in the list of explanations. */
   readonly hint?: string
 }
 
