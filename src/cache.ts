@@ -55,6 +55,8 @@ let open: (core: Core, boundScope?: RequestScope) => KeyedCache
 
 let internals: (cache: KeyedCache) => CacheInternals<KeyedCache>
 
+let hasCore: (value: object) => boolean
+
 /**
  * A cache of values under keys that form a tree. Made by `createCache`.
  *
@@ -68,6 +70,7 @@ export class KeyedCache {
   static {
     open = (core, boundScope) => new KeyedCache(core, boundScope)
     internals = (cache) => new CacheInternals(cache.#core, cache.#boundScope, open)
+    hasCore = (value) => #core in value
   }
 
   private constructor(core: Core, boundScope?: RequestScope) {
@@ -511,20 +514,30 @@ export function internalsOf(cache: KeyedCache): CacheInternals<KeyedCache> {
   return internals(cache)
 }
 
+/** Whether a value is a cache of this copy itself: not a proxy of one, nor an object with one as its prototype. */
+export function isCache(value: unknown): value is KeyedCache {
+  return typeof value === 'object' && value !== null && hasCore(value)
+}
+
 /**
  * The value itself if it is a cache, else `undefined`.
- * @throws ConfigurationError for a cache of another copy: test runners and bundlers may evaluate this package twice
+ * @throws ConfigurationError for a wrapped cache, and for one of another copy: test runners and bundlers may evaluate this
+ * package twice
  */
 export function asCache(value: unknown): KeyedCache | undefined {
+  if (isCache(value)) return value
+  let isWrapped: boolean
   try {
-    if (value instanceof KeyedCache) return value
     if (typeof value !== 'object' || value === null || !(BRAND in value)) return undefined
+    isWrapped = value instanceof KeyedCache
   } catch {
     // A revoked proxy.
     return undefined
   }
   throw new ConfigurationError(
-    'This cache was made by another copy of keyedcache: the package was evaluated twice, by a reset of modules or by a bundler. Make the cache after the reset, or have the bundler leave the package out (external).',
+    isWrapped
+      ? 'A cache does not work through a proxy, or as a prototype: give the cache itself, as createCache() returns it.'
+      : 'This cache was made by another copy of keyedcache: the package was evaluated twice, by a reset of modules or by a bundler. Make the cache after the reset, or have the bundler leave the package out (external).',
   )
 }
 

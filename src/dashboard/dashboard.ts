@@ -1,5 +1,5 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express'
-import { internalsOf, KeyedCache } from '../cache.js'
+import { internalsOf, isCache, type KeyedCache } from '../cache.js'
 import { pathOf } from '../local-path.js'
 import { originOf } from '../request-origin.js'
 import { notifyAudit } from './access/audit.js'
@@ -80,5 +80,5 @@ export function routerAt(path: string, handler: RequestHandler): RequestHandler 
 function leaveOutOfRequestLog(req: Request, cache: KeyedCache): void {
   internalsOf(cache).leaveOut()
   const { cache: around } = req as { cache?: unknown }
-  if (around instanceof KeyedCache) internalsOf(around).leaveOut()
+  if (isCache(around)) internalsOf(around).leaveOut()
 }

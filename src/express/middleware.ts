@@ -1,5 +1,5 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
-import { internalsOf, KeyedCache } from '../cache.js'
+import { internalsOf, isCache, type KeyedCache } from '../cache.js'
 import {
   type DashboardOptions,
   dashboard,
@@ -97,7 +97,7 @@ export function keyedCache(
       return
     }
     const { cache: current } = req as { cache?: unknown }
-    if (current instanceof KeyedCache && internalsOf(current).isViewOf(internals)) {
+    if (isCache(current) && internalsOf(current).isViewOf(internals)) {
       // Mounted twice: the request has its scope already.
       next()
       return

@@ -76,9 +76,16 @@ export class PendingWarnings {
 
 /** The last names. */
 function listed(names: readonly string[]): string {
-  const last = names.slice(-MAX_NAMES).map((name) => name.slice(0, MAX_NAME))
+  const last = names.slice(-MAX_NAMES).map(shortened)
   const more = names.length - last.length
   return last.join(', ') + (more > 0 ? ` and ${more} more` : '')
+}
+
+/** A long name without its middle: its end says whether everything below is meant. */
+function shortened(name: string): string {
+  if (name.length <= MAX_NAME) return name
+  const half = MAX_NAME / 2
+  return `${name.slice(0, half)}…${name.slice(-half)}`.toWellFormed()
 }
 
 function amount(count: number, one: string, many: string): string {

@@ -163,6 +163,30 @@ describe('Mounted twice', () => {
     expect((await server.ask('/second')).body).toBe('false')
     expect((await server.ask('/')).body).toBe('true')
   })
+
+  test.each([
+    ['a proxy', (cache: KeyedCache) => new Proxy(cache, {})],
+    ['an object above it', (cache: KeyedCache) => Object.create(cache) as KeyedCache],
+  ])('with %s as req.cache between the two, it serves requests and the dashboard', async (_, wrap) => {
+    const { app, cache } = await shop()
+    app.use((req, _res, next) => {
+      req.cache = wrap(req.cache)
+      next()
+    })
+    app.use(keyedCache(cache, { dashboard: { isStaff: () => true } }))
+    app.get('/', async (req, res) => void res.json(await req.cache.get('a')))
+    const server = await start(app)
+    expect((await server.ask('/')).body).toBe('{"n":0}')
+    expect((await server.ask('/cache/api/stats')).status).toBe(200)
+  })
+})
+
+test('keyedCache() refuses a wrapped cache by name', () => {
+  const cache = createCache({ store: 'memory' })
+  for (const wrapped of [new Proxy(cache, {}), Object.create(cache) as KeyedCache]) {
+    expect(() => keyedCache(wrapped)).toThrow(ConfigurationError)
+    expect(() => keyedCache(wrapped)).toThrow(/^A cache does not work through a proxy, or as a prototype: /)
+  }
 })
 
 describe('A set after a miss', () => {

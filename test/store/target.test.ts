@@ -1,7 +1,8 @@
+import Module from 'node:module'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { resolveOptions } from '../../src/options.js'
@@ -312,5 +313,22 @@ describe('A password', () => {
     expect((clean.cause as AggregateError).errors[1].stack).toContain('target.test.ts')
     expect(shownBy(clean)).not.toContain(SECRET)
     expect(withoutArguments('text')).toBe('text')
+  })
+})
+
+test('An ioredis that cannot be loaded is the error, with its reason, and not the options', () => {
+  const loader = Module as unknown as { _load(request: string): unknown }
+  const loading = vi.spyOn(loader, '_load').mockImplementation((request) => {
+    // As esbuild has it in an ES module without a require.
+    throw new Error(`Dynamic require of "${request}" is not supported`)
+  })
+  const error = failure(() => createCache({ redis: 'redis://127.0.0.1:1', keyPrefix: 'shop' }))
+  loading.mockRestore()
+  expect(error).toMatchObject({
+    code: 'ERR_KEYEDCACHE_CONFIGURATION',
+    message: expect.stringMatching(
+      /ioredis, and loading it has failed: Dynamic require of .* needs a require: /,
+    ),
+    cause: expect.objectContaining({ message: expect.stringContaining('Dynamic require') }),
   })
 })

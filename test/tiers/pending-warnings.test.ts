@@ -60,10 +60,10 @@ test('a summary names the last keys, and is logged at most once in its interval'
   const first = performance.now()
   expect(messages[0]).toContain('7 invalidations are pending, because')
   expect(messages[0]).toContain('confirmed them: c, d, e, f, g and 2 more.')
-  add('h'.repeat(1_000))
+  add(`"${'h'.repeat(1_000)}" with everything below`)
   await vi.waitFor(() => expect(messages).toHaveLength(2), { timeout: 5_000, interval: 5 })
   expect(performance.now() - first).toBeGreaterThan(150)
-  expect(messages[1]).toContain(`${'h'.repeat(200)} and 3 more.`)
+  expect(messages[1]).toContain(`"${'h'.repeat(99)}…${'h'.repeat(77)}" with everything below and 3 more.`)
   names.length = 0
   warnings.close()
   expect(messages).toHaveLength(2)
