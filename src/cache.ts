@@ -243,8 +243,8 @@ export class KeyedCache {
   getOrSet<T>(key: KeyInput, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T> {
     // Not an async function: see `Computing.getOrSet`.
     try {
+      checkFactory(factory, options)
       const policy = this.#core.policies.of(options as GetOrSetOptions | undefined)
-      checkFactory(factory)
       const call = {
         key: CacheKey.from(key),
         factory: factory as Factory<unknown>,
@@ -285,8 +285,8 @@ export class KeyedCache {
   ): Promise<T[]> {
     const core = this.#core
     const scope = this.#scope
+    checkFactory(factory, options)
     const policy = core.policies.of(options as GetOrSetOptions | undefined)
-    checkFactory(factory)
     const given = manyOf(keys, 'getOrSetMany', 'keys', (key) => key)
     const values = await computeMany(given, factory as ManyFactory<K, unknown>, (call) =>
       getOrSet(core, { ...call, policy, scope }),

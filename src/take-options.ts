@@ -15,8 +15,27 @@ interface OptionKind {
   readonly of?: string
 }
 
+/** What an error adds for mistakes that are typical of one kind of options. */
+export interface OptionAdvice {
+  /** What to write instead of a value that is no object of options. */
+  readonly forValue?: (given: unknown) => string | undefined
+  /** Where an unknown name belongs. */
+  readonly forName?: (name: string) => string | undefined
+}
+
 /** Maximum length of an unknown name in an error. */
 const MAX_NAME = 100
+
+/** Names that other libraries have for an option, in lower case, with the names that they have here. */
+const ALIASES: ReadonlyMap<string, readonly string[]> = new Map([
+  ['url', ['redis']],
+  ['uri', ['redis']],
+  ['redisurl', ['redis']],
+  ['connection', ['redis']],
+  ['prefix', ['keyPrefix']],
+  ['namespace', ['keyPrefix']],
+  ['timeout', ['hardTimeout', 'softTimeout']],
+])
 
 const NONE: object = Object.freeze({})
 
@@ -24,8 +43,10 @@ const NONE: object = Object.freeze({})
 export class OptionsReader<T extends object> {
   readonly #known: KnownOptions<T>
   readonly #kind: OptionKind
+  readonly #advice: OptionAdvice
 
-  constructor(noun: string, known: KnownOptions<T>, of?: string) {
+  constructor(noun: string, known: KnownOptions<T>, of?: string, advice: OptionAdvice = {}) {
+    this.#advice = advice
     this.#known = Object.assign(Object.create(null), known)
     this.#kind = of === undefined ? { noun } : { noun, of }
   }
@@ -44,6 +65,11 @@ export class OptionsReader<T extends object> {
         cause: error,
       })
     }
+  }
+
+  /** Whether this is the name of an option. */
+  knows(name: string): boolean {
+    return name in this.#known
   }
 
   #read(given: T): T {
@@ -66,7 +92,10 @@ export class OptionsReader<T extends object> {
   #readInherited(given: object, taken: Record<string, unknown>): void {
     const kind = kindOfNoObject(given)
     if (kind !== undefined) {
-      throw new ConfigurationError(`The ${this.#plural} must be an object, not ${kind}.`)
+      const advice = this.#advice.forValue?.(given)
+      throw new ConfigurationError(
+        `The ${this.#plural} must be an object, not ${kind}${advice === undefined ? '' : `: ${advice}`}.`,
+      )
     }
     for (const name of Object.keys(this.#known)) {
       if (name in given && !(name in Object.prototype)) this.#readOne(given, name, taken)
@@ -75,13 +104,15 @@ export class OptionsReader<T extends object> {
 
   #unknown(name: string): ConfigurationError {
     const names = Object.keys(this.#known)
-    const nearest = nearestName(name, names)
+    const meant = meantNames(name, names)
+    const place = this.#advice.forName?.(name)
     const { noun, of } = this.#kind
     const what = `Unknown ${noun}${of === undefined ? '' : ` of ${of},`} "${name.slice(0, MAX_NAME)}"`
+    if (place !== undefined) return new ConfigurationError(`${what}: ${place}.`)
     return new ConfigurationError(
-      nearest === undefined
+      meant.length === 0
         ? `${what}. Known are ${names.join(', ')}.`
-        : `${what}: did you mean "${nearest}"?`,
+        : `${what}: did you mean ${meant.map((known) => `"${known}"`).join(' or ')}?`,
     )
   }
 
@@ -109,6 +140,14 @@ function kindOfNoObject(given: unknown): string | undefined {
   if (typeof given !== 'object') return typeof given === 'undefined' ? 'undefined' : `a ${typeof given}`
   const tag = Object.prototype.toString.call(given).slice(8, -1)
   return tag === 'Object' || tag === 'Module' ? undefined : `a ${tag}`
+}
+
+/** The known names that were probably meant: those of an alias, or the nearest one. */
+function meantNames(name: string, names: readonly string[]): readonly string[] {
+  const aliased = ALIASES.get(name.toLowerCase())?.filter((known) => names.includes(known)) ?? []
+  if (aliased.length > 0) return aliased
+  const nearest = nearestName(name, names)
+  return nearest === undefined ? [] : [nearest]
 }
 
 /** The known name that was probably meant, in any case of its letters; `undefined` where none is near. */

@@ -1,6 +1,7 @@
 import type { Call } from '../compute/call.js'
 import { callThrough } from '../compute/call-through.js'
 import { ConfigurationError } from '../errors.js'
+import { describeValue } from '../key/describe-value.js'
 import { OpenCall } from '../stats/open-call.js'
 import type { Core } from './core.js'
 import { missWithoutCache } from './without.js'
@@ -25,9 +26,12 @@ function logged(core: Core, call: Call, open: OpenCall): Promise<unknown> {
   return result
 }
 
-export function checkFactory(factory: unknown): void {
+/** @throws ConfigurationError for arguments after the key that are not a factory and its options */
+export function checkFactory(factory: unknown, options: unknown): void {
   if (typeof factory === 'function') return
   throw new ConfigurationError(
-    `The argument after the key must be a function that computes the value, not ${typeof factory}.`,
+    typeof options === 'function'
+      ? 'The factory comes second, the options third: write (key, () => …, { ttl }).'
+      : `The argument after the key must be a function that computes the value, not ${describeValue(factory)}: pass () => ….`,
   )
 }
