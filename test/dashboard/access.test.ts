@@ -1,5 +1,5 @@
 import type { RequestHandler } from 'express'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type Asking, openSite, words } from './site.js'
 
 const PAGES = [
@@ -97,16 +97,64 @@ describe('isStaff', () => {
       },
     ],
     ['rejects', () => Promise.reject(new Error('database is down'))],
-  ])('that %s closes the door, and is logged', async (_how, isStaff) => {
+  ])('that %s closes the door like one that says no, and is logged once', async (_how, isStaff) => {
     const logged: string[] = []
     const { ask } = await openSite({
       cache: { logger: { warn: (message) => logged.push(message) } },
       dashboard: { isStaff },
     })
-    const reply = await ask('/cache/')
-    expect(reply.status).toBe(500)
-    expect(reply.text).not.toContain('database')
-    expect(logged.join()).toContain('database is down')
+    const replies = [await ask('/cache/'), await ask('/cache/', anonymous), await ask('/cache/api/stats')]
+    expect(replies.map(({ status }) => status)).toEqual([403, 401, 403])
+    for (const { text } of replies) {
+      expect(text).toContain('isStaff failed')
+      expect(text).not.toContain('database')
+    }
+    expect(logged).toEqual([
+      'keyedcache: the dashboard: isStaff failed, which counts as not staff. Error: database is down',
+    ])
+    const site = await openSite({ dashboard: { isStaff, loginUrl: '/login' } })
+    const { status, headers } = await site.ask('/cache/', anonymous)
+    expect([status, headers.location]).toEqual([302, '/login?next=%2Fcache%2F'])
+    expect((await site.ask('/cache/')).status).toBe(403)
+  })
+
+  test('that expects a user sends a stranger to the login page', async () => {
+    const logged: string[] = []
+    const { ask } = await openSite({
+      cache: { logger: { warn: (message) => logged.push(message) } },
+      dashboard: {
+        isStaff: (req) => (req as unknown as { user: { is_staff: boolean } }).user.is_staff,
+        loginUrl: '/login',
+      },
+    })
+    expect((await ask('/cache/', anonymous)).status).toBe(302)
+    expect((await ask('/cache/')).status).toBe(200)
+    expect(logged).toEqual([expect.stringMatching(/isStaff failed, .* TypeError: Cannot read properties/)])
+  })
+
+  test('that does not answer within ten seconds closes the door, and is logged', async () => {
+    const logged: string[] = []
+    let isAsked = () => {}
+    const asked = new Promise<void>((resolve) => {
+      isAsked = resolve
+    })
+    const { ask } = await openSite({
+      cache: { logger: { warn: (message) => logged.push(message) } },
+      dashboard: {
+        isStaff() {
+          isAsked()
+          return new Promise<boolean>(() => {})
+        },
+        loginUrl: '/login',
+      },
+    })
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const reply = ask('/cache/', anonymous)
+    await asked
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect((await reply).status).toBe(302)
+    expect(logged).toEqual([expect.stringContaining('isStaff did not return within 10 seconds.')])
   })
 
   test.each([1, 'yes', {}, null])('opens for true alone, not for %j', async (answer) => {
@@ -148,15 +196,25 @@ describe('isStaff', () => {
     expect(page.text).not.toContain('<b>')
   })
 
-  test('a customer reads nothing of it, nor does a stranger', async () => {
+  test('a customer reads nothing of it', async () => {
     const isNone = await openSite({ before: (app) => app.use(withUser({ is_staff: false })) })
     const closed = await isNone.ask('/cache/')
     expect(closed.status).toBe(403)
     expect(closed.text).not.toMatch(/is_staff|isStaff/)
-    const { ask } = await openSite({ dashboard: { isStaff: () => 1 as never } })
-    const stranger = await ask('/cache/', anonymous)
-    expect(stranger.status).toBe(401)
-    expect(stranger.text).not.toMatch(/is_staff|isStaff/)
+  })
+
+  test.each<[unknown, string]>([
+    [false, 'The option isStaff did not return true for this request.'],
+    [1, 'for this request. It returned a number. Only true, or a promise of true, gives access.'],
+    ['hunter2', 'It returned a string.'],
+    [undefined, 'It returned undefined.'],
+  ])('a stranger reads that isStaff did not return true, and no value: %j', async (answer, said) => {
+    const { ask } = await openSite({ dashboard: { isStaff: () => answer as boolean } })
+    const { status, text } = await ask('/cache/', anonymous)
+    expect(status).toBe(401)
+    expect(words(text)).toContain(said)
+    expect(text).not.toMatch(/req\.user|is_staff|hunter2/)
+    expect(text.includes('It returned')).toBe(typeof answer !== 'boolean')
   })
 
   test.each<[string, unknown, string]>([

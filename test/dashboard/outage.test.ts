@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import type { CacheOptions } from '../../src/options.js'
+import type { Logger } from '../../src/store/failsafe.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import type { Store } from '../../src/store/store.js'
 import { wrapStore } from '../../src/store/wrap-store.js'
@@ -34,12 +35,12 @@ async function connected(options: CacheOptions = {}): Promise<KeyedCache> {
   return cache
 }
 
-function failing(throwOnStoreError: boolean): KeyedCache {
+function failing(throwOnStoreError: boolean, logger: Logger = QUIET): KeyedCache {
   const { statistics: _, ...broken } = wrapStore(new MemoryStore(), async () => {
     throw new Error('out of order')
   })
   const store: Store = { ...broken, description: 'a broken store', shared: true }
-  return createCache({ store, keyPrefix: 'shop', logger: QUIET, throwOnStoreError })
+  return createCache({ store, keyPrefix: 'shop', logger, throwOnStoreError })
 }
 
 describe.each<[string, () => Promise<KeyedCache>]>([
@@ -111,6 +112,19 @@ describe.each<[string, () => Promise<KeyedCache>]>([
     }
     expect(events.filter((outcome) => outcome !== 'failed')).toEqual([])
   })
+})
+
+test('requests that the store fails make one warning in ten seconds, without a stack', async () => {
+  const logged: string[] = []
+  const cache = failing(false, { warn: (message) => void logged.push(message) })
+  const { ask } = await openSite({ cache })
+  for (const key of ['a', 'b', 'c']) {
+    expect((await ask(`/cache/download?key=${key}`)).status).toBe(503)
+  }
+  const warnings = logged.filter((message) => message.includes('dashboard'))
+  expect(warnings).toEqual([
+    expect.stringMatching(/^keyedcache: the store failed in a dashboard request\. .*out of order.*$/),
+  ])
 })
 
 test('what is not settled yet is the first thing that the overview says, until it is', async () => {
