@@ -142,8 +142,8 @@ test(
 test(
   'The overload of keyedCache that TypeScript names in errors is that of the options',
   compiles(() => {
-    expectTypeOf<Parameters<typeof keyedCache>>().toEqualTypeOf<
-      [options?: CacheOptions & MiddlewareOptions]
+    expectTypeOf<Parameters<typeof keyedCache>[0]>().toEqualTypeOf<
+      (CacheOptions & MiddlewareOptions) | undefined
     >()
   }),
 )

@@ -118,8 +118,8 @@ test('requests that the store fails make one warning in ten seconds, without a s
   const logged: string[] = []
   const cache = failing(false, { warn: (message) => void logged.push(message) })
   const { ask } = await openSite({ cache })
-  for (const key of ['a', 'b', 'c']) {
-    expect((await ask(`/cache/download?key=${key}`)).status).toBe(503)
+  for (const path of ['/api/keys', '/api/keys?q=a', '/api/keys?cursor=5']) {
+    expect((await ask(`/cache${path}`)).status, path).toBe(503)
   }
   const warnings = logged.filter((message) => message.includes('dashboard'))
   expect(warnings).toEqual([
