@@ -13,7 +13,8 @@ export const KEY_IS_ONE_ARRAY: OptionAdvice = {
 /** For a method that has the option `ttl`: a lifetime was given on its own. */
 export const TTL_IS_AN_OPTION: OptionAdvice = {
   forValue(given) {
-    if (typeof given === 'number') return `write { ttl: ${given} }`
+    if (typeof given === 'number' && given > 0 && given < Number.POSITIVE_INFINITY)
+      return `write { ttl: ${given} }`
     if (typeof given === 'string' && /^\d{1,15}(ms|s|m|h|d)$/.test(given)) return `write { ttl: '${given}' }`
     return undefined
   },

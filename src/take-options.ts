@@ -15,11 +15,11 @@ interface OptionKind {
   readonly of?: string
 }
 
-/** What an error adds for mistakes that are typical of one kind of options. */
+/** Advice that an error adds for typical mistakes in one kind of options. */
 export interface OptionAdvice {
-  /** What to write instead of a value that is no object of options. */
+  /** Returns the correction of a value that is no object of options. */
   readonly forValue?: (given: unknown) => string | undefined
-  /** Where an unknown name belongs. */
+  /** Returns the place of a name that is unknown here. */
   readonly forName?: (name: string) => string | undefined
 }
 

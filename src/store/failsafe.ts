@@ -14,7 +14,7 @@ export type StoreFailureListener = (
   error: CacheNotRespondingError,
 ) => void
 
-/** What a caller gets where an operation fails, for the warning. */
+/** Consequence for the caller of each operation that fails, as the warning states it. */
 const CONSEQUENCES: Readonly<Record<string, string>> = {
   get: 'it counts as a miss',
   has: 'it counts as a miss',

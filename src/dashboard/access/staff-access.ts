@@ -104,7 +104,7 @@ function refuseLate(): never {
   throw new Error('isStaff did not return within 10 seconds.')
 }
 
-/** What a stranger reads about an `isStaff` of the application: no value, which may be a secret. */
+/** The hint for a stranger about an `isStaff` of the application: without the value, which may be a secret. */
 function hintOfCheck(checked: Checked): string {
   if (!checked) return FAILED
   const { result } = checked
