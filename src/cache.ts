@@ -246,7 +246,7 @@ export class KeyedCache {
   getOrSet<T>(key: KeyInput, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T> {
     // Not an async function: see `Computing.getOrSet`.
     try {
-      checkFactory(factory)
+      checkFactory(factory, options)
       const policy = this.#core.policies.of(options as GetOrSetOptions | undefined)
       const call = {
         key: CacheKey.from(key),
@@ -288,7 +288,7 @@ export class KeyedCache {
   ): Promise<T[]> {
     const core = this.#core
     const scope = this.#scope
-    checkFactory(factory)
+    checkFactory(factory, options)
     const policy = core.policies.of(options as GetOrSetOptions | undefined)
     const given = manyOf(keys, 'getOrSetMany', 'keys', (key) => key)
     const values = await computeMany(given, factory as ManyFactory<K, unknown>, (call) =>

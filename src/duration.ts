@@ -7,6 +7,8 @@ const LONGEST_MS = 10 * 365 * 86_400_000
 /** Maximum delay of a timer: 2^31 - 1 ms, some 24 days. */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1
 
+const SECONDS = ' A number is seconds.'
+
 /** A duration with its unit: `500ms`, `10s`, `5m`, `1h`, `30d`. */
 export type DurationText = `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 
@@ -40,7 +42,7 @@ export function parseTtl(ttl: Ttl, maxTtlMs: number, name = 'ttl'): number {
   const ms = parseDuration(ttl, name)
   if (ms <= maxTtlMs) return ms
   throw new ConfigurationError(
-    `${name} is ${ms / 1_000} s, but no entry may live longer than ${maxTtlMs / 1_000} s: raise maxTtl if that is meant.`,
+    `${name} is ${ms / 1_000} s, but no entry may live longer than ${maxTtlMs / 1_000} s: raise maxTtl if that is meant.${typeof ttl === 'number' ? SECONDS : ''}`,
   )
 }
 
@@ -69,7 +71,10 @@ function parse(
   const ms = typeof duration === 'number' ? duration * unitMs : parseText(duration)
   if (ms > 0 && ms <= longestMs) return Math.max(1, Math.round(ms))
   if (ms > longestMs && Number.isFinite(ms)) {
-    throw new ConfigurationError(`${name} is ${show(duration)}, longer than ${formatDuration(longestMs)}.`)
+    const hint = typeof duration === 'number' && unitMs === 1_000 ? SECONDS : ''
+    throw new ConfigurationError(
+      `${name} is ${show(duration)}, longer than ${formatDuration(longestMs)}.${hint}`,
+    )
   }
   throw new ConfigurationError(
     `${name} must be a positive number of ${unit} or a text like '500ms', '10s', '5m', '1h' or '30d', not ${show(duration)}.`,

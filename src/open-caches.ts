@@ -25,11 +25,13 @@ export function onlyOpenCache(): KeyedCache {
     hasWarned = false
     return newest
   }
-  const conflict = `${openCaches.size} caches are open: name the one to use, by static cache = cache in the class, or CachedObject(Base, { cache }).`
-  if (isProduction()) throw new ConfigurationError(conflict)
+  const count = `${openCaches.size} caches are open`
+  const advice =
+    'name the one to use, by static cache = cache in the class, or CachedObject(Base, { cache }).'
+  if (isProduction()) throw new ConfigurationError(`${count}: ${advice}`)
   if (!hasWarned) {
     logger.warn(
-      `keyedcache: the newest open cache is used. After a hot reload that is right, and the older one should be closed. Otherwise it is a mistake, and an error with NODE_ENV=production: ${conflict}`,
+      `keyedcache: ${count}, and the newest is used. After a hot reload that is right, and the older ones should be closed. Otherwise it is a mistake, and an error with NODE_ENV=production: ${advice}`,
     )
   }
   hasWarned = true

@@ -15,22 +15,27 @@ interface OptionKind {
   readonly of?: string
 }
 
-/** Options that other packages call by another name, in lower case. */
-const OTHER_NAMES: Readonly<Record<string, string>> = {
-  ...{ url: 'redis', uri: 'redis', redisurl: 'redis', connection: 'redis' },
-  ...{ prefix: 'keyPrefix', namespace: 'keyPrefix', timeout: 'hardTimeout' },
+/** Advice that an error adds for typical mistakes in one kind of options. */
+export interface OptionAdvice {
+  /** Returns the correction of a value that is no object of options. */
+  readonly forValue?: (given: unknown) => string | undefined
+  /** Returns the place of a name that is unknown here. */
+  readonly forName?: (name: string) => string | undefined
 }
-
-/** Options that belong into the object of another option, in lower case. */
-const INNER_NAMES: Readonly<Record<string, string>> = {
-  ...{ isstaff: 'dashboard', loginurl: 'dashboard', readonly: 'dashboard', redact: 'dashboard' },
-}
-
-/** Methods whose first argument is a key. */
-const KEY_METHODS = new Set(['get', 'set', 'delete', 'expire'])
 
 /** Maximum length of an unknown name in an error. */
 const MAX_NAME = 100
+
+/** Names that other libraries have for an option, in lower case, with the names that they have here. */
+const ALIASES: ReadonlyMap<string, readonly string[]> = new Map([
+  ['url', ['redis']],
+  ['uri', ['redis']],
+  ['redisurl', ['redis']],
+  ['connection', ['redis']],
+  ['prefix', ['keyPrefix']],
+  ['namespace', ['keyPrefix']],
+  ['timeout', ['hardTimeout', 'softTimeout']],
+])
 
 const NONE: object = Object.freeze({})
 
@@ -38,8 +43,10 @@ const NONE: object = Object.freeze({})
 export class OptionsReader<T extends object> {
   readonly #known: KnownOptions<T>
   readonly #kind: OptionKind
+  readonly #advice: OptionAdvice
 
-  constructor(noun: string, known: KnownOptions<T>, of?: string) {
+  constructor(noun: string, known: KnownOptions<T>, of?: string, advice: OptionAdvice = {}) {
+    this.#advice = advice
     this.#known = Object.assign(Object.create(null), known)
     this.#kind = of === undefined ? { noun } : { noun, of }
   }
@@ -58,6 +65,11 @@ export class OptionsReader<T extends object> {
         cause: error,
       })
     }
+  }
+
+  /** Whether this is the name of an option. */
+  knows(name: string): boolean {
+    return name in this.#known
   }
 
   #read(given: T): T {
@@ -80,8 +92,9 @@ export class OptionsReader<T extends object> {
   #readInherited(given: object, taken: Record<string, unknown>): void {
     const kind = kindOfNoObject(given)
     if (kind !== undefined) {
+      const advice = this.#advice.forValue?.(given)
       throw new ConfigurationError(
-        `The ${this.#plural} must be an object, not ${kind}.${this.#adviceFor(given)}`,
+        `The ${this.#plural} must be an object, not ${kind}${advice === undefined ? '' : `: ${advice}`}.`,
       )
     }
     for (const name of Object.keys(this.#known)) {
@@ -89,25 +102,17 @@ export class OptionsReader<T extends object> {
     }
   }
 
-  /** Advice for a value in the place of the options. */
-  #adviceFor(given: unknown): string {
-    if (typeof given === 'number' && 'ttl' in this.#known) return ` Write { ttl: ${given} }.`
-    const isPart = typeof given === 'string' || typeof given === 'number'
-    if (!isPart || !KEY_METHODS.has(this.#kind.of ?? '')) return ''
-    return " A key of several parts is one array: ['product', '1']."
-  }
-
   #unknown(name: string): ConfigurationError {
     const names = Object.keys(this.#known)
-    const inner = INNER_NAMES[name.toLowerCase()]
-    const nearest =
-      inner !== undefined && inner in this.#known ? `${inner}: { ${name} }` : nearestName(name, names)
+    const meant = meantNames(name, names)
+    const place = this.#advice.forName?.(name)
     const { noun, of } = this.#kind
     const what = `Unknown ${noun}${of === undefined ? '' : ` of ${of},`} "${name.slice(0, MAX_NAME)}"`
+    if (place !== undefined) return new ConfigurationError(`${what}: ${place}.`)
     return new ConfigurationError(
-      nearest === undefined
+      meant.length === 0
         ? `${what}. Known are ${names.join(', ')}.`
-        : `${what}: did you mean "${nearest}"?`,
+        : `${what}: did you mean ${meant.map((known) => `"${known}"`).join(' or ')}?`,
     )
   }
 
@@ -137,10 +142,16 @@ function kindOfNoObject(given: unknown): string | undefined {
   return tag === 'Object' || tag === 'Module' ? undefined : `a ${tag}`
 }
 
+/** The known names that were probably meant: those of an alias, or the nearest one. */
+function meantNames(name: string, names: readonly string[]): readonly string[] {
+  const aliased = ALIASES.get(name.toLowerCase())?.filter((known) => names.includes(known)) ?? []
+  if (aliased.length > 0) return aliased
+  const nearest = nearestName(name, names)
+  return nearest === undefined ? [] : [nearest]
+}
+
 /** The known name that was probably meant, in any case of its letters; `undefined` where none is near. */
 function nearestName(name: string, names: readonly string[]): string | undefined {
-  const other = OTHER_NAMES[name.toLowerCase()]
-  if (other !== undefined && names.includes(other)) return other
   const byLower = new Map(names.map((known) => [known.toLowerCase(), known]))
   const given = name.slice(0, MAX_NAME).toLowerCase()
   const nearest = closestMatch(given, [...byLower.keys()])

@@ -254,12 +254,8 @@ function resolve(given: CacheOptions | undefined, env: Environment): ResolvedOpt
   const timeouts = TIMEOUTS.take(options.timeouts)
   const logger = resolveLogger(options.logger ?? console)
   const isProduction = env.NODE_ENV === 'production'
-  const alias = options.alias ?? env.KEYEDCACHE_ALIAS ?? 'default'
-  const backend = chooseBackend(options, alias, env)
-  const keyPrefix = resolveKeyPrefix(
-    options.keyPrefix ?? env.KEYEDCACHE_PREFIX,
-    'redis' in backend && isProduction,
-  )
+  const { alias, backend } = chooseBackend(options, env)
+  const keyPrefix = resolveKeyPrefix(options.keyPrefix, env, 'redis' in backend && isProduction)
   if (isProduction && !('redis' in backend) && backend.store === undefined) {
     logger.warn(
       'keyedcache: no Redis is configured, so each process keeps its own entries in memory, and a delete in one is not seen by the others. Set REDIS_URL, or write store: "memory" if that is meant.',

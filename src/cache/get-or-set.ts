@@ -1,4 +1,3 @@
-import { types } from 'node:util'
 import type { Call } from '../compute/call.js'
 import { callThrough } from '../compute/call-through.js'
 import { ConfigurationError } from '../errors.js'
@@ -27,12 +26,12 @@ function logged(core: Core, call: Call, open: OpenCall): Promise<unknown> {
   return result
 }
 
-export function checkFactory(factory: unknown): void {
+/** @throws ConfigurationError for arguments after the key that are not a factory and its options */
+export function checkFactory(factory: unknown, options: unknown): void {
   if (typeof factory === 'function') return
-  const advice = types.isPromise(factory)
-    ? 'Pass a function that returns the promise: () => …'
-    : 'The factory comes second, the options third.'
   throw new ConfigurationError(
-    `The argument after the key must be a function that computes the value, not ${describeValue(factory)}. ${advice}`,
+    typeof options === 'function'
+      ? 'The factory comes second, the options third: write (key, () => …, { ttl }).'
+      : `The argument after the key must be a function that computes the value, not ${describeValue(factory)}: pass () => ….`,
   )
 }

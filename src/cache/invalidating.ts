@@ -1,4 +1,5 @@
 import type { CacheKey } from '../key/cache-key.js'
+import { KEY_IS_ONE_ARRAY } from '../option-advice.js'
 import { aBoolean } from '../option-checks.js'
 import { OptionsReader } from '../options-reader.js'
 import type { ClearOutcome, DeleteOutcome, ExpireOutcome } from '../tiers/outcome.js'
@@ -23,8 +24,18 @@ export interface ExpireOptions {
   readonly children?: boolean | undefined
 }
 
-export const DELETE_OPTIONS = new OptionsReader<DeleteOptions>('option', { children: aBoolean }, 'delete')
-export const EXPIRE_OPTIONS = new OptionsReader<ExpireOptions>('option', { children: aBoolean }, 'expire')
+export const DELETE_OPTIONS = new OptionsReader<DeleteOptions>(
+  'option',
+  { children: aBoolean },
+  'delete',
+  KEY_IS_ONE_ARRAY,
+)
+export const EXPIRE_OPTIONS = new OptionsReader<ExpireOptions>(
+  'option',
+  { children: aBoolean },
+  'expire',
+  KEY_IS_ONE_ARRAY,
+)
 
 // Invalidations go through while caching is off: what was deleted must not be there when it is on again.
 

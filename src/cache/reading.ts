@@ -1,4 +1,5 @@
 import type { CacheKey } from '../key/cache-key.js'
+import { KEY_IS_ONE_ARRAY } from '../option-advice.js'
 import { OptionsReader } from '../options-reader.js'
 import { type ReadOutcome, STORE_DOWN } from '../tiers/outcome.js'
 import type { RequestScope } from '../tiers/request-scope.js'
@@ -14,7 +15,7 @@ export interface GetOptions<D = unknown> {
   readonly default?: D | undefined
 }
 
-export const GET_OPTIONS = new OptionsReader<GetOptions>('option', { default: true }, 'get')
+export const GET_OPTIONS = new OptionsReader<GetOptions>('option', { default: true }, 'get', KEY_IS_ONE_ARRAY)
 
 /** Reads a key, and records the read. Not a promise where a memory hits: that is the shortest way of a read. */
 export function read(

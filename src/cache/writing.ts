@@ -1,6 +1,7 @@
 import { jittered, parseGrace } from '../compute/options.js'
 import { parseTtl, type Ttl } from '../duration.js'
 import type { CacheKey } from '../key/cache-key.js'
+import { TTL_IS_AN_OPTION } from '../option-advice.js'
 import { aBoolean } from '../option-checks.js'
 import { OptionsReader } from '../options-reader.js'
 import type { Written } from '../tiers/outcome.js'
@@ -33,6 +34,7 @@ export const SET_OPTIONS = new OptionsReader<SetOptions>(
   'option',
   { ttl: true, grace: true, overwrite: aBoolean },
   'set',
+  TTL_IS_AN_OPTION,
 )
 
 const FAILED: Written = { outcome: 'failed' }

@@ -305,7 +305,7 @@ function nameOfUnstorable(value: object, prototype: object): string {
 }
 
 function instanceOf(prototype: object): string {
-  return `an instance of ${nameOfClass(prototype)} (it would lose its class: store plain data, or give it a cached model)`
+  return `an instance of ${nameOfClass(prototype)} (it would lose its class: store plain data, or make its class a CachedObject)`
 }
 
 function nameOfClass(prototype: object): string {

@@ -4,6 +4,7 @@ import { describeValue } from '../key/describe-value.js'
 import { isPlainDate } from '../key/identity.js'
 import type { Logger } from '../logger.js'
 import { NameOwners } from '../name-owners.js'
+import { TTL_IS_AN_OPTION } from '../option-advice.js'
 import { aFunction, notNull } from '../option-checks.js'
 import { OptionsReader } from '../options-reader.js'
 import { GET_OR_SET_OPTIONS, type GetOrSetOptions } from './options.js'
@@ -27,11 +28,12 @@ export interface CachedOptions<Args extends readonly unknown[] = readonly unknow
   readonly keyOf?: ((this: unknown, ...args: Args) => readonly KeyPart[]) | undefined
 }
 
-export const CACHED_OPTIONS = new OptionsReader<CachedOptions>('option', {
-  ...GET_OR_SET_OPTIONS,
-  name: notNull,
-  keyOf: aFunction,
-})
+export const CACHED_OPTIONS = new OptionsReader<CachedOptions>(
+  'option',
+  { ...GET_OR_SET_OPTIONS, name: notNull, keyOf: aFunction },
+  undefined,
+  TTL_IS_AN_OPTION,
+)
 
 /** A function whose results are cached. It is called like the original, and always returns a promise. */
 export interface CachedFunction<This, Args extends readonly unknown[], T> {
@@ -92,7 +94,7 @@ export class CachedFunctions {
    */
   #register(fn: AnyFunction, given: string | undefined): CacheKey {
     if (typeof fn !== 'function') {
-      throw new ConfigurationError(`cached() takes a function, not ${fn === null ? 'null' : typeof fn}.`)
+      throw new ConfigurationError(`cached() takes a function, not ${describeValue(fn)}: pass () => ….`)
     }
     const name = given ?? fn.name.replace(/^bound /, '')
     if (typeof name !== 'string' || name === '') {

@@ -145,7 +145,7 @@ export class Commits {
         if (!entry.isFailure) this.#recorder.stored(key, entry, startedAt)
       }
     } catch (error) {
-      this.#failsafe.absorb('getOrSet', key.text, error, undefined)
+      this.#failsafe.absorb('getOrSet', key.text, error, undefined, 'the computed value is not stored')
     } finally {
       this.#memories.drop(key, false)
     }

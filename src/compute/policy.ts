@@ -1,5 +1,6 @@
 import { parseTimeout, parseTtl, type Timeout } from '../duration.js'
 import { ConfigurationError } from '../errors.js'
+import { TTL_IS_AN_OPTION } from '../option-advice.js'
 import { OptionsReader } from '../options-reader.js'
 import type { Demands, LiveEntry } from '../tiers/entry-state.js'
 import type { MissReason } from '../tiers/outcome.js'
@@ -18,7 +19,7 @@ import {
 /** A key that cannot be computed must not be computed again at every read. */
 const RETRY_DELAY_MS = 5_000
 
-const OPTIONS = new OptionsReader<GetOrSetOptions>('option', GET_OR_SET_OPTIONS)
+const OPTIONS = new OptionsReader<GetOrSetOptions>('option', GET_OR_SET_OPTIONS, undefined, TTL_IS_AN_OPTION)
 
 /** The options of one call, with the defaults of the cache filled in. Times in milliseconds. */
 export class Policy implements Demands {

@@ -6,7 +6,7 @@ import { resolveDashboard } from './resolved-options.js'
 
 export type { AuditEvent } from './access/audit.js'
 export type { RedactOption, SecretName } from './masking/secret-names.js'
-export { type CsrfHook, type DashboardOptions, takeDashboardOptions } from './options.js'
+export { type CsrfHook, type DashboardOptions, isDashboardOption, takeDashboardOptions } from './options.js'
 export { staffCheck } from './resolved-options.js'
 
 /**

@@ -146,6 +146,11 @@ const CSRF = new OptionsReader<CsrfHook>(
   'csrf',
 )
 
+/** Whether this is the name of an option of the dashboard. */
+export function isDashboardOption(name: string): boolean {
+  return DASHBOARD_OPTIONS.knows(name)
+}
+
 /** @throws ConfigurationError for an unknown option or a wrong value, with what to write */
 export function takeDashboardOptions(given: DashboardOptions | undefined): DashboardOptions {
   return DASHBOARD_OPTIONS.take(given)

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { Request } from 'express'
 import { ConfigurationError } from '../errors.js'
+import { LimitedWarnings } from '../limited-warnings.js'
 import type { Logger } from '../logger.js'
 import { defaultOrigin, userOf } from '../request-origin.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
@@ -16,6 +17,8 @@ export interface ResolvedDashboard {
   readonly isOwnCheck: boolean
   /** Logs one mistake in what the application's hooks return, the first only. */
   readonly warnOnce: (message: string) => void
+  /** Logs failures of `isStaff`. */
+  readonly staffWarnings: LimitedWarnings
   readonly loginUrl: string | undefined
   readonly readOnly: boolean
   readonly secrets: SecretNames
@@ -43,6 +46,7 @@ export function resolveDashboard(given: DashboardOptions | undefined, logger: Lo
     isStaff: staffCheck(options),
     isOwnCheck: options.isStaff !== undefined,
     warnOnce: warnerOf(logger),
+    staffWarnings: new LimitedWarnings((message) => logger.warn(message)),
     secrets: new SecretNames(redact),
     views: views === undefined ? undefined : resolve(views),
     origins: new Set(origins.map(parseOrigin)),

@@ -1,5 +1,7 @@
 import type { Request, Response } from 'express'
 import { internalsOf, type KeyedCache } from '../cache.js'
+import { CacheNotRespondingError } from '../errors.js'
+import { LimitedWarnings } from '../limited-warnings.js'
 import { pathOf } from '../local-path.js'
 import type { HandlerResult, Page, StreamedPage } from './handler-result.js'
 import { HttpError } from './http/http-error.js'
@@ -25,6 +27,7 @@ export class Responder {
   readonly #render: Render
   readonly #resolved: ResolvedDashboard
   readonly #processes: string
+  readonly #storeWarnings = new LimitedWarnings((message) => this.#warn(message))
 
   constructor(cache: KeyedCache, render: Render, resolved: ResolvedDashboard) {
     this.#cache = cache
@@ -53,10 +56,7 @@ export class Responder {
   ): Promise<void> {
     // The client has left.
     if (res.destroyed) return
-    if (!(error instanceof HttpError)) {
-      const { logger } = internalsOf(this.#cache)
-      logger.warn(`keyedcache: a dashboard request failed: ${describeError(error)}`)
-    }
+    this.#log(error)
     if (res.headersSent) {
       res.destroy()
       return
@@ -65,6 +65,20 @@ export class Responder {
     if (isApiPath(pathOf(req.url))) return sendJson(req, res, problemJson(error))
     const site = isStaff ? this.#site : undefined
     await this.#sendPage(req, res, problemPage(error), links, { site })
+  }
+
+  /** Logs an error that is no answer of the dashboard. While the store fails each request makes the same one. */
+  #log(error: unknown): void {
+    if (error instanceof HttpError) return
+    if (error instanceof CacheNotRespondingError) {
+      this.#storeWarnings.log(() => `keyedcache: the store failed in a dashboard request. ${error.message}`)
+    } else {
+      this.#warn(`keyedcache: a dashboard request failed: ${describeError(error)}`)
+    }
+  }
+
+  #warn(message: string): void {
+    internalsOf(this.#cache).logger.warn(message)
   }
 
   async #sendPage(req: Request, res: Response, page: Page, links: Links, more: object): Promise<void> {

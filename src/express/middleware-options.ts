@@ -1,11 +1,12 @@
+import { ServerResponse } from 'node:http'
 import type { Request } from 'express'
 import { asCache, type KeyedCache } from '../cache.js'
 import { createCache } from '../create-cache.js'
-import { type DashboardOptions, takeDashboardOptions } from '../dashboard/mount.js'
+import { type DashboardOptions, isDashboardOption, takeDashboardOptions } from '../dashboard/mount.js'
 import { ConfigurationError } from '../errors.js'
 import { aBoolean, aFunction } from '../option-checks.js'
 import { CACHE_OPTIONS, type CacheOptions } from '../options.js'
-import { type KnownOptions, OptionsReader } from '../options-reader.js'
+import { type KnownOptions, type OptionAdvice, OptionsReader } from '../options-reader.js'
 import type { RequestOrigin } from '../tiers/request-scope.js'
 
 /** Options of the Express middleware. */
@@ -45,11 +46,22 @@ const MIDDLEWARE_OPTIONS = {
   staffHeaders: aBoolean,
 } satisfies KnownOptions<MiddlewareOptions>
 
-const OPTIONS_OF_MIDDLEWARE = new OptionsReader<MiddlewareOptions>('option', MIDDLEWARE_OPTIONS)
-const OPTIONS_OF_BOTH = new OptionsReader<CacheOptions & MiddlewareOptions>('option', {
-  ...CACHE_OPTIONS,
-  ...MIDDLEWARE_OPTIONS,
-})
+const ADVICE: OptionAdvice = {
+  forName: (name) => (isDashboardOption(name) ? `${name} belongs in dashboard: { ${name} }` : undefined),
+}
+
+const OPTIONS_OF_MIDDLEWARE = new OptionsReader<MiddlewareOptions>(
+  'option',
+  MIDDLEWARE_OPTIONS,
+  undefined,
+  ADVICE,
+)
+const OPTIONS_OF_BOTH = new OptionsReader<CacheOptions & MiddlewareOptions>(
+  'option',
+  { ...CACHE_OPTIONS, ...MIDDLEWARE_OPTIONS },
+  undefined,
+  ADVICE,
+)
 
 /**
  * Returns the cache and the options of a middleware from the arguments of `keyedCache`. A cache that is not given is
@@ -62,6 +74,12 @@ export function resolveArguments(
 ): { readonly cache: KeyedCache; readonly options: MiddlewareOptions } {
   const cache = asCache(first)
   if (cache !== undefined) return { cache, options: OPTIONS_OF_MIDDLEWARE.take(second) }
+  if (isResponse(second)) {
+    throw new ConfigurationError('keyedCache makes the middleware. Call it: app.use(keyedCache()).')
+  }
+  if (isMiddleware(first)) {
+    throw new ConfigurationError('keyedCache() takes a cache, and that is the middleware: pass its .cache.')
+  }
   if (second !== undefined) {
     throw new ConfigurationError(
       'keyedCache() takes a second object of options only after a cache: write all options in one object.',
@@ -71,4 +89,14 @@ export function resolveArguments(
     first as CacheOptions & MiddlewareOptions,
   )
   return { cache: createCache(cacheOptions), options: { dashboard, audit, staffHeaders } }
+}
+
+/** Whether the second argument is that of a request handler. */
+function isResponse(second: unknown): boolean {
+  return second instanceof ServerResponse
+}
+
+/** Whether the first argument is what `keyedCache` returns. */
+function isMiddleware(first: unknown): boolean {
+  return typeof first === 'function' && asCache((first as { cache?: unknown }).cache) !== undefined
 }

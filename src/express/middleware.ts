@@ -48,8 +48,9 @@ export interface KeyedCacheHandler extends RequestHandler {
  * @example app.use(keyedCache(cache, { dashboard: { loginUrl: '/login' } }))
  * @throws ConfigurationError
  */
-export function keyedCache(options?: CacheOptions & MiddlewareOptions): KeyedCacheHandler
 export function keyedCache(cache: KeyedCache, options?: MiddlewareOptions): KeyedCacheHandler
+// The last overload: the one that TypeScript names in errors.
+export function keyedCache(options?: CacheOptions & MiddlewareOptions): KeyedCacheHandler
 export function keyedCache(
   first?: KeyedCache | (CacheOptions & MiddlewareOptions),
   second?: MiddlewareOptions,

@@ -15,25 +15,47 @@ export interface BackendOptions {
   readonly redis?: RedisTarget | undefined
   readonly store?: StoreOption | undefined
   readonly backends?: Readonly<Record<string, BackendOption | undefined>> | undefined
+  readonly alias?: string | undefined
+}
+
+/** Name of a backend, and its place in errors where a variable has it. */
+interface Alias {
+  readonly alias: string
+  readonly from: string
 }
 
 /** The backend of a cache. `store: undefined` is the default that no option and no variable has chosen. */
 export type Backend = { readonly redis: RedisTarget } | { readonly store: StoreOption | undefined }
 
 /**
- * Chooses the backend of this alias, by the options or `REDIS_URL`.
+ * Chooses the alias, by the options or `KEYEDCACHE_ALIAS`, and its backend, by the options or `REDIS_URL`. An empty
+ * variable counts as not set.
  * @throws ConfigurationError
  */
-export function chooseBackend(options: BackendOptions, alias: string, env: Environment): Backend {
+export function chooseBackend(
+  options: BackendOptions,
+  env: Environment,
+): { readonly alias: string; readonly backend: Backend } {
+  const named = aliasOf(options, env)
+  return { alias: named.alias, backend: backendOf(options, named, env) }
+}
+
+function aliasOf({ alias }: BackendOptions, { KEYEDCACHE_ALIAS }: Environment): Alias {
+  if (alias === undefined && KEYEDCACHE_ALIAS) return { alias: KEYEDCACHE_ALIAS, from: 'KEYEDCACHE_ALIAS: ' }
+  return { alias: alias ?? 'default', from: '' }
+}
+
+function backendOf(options: BackendOptions, named: Alias, env: Environment): Backend {
+  const { alias, from } = named
   const { redis, store, backends } = options
   const given = (['redis', 'store', 'backends'] as const).filter((name) => options[name] !== undefined)
   if (given.length > 1) {
     throw new ConfigurationError(`Give one of ${given.join(' and ')}: both say where entries are stored.`)
   }
-  if (backends !== undefined) return namedBackend(backends, alias)
+  if (backends !== undefined) return namedBackend(backends, named)
   if (alias !== 'default') {
     throw new ConfigurationError(
-      `There is no backend "${shown(alias)}": only the default one is configured. Name it in \`backends\`.`,
+      `${from}There is no backend "${shown(alias)}": only the default one is configured. Name it in \`backends\`.`,
     )
   }
   if (redis !== undefined) return { redis: checkTarget(redis) }
@@ -42,7 +64,7 @@ export function chooseBackend(options: BackendOptions, alias: string, env: Envir
 }
 
 /** Checks all backends, and returns the one with this alias. */
-function namedBackend(backends: NonNullable<BackendOptions['backends']>, alias: string): Backend {
+function namedBackend(backends: NonNullable<BackendOptions['backends']>, { alias, from }: Alias): Backend {
   if (typeof backends !== 'object' || Array.isArray(backends)) {
     throw new ConfigurationError(
       "backends must be an object of names: { default: 'redis://…', catalog: { store: 'memory' } }.",
@@ -57,7 +79,7 @@ function namedBackend(backends: NonNullable<BackendOptions['backends']>, alias: 
   const names = [...known.keys()].map((name) => `"${name}"`)
   const unset = Object.hasOwn(backends, alias) ? ' Its value is undefined.' : ''
   throw new ConfigurationError(
-    `There is no backend "${shown(alias)}". Known are ${names.join(', ') || 'none'}.${unset}`,
+    `${from}There is no backend "${shown(alias)}". Known are ${names.join(', ') || 'none'}.${unset}`,
   )
 }
 

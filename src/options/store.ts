@@ -30,8 +30,10 @@ export function openStore(store: StoreOption, timeoutMs: number): Store {
     const { memory } = STORE.take(store)
     return new MemoryStore(LIMITS.take(memory))
   }
-  if (typeof store === 'string') {
-    throw new ConfigurationError("store is 'memory' or an object. For Redis write redis: 'redis://…'.")
+  if (typeof store === 'string' && /^redis/i.test(store)) {
+    throw new ConfigurationError(
+      "store is for a store other than Redis: for Redis write redis: 'redis://127.0.0.1:6379'.",
+    )
   }
   throw new ConfigurationError(
     `store must be 'memory', { memory: { maxEntries, maxBytes } } or an object with the store interface.`,

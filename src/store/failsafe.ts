@@ -1,6 +1,6 @@
 import { type StoreFailureMessage, storeFailures } from '../channels.js'
-import { ElapsedClock } from '../elapsed-clock.js'
 import { CacheNotRespondingError } from '../errors.js'
+import { LimitedWarnings } from '../limited-warnings.js'
 import type { Logger } from '../logger.js'
 
 /** Called for each store failure. */
@@ -10,8 +10,16 @@ export type StoreFailureListener = (
   error: CacheNotRespondingError,
 ) => void
 
-/** Minimum time between two warnings, in milliseconds. Failed invalidations have warnings of their own: see `PendingWarnings`. */
-const QUIET_MS = 10_000
+/** Consequence for the caller of each operation that fails, as the warning states it. */
+const CONSEQUENCES: Readonly<Record<string, string>> = {
+  get: 'it counts as a miss',
+  has: 'it counts as a miss',
+  getOrSet: 'the value is computed',
+  set: 'the value is not stored',
+  delete: 'the delete is pending',
+  expire: 'a delete is pending in its place',
+  clear: 'the clear is pending',
+}
 
 /**
  * Turns store failures into events, warnings and fallbacks. Only `CacheNotRespondingError` is absorbed: every other error
@@ -19,45 +27,37 @@ const QUIET_MS = 10_000
  */
 export class Failsafe {
   readonly #throwing: boolean
-  readonly #logger: Logger
+  readonly #warnings: LimitedWarnings
   readonly #onStoreFailure: StoreFailureListener
-  readonly #clock = new ElapsedClock()
-  #loggedAt = Number.NEGATIVE_INFINITY
-  #unlogged = 0
 
   constructor(throwing: boolean, logger: Logger, onStoreFailure: StoreFailureListener) {
     this.#throwing = throwing
-    this.#logger = logger
+    // Pending invalidations have warnings of their own: see `PendingWarnings`.
+    this.#warnings = new LimitedWarnings((message) => logger.warn(message))
     this.#onStoreFailure = onStoreFailure
   }
 
-  /** Reports the failure of an operation and returns its fallback. */
+  /**
+   * Reports the failure of an operation and returns its fallback. `consequence` is what the caller gets, where that is not
+   * the usual fallback of the operation.
+   */
   absorb<T>(
     operation: StoreFailureMessage['operation'],
     key: string | undefined,
     error: unknown,
     fallback: T,
+    consequence = CONSEQUENCES[operation],
   ): T {
     if (!(error instanceof CacheNotRespondingError)) throw error
     this.#onStoreFailure(operation, key, error)
     if (storeFailures.hasSubscribers)
       storeFailures.publish({ operation, key, error } satisfies StoreFailureMessage)
-    this.#log(operation, key, error)
+    this.#warnings.log(() => {
+      const of = key === undefined ? '' : ` of "${key}"`
+      const then = this.#throwing || consequence === undefined ? '' : `; ${consequence}`
+      return `keyedcache: the store failed in ${operation}${of}${then}. ${error.message}`
+    })
     if (this.#throwing) throw error
     return fallback
-  }
-
-  #log(operation: string, key: string | undefined, error: CacheNotRespondingError): void {
-    const now = this.#clock.now()
-    if (now - this.#loggedAt < QUIET_MS) {
-      this.#unlogged++
-      return
-    }
-    const more = this.#unlogged > 0 ? ` (and ${this.#unlogged} more since the last warning)` : ''
-    this.#logger.warn(
-      `keyedcache: ${operation}${key === undefined ? '' : ` of "${key}"`} failed. ${error.message}${more}`,
-    )
-    this.#loggedAt = now
-    this.#unlogged = 0
   }
 }

@@ -15,7 +15,7 @@ function inMemory(): KeyedCache {
   return cache
 }
 
-const PARTS = "A key of several parts is one array: ['product', '1']."
+const PARTS = "a key of several parts is one array, ['product', '1']."
 
 test.each<[string, (cache: never) => unknown, string]>([
   ['parts as arguments of get', (cache: KeyedCache) => cache.get('product', '1' as never), PARTS],
@@ -23,22 +23,22 @@ test.each<[string, (cache: never) => unknown, string]>([
   [
     'a TTL as the options of set',
     (cache: KeyedCache) => cache.set('a', 1, 60 as never),
-    'Write { ttl: 60 }.',
+    'write { ttl: 60 }.',
   ],
   [
     'options before the factory',
     (cache: KeyedCache) => cache.getOrSet('a', { ttl: 60 } as never, (() => 1) as never),
-    'The factory comes second, the options third.',
+    'The factory comes second, the options third: write (key, () => …, { ttl }).',
   ],
   [
     'a promise as the factory',
     (cache: KeyedCache) => cache.getOrSet('a', Promise.resolve(1) as never),
-    'not an instance of Promise. Pass a function that returns the promise: () => …',
+    'not an instance of Promise: pass () => ….',
   ],
   [
     'a timeout of getOrSet',
     (cache: KeyedCache) => cache.getOrSet('a', () => 1, { timeout: 5 } as never),
-    'did you mean "hardTimeout"?',
+    'did you mean "hardTimeout" or "softTimeout"?',
   ],
 ] as never)('%s get advice', async (_mistake, call, advice) => {
   const cache = inMemory()
@@ -49,13 +49,13 @@ test.each<[object, string]>([
   [{ url: 'redis://127.0.0.1' }, 'did you mean "redis"?'],
   [{ redisUrl: 'redis://127.0.0.1' }, 'did you mean "redis"?'],
   [{ prefix: 'shop' }, 'did you mean "keyPrefix"?'],
-  [{ store: 'redis' }, "For Redis write redis: 'redis://…'."],
+  [{ store: 'redis' }, "for Redis write redis: 'redis://127.0.0.1:6379'."],
 ])('options of other names get advice: %j', (options, advice) => {
   expect(() => createCache(options as never)).toThrow(advice)
 })
 
 test('an option of the dashboard at the top names its place', () => {
   expect(() => keyedCache({ store: 'memory', isStaff: () => true } as never)).toThrow(
-    'did you mean "dashboard: { isStaff }"?',
+    'isStaff belongs in dashboard: { isStaff }.',
   )
 })

@@ -316,6 +316,58 @@ describe('A wrong argument', () => {
     ['an entry with options', () => cache.setMany([['a', 1, {}]] as never), /pairs \[key, value\]/],
     ['entries that are texts', () => cache.setMany(['ab'] as never), /pairs \[key, value\]/],
     ['a revoked proxy of keys', () => cache.getMany(revoked() as never), /getMany\(\) takes an array/],
+    [
+      'parts for get',
+      () => cache.get('product', '1' as never),
+      /not a string: a key of several parts is one/,
+    ],
+    ['parts for delete', () => cache.delete('product', 1 as never), /array, \['product', '1'\]\.$/],
+    ['parts for expire', () => cache.expire('product', 1 as never), /a key of several parts is one array/],
+    ['a lifetime for set', () => cache.set('a', 1, 60 as never), /not a number: write \{ ttl: 60 \}\.$/],
+    ['a text for set', () => cache.set('a', 1, '1h' as never), /not a string: write \{ ttl: '1h' \}\.$/],
+    ['another text for set', () => cache.set('a', 1, 'hunter2' as never), /not a string\.$/],
+    ['a lifetime to compute', () => cache.getOrSet('a', () => 1, 60 as never), /write \{ ttl: 60 \}\.$/],
+    ['a lifetime of a function', () => cache.cached(named, 60 as never), /write \{ ttl: 60 \}\.$/],
+    [
+      'a timeout to compute',
+      () => cache.getOrSet('a', () => 1, { timeout: 5 } as never),
+      /"timeout": did you mean "hardTimeout" or "softTimeout"\?$/,
+    ],
+    [
+      'options before the factory',
+      () => cache.getOrSet('a', { ttl: 5 } as never, (() => 1) as never),
+      /^The factory comes second, the options third/,
+    ],
+    [
+      'options before the factory of many',
+      () => cache.getOrSetMany(['a'], {} as never, (() => []) as never),
+      /^The factory comes second, the options third/,
+    ],
+    [
+      'a promise to compute',
+      () => cache.getOrSet('a', Promise.resolve(1) as never),
+      /not an instance of Promise: pass \(\) => …\.$/,
+    ],
+    [
+      'a promise to wrap',
+      () => cache.cached(Promise.resolve(1) as never),
+      /^cached\(\) takes a function, not an instance of Promise: pass \(\) => …\.$/,
+    ],
+    [
+      'an option of the dashboard',
+      () => keyedCache({ isStaff: () => true } as never),
+      /^Unknown option "isStaff": isStaff belongs in dashboard: \{ isStaff \}\.$/,
+    ],
+    [
+      'another, after a cache',
+      () => keyedCache(cache, { loginUrl: '/login' } as never),
+      /loginUrl belongs in dashboard: \{ loginUrl \}\.$/,
+    ],
+    [
+      'a middleware as the cache',
+      () => keyedCache(keyedCache(cache, { dashboard: false }) as never),
+      /that is the middleware: pass its \.cache\.$/,
+    ],
     ['two objects of options', () => keyedCache({} as never, { dashboard: false }), /only after a cache/],
     [
       'a dashboard that is true',

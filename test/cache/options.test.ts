@@ -37,6 +37,15 @@ describe('Options', () => {
     expect(options.store.description).toBe('in-memory store')
   })
 
+  test('are as without the environment where its variables are empty', () => {
+    const empty = { REDIS_URL: '', KEYEDCACHE_PREFIX: '', KEYEDCACHE_ALIAS: '', KEYEDCACHE_ENABLED: '' }
+    expect(resolveOptions({}, empty)).toMatchObject({
+      keyPrefix: 'keyedcache',
+      alias: 'default',
+      enabled: true,
+    })
+  })
+
   test('warn once in production without Redis, unless the in-memory store was chosen', () => {
     const warn = vi.fn()
     resolveOptions({ logger: { warn } }, { NODE_ENV: 'production' })
@@ -51,6 +60,34 @@ describe('Options', () => {
   const mistakes: [name: string, options: object, env: Record<string, string>, message: string | RegExp][] = [
     ['a misspelt option', { keyprefix: 'x' }, {}, 'Unknown option "keyprefix": did you mean "keyPrefix"?'],
     ['another', { tll: 5 }, {}, 'Unknown option "tll": did you mean "ttl"?'],
+    ...['url', 'redisUrl', 'uri', 'connection'].map(
+      (name): [string, object, Record<string, string>, string] => [
+        `the name ${name}`,
+        { [name]: 'redis://127.0.0.1' },
+        {},
+        `Unknown option "${name}": did you mean "redis"?`,
+      ],
+    ),
+    ...['prefix', 'namespace'].map((name): [string, object, Record<string, string>, string] => [
+      `the name ${name}`,
+      { [name]: 'shop' },
+      {},
+      `Unknown option "${name}": did you mean "keyPrefix"?`,
+    ]),
+    ['a store that is Redis', { store: 'redis' }, {}, /for Redis write redis: 'redis:\/\//],
+    ['a URL as the store', { store: 'redis://127.0.0.1' }, {}, /for Redis write redis: 'redis:\/\//],
+    [
+      'milliseconds as a ttl',
+      { ttl: 3_600_000 },
+      {},
+      'ttl is 3600000 s, but no entry may live longer than 2592000 s: raise maxTtl if that is meant. A number is seconds.',
+    ],
+    [
+      'milliseconds as the longest ttl',
+      { maxTtl: 3_600_000_000 },
+      {},
+      /longer than 3650 d\. A number is seconds\.$/,
+    ],
     [
       'an unheard-of option',
       { compressionLevelOfDetail: 5 },
@@ -80,7 +117,36 @@ describe('Options', () => {
     ['a bad deadline', { timeouts: { store: 0 } }, {}, /^timeouts\.store must be a positive number/],
     ['a bad jitter', { ttlJitter: 2 }, {}, 'ttlJitter must be a share from 0 to less than 1, not 2.'],
     ['a bad prefix', { keyPrefix: 'a b*' }, {}, /^keyPrefix may contain letters, digits/],
-    ['a prefix that ends in a colon', { keyPrefix: 'shop:' }, {}, /^keyPrefix may contain letters, digits/],
+    [
+      'a prefix that ends in a colon',
+      { keyPrefix: 'shop:' },
+      {},
+      /^keyPrefix may contain letters, digits, .*, not at the end: write 'shop'\.$/,
+    ],
+    [
+      'a variable that ends in a colon',
+      {},
+      { KEYEDCACHE_PREFIX: 'shop:' },
+      /^KEYEDCACHE_PREFIX may contain .*, not at the end: write 'shop'\.$/,
+    ],
+    [
+      'an empty prefix',
+      { keyPrefix: '' },
+      { KEYEDCACHE_PREFIX: 'shop' },
+      "keyPrefix is an empty string: write a name like 'shop', or leave it out for the default.",
+    ],
+    [
+      'an alias of the environment without backends',
+      {},
+      { KEYEDCACHE_ALIAS: 'x' },
+      /^KEYEDCACHE_ALIAS: There is no backend "x": only the default one/,
+    ],
+    [
+      'an unknown alias of the environment',
+      { backends: { default: { store: 'memory' } } },
+      { KEYEDCACHE_ALIAS: 'x' },
+      'KEYEDCACHE_ALIAS: There is no backend "x". Known are "default".',
+    ],
     [
       'no prefix in production',
       {},

@@ -158,7 +158,9 @@ for (const [outage, cause] of Object.entries(OUTAGES)) {
       for (let time = 0; time < 5; time++) await cache.get(['a', time])
       unsubscribe(CHANNELS.storeFailure, listener)
       expect(warnings).toHaveLength(1)
-      expect(warnings[0]).toMatch(/^keyedcache: get of "a::0" failed\. Redis is not responding: /)
+      expect(warnings[0]).toMatch(
+        /^keyedcache: the store failed in get of "a::0"; it counts as a miss\. Redis is not responding: /,
+      )
       expect(published.map(({ operation, key }) => `${operation} ${key}`)).toEqual(
         [0, 1, 2, 3, 4].map((time) => `get a::${time}`),
       )

@@ -4,7 +4,7 @@ import type { CachedOptions } from '../../src/compute/cached-functions.js'
 import type { Factory } from '../../src/compute/factory.js'
 import type { GetOrSetOptions } from '../../src/compute/options.js'
 import type { CsrfHook, DashboardOptions } from '../../src/dashboard/mount.js'
-import type { MiddlewareOptions } from '../../src/express/middleware.js'
+import type { keyedCache, MiddlewareOptions } from '../../src/express/middleware.js'
 import type { CachedObjectOptions, FindOptions } from '../../src/model/cached-object.js'
 import type { CacheOptions, ProcessMemoryOption } from '../../src/options.js'
 import type { MemoryStoreOptions } from '../../src/store/memory-store.js'
@@ -136,5 +136,14 @@ test(
       | Strict<CachedObjectOptions>
       | Strict<FindOptions>
     expectTypeOf<Exclude<All, 'scan'>>().toEqualTypeOf<never>()
+  }),
+)
+
+test(
+  'The overload of keyedCache that TypeScript names in errors is that of the options',
+  compiles(() => {
+    expectTypeOf<Parameters<typeof keyedCache>[0]>().toEqualTypeOf<
+      (CacheOptions & MiddlewareOptions) | undefined
+    >()
   }),
 )

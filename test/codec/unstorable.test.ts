@@ -174,7 +174,7 @@ const REFUSED: [value: unknown, path: string, what: string][] = [
   [
     { price: new Decimal('1.10') },
     'value.price',
-    'an instance of Decimal (it would lose its class: store plain data',
+    'an instance of Decimal (it would lose its class: store plain data, or make its class a CachedObject)',
   ],
   [new Money(), 'value', 'an instance of Money'],
   [Rows.of(1), 'value', 'an instance of Rows'],

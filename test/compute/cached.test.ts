@@ -202,7 +202,9 @@ describeOnEveryBackend('A cached function', (open) => {
     expect(() => cache.cached(other)).toThrow(/Another function is cached as "load" already/)
     vi.unstubAllEnvs()
     expect(() => cache.cached(other, { name: 'other load' })).not.toThrow()
-    expect(() => cache.cached('load' as never)).toThrow('cached() takes a function, not string.')
+    expect(() => cache.cached('load' as never)).toThrow(
+      'cached() takes a function, not "load": pass () => ….',
+    )
     expect(() => cache.cached(() => 1, { nam: 'x', name: 'y' } as never)).toThrow('did you mean "name"?')
   })
 

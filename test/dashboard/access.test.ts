@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { signIn } from '../helpers/sign-in.js'
 import { ANONYMOUS, type Asking, openSite, words } from './site.js'
 
@@ -97,16 +97,62 @@ describe('isStaff', () => {
       },
     ],
     ['rejects', () => Promise.reject(new Error('database is down'))],
-  ])('that %s refuses access, and is logged', async (_how, isStaff) => {
+  ])('that %s counts as not staff, and is logged once', async (_how, isStaff) => {
     const logged: string[] = []
     const { ask } = await openSite({
       cache: { logger: { warn: (message) => logged.push(message) } },
       dashboard: { isStaff },
     })
-    const reply = await ask('/cache/')
-    expect(reply.status).toBe(500)
-    expect(reply.text).not.toContain('database')
-    expect(logged.join()).toContain('database is down')
+    const replies = [await ask('/cache/'), await ask('/cache/', ANONYMOUS), await ask('/cache/api/stats')]
+    expect(replies.map(({ status }) => status)).toEqual([403, 401, 403])
+    expect(replies.map(({ text }) => text.includes('isStaff failed'))).toEqual([true, false, true])
+    for (const { text } of replies) expect(text).not.toContain('database')
+    expect(logged).toEqual([
+      'keyedcache: the dashboard: isStaff failed, which counts as not staff. Error: database is down',
+    ])
+    const site = await openSite({ dashboard: { isStaff, loginUrl: '/login' } })
+    const { status, headers } = await site.ask('/cache/', ANONYMOUS)
+    expect([status, headers.location]).toEqual([302, '/login?next=%2Fcache%2F'])
+    expect((await site.ask('/cache/')).status).toBe(403)
+  })
+
+  test('that expects a user sends a stranger to the login page', async () => {
+    const logged: string[] = []
+    const { ask } = await openSite({
+      cache: { logger: { warn: (message) => logged.push(message) } },
+      dashboard: {
+        isStaff: (req) => (req as unknown as { user: { is_staff: boolean } }).user.is_staff,
+        loginUrl: '/login',
+      },
+    })
+    expect((await ask('/cache/', ANONYMOUS)).status).toBe(302)
+    expect((await ask('/cache/')).status).toBe(200)
+    expect(logged).toEqual([expect.stringMatching(/isStaff failed, .* TypeError: Cannot read properties/)])
+  })
+
+  test('that does not return within ten seconds counts as not staff, and is logged', async () => {
+    const logged: string[] = []
+    let isAsked = () => {}
+    const asked = new Promise<void>((resolve) => {
+      isAsked = resolve
+    })
+    const { ask } = await openSite({
+      cache: { logger: { warn: (message) => logged.push(message) } },
+      dashboard: {
+        isStaff() {
+          isAsked()
+          return new Promise<boolean>(() => {})
+        },
+        loginUrl: '/login',
+      },
+    })
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const reply = ask('/cache/', ANONYMOUS)
+    await asked
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect((await reply).status).toBe(302)
+    expect(logged).toEqual([expect.stringContaining('isStaff did not return within 10 seconds.')])
   })
 
   test.each([1, 'yes', {}, null])('grants access for true alone, not for %j', async (answer) => {

@@ -2,6 +2,7 @@ import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
+import type { Logger } from '../../src/logger.js'
 import type { CacheOptions } from '../../src/options.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import type { Store } from '../../src/store/store.js'
@@ -35,12 +36,12 @@ async function connected(options: CacheOptions = {}): Promise<KeyedCache> {
   return cache
 }
 
-function failing(throwOnStoreError: boolean): KeyedCache {
+function failing(throwOnStoreError: boolean, logger: Logger = QUIET): KeyedCache {
   const { statistics: _, ...broken } = wrapStore(new MemoryStore(), async () => {
     throw new Error('out of order')
   })
   const store: Store = { ...broken, description: 'a broken store', shared: true }
-  return createCache({ store, keyPrefix: 'shop', logger: QUIET, throwOnStoreError })
+  return createCache({ store, keyPrefix: 'shop', logger, throwOnStoreError })
 }
 
 describe.each<[string, () => Promise<KeyedCache>]>([
@@ -115,6 +116,19 @@ describe.each<[string, () => Promise<KeyedCache>]>([
     await runRows(named(forms), check, { atOnce: true })
     expect(events.filter((outcome) => outcome !== 'failed')).toEqual([])
   })
+})
+
+test('requests that the store fails make one warning in ten seconds, without a stack', async () => {
+  const logged: string[] = []
+  const cache = failing(false, { warn: (message) => void logged.push(message) })
+  const { ask } = await openSite({ cache })
+  for (const path of ['/api/keys', '/api/keys?q=a', '/api/keys?cursor=5']) {
+    expect((await ask(`/cache${path}`)).status, path).toBe(503)
+  }
+  const warnings = logged.filter((message) => message.includes('dashboard'))
+  expect(warnings).toEqual([
+    expect.stringMatching(/^keyedcache: the store failed in a dashboard request\. .*out of order.*$/),
+  ])
 })
 
 test('the overview starts with the pending invalidations until the store has confirmed them', async () => {

@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events'
 import { request } from 'node:http'
 import { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
-import express, { type NextFunction, type Request, type Response } from 'express'
+import express, { type ErrorRequestHandler, type NextFunction, type Request, type Response } from 'express'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { internalsOf, type KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
@@ -73,6 +73,16 @@ describe('app.use(keyedCache())', () => {
     expect((await server.ask('/elsewhere/')).status).toBe(401)
     expect((await server.ask('/staff/cachefoo')).body).toBe('the application’s own')
     expect((await server.ask('/cache/')).status).toBe(404)
+  })
+
+  test('that is not called says so at the first request', async () => {
+    const app = express()
+    app.use(keyedCache as never)
+    app.use(((error, _req, res, _next) => void res.send(error.message)) as ErrorRequestHandler)
+    const server = await start(app)
+    expect((await server.ask('/')).body).toBe(
+      'keyedCache makes the middleware. Call it: app.use(keyedCache()).',
+    )
   })
 
   test('refuses unknown options', () => {

@@ -4,8 +4,8 @@
  */
 export const LAYERS: readonly (readonly string[])[] = [
   ['errors.ts', 'background.ts', 'bounded-map.ts', 'elapsed-clock.ts', 'local-path.ts', 'logger.ts'],
-  ['key/', 'entry/', 'codec/', 'bypass/', 'name-owners.ts', 'options-reader.ts'],
-  ['duration.ts', 'channels.ts', 'option-checks.ts'],
+  ['key/', 'entry/', 'codec/', 'bypass/', 'limited-warnings.ts', 'name-owners.ts', 'options-reader.ts'],
+  ['duration.ts', 'channels.ts', 'option-advice.ts', 'option-checks.ts'],
   ['store/'],
   ['tiers/'],
   ['stats/', 'request-origin.ts'],

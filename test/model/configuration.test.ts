@@ -91,7 +91,7 @@ describe('A module that is evaluated again, outside production,', () => {
     expect([await first.has('Product::2'), await second.has('Product::2')]).toEqual([false, true])
     expect(warn).toHaveBeenCalledOnce()
     expect(warn.mock.calls[0]?.[0]).toMatch(
-      /^keyedcache: the newest open cache is used\. .* hot reload.*: 2 caches are open: name the one to use/,
+      /^keyedcache: 2 caches are open, and the newest is used\. After a hot reload .*: name the one to use/,
     )
     await second.close()
     expect(await new Product(1).isCached()).toBe(true)

@@ -19,7 +19,7 @@ test('each pending invalidation is reported, not only the first failure of the s
   await cache.get('a')
   await cache.delete('product::1')
   await cache.delete('cart', { children: true })
-  expect(messages).toEqual(['keyedcache: get of "a" failed. down'])
+  expect(messages).toEqual(['keyedcache: the store failed in get of "a"; it counts as a miss. down'])
   await vi.waitFor(() => expect(messages).toHaveLength(2), 5_000)
   expect(messages[1]).toBe(
     'keyedcache: 2 invalidations are pending, because the store has not confirmed them: "product::1", "cart" with everything below. This process treats the keys as not cached and repeats the deletes; other processes may read the old values until then.',
@@ -41,7 +41,7 @@ test('failures that are soon replayed cause one warning, with their number', asy
   store.remove = remove
   await vi.waitFor(() => expect(messages.length).toBeGreaterThan(1), 5_000)
   expect(messages.join('\n')).toMatch(
-    /^keyedcache: delete of "a" failed\. down\nkeyedcache: the store is back; \d pending invalidations? (was|were) repeated\./,
+    /^keyedcache: the store failed in delete of "a"; the delete is pending\. down\nkeyedcache: the store is back; \d pending invalidations? (was|were) repeated\./,
   )
   await cache.close()
   expect(messages.some((message) => message.includes('pending, because'))).toBe(false)

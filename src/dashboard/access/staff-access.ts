@@ -10,34 +10,63 @@ export type StaffAccess = { readonly isGranted: true } | { readonly isGranted: f
 /** Maximum duration of `isStaff`. */
 const STAFF_CHECK_TIMEOUT_MS = 10_000
 
+/** The result of `isStaff`; `undefined` where it failed. */
+type Checked = { readonly result: unknown } | undefined
+
 /**
- * Grants access to staff, and redirects requests without a user to the login page. Only `true` of `isStaff` grants access.
- * A signed-in user is shown what was found in its place; a stranger is not.
+ * Grants access to staff, and redirects requests without a user to the login page. Only `true` of `isStaff` grants access;
+ * one that throws, or takes too long, counts as no, and is logged. A signed-in user is shown what was found in its place, a
+ * stranger is not.
  * @throws HttpError for everyone else
- * @throws any error of `isStaff`
  */
-export async function checkStaffAccess(
-  req: Request,
-  { isStaff, isOwnCheck, loginUrl, warnOnce }: ResolvedDashboard,
-): Promise<StaffAccess> {
-  const result: unknown = await within<unknown, never>(STAFF_CHECK_TIMEOUT_MS, isStaff(req), refuseLate)
-  if (result === true) return { isGranted: true }
-  if (isOwnCheck && typeof result !== 'boolean') warnOnce(`isStaff returned ${shown(result)}. ${ONLY_TRUE}`)
+export async function checkStaffAccess(req: Request, resolved: ResolvedDashboard): Promise<StaffAccess> {
+  const { isOwnCheck, loginUrl, warnOnce } = resolved
+  const checked = await runStaffCheck(req, resolved)
+  if (checked?.result === true) return { isGranted: true }
+  if (isOwnCheck && checked && typeof checked.result !== 'boolean') {
+    warnOnce(`isStaff returned ${shown(checked.result)}. ${ONLY_TRUE}`)
+  }
   const { user } = req as { user?: unknown }
   if (user) {
-    const why = isOwnCheck ? reasonOfCheck(result) : reasonOfUser(user)
-    throw new HttpError(403, `This page is for staff, and this account is not staff.${why}`, why && HINT)
+    const why = isOwnCheck || !checked ? reasonOfCheck(checked) : reasonOfUser(user)
+    throw new HttpError(
+      403,
+      `This page is for staff, and this account is not staff.${why}`,
+      why && checked && HINT,
+    )
   }
   if (loginUrl !== undefined) return { isGranted: false, login: withReturnPath(loginUrl, req) }
   throw new HttpError(401, 'This page is for staff. Sign in first.', hintFor(req, isOwnCheck))
 }
 
+async function runStaffCheck(req: Request, { isStaff, staffWarnings }: ResolvedDashboard): Promise<Checked> {
+  try {
+    return { result: await within<unknown, never>(STAFF_CHECK_TIMEOUT_MS, isStaff(req), refuseLate) }
+  } catch (error) {
+    staffWarnings.log(
+      () => `keyedcache: the dashboard: isStaff failed, which counts as not staff. ${describeError(error)}`,
+    )
+    return undefined
+  }
+}
+
+function describeError(error: unknown): string {
+  try {
+    return error instanceof Error ? `${error.name}: ${error.message}` : shown(error)
+  } catch {
+    return 'The error cannot be read.'
+  }
+}
+
+const FAILED = 'The option isStaff failed: the application log has the error.'
 const ONLY_TRUE = 'Only true, or a promise of true, gives access.'
 const HINT =
   'To change this, load is_staff as a boolean, or set the dashboard option isStaff: (req) => req.user?.is_staff === 1.'
 
-/** A sentence about what `isStaff` returned, unless that was a boolean. */
-function reasonOfCheck(result: unknown): string {
+/** A sentence about what `isStaff` returned, unless that was a boolean, or about its failure. */
+function reasonOfCheck(checked: Checked): string {
+  if (!checked) return ` ${FAILED}`
+  const { result } = checked
   return typeof result === 'boolean' ? '' : ` The option isStaff returned ${shown(result)}. ${ONLY_TRUE}`
 }
 
@@ -61,6 +90,11 @@ function shown(value: unknown): string {
     return `the string ${JSON.stringify(value.slice(0, MAX_SHOWN).toWellFormed())}${cut}`
   }
   if (typeof value === 'number' || typeof value === 'boolean') return `the ${typeof value} ${value}`
+  return typeOf(value)
+}
+
+function typeOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
   if (Array.isArray(value)) return 'an array'
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
