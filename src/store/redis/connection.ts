@@ -1,19 +1,11 @@
 import { once } from 'node:events'
 import type { Redis } from 'ioredis'
 import { detached, ignore } from '../../background.js'
-import { ConfigurationError } from '../../errors.js'
 import { type DeadlineOptions, withDeadline } from '../deadline.js'
+import { isAccess, type ServerAccess, serverAccessOf } from './access.js'
 import type { Command } from './command.js'
 import { asNotResponding, notResponding } from './not-responding.js'
-import {
-  describeClient,
-  end,
-  isCluster,
-  keyPrefixOf,
-  openClient,
-  openSubscriber,
-  reconnect,
-} from './own-client.js'
+import { describeClient, end, type OwnClients, ownClients, reconnect } from './own-client.js'
 import { ReplyLimit } from './reply-limit.js'
 import { SilenceDetection } from './silence-detection.js'
 import type { RedisTarget } from './target.js'
@@ -26,8 +18,9 @@ const READONLY_PAUSE_MS = 1_000
  * which it is rejected with a `CacheNotRespondingError`. Nothing waits in an offline queue, and nothing is sent twice.
  */
 export class Connection {
-  /** The key prefix of a client that was handed in. */
+  /** The key prefix of a client or of options that were handed in. */
   readonly clientPrefix: string
+  readonly #clients: OwnClients
   readonly #client: Redis
   readonly #silence = new SilenceDetection()
   readonly #replyLimit = new ReplyLimit()
@@ -40,15 +33,12 @@ export class Connection {
   #reconnectsAtOnce = false
   #onTooLarge: (commands: readonly Command[]) => void = ignore
 
-  constructor(target: RedisTarget, connectTimeoutMs: number) {
-    if (isCluster(target)) {
-      throw new ConfigurationError(
-        'A Redis Cluster is not supported yet: give `redis` a single server or a Sentinel.',
-      )
-    }
-    this.#client = openClient(target, connectTimeoutMs, () => this.#reconnectsAtOnce)
+  constructor(target: RedisTarget | ServerAccess, connectTimeoutMs: number) {
+    const access = isAccess(target) ? target : serverAccessOf(target)
+    this.clientPrefix = access.keyPrefix
+    this.#clients = ownClients(access, connectTimeoutMs)
+    this.#client = this.#clients.open(() => this.#reconnectsAtOnce)
     this.#client.on('connect', () => this.#watchReplies())
-    this.clientPrefix = keyPrefixOf(target)
   }
 
   get description(): string {
@@ -125,7 +115,7 @@ export class Connection {
 
   /** A second client for the same server, not connected yet: a connection that subscribes can do nothing else. */
   openSubscriber(): Redis {
-    return openSubscriber(this.#client)
+    return this.#clients.openSubscriber()
   }
 
   close(): void {
