@@ -61,9 +61,13 @@ export class PendingInvalidations {
 
   /** Whether an invalidation of this key is pending. */
   covers(key: CacheKey): boolean {
-    if (this.#pending.size === 0) return false
-    const trees = ['', key.text, ...key.ancestors].map(treeOf)
-    return this.#pending.has(key.text) || trees.some((name) => this.#pending.has(name))
+    return isCovered(key, this.#pending)
+  }
+
+  /** What is pending now, for readers of keys that are not known yet. */
+  snapshot(): Pick<PendingInvalidations, 'size' | 'covers'> {
+    const names = new Set(this.#pending.keys())
+    return { size: names.size, covers: (key) => isCovered(key, names) }
   }
 
   /** Adds one that has just failed: with `children` of everything below the key too, without a key of everything. */
@@ -143,6 +147,11 @@ export class PendingInvalidations {
   #repeat({ key, children, origin }: PendingInvalidation): Promise<unknown> {
     return key ? this.#store.remove(key, { children, origin }) : this.#store.clear(origin)
   }
+}
+
+function isCovered(key: CacheKey, names: Pick<ReadonlySet<string>, 'size' | 'has'>): boolean {
+  if (names.size === 0) return false
+  return names.has(key.text) || ['', key.text, ...key.ancestors].some((text) => names.has(treeOf(text)))
 }
 
 function inWords({ key, children }: PendingInvalidation): string {
