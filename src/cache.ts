@@ -411,6 +411,7 @@ export class KeyedCache {
    */
   async check(): Promise<void> {
     await this.#core.store.check()
+    this.#core.pending.storeAnswered()
   }
 
   /**

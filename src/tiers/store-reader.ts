@@ -95,6 +95,7 @@ export class StoreReader {
     try {
       const wasPending = this.#pending.covers(key)
       const reading = await this.#store.read(key)
+      this.#pending.storeAnswered()
       const isPending = wasPending || this.#pending.covers(key)
       if (!isPending && isFresh(reading, this.#maxValueBytes)) return true
       return (await this.#observe(key, scope)) !== undefined
@@ -147,6 +148,7 @@ export class StoreReader {
     let read = FAILED
     try {
       const reading = await sent.reading
+      this.#pending.storeAnswered()
       const entry = this.stateOf(key, reading, sent.wasPending)
       read = { reading, entry: entry instanceof Promise ? await entry : entry }
     } catch (error) {
