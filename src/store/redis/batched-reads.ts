@@ -14,6 +14,8 @@ interface Answer {
   readonly values: (Buffer | null)[]
   /** Whether the server reports later changes of these values. */
   readonly isTracked: boolean
+  /** Whether one command has read them all. */
+  readonly isOneMoment: boolean
 }
 
 interface BatchedReadsOptions {
@@ -57,7 +59,7 @@ export class BatchedReads {
     if (tracked) batch.isTracked = true
     const positions = names.map((name) => batch.add(name))
     return new Promise((resolve, reject) => {
-      batch.reads.push({ positions, resolve: (values, epoch) => resolve(toResult(values, epoch)), reject })
+      batch.reads.push({ positions, resolve: (...answer) => resolve(toResult(...answer)), reject })
     })
   }
 
@@ -90,9 +92,13 @@ export class BatchedReads {
       // Its deadline is no later than this one; where it fails, this read fails by itself.
       if (this.#greeting.underWay !== undefined) await this.#greeting.underWay.catch(ignore)
       const epoch = batch.isTracked ? this.#tracking.epoch : undefined
-      const { values, isTracked } = await this.#readAll(batch.names, epoch !== undefined, deadline)
+      const { values, isTracked, isOneMoment } = await this.#readAll(
+        batch.names,
+        epoch !== undefined,
+        deadline,
+      )
       // An epoch that has ended meanwhile does not cover the answer.
-      batch.answer(values, isTracked && this.#tracking.epoch === epoch ? epoch : undefined)
+      batch.answer(values, isTracked && this.#tracking.epoch === epoch ? epoch : undefined, isOneMoment)
     } catch (error) {
       batch.fail(error)
       // Reads that have waited for as long as an answer may take would not be answered either.
@@ -126,7 +132,7 @@ export class BatchedReads {
       const sentAt = performance.now()
       this.#clock.sampleReply((await this.#connection.send(TIME, deadline)) as Buffer[], sentAt)
     }
-    return { values, isTracked: false }
+    return { values, isTracked: false, isOneMoment: false }
   }
 
   async #readTogether(names: readonly string[], tracked: boolean, deadline: number): Promise<Answer> {
@@ -134,7 +140,8 @@ export class BatchedReads {
     // Freshness is decided in the server's time, so its clock must have been sampled not long ago.
     const isClockKnown = this.#clock.isRecent(performance.now())
     if (!tracked && isClockKnown) {
-      return { values: (await this.#connection.send(read, deadline)) as Answer['values'], isTracked: false }
+      const values = (await this.#connection.send(read, deadline)) as Answer['values']
+      return { values, isTracked: false, isOneMoment: true }
     }
     const sentAt = performance.now()
     const replies = await this.#connection.sendAll(
@@ -148,7 +155,8 @@ export class BatchedReads {
       if (!Array.isArray(time)) throw asNotResponding(time)
       this.#clock.sampleReply(time, sentAt)
     }
-    return { values: values as Answer['values'], isTracked: tracked && !(replies[0] instanceof Error) }
+    const isTracked = tracked && !(replies[0] instanceof Error)
+    return { values: values as Answer['values'], isTracked, isOneMoment: true }
   }
 }
 

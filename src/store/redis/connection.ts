@@ -1,20 +1,12 @@
 import { once } from 'node:events'
 import type { Redis } from 'ioredis'
 import { detached, ignore } from '../../background.js'
-import { ConfigurationError } from '../../errors.js'
 import { BACKGROUND, type DeadlineOptions, withDeadline } from '../deadline.js'
+import { isAccess, type ServerAccess, serverAccessOf } from './access.js'
 import type { Command } from './command.js'
 import { replaceSilentSockets } from './handshake.js'
 import { asNotResponding, isOfReplica, notResponding } from './not-responding.js'
-import {
-  describeClient,
-  end,
-  isCluster,
-  keyPrefixOf,
-  openClient,
-  openSubscriber,
-  reconnect,
-} from './own-client.js'
+import { describeClient, end, type OwnClients, ownClients, reconnect } from './own-client.js'
 import { ReplyLimit } from './reply-limit.js'
 import { RoleCheck } from './role-check.js'
 import { SilenceDetection } from './silence-detection.js'
@@ -31,8 +23,9 @@ const ROLE_TIMEOUT_MS = 2_000
  * which it is rejected with a `CacheNotRespondingError`. Nothing waits in an offline queue, and nothing is sent twice.
  */
 export class Connection {
-  /** The key prefix of a client that was handed in. */
+  /** The key prefix of a client or of options that were handed in. */
   readonly clientPrefix: string
+  readonly #clients: OwnClients
   readonly #client: Redis
   readonly #silence = new SilenceDetection(() => this.#replace())
   readonly #role = new RoleCheck(
@@ -49,16 +42,13 @@ export class Connection {
   #reconnectsAtOnce = false
   #onTooLarge: (commands: readonly Command[]) => void = ignore
 
-  constructor(target: RedisTarget, connectTimeoutMs: number) {
-    if (isCluster(target)) {
-      throw new ConfigurationError(
-        'A Redis Cluster is not supported yet: give `redis` a single server or a Sentinel.',
-      )
-    }
-    this.#client = openClient(target, connectTimeoutMs, () => this.#reconnectsAtOnce)
+  constructor(target: RedisTarget | ServerAccess, connectTimeoutMs: number) {
+    const access = isAccess(target) ? target : serverAccessOf(target)
+    this.clientPrefix = access.keyPrefix
+    this.#clients = ownClients(access, connectTimeoutMs)
+    this.#client = this.#clients.open(() => this.#reconnectsAtOnce)
     replaceSilentSockets(this.#client)
     this.#client.on('connect', () => this.#watchReplies())
-    this.clientPrefix = keyPrefixOf(target)
   }
 
   get description(): string {
@@ -137,7 +127,7 @@ export class Connection {
 
   /** A second client for the same server, not connected yet: a connection that subscribes can do nothing else. */
   openSubscriber(): Redis {
-    return replaceSilentSockets(openSubscriber(this.#client))
+    return replaceSilentSockets(this.#clients.openSubscriber())
   }
 
   close(): void {

@@ -1,10 +1,13 @@
-/** Makes a caller's result of the values under its names, and of the tracking epoch that covers them, if one does. */
-export type ToResult<T> = (values: (Buffer | null)[], epoch: number | undefined) => T
+/**
+ * Makes a caller's result of the values under its names, of the tracking epoch that covers them, if one does, and of
+ * whether one command has read them all.
+ */
+export type ToResult<T> = (values: (Buffer | null)[], epoch: number | undefined, isOneMoment: boolean) => T
 
 interface QueuedRead {
   /** Positions of its names in the batch. */
   readonly positions: readonly number[]
-  readonly resolve: (values: (Buffer | null)[], epoch: number | undefined) => void
+  readonly resolve: (values: (Buffer | null)[], epoch: number | undefined, isOneMoment: boolean) => void
   readonly reject: (error: unknown) => void
 }
 
@@ -31,12 +34,13 @@ export class ReadBatch {
   }
 
   /** Resolves every read. One whose result cannot be made is rejected alone. */
-  answer(values: readonly (Buffer | null)[], epoch: number | undefined): void {
+  answer(values: readonly (Buffer | null)[], epoch: number | undefined, isOneMoment: boolean): void {
     for (const { positions, resolve, reject } of this.reads) {
       try {
         resolve(
           positions.map((position) => values[position] ?? null),
           epoch,
+          isOneMoment,
         )
       } catch (error) {
         reject(error)

@@ -1,0 +1,173 @@
+import type { Redis } from 'ioredis'
+import type { DeadlineOptions } from '../deadline.js'
+import type { Tracking } from '../tracking.js'
+import { Batching } from './batching.js'
+import type { ServerClock } from './clock.js'
+import type { Argument, Command } from './command.js'
+import { Connection } from './connection.js'
+import type { ScriptReply } from './script-calls.js'
+import type { Script } from './scripts/script.js'
+import type { RedisTarget } from './target.js'
+
+/** What was read under the names of one call. */
+export interface ServerRead {
+  /** In the order of the names. */
+  readonly values: (Buffer | null)[]
+  /** Lower bound of the clock of the server of the first name, when the answer came. */
+  readonly now: number
+  /** The tracking epoch that covers all values, if one does. */
+  readonly epoch: number | undefined
+  /** Whether one command has read all values: none of them is older than another. */
+  readonly isOneMoment: boolean
+}
+
+/** One server: the only one of a store, or a master of a Cluster. */
+export interface Server {
+  /** Text for people: address and database. */
+  readonly description: string
+  readonly clock: ServerClock
+  readonly isReady: boolean
+  /** Whether a command is unanswered after its deadline. */
+  readonly isSilent: boolean
+  /** Sends several commands at once. Each has its own reply, which may be an error. */
+  sendAll(commands: readonly Command[], options?: DeadlineOptions): Promise<unknown[]>
+  /** Calls `listener` whenever a new connection can take commands. */
+  onReady(listener: () => void): void
+  /** Calls `listener` whenever the connection is lost. */
+  onLost(listener: () => void): void
+  /** A second client for this server, not connected yet, for subscriptions. */
+  openSubscriber(): Redis
+}
+
+/** The servers that hold the names of one store: one server, or the masters of a Cluster. */
+export interface Servers {
+  /** Text for people: addresses and database, never a password. */
+  readonly description: string
+  /** Key prefix of the client or the options that were handed in. */
+  readonly clientPrefix: string
+  /** Runs a script whose keys are of one slot; `args` are its arguments after the deadline. */
+  run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<ScriptReply>
+  /** Reads values: of one moment where one command reads them all (`isOneMoment`), else at any moments within the call. */
+  read<T>(names: readonly string[], toResult: (read: ServerRead) => T, tracked?: boolean): Promise<T>
+  /** Reads like `read`. Callers with the same `id` share the result until it has been sent. */
+  readShared<T>(
+    id: string,
+    names: () => readonly string[],
+    toResult: (read: ServerRead) => T,
+    tracked?: boolean,
+  ): Promise<T>
+  /** Sends plain commands to the server of this name. Each has its own reply, which may be an error. */
+  sendTo(name: string, commands: readonly Command[], options?: DeadlineOptions): Promise<unknown[]>
+  /** Every server. */
+  masters(): Promise<readonly Server[]>
+  /** Clock of the server of this name. */
+  clockOf(name: string): ServerClock
+  /** Sends what waits, and resolves when it is answered or has failed. It does not wait for a server that is silent. */
+  flush(): Promise<void>
+  close(): void
+}
+
+export interface ServersOptions {
+  readonly redis: RedisTarget
+  readonly connectTimeoutMs: number
+  /** Deadline of a command in milliseconds, connecting included. */
+  readonly timeoutMs: number
+  /** Maximum size of a value that is fetched. */
+  readonly maxBytes: number
+  /** Its epoch covers tracked reads. It may be made after the servers: it is used when a read is sent. */
+  readonly tracking: () => Pick<Tracking, 'epoch'>
+}
+
+/** One server, reached by one connection. */
+export class SingleServer implements Servers, Server {
+  readonly clientPrefix: string
+  readonly #connection: Connection
+  readonly #batching: Batching
+  readonly #timeoutMs: number
+
+  constructor({ redis, connectTimeoutMs, timeoutMs, maxBytes, tracking }: ServersOptions) {
+    this.#connection = new Connection(redis, connectTimeoutMs)
+    this.clientPrefix = this.#connection.clientPrefix
+    const epochs = {
+      get epoch() {
+        return tracking().epoch
+      },
+    }
+    this.#batching = new Batching(this.#connection, epochs, timeoutMs, maxBytes)
+    this.#timeoutMs = timeoutMs
+  }
+
+  get description(): string {
+    return this.#connection.description
+  }
+
+  get clock(): ServerClock {
+    return this.#batching.clock
+  }
+
+  get isReady(): boolean {
+    return this.#connection.isReady
+  }
+
+  get isSilent(): boolean {
+    return this.#connection.isSilent
+  }
+
+  run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<ScriptReply> {
+    return this.#batching.run(script, keys, args)
+  }
+
+  read<T>(names: readonly string[], toResult: (read: ServerRead) => T, tracked?: boolean): Promise<T> {
+    return this.#batching.read(names, this.#toRead(toResult), tracked)
+  }
+
+  readShared<T>(
+    id: string,
+    names: () => readonly string[],
+    toResult: (read: ServerRead) => T,
+    tracked?: boolean,
+  ): Promise<T> {
+    return this.#batching.readShared(id, names, this.#toRead(toResult), tracked)
+  }
+
+  sendTo(_name: string, commands: readonly Command[], options?: DeadlineOptions): Promise<unknown[]> {
+    return this.sendAll(commands, options)
+  }
+
+  sendAll(commands: readonly Command[], options?: DeadlineOptions): Promise<unknown[]> {
+    return this.#connection.sendAll(commands, performance.now() + this.#timeoutMs, options)
+  }
+
+  async masters(): Promise<readonly Server[]> {
+    return [this]
+  }
+
+  clockOf(_name: string): ServerClock {
+    return this.clock
+  }
+
+  onReady(listener: () => void): void {
+    this.#connection.onReady(listener)
+  }
+
+  onLost(listener: () => void): void {
+    this.#connection.onLost(listener)
+  }
+
+  openSubscriber(): Redis {
+    return this.#connection.openSubscriber()
+  }
+
+  flush(): Promise<void> {
+    return this.#batching.flush()
+  }
+
+  close(): void {
+    this.#connection.close()
+  }
+
+  #toRead<T>(toResult: (read: ServerRead) => T) {
+    return (values: (Buffer | null)[], epoch: number | undefined, isOneMoment: boolean): T =>
+      toResult({ values, now: this.clock.at(performance.now()), epoch, isOneMoment })
+  }
+}
