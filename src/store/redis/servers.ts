@@ -21,6 +21,11 @@ export interface ServerRead {
   readonly isOneMoment: boolean
 }
 
+export interface SendOptions extends DeadlineOptions {
+  /** Deadline of the commands in milliseconds. Default: that of the store. */
+  readonly timeoutMs?: number
+}
+
 /** One server: the only one of a store, or a master of a Cluster. */
 export interface Server {
   /** Text for people: address and database. */
@@ -29,8 +34,10 @@ export interface Server {
   readonly isReady: boolean
   /** Whether a command is unanswered after its deadline. */
   readonly isSilent: boolean
+  /** Sends a command, and rejects with an error reply. */
+  send(command: Command, options?: SendOptions): Promise<unknown>
   /** Sends several commands at once. Each has its own reply, which may be an error. */
-  sendAll(commands: readonly Command[], options?: DeadlineOptions): Promise<unknown[]>
+  sendAll(commands: readonly Command[], options?: SendOptions): Promise<unknown[]>
   /** Calls `listener` whenever a new connection can take commands. */
   onReady(listener: () => void): void
   /** Calls `listener` whenever the connection is lost. */
@@ -57,9 +64,15 @@ export interface Servers {
     tracked?: boolean,
   ): Promise<T>
   /** Sends plain commands to the server of this name. Each has its own reply, which may be an error. */
-  sendTo(name: string, commands: readonly Command[], options?: DeadlineOptions): Promise<unknown[]>
+  sendTo(name: string, commands: readonly Command[], options?: SendOptions): Promise<unknown[]>
+  /** Whether a server leaves a command unanswered after its deadline. */
+  readonly isSilent: boolean
+  /** The server, where there is only one. */
+  readonly only: Server | undefined
   /** Every server. */
   masters(): Promise<readonly Server[]>
+  /** A client for any of the servers, not connected yet, that gets what is published on all of them. */
+  openSubscriber(): Redis
   /** Clock of the server of this name. */
   clockOf(name: string): ServerClock
   /** Sends what waits, and resolves when it is answered or has failed. It does not wait for a server that is silent. */
@@ -97,6 +110,10 @@ export class SingleServer implements Servers, Server {
     this.#timeoutMs = timeoutMs
   }
 
+  get only(): Server {
+    return this
+  }
+
   get description(): string {
     return this.#connection.description
   }
@@ -130,12 +147,16 @@ export class SingleServer implements Servers, Server {
     return this.#batching.readShared(id, names, this.#toRead(toResult), tracked)
   }
 
-  sendTo(_name: string, commands: readonly Command[], options?: DeadlineOptions): Promise<unknown[]> {
+  sendTo(_name: string, commands: readonly Command[], options?: SendOptions): Promise<unknown[]> {
     return this.sendAll(commands, options)
   }
 
-  sendAll(commands: readonly Command[], options?: DeadlineOptions): Promise<unknown[]> {
-    return this.#connection.sendAll(commands, performance.now() + this.#timeoutMs, options)
+  send(command: Command, options?: SendOptions): Promise<unknown> {
+    return this.#connection.send(command, this.#deadline(options), options)
+  }
+
+  sendAll(commands: readonly Command[], options?: SendOptions): Promise<unknown[]> {
+    return this.#connection.sendAll(commands, this.#deadline(options), options)
   }
 
   async masters(): Promise<readonly Server[]> {
@@ -164,6 +185,10 @@ export class SingleServer implements Servers, Server {
 
   close(): void {
     this.#connection.close()
+  }
+
+  #deadline({ timeoutMs = this.#timeoutMs }: SendOptions = {}): number {
+    return performance.now() + timeoutMs
   }
 
   #toRead<T>(toResult: (read: ServerRead) => T) {
