@@ -11,7 +11,7 @@ import {
   expire,
   remove,
 } from './cache/invalidating.js'
-import { LIST_OPTIONS } from './cache/listing.js'
+import { LIST_OPTIONS, listPage } from './cache/listing.js'
 import { manyOf, pairOf } from './cache/many.js'
 import { GET_OPTIONS, type GetOptions, isCached, read } from './cache/reading.js'
 import {
@@ -344,10 +344,10 @@ export class KeyedCache {
    */
   async *keys(under?: KeyInput): AsyncGenerator<CacheKey, void, undefined> {
     const within = under === undefined ? undefined : CacheKey.from(under)
-    const { pending, store } = this.#core
+    const { pending } = this.#core
     let cursor: string | undefined
     do {
-      const page: ListPage = await store.list({ under: within, cursor, scan: SCAN })
+      const page: ListPage = await listPage(this.#core, { under: within, cursor, scan: SCAN })
       for (const { key, ttlMs } of page.entries) if (ttlMs > 0 && !pending.covers(key)) yield key
       cursor = page.cursor
     } while (cursor !== undefined)
@@ -359,7 +359,7 @@ export class KeyedCache {
    * @throws CacheNotRespondingError, ConfigurationError
    */
   async list(options: Partial<ListOptions>): Promise<ListPage> {
-    return await this.#core.store.list({ scan: SCAN, ...LIST_OPTIONS.take(options) })
+    return await listPage(this.#core, { scan: SCAN, ...LIST_OPTIONS.take(options) })
   }
 
   /**
@@ -411,6 +411,7 @@ export class KeyedCache {
    */
   async check(): Promise<void> {
     await this.#core.store.check()
+    this.#core.pending.storeAnswered()
   }
 
   /**

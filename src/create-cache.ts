@@ -34,7 +34,11 @@ import { StoreWriter } from './tiers/store-writer.js'
  * @throws ConfigurationError that says what to write
  */
 export function createCache(given?: CacheOptions): KeyedCache {
-  const options = resolveOptions(given)
+  return cacheWith(resolveOptions(given))
+}
+
+/** Makes a cache of resolved options: of their store as it is, which must keep its own deadlines. */
+export function cacheWith(options: ResolvedOptions): KeyedCache {
   const { store, compressionThreshold, maxValueBytes, process } = options
   const counters: Counters = new Counters(process, () => reporter.start())
   const statistics = store.statistics ?? new MemoryStatistics()

@@ -84,7 +84,7 @@ export type { CallRecord, RequestRecord } from './stats/request-record.js'
 export type { KeyChange, KeyChangeKind, KeyHistory } from './store/key-history.js'
 export type { AbsenceReason } from './store/liveness.js'
 export type { MemoryStoreOptions } from './store/memory-store.js'
-export type { RedisTarget } from './store/redis/target.js'
+export type { RedisClusterOptions, RedisServerOptions, RedisTarget } from './store/redis/target.js'
 export type {
   Counts,
   HistoryBucket,

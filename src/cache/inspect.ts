@@ -10,8 +10,9 @@ export async function inspectKey(
   buildUpTo?: number,
 ): Promise<Inspection> {
   try {
+    const wasPending = reader.isPending(key)
     const peek = await store.peek(key)
-    const entry = await reader.stateOf(key, peek, buildUpTo)
+    const entry = await reader.stateOf(key, peek, wasPending, buildUpTo)
     const explained = entry.state === 'missing' ? await misses.explainOne(key, entry.reason) : undefined
     const isInMemory = memories.isInProcess(key)
     return describe(key, peek, entry, { keyPrefix: options.keyPrefix, explained, isInMemory })

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers'
 import type { CacheKey } from '../key/cache-key.js'
 import type { ReadResult } from '../store/store.js'
 import type { ReadOutcome } from '../tiers/outcome.js'
-import type { StoreRead } from '../tiers/store-reader.js'
+import type { SentRead, StoreRead } from '../tiers/store-reader.js'
 import type { Call } from './call.js'
 import type { Obtained } from './obtained.js'
 import type { Policy } from './policy.js'
@@ -29,15 +29,22 @@ export interface Followers {
 export class CoalescedRead {
   readonly reading: Promise<ReadResult>
   readonly result: Promise<StoreRead>
+  readonly #wasPending: boolean
   #followers: Followers | undefined
 
-  constructor(reading: Promise<ReadResult>, result: Promise<StoreRead>) {
+  /** `result` is how its first caller judges it. */
+  constructor({ reading, wasPending }: Pick<SentRead, 'reading' | 'wasPending'>, result: Promise<StoreRead>) {
     this.reading = reading
     this.result = result
+    this.#wasPending = wasPending
   }
 
-  /** Whether a caller with this policy may follow. */
-  takes(policy: Policy): boolean {
+  /**
+   * Whether a caller with this policy may follow. An invalidation may have failed since the first caller came: what that
+   * one still accepts may count as missing for later ones.
+   */
+  takes(policy: Policy, wasPending: boolean): boolean {
+    if (wasPending && !this.#wasPending) return false
     return this.#followers ? policy.isAlike(this.#followers.call.policy) : policy.isPlain
   }
 

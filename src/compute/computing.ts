@@ -129,7 +129,7 @@ export class Computing {
         return this.#fetchNow(call, isComputing, startedAt)
       },
       (error: unknown) => {
-        const read = reader.finish({ key, reading: Promise.reject(error) }, 'getOrSet')
+        const read = reader.finish({ key, reading: Promise.reject(error), wasPending: false }, 'getOrSet')
         return this.#fetchAlone(call, { since: flights.nextMoment(), startedAt, read })
       },
     )
@@ -142,7 +142,7 @@ export class Computing {
     const since = flights.nextMoment()
     const sent = reader.send(key, scope, flights.has(key))
     const coalesced = this.#coalescedReads.of(key, sent.reading)
-    if (coalesced?.takes(policy) && !onWait && !isComputing) {
+    if (coalesced?.takes(policy, sent.wasPending) && !onWait && !isComputing) {
       reader.drop(sent)
       const followers = coalesced.join(call, startedAt, since)
       followers.shared ??= this.#obtainShared(followers, coalesced.result)
@@ -151,7 +151,7 @@ export class Computing {
     void turns.count(sent.reading)
     // No two callers get one value: each result is decoded for itself.
     const read = reader.finish(sent, 'getOrSet')
-    if (!coalesced) this.#coalescedReads.add(key, new CoalescedRead(sent.reading, read))
+    if (!coalesced) this.#coalescedReads.add(key, new CoalescedRead(sent, read))
     return this.#fetchAlone(call, { since, startedAt, read })
   }
 
@@ -222,10 +222,11 @@ export class Computing {
 
   /** Reads again, when it is the call's turn. */
   #read(key: CacheKey, hasBegun: boolean): Attempt {
-    const { flights, reader, store, turns } = this.#options
+    const { flights, reader, turns } = this.#options
     const since = flights.nextMoment()
-    const reading = turns.run(key.text, () => store.read(key, { lease: flights.has(key) }), hasBegun)
-    return { since, read: reader.finish({ key, reading }, 'getOrSet') }
+    const isFlown = () => flights.has(key)
+    const read = reader.read(key, isFlown, (send) => turns.run(key.text, send, hasBegun))
+    return { since, read }
   }
 
   /** Starts a flight for the call; nothing where the store must be read again. */

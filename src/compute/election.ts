@@ -32,6 +32,8 @@ const RELEASE_MS = 1_000
 /** A lease that this process has got, and the entry that was read in the same step. */
 interface Won {
   readonly reading: ReadResult
+  /** Whether an invalidation of the key was pending when the lease was requested. */
+  readonly wasPending: boolean
   readonly lease: HeldLease
 }
 
@@ -128,7 +130,7 @@ export class Election {
           if (acquisition.tookOver) this.#recorder.count(key, 'takeovers')
           const lease = new HeldLease(this.#store, key, flight.token, policy.leaseMs, acquisition.requestedAt)
           flight.lease = lease
-          return { reading: acquisition.reading, lease }
+          return { reading: acquisition.reading, wasPending: acquisition.wasPending, lease }
         }
         if (work.background) return 'busy'
         if (!wait.hasBegun) {
@@ -189,17 +191,19 @@ export class Election {
     { background, policy }: FlightWork,
     watch: LeaseWatch,
     seen: ReadResult | undefined,
-  ): Promise<(AcquireResult & { readonly requestedAt: number }) | undefined> {
+  ): Promise<(AcquireResult & { readonly requestedAt: number; readonly wasPending: boolean }) | undefined> {
     const { key, token } = flight
     let requestedAt = 0
+    let wasPending = false
     const request = () => {
       const awaiting = watch.active && !background
       flight.markRequested(this.#flights.nextMoment())
       requestedAt = performance.now()
+      wasPending = this.#reader.isPending(key)
       return this.#store.acquire(key, token, { leaseMs: policy.leaseMs, awaiting, seen })
     }
     try {
-      return { ...(await this.#turns.run(key.text, request, true)), requestedAt }
+      return { ...(await this.#turns.run(key.text, request, true)), requestedAt, wasPending }
     } catch (error) {
       // The store may have granted it all the same: no waiter should wait for it.
       if (requestedAt > 0) void this.#release(key, token)
@@ -222,7 +226,7 @@ export class Election {
   ): Promise<{ readonly found?: Payload | undefined; readonly reading?: ReadResult | undefined }> {
     const { key } = flight
     flight.markRequested(this.#flights.nextMoment())
-    const { reading, entry } = await this.#reader.read(key, 'getOrSet')
+    const { reading, entry } = await this.#reader.read(key)
     const found = entry && this.#usable(key, entry, policy)
     if (found) this.#recorder.count(key, 'avoided')
     return { found: found && payloadOf(found), reading }
@@ -237,11 +241,12 @@ export class Election {
     return entry.state === 'fresh' && policy.accepts(entry.value) ? entry : undefined
   }
 
-  async #computeUnderLease(flight: Flight, work: FlightWork, { reading, lease }: Won): Promise<FlightResult> {
+  async #computeUnderLease(flight: Flight, work: FlightWork, won: Won): Promise<FlightResult> {
     const { key } = flight
     const { policy } = work
+    const { reading, wasPending, lease } = won
     try {
-      const entry = await this.#reader.stateOf(key, reading)
+      const entry = await this.#reader.stateOf(key, reading, wasPending)
       const isToBeReplaced = entry.state !== 'missing' && work.replaces?.equals(frameId(entry.frame))
       const usable = isToBeReplaced ? undefined : this.#usable(key, entry, policy)
       if (usable) {

@@ -23,6 +23,8 @@ import type { RequestScope } from './request-scope.js'
 export interface SentRead {
   readonly key: CacheKey
   readonly reading: Promise<ReadResult>
+  /** Whether an invalidation of the key was pending when it was sent. */
+  readonly wasPending: boolean
   /** Set where process memory may keep the result. */
   readonly tracked?: TrackedRead | undefined
 }
@@ -42,6 +44,11 @@ export interface StoreReaderOptions {
   readonly maxValueBytes: number
 }
 
+/** Sends a read when it is its turn, and returns its answer. */
+type RunRead = (send: () => Promise<ReadResult>) => Promise<ReadResult>
+
+const runNow: RunRead = (send) => send()
+
 const FAILED: StoreRead = {}
 
 const PENDING: EntryState = { state: 'missing', reason: 'pending-invalidation' }
@@ -49,6 +56,10 @@ const PENDING: EntryState = { state: 'missing', reason: 'pending-invalidation' }
 /**
  * Reads the store: sends a read, decides the state of the entry, observes a miss where a `set` that follows will be a fill, and
  * offers a fresh entry to process memory. A store failure is a read without a result.
+ *
+ * What is found counts as missing if an invalidation of its key was pending when the read was sent, or is when it is
+ * judged. The second look alone is not enough: the read may have happened before the invalidation was repeated, and its
+ * answer may come after that.
  */
 export class StoreReader {
   readonly #store: Store
@@ -82,23 +93,48 @@ export class StoreReader {
   /** Whether `get` would hit in the store; nothing is decoded. A miss is observed. */
   async has(key: CacheKey, scope: RequestScope | undefined): Promise<boolean> {
     try {
+      const wasPending = this.#pending.covers(key)
       const reading = await this.#store.read(key)
-      if (isFresh(reading, this.#maxValueBytes) && !this.#pending.covers(key)) return true
+      this.#pending.storeAnswered()
+      const isPending = wasPending || this.#pending.covers(key)
+      if (!isPending && isFresh(reading, this.#maxValueBytes)) return true
       return (await this.#observe(key, scope, reading)) !== undefined
     } catch (error) {
       return this.#fail('has', key, error, false, scope)
     }
   }
 
-  /** Reads a key without offering the entry to a memory. */
-  read(key: CacheKey, operation: 'getOrSet'): Promise<StoreRead> {
-    return this.finish({ key, reading: this.#store.read(key) }, operation)
+  /**
+   * Reads a key for `getOrSet` without offering the entry to a memory. `run` sends it when it is its turn, and then
+   * `lease` decides whether the key's lease is read along.
+   */
+  read(key: CacheKey, lease = () => false, run: RunRead = runNow): Promise<StoreRead> {
+    let wasPending = false
+    const reading = run(() => {
+      wasPending = this.#pending.covers(key)
+      return this.#store.read(key, { lease: lease() })
+    })
+    const sent = {
+      key,
+      reading,
+      get wasPending() {
+        return wasPending
+      },
+    }
+    return this.finish(sent, 'getOrSet')
   }
 
   /** Sends a read now. `lease` reads the key's lease along. */
   send(key: CacheKey, scope: RequestScope | undefined, lease = false): SentRead {
     const tracked = this.#memories.beginRead(key, scope)
-    return { key, tracked, reading: this.#store.read(key, { lease, tracked: tracked !== undefined }) }
+    const wasPending = this.#pending.covers(key)
+    const reading = this.#store.read(key, { lease, tracked: tracked !== undefined })
+    return { key, tracked, wasPending, reading }
+  }
+
+  /** Whether an invalidation of a key is pending. To be asked before a read is sent, for `stateOf`. */
+  isPending(key: CacheKey): boolean {
+    return this.#pending.covers(key)
   }
 
   /** Ends a read whose result is not used. */
@@ -107,15 +143,13 @@ export class StoreReader {
   }
 
   /** Ends a read: decides the state of the entry, and observes a miss for `observer`. */
-  async finish(
-    { key, reading: coming, tracked }: SentRead,
-    operation: 'get' | 'getOrSet',
-    observer?: RequestScope,
-  ): Promise<StoreRead> {
+  async finish(sent: SentRead, operation: 'get' | 'getOrSet', observer?: RequestScope): Promise<StoreRead> {
+    const { key, tracked } = sent
     let read = FAILED
     try {
-      const reading = await coming
-      const entry = this.stateOf(key, reading)
+      const reading = await sent.reading
+      this.#pending.storeAnswered()
+      const entry = this.stateOf(key, reading, sent.wasPending)
       read = { reading, entry: entry instanceof Promise ? await entry : entry }
     } catch (error) {
       return this.#fail(operation, key, error, FAILED, observer)
@@ -132,11 +166,16 @@ export class StoreReader {
   }
 
   /**
-   * The state of an entry as it was read. While an invalidation of its key is pending, a live entry counts as missing.
-   * A value of more than `buildUpTo` bytes is not decoded.
+   * The state of an entry as it was read. `wasPending` is what `isPending` returned before the read was sent. A value of
+   * more than `buildUpTo` bytes is not decoded.
    */
-  stateOf(key: CacheKey, reading: ReadResult, buildUpTo?: number): EntryState | Promise<EntryState> {
-    return this.#pending.covers(key) && checkLiveness(reading).live
+  stateOf(
+    key: CacheKey,
+    reading: ReadResult,
+    wasPending: boolean,
+    buildUpTo?: number,
+  ): EntryState | Promise<EntryState> {
+    return (wasPending || this.#pending.covers(key)) && checkLiveness(reading).live
       ? PENDING
       : entryStateOf(reading, this.#maxValueBytes, buildUpTo)
   }
@@ -157,9 +196,10 @@ export class StoreReader {
       await observations.basis(key.text)
       return undefined
     }
+    const wasPending = this.#pending.covers(key)
     const observing = this.#store.observe(key, seen)
     observations.add(key.text, observing, now)
-    const entry = await this.stateOf(key, await observing)
+    const entry = await this.stateOf(key, await observing, wasPending)
     return entry.state === 'fresh' ? entry : undefined
   }
 

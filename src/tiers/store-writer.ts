@@ -99,6 +99,7 @@ export class StoreWriter {
       const { bytes, format } = payload
       const entry: NewEntry = { format, payload: bytes, ttlMs, graceMs, writtenBy: this.#process }
       const result = await this.#store.write(key, entry, { basis })
+      this.#pending.storeAnswered()
       if (!result.written) return { outcome: 'refused', fenced: result.fenced === true }
       if (basis) observations?.renew(key.text, { ...basis, frameId: result.id })
       return { outcome: 'stored', stored: entry }
@@ -165,7 +166,9 @@ export class StoreWriter {
   ): Promise<Done | Absent | 'failed'> {
     this.#beginInvalidation(key, children, scope)
     try {
-      return (await send()) === false ? absent : done
+      const wasThere = await send()
+      this.#pending.storeAnswered()
+      return wasThere === false ? absent : done
     } catch (error) {
       this.#addPending(error, key, children, origin)
       return this.#failsafe.absorb(operation, key?.text, error, 'failed')

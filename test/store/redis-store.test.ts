@@ -1,6 +1,5 @@
 import { Redis, type RedisOptions } from 'ioredis'
 import { describe, expect, test, vi } from 'vitest'
-import { ConfigurationError } from '../../src/errors.js'
 import type { RedisStore } from '../../src/store/redis/redis-store.js'
 import { describeStatistics } from '../conformance/statistics-conformance.js'
 import { describeStoreConformance } from '../conformance/store-conformance.js'
@@ -239,9 +238,5 @@ describe('Clients and targets', () => {
   test('never shows the password', () => {
     const store = open({ redis: 'redis://user:secret@127.0.0.1:1/0' })
     expect(store.description).not.toContain('secret')
-  })
-
-  test('refuses a cluster, which is not supported yet', () => {
-    expect(() => open({ redis: { isCluster: true } as never })).toThrow(ConfigurationError)
   })
 })

@@ -1,7 +1,7 @@
 import Module from 'node:module'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
-import { Redis } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
@@ -53,6 +53,12 @@ describe('A URL', () => {
     'redis://user@host',
     'redis://[::1]:6379/1',
     'redis://user:pw@[fe80::1]',
+    'redis://host?enableOfflineQueue=true&keyPrefix=a:&commandTimeout=5&noDelay=false',
+    'redis+cluster://a:7000,b:7001,[::1]:7002',
+    'rediss+cluster://user:pw@a/',
+    'redis+cluster://a?password=pw',
+    'redis+sentinel://user:pw@a:26379,b/mymaster?db=2&sentinelPassword=pw',
+    'rediss+sentinel://a/mymaster',
     '/run/redis.sock',
     '/run/redis.sock?db=2&password=pw',
   ]
@@ -97,8 +103,26 @@ describe('A URL', () => {
     [`redis://:${SECRET}@host/-1`, /path is not a database number/],
     [`redis://:${SECRET}@host/1.5`, /path is not a database number/],
     [`redis://:${SECRET}@host/0/1`, /path is not a database number/],
-    [`redis+cluster://:${SECRET}@a,b`, /not supported yet/],
-    [`redis+sentinel://:${SECRET}@a/m`, /not supported yet/],
+    [`redis+other://:${SECRET}@a,b`, /is not a URL that begins with redis:/],
+    [`redis://:${SECRET}@a:1,b:2`, /with several hosts, which those of a Cluster or of sentinels have/],
+    [`redis+cluster://:${SECRET}@a,b/1`, /of a Cluster with a database number/],
+    [`redis+cluster://:${SECRET}@a,b?db=1`, /of a Cluster with a database number/],
+    [`redis+cluster://:${SECRET}@a,,b`, /without a host/],
+    [`redis+cluster://:${SECRET}@a,b:0`, /invalid host or port/],
+    [`redis+cluster://:${SECRET}@`, /without a host/],
+    [`redis+sentinel://:${SECRET}@a`, /without the name of their master/],
+    [`redis+sentinel://:${SECRET}@a/`, /without the name of their master/],
+    [`redis+sentinel://:${SECRET}@a/m/0`, /without the name of their master/],
+    [`redis://host?pasword=${SECRET}`, /option 1 of its query is unknown, or cannot be given in a URL/],
+    [`redis://host?db=1&${SECRET}=1`, /option 2 of its query is unknown/],
+    [`redis://host?db=${SECRET}`, /option 1 of its query is not a whole number/],
+    [`redis://host?noDelay=${SECRET}`, /option 1 of its query is not true or false/],
+    [`redis://host?password=${SECRET}&tls=true`, /tls in its query: it begins with rediss:/],
+    [`redis://host?password=${SECRET}&host=other`, /option 2 of its query is unknown/],
+    [`redis://host?password=${SECRET}&retryStrategy=1`, /option 2 of its query is unknown/],
+    [`redis://host?password=${SECRET}&role=slave`, /a role other than "master": a cache writes/],
+    [`redis://host?password=${SECRET}&readOnly=true`, /has readOnly: a cache writes/],
+    [`/run/redis.sock?password=${SECRET}&monitor=true`, /has monitor: /],
   ]
   const urls = named(wrong, ([url]) => JSON.stringify(url))
   testRows('is refused when wrong, with a message that does not contain it', urls, ([url, message]) => {
@@ -136,6 +160,12 @@ describe('Options of ioredis', () => {
     { path: '/run/redis.sock' },
     { sentinels: [{ host: 'a', port: 26379 }], name: 'mymaster', sentinelPassword: 'pw' },
     { host: 'a', sentinels: null, name: null, connectionName: null, protocol: 2 },
+    { host: 'a', password: () => 'token' },
+    { host: 'a', role: 'master', readOnly: false, enableOfflineQueue: true, maxRetriesPerRequest: null },
+    { cluster: ['redis://a:7000', 'redis://[::1]', { host: 'b' }, { host: 'c', port: '7001' }] },
+    { cluster: ['redis://a'], redisOptions: { username: 'app', password: () => 'token', tls: {}, db: 0 } },
+    { cluster: ['redis://a'], natMap: { '10.0.0.1:6379': { host: 'a', port: 7000 } } },
+    { cluster: ['redis://a'], natMap: () => null },
   ]
   testRows('are accepted', named(right), (options) => {
     expect(checkTarget(options)).toEqual(options)
@@ -210,7 +240,49 @@ describe('Options of ioredis', () => {
       { connected: true, options: { password }, get() {}, set() {}, pipeline() {}, disconnect() {} },
       /of another package, or one that only resembles ioredis/,
     ],
-    ['a cluster', { isCluster: true }, /A Redis Cluster is not supported yet/],
+    ['what only resembles a cluster', { isCluster: true, password }, /of another package, or one that only/],
+    [
+      'a role that takes no writes',
+      { host: 'a', role: 'slave' },
+      /a role other than "master": a cache writes/,
+    ],
+    ['a connection that only reads', { host: 'a', readOnly: true }, /has readOnly: a cache writes/],
+    ['a connection that monitors', { host: 'a', monitor: true }, /has monitor: a connection that monitors/],
+    ['a password that is a number', { host: 'a', password: 5 }, /neither a string nor a function/],
+    [
+      'a function of options',
+      () => ({ host: 'a' }),
+      /for a password that changes give \{ host, password: \(\) => /,
+    ],
+    ['node-redis’s options of a cluster', { rootNodes: [{ url: SECRET }] }, /not those of node-redis/],
+    ['a cluster without nodes', { cluster: [] }, /no nodes in cluster: write \{ cluster: \[/],
+    ['a cluster that is a text', { cluster: `redis://:${SECRET}@a` }, /no nodes in cluster/],
+    ['a node that is a port', { cluster: [7000] }, /a node of cluster without a host/],
+    ['a node without a host', { cluster: [{ port: 7000 }] }, /a node of cluster without a host/],
+    ['a node with a password', { cluster: [{ host: 'a', password }] }, /more than host and port/],
+    [
+      'a node with a password in its URL',
+      { cluster: [`redis://:${SECRET}@a`] },
+      /more than a host and a port/,
+    ],
+    ['a node with TLS in its URL', { cluster: ['rediss://a'] }, /more than a host and a port/],
+    ['a node that is no URL', { cluster: [`${SECRET}:6379`] }, /A node of redis.* is not a URL/],
+    ['a node with a wrong port', { cluster: [{ host: 'a', port: 0 }] }, /an invalid port in cluster/],
+    ['a node with a wrong host', { cluster: [{ host: `${SECRET}@a` }] }, /an invalid host in cluster/],
+    ['a cluster with a db', { cluster: ['redis://a'], redisOptions: { db: 1 } }, /a db other than 0/],
+    ['a cluster with a host', { cluster: ['redis://a'], host: 'b' }, /Unknown option of redis, "host"/],
+    ['a host for all nodes', { cluster: ['redis://a'], redisOptions: { host: 'b' } }, /host in redisOptions/],
+    [
+      'a cluster that only reads',
+      { cluster: ['redis://a'], redisOptions: { readOnly: true } },
+      /has readOnly/,
+    ],
+    ['a natMap that is a text', { cluster: ['redis://a'], natMap: 'a' }, /an invalid natMap/],
+    [
+      'a client of a cluster with a db',
+      new Cluster([{ host: 'a' }], { lazyConnect: true, redisOptions: { db: 2 } }),
+      /a db other than 0, and a Cluster has database 0 only/,
+    ],
   ]
   const targets = wrong.map(([name, ...rest]) => [name, rest] as const)
   testRows('are refused when wrong, with a message that explains it', targets, ([target, message]) => {

@@ -2,9 +2,11 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { CacheNotRespondingError } from '../../src/errors.js'
+import { CacheKey } from '../../src/key/cache-key.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import type { Store } from '../../src/store/store.js'
 import { wrapStore } from '../../src/store/wrap-store.js'
+import { PendingInvalidations } from '../../src/tiers/pending-invalidations.js'
 import { Gate } from '../compute/gate.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
 
@@ -70,6 +72,30 @@ describe('An invalidation that fails while Redis is frozen', () => {
     },
   )
 
+  test.each([
+    ['also if this process does nothing more', async () => {}],
+    ['while this process reads', (own: KeyedCache) => own.get('z').then(() => {})],
+  ])('is in force everywhere soon after a long freeze, %s', async (_, meanwhile) => {
+    server.freeze()
+    expect(await cache.delete('a', { children: true })).toBe(false)
+    const until = performance.now() + 4_500
+    while (performance.now() < until) {
+      await meanwhile(cache)
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+    server.thaw()
+    const back = performance.now()
+    await vi.waitFor(
+      async () => {
+        await meanwhile(cache)
+        expect(await other.get('a::b')).toBeUndefined()
+      },
+      { timeout: 10_000, interval: 5 },
+    )
+    expect(performance.now() - back).toBeLessThan(1_500)
+    expect(await other.get('z')).toBe('old')
+  })
+
   test('is repeated when the cache is closed before that', async () => {
     server.freeze()
     await cache.delete('a', { children: true })
@@ -83,10 +109,17 @@ describe('An invalidation that fails while Redis is frozen', () => {
 /** A store of which one can say when its invalidations fail, and without having been carried out. */
 function unreliable() {
   const memory = new MemoryStore()
-  const state = { isDown: false, poisoned: undefined as string | undefined, removed: [] as string[] }
+  const state = {
+    isDown: false,
+    poisoned: undefined as string | undefined,
+    removed: [] as string[],
+    /** How often something was to be removed. */
+    attempts: 0,
+  }
   const store = wrapStore(memory, async (operation, proceed, args) => {
     const [key, options] = args as Parameters<Store['remove']>
     const isRemoval = operation === 'remove' || operation === 'clear'
+    if (isRemoval) state.attempts++
     const isPoisoned = operation === 'remove' && key.text === state.poisoned
     if ((state.isDown && (isRemoval || operation === 'write')) || isPoisoned) {
       throw new CacheNotRespondingError('down')
@@ -129,6 +162,118 @@ describe('The replay of a failed invalidation', () => {
     state.poisoned = undefined
     await cache.close()
     expect(state.removed).toEqual(['good', 'never'])
+  })
+})
+
+describe('After a long outage, what is pending is repeated', () => {
+  const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+  /** A cache with these deletes pending, which have been repeated in vain for a while. */
+  async function outage(keys: readonly string[], ms: number) {
+    const { store, state } = unreliable()
+    const cache = createCache({ store, logger, timeouts: { store: '50ms' } })
+    state.isDown = true
+    for (const key of keys) await cache.delete(key)
+    await pause(ms)
+    return { cache, state }
+  }
+
+  test('soon, also if nothing else uses the store', async () => {
+    const { cache, state } = await outage(['a', 'b'], 3_300)
+    state.isDown = false
+    const back = performance.now()
+    await vi.waitFor(() => expect(cache.pendingInvalidations).toBe(0), { timeout: 10_000, interval: 1 })
+    // A pause that has doubled since the failure would be twice as long.
+    expect(performance.now() - back).toBeLessThan(1_500)
+    await cache.close()
+  })
+
+  const ANSWERS: Record<string, (cache: KeyedCache) => Promise<unknown>> = {
+    get: (cache) => cache.get('other'),
+    has: (cache) => cache.has('other'),
+    getOrSet: (cache) => cache.getOrSet('other', () => 1),
+    set: (cache) => cache.set('other', 1),
+    delete: (cache) => cache.delete('other'),
+    check: (cache) => cache.check(),
+  }
+  test.each(Object.entries(ANSWERS))('at once when the store answers: %s', async (_, operation) => {
+    const { cache, state } = await outage(['a', 'b', 'c'], 800)
+    const attempts = state.attempts
+    await vi.waitFor(() => expect(state.attempts).toBeGreaterThan(attempts), {
+      timeout: 10_000,
+      interval: 1,
+    })
+    // From an attempt on, until its deadline has passed, and long before the next one.
+    await pause(70)
+    state.isDown = false
+    await operation(cache)
+    for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate)
+    expect(cache.pendingInvalidations).toBe(0)
+    expect(state.removed.filter((key) => key !== 'other').sort()).toEqual(['a', 'b', 'c'])
+    await cache.close()
+  })
+
+  test('by one attempt at a time while it lasts', async () => {
+    const keys = Array.from({ length: 50 }, (_, n) => `k${n}`)
+    const { cache, state } = await outage(keys, 1_600)
+    // The deletes themselves, each once again, and then one after the other.
+    expect(state.attempts - 100).toBeLessThan(10)
+    state.isDown = false
+    await cache.close()
+    expect(state.removed).toHaveLength(50)
+  })
+})
+
+describe('replayNow()', () => {
+  const ORIGIN = { process: 'test:1' }
+
+  test('repeats at once what is due, and the rest when its deadline has passed', async () => {
+    const { store, state } = unreliable()
+    const pending = new PendingInvalidations(store, 200, logger)
+    pending.add(CacheKey.from('early'), false, ORIGIN)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    pending.add(CacheKey.from('late'), false, ORIGIN)
+    const failedAt = performance.now()
+    pending.replayNow()
+    await new Promise(setImmediate)
+    expect(state.removed).toEqual([])
+    await vi.waitFor(() => expect(pending.size).toBe(0), { timeout: 10_000, interval: 1 })
+    expect(state.removed).toEqual(['early', 'late'])
+    expect(performance.now() - failedAt).toBeGreaterThan(195)
+  })
+
+  test('does not wait for a repetition that is under way', async () => {
+    const { store, state } = unreliable()
+    const hanging = new Gate()
+    let isFirst = true
+    const remove: Store['remove'] = async (...args) => {
+      if (isFirst) {
+        isFirst = false
+        await hanging.pass()
+      }
+      return store.remove(...args)
+    }
+    const pending = new PendingInvalidations({ ...store, remove }, 20, logger)
+    pending.add(CacheKey.from('hanging'), false, ORIGIN)
+    await hanging.reached()
+    pending.add(CacheKey.from('next'), false, ORIGIN)
+    await new Promise((resolve) => setTimeout(resolve, 30))
+    pending.replayNow()
+    await vi.waitFor(() => expect(state.removed).toEqual(['next']), { timeout: 10_000, interval: 1 })
+    hanging.open()
+    await vi.waitFor(() => expect(pending.size).toBe(0), { timeout: 10_000, interval: 1 })
+  })
+
+  test('repeats nothing once the cache is closed', async () => {
+    const { store, state } = unreliable()
+    const pending = new PendingInvalidations(store, 20, logger)
+    state.isDown = true
+    pending.add(CacheKey.from('a'), false, ORIGIN)
+    await pending.close()
+    state.isDown = false
+    pending.replayNow()
+    await new Promise(setImmediate)
+    expect(state.removed).toEqual([])
   })
 })
 

@@ -113,12 +113,13 @@ export class BatchedReads {
 
   async #readAll(names: readonly string[], tracked: boolean, deadline: number): Promise<Answer> {
     if (this.#large.mayBeAmong(names)) return await this.#readLarge(names, deadline)
-    const isSent = this.#connection.isReady
+    // Before the clock is looked at: another server may have another.
+    if (!this.#connection.isReady) await this.#connection.ready(deadline)
     try {
       return await this.#readTogether(names, tracked, deadline)
     } catch (error) {
-      if (isSent && !isErrorReply(error)) this.#large.suspect(names)
-      if (!isSent || performance.now() >= deadline || !isConnectionLost(error)) throw error
+      if (!isErrorReply(error)) this.#large.suspect(names)
+      if (performance.now() >= deadline || !isConnectionLost(error)) throw error
       // Lost with its connection, maybe after a reply that was too large: reading again does no harm.
       await this.#connection.ready(deadline)
       return await this.#readLarge(names, deadline)
@@ -150,7 +151,10 @@ export class BatchedReads {
     const values = replies[tracked ? 1 : 0]
     if (values instanceof Error) throw asNotResponding(values)
     const time = replies.at(-1)
-    if (!isClockKnown && Array.isArray(time)) this.#clock.sampleReply(time, sentAt)
+    if (!isClockKnown) {
+      if (!Array.isArray(time)) throw asNotResponding(time)
+      this.#clock.sampleReply(time, sentAt)
+    }
     const isTracked = tracked && !(replies[0] instanceof Error)
     return { values: values as Answer['values'], isTracked, isOneMoment: true }
   }

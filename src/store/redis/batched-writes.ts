@@ -126,7 +126,7 @@ export class BatchedWrites {
     // Later batches wait for the same greeting, so that they do not run before these.
     await this.#greeting.repeat(deadline)
     for (const write of await this.#evaluate(unknown, deadline)) {
-      write.reject?.(notResponding('it does not keep scripts'))
+      write.reject?.(asNotResponding(this.#greeting.refusal ?? notResponding('it does not keep scripts')))
     }
   }
 
@@ -167,13 +167,14 @@ export class BatchedWrites {
   /** Returns false for a write that came too late, and so did nothing. */
   #settle(write: Write, reply: unknown, sentAt: number, receivedAt: number): boolean {
     if (!Array.isArray(reply)) {
+      this.#connection.noticeRefusal(reply)
       write.reject?.(asNotResponding(reply))
       return true
     }
     const [status, now, ...rest] = reply as [number, number, ...unknown[]]
     // Late by its own clock: the estimate was wrong, and this reply is the better one.
-    if (status === LATE) this.#clock.forget()
-    this.#clock.sample(now, sentAt, receivedAt)
+    if (status === LATE) this.#clock.correct(now, sentAt, receivedAt)
+    else this.#clock.sample(now, sentAt, receivedAt)
     this.#large.forget(write.keys)
     write.resolve?.({ status, now, rest })
     return status !== LATE

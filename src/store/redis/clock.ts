@@ -12,6 +12,7 @@ const SAMPLE_LIFE_MS = 10_000
 export class ServerClock {
   #difference: number | undefined
   #sampledAt = 0
+  #forgottenAt = Number.NEGATIVE_INFINITY
 
   get known(): boolean {
     return this.#difference !== undefined
@@ -27,8 +28,12 @@ export class ServerClock {
     return moment + (this.#difference ?? performance.timeOrigin)
   }
 
-  /** Takes a reply with the server's time in whole milliseconds; `sentAt` and `receivedAt` are of `performance.now()`. */
+  /**
+   * Takes a reply with the server's time in whole milliseconds; `sentAt` and `receivedAt` are of `performance.now()`.
+   * A reply to what was sent before the clock was forgotten is ignored: it is of another server.
+   */
   sample(serverTime: number, sentAt: number, receivedAt: number): void {
+    if (sentAt <= this.#forgottenAt) return
     const lowest = serverTime - receivedAt
     const highest = serverTime + 1 - sentAt
     const isTighter = this.#difference === undefined || lowest > this.#difference
@@ -44,9 +49,16 @@ export class ServerClock {
     this.sample(Math.floor(serverTimeOf(time)), sentAt, performance.now())
   }
 
+  /** Takes a reply like `sample`, in place of what was known before, which has proved wrong. */
+  correct(serverTime: number, sentAt: number, receivedAt: number): void {
+    if (sentAt > this.#forgottenAt) this.#difference = undefined
+    this.sample(serverTime, sentAt, receivedAt)
+  }
+
   /** Drops what is known: another server may answer next. */
   forget(): void {
     this.#difference = undefined
+    this.#forgottenAt = performance.now()
   }
 }
 

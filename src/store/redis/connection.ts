@@ -1,54 +1,54 @@
 import { once } from 'node:events'
 import type { Redis } from 'ioredis'
 import { detached, ignore } from '../../background.js'
-import { ConfigurationError } from '../../errors.js'
-import { type DeadlineOptions, withDeadline } from '../deadline.js'
+import { BACKGROUND, type DeadlineOptions, withDeadline } from '../deadline.js'
+import { isAccess, type ServerAccess, serverAccessOf } from './access.js'
 import type { Command } from './command.js'
-import { asNotResponding, notResponding } from './not-responding.js'
-import {
-  describeClient,
-  end,
-  isCluster,
-  keyPrefixOf,
-  openClient,
-  openSubscriber,
-  reconnect,
-} from './own-client.js'
+import { replaceSilentSockets } from './handshake.js'
+import { asNotResponding, isOfReplica, notResponding } from './not-responding.js'
+import { describeClient, end, type OwnClients, ownClients, reconnect } from './own-client.js'
 import { ReplyLimit } from './reply-limit.js'
+import { RoleCheck } from './role-check.js'
 import { SilenceDetection } from './silence-detection.js'
 import type { RedisTarget } from './target.js'
 
 /** Minimum time between two reconnects because of a server that takes no writes: its reads must stay possible. */
-const READONLY_PAUSE_MS = 1_000
+const REPLICA_PAUSE_MS = 1_000
+
+/** Maximum time of reading the role of the server, which no caller waits for. */
+const ROLE_TIMEOUT_MS = 2_000
 
 /**
  * A connection of the cache's own to a server. Every command has a deadline, a moment of `performance.now()` after
  * which it is rejected with a `CacheNotRespondingError`. Nothing waits in an offline queue, and nothing is sent twice.
  */
 export class Connection {
-  /** The key prefix of a client that was handed in. */
+  /** The key prefix of a client or of options that were handed in. */
   readonly clientPrefix: string
+  readonly #clients: OwnClients
   readonly #client: Redis
-  readonly #silence = new SilenceDetection()
+  readonly #silence = new SilenceDetection(() => this.#replace())
+  readonly #role = new RoleCheck(
+    () => this.#readRole(),
+    () => this.#leaveReplica(),
+  )
   readonly #replyLimit = new ReplyLimit()
   #opening: Promise<unknown> | undefined
   #isClosed = false
   /** The socket that is being replaced, which is done once. */
   #endedSocket: unknown
-  #readOnlyAt = Number.NEGATIVE_INFINITY
+  #leftReplicaAt = Number.NEGATIVE_INFINITY
   /** Whether the next attempt to connect is made at once, since the server is known to be there. */
   #reconnectsAtOnce = false
   #onTooLarge: (commands: readonly Command[]) => void = ignore
 
-  constructor(target: RedisTarget, connectTimeoutMs: number) {
-    if (isCluster(target)) {
-      throw new ConfigurationError(
-        'A Redis Cluster is not supported yet: give `redis` a single server or a Sentinel.',
-      )
-    }
-    this.#client = openClient(target, connectTimeoutMs, () => this.#reconnectsAtOnce)
+  constructor(target: RedisTarget | ServerAccess, connectTimeoutMs: number) {
+    const access = isAccess(target) ? target : serverAccessOf(target)
+    this.clientPrefix = access.keyPrefix
+    this.#clients = ownClients(access, connectTimeoutMs)
+    this.#client = this.#clients.open(() => this.#reconnectsAtOnce)
+    replaceSilentSockets(this.#client)
     this.#client.on('connect', () => this.#watchReplies())
-    this.clientPrefix = keyPrefixOf(target)
   }
 
   get description(): string {
@@ -103,8 +103,10 @@ export class Connection {
 
   async send(command: Command, deadline: number, options?: DeadlineOptions): Promise<unknown> {
     if (!this.isReady) await this.ready(deadline, options)
-    const [name, ...args] = command
-    return await this.#answered([command], deadline, () => this.#client.callBuffer(name, args), options)
+    this.#role.used()
+    const [reply] = await this.#replies([command], deadline, options)
+    if (reply instanceof Error) throw asNotResponding(reply)
+    return reply
   }
 
   /** Sends several commands at once. Each has its own reply, which may be an error. */
@@ -114,61 +116,75 @@ export class Connection {
     options?: DeadlineOptions,
   ): Promise<unknown[]> {
     if (!this.isReady) await this.ready(deadline, options)
-    const send = () =>
-      commands.length === 1 ? this.#alone(commands[0] as Command) : this.#pipelined(commands)
-    const replies = await this.#answered(commands, deadline, send, options)
-    if (replies === null) throw notResponding('the commands were dropped')
-    const all = replies.map(([error, reply]) => error ?? reply)
-    if (all.some(isReadOnly)) this.#leaveReadOnly()
-    return all
+    this.#role.used()
+    return await this.#replies(commands, deadline, options)
+  }
+
+  /** Looks at the error of one of several calls in a reply: a replica gets a new connection. */
+  noticeRefusal(error: unknown): void {
+    if (isOfReplica(error)) this.#leaveReplica()
   }
 
   /** A second client for the same server, not connected yet: a connection that subscribes can do nothing else. */
   openSubscriber(): Redis {
-    return openSubscriber(this.#client)
+    return replaceSilentSockets(this.#clients.openSubscriber())
   }
 
   close(): void {
     this.#isClosed = true
+    this.#silence.close()
+    this.#role.close()
     end(this.#client)
   }
 
-  async #alone([name, ...args]: Command): Promise<[Error | null, unknown][]> {
+  async #replies(
+    commands: readonly Command[],
+    deadline: number,
+    options?: DeadlineOptions,
+  ): Promise<unknown[]> {
+    const send = () =>
+      commands.length === 1 ? this.#alone(commands[0] as Command) : this.#pipelined(commands)
+    const replies = await this.#answered(commands, deadline, send, options)
+    for (const reply of replies) if (reply instanceof Error) this.noticeRefusal(reply)
+    return replies
+  }
+
+  async #alone([name, ...args]: Command): Promise<unknown[]> {
     try {
-      return [[null, await this.#client.callBuffer(name, args)]]
+      return [await this.#client.callBuffer(name, args)]
     } catch (error) {
-      return [[error as Error, undefined]]
+      return [error]
     }
   }
 
-  #pipelined(commands: readonly Command[]): Promise<[Error | null, unknown][] | null> {
+  async #pipelined(commands: readonly Command[]): Promise<unknown[]> {
     const pipeline = this.#client.pipeline()
     for (const [name, ...args] of commands) pipeline.callBuffer(name, args)
-    return pipeline.exec()
+    const replies = await pipeline.exec()
+    if (replies === null) throw notResponding('the commands were dropped')
+    return replies.map(([error, reply]) => error ?? reply)
   }
 
   /** Follows commands until they are answered, which may be long after their deadline. */
-  async #answered<T>(
+  async #answered(
     commands: readonly Command[],
     deadline: number,
-    send: () => Promise<T>,
+    send: () => Promise<unknown[]>,
     options?: DeadlineOptions,
-  ): Promise<T> {
+  ): Promise<unknown[]> {
     const unanswered = this.#silence.prepare(commands)
     try {
       const answer = send()
       this.#silence.sent(unanswered)
-      const settle = () => {
-        this.#silence.answered(unanswered)
+      const lost = () => this.#silence.lost(unanswered)
+      answer.then((replies) => {
+        if (replies.some(isLoss)) lost()
+        else this.#silence.answered(unanswered)
         this.#replyLimit.answered(this.#client.stream)
-      }
-      answer.then(settle, settle)
+      }, lost)
       return await withDeadline(deadline, answer, 'Redis', options)
     } catch (error) {
-      if (this.#silence.has(unanswered)) {
-        this.#silence.abandon(unanswered)
-        if (this.#silence.isTooLong) this.#replace()
-      }
+      if (this.#silence.has(unanswered)) this.#silence.abandon(unanswered)
       throw asNotResponding(error)
     }
   }
@@ -196,20 +212,30 @@ export class Connection {
   }
 
   /** Reconnects: a server that takes no writes may be a former master, and its name may lead to the present one. */
-  #leaveReadOnly(): void {
+  #leaveReplica(): void {
     const now = performance.now()
     const { stream } = this.#client
-    if (this.#endedSocket === stream || now - this.#readOnlyAt < READONLY_PAUSE_MS) return
+    if (this.#endedSocket === stream || now - this.#leftReplicaAt < REPLICA_PAUSE_MS) return
     this.#endedSocket = stream
-    this.#readOnlyAt = now
+    this.#leftReplicaAt = now
     // What is under way is still answered.
     detached(() => this.#client.disconnect(true))
   }
+
+  /** The reply to `INFO replication`, or the error where there is none. */
+  async #readRole(): Promise<unknown> {
+    if (!this.isReady) return undefined
+    const deadline = performance.now() + ROLE_TIMEOUT_MS
+    return await this.#replies([['INFO', 'replication']], deadline, BACKGROUND).then(
+      ([reply]) => reply,
+      ignore,
+    )
+  }
 }
 
-/** @see https://redis.io/docs/latest/operate/oss_and_stack/management/replication/#read-only-replica */
-function isReadOnly(reply: unknown): boolean {
-  return reply instanceof Error && reply.message.startsWith('READONLY')
+/** Whether a reply is missing because the connection was lost. */
+function isLoss(reply: unknown): boolean {
+  return reply instanceof Error && reply.name !== 'ReplyError'
 }
 
 function rethrow(error: unknown): never {

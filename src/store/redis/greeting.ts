@@ -12,6 +12,9 @@ export class Greeting {
   readonly #connection: Connection
   readonly #clock: ServerClock
   #isLoaded = false
+  /** Number of connections that were lost. */
+  #losses = 0
+  #refusal: Error | undefined
   #underWay: Promise<void> | undefined
 
   constructor(connection: Connection, clock: ServerClock) {
@@ -20,12 +23,18 @@ export class Greeting {
     connection.onLost(() => {
       clock.forget()
       this.#isLoaded = false
+      this.#losses++
     })
   }
 
   /** Whether scripts can be sent. */
   get isDone(): boolean {
     return this.#connection.isReady && this.#clock.known && this.#isLoaded
+  }
+
+  /** The error with which the server has refused to load a script; another client may have loaded it all the same. */
+  get refusal(): Error | undefined {
+    return this.#refusal
   }
 
   /** Settles with the greeting that is under way. Reads wait for it too, or they would overtake the writes that wait. */
@@ -57,9 +66,13 @@ export class Greeting {
 
   async #greet(deadline: number): Promise<void> {
     const sentAt = performance.now()
-    const [time] = await this.#connection.sendAll([['TIME'], ...LOADING], deadline)
+    const losses = this.#losses
+    const [time, ...loaded] = await this.#connection.sendAll([['TIME'], ...LOADING], deadline)
+    // Of a server that is gone: the next one has not been greeted yet.
+    if (losses !== this.#losses) return
     if (!Array.isArray(time)) throw asNotResponding(time)
     this.#clock.sampleReply(time, sentAt)
+    this.#refusal = loaded.find((reply): reply is Error => reply instanceof Error)
     this.#isLoaded = true
   }
 }

@@ -32,3 +32,12 @@ export function isServerGone(
 ): boolean {
   return !isErrorReply(error) && !connection.hasAnsweredWithin(timeoutMs)
 }
+
+/**
+ * Whether an error says that the server is a replica. Up to Redis 6 the error of a command within a script is part of a
+ * longer text.
+ * @see https://redis.io/docs/latest/operate/oss_and_stack/management/replication/#read-only-replica
+ */
+export function isOfReplica(error: unknown): boolean {
+  return error instanceof Error && /(?:^|[\s-])(?:READONLY|MASTERDOWN) /.test(error.message)
+}

@@ -1,48 +1,45 @@
 import type { Redis, RedisOptions } from 'ioredis'
-import { ignore } from '../../background.js'
-import { loadIoredis } from './ioredis.js'
-import type { RedisTarget } from './target.js'
+import { BACKGROUND, withDeadline } from '../deadline.js'
+import type { ServerAccess } from './access.js'
+import { effectiveOptions } from './effective-options.js'
+import { withoutArguments } from './safe-error.js'
 
-/** In RESP3 ioredis 6 drops the server's messages about changes; ioredis 5 has RESP2 only. */
-const RESP2: object = { protocol: 2, replyMapping: 'legacy' }
-
-/**
- * Opens a client of the cache's own. A client that the application uses too would queue, resend and delay commands as
- * the application has configured it.
- */
-export function openClient(
-  target: RedisTarget,
-  connectTimeoutMs: number,
-  reconnectsAtOnce: () => boolean,
-): Redis {
-  const defaults: RedisOptions = { connectTimeout: connectTimeoutMs, connectionName: 'keyedcache' }
-  const required: RedisOptions = {
-    lazyConnect: true,
-    keyPrefix: '',
-    stringNumbers: false,
-    enableOfflineQueue: false,
-    enableAutoPipelining: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    // How long a socket that is ended waits for its server, which keeps the process alive.
-    disconnectTimeout: 100,
-    retryStrategy: (attempt) => {
-      return attempt === 1 && reconnectsAtOnce() ? 0 : Math.min(50 * 2 ** Math.min(attempt, 10), 1_000)
-    },
-    // `Connection` does this: ioredis would end the socket once for each error.
-    reconnectOnError: () => false,
-  }
-  const client = isClient(target)
-    ? target.duplicate({ ...defaults, ...required })
-    : typeof target === 'string'
-      ? new (loadIoredis().Redis)(target, { ...defaults, ...required })
-      : new (loadIoredis().Redis)({ ...defaults, ...target, ...required })
-  return unobtrusive(client)
+/** Opens clients of the cache's own for one server. */
+export interface OwnClients {
+  /** A client for commands. It connects when its `connect` is called. */
+  open(reconnectsAtOnce: () => boolean): Redis
+  /** A client for subscriptions, which can do nothing else. */
+  openSubscriber(): Redis
 }
 
-/** Opens a second client for the same server, for subscriptions. It connects when its `connect` is called. */
-export function openSubscriber(client: Redis): Redis {
-  return unobtrusive(client.duplicate({ autoResubscribe: false, ...RESP2 }))
+/** Clients that were ended: none of them may connect any more. */
+const ended = new WeakSet<Redis>()
+
+/**
+ * Opens clients of the cache's own. A client that the application uses too would queue, resend and delay commands as
+ * the application has configured it.
+ */
+export function ownClients(access: ServerAccess, connectTimeoutMs: number): OwnClients {
+  const open = (retryStrategy: (attempt: number) => number): Redis => {
+    const effective = () => {
+      const given = access.current()
+      return effectiveOptions(given, {
+        connectTimeout: given.connectTimeout ?? connectTimeoutMs,
+        connectionName: given.connectionName ?? 'keyedcache',
+        retryStrategy,
+      })
+    }
+    const client = access.create(effective())
+    connectWithCurrentOptions(client, access, effective, connectTimeoutMs)
+    return unobtrusive(client)
+  }
+  const pauseMs = (attempt: number) => Math.min(50 * 2 ** Math.min(attempt, 10), 1_000)
+  return {
+    open: (reconnectsAtOnce) => {
+      return open((attempt) => (attempt === 1 && reconnectsAtOnce() ? 0 : pauseMs(attempt)))
+    },
+    openSubscriber: () => open(pauseMs),
+  }
 }
 
 /** Ends the socket of a client for a new one, without waiting for a server that is silent. */
@@ -53,18 +50,9 @@ export function reconnect(client: Redis): void {
 
 /** Disconnects a client for good, without waiting for a server that is silent. */
 export function end(client: Redis): void {
+  ended.add(client)
   client.disconnect()
   client.stream?.destroy()
-}
-
-/** The key prefix that the options or the client of the application add to every key. */
-export function keyPrefixOf(target: RedisTarget): string {
-  if (typeof target === 'string') return ''
-  return (isClient(target) ? target.options.keyPrefix : target.keyPrefix) || ''
-}
-
-export function isCluster(target: unknown): boolean {
-  return isObject(target) && target.isCluster === true
 }
 
 /** Text for people: address and database, never a password. */
@@ -79,7 +67,10 @@ export function describeClient(client: Redis): string {
  * by its pauses between attempts to connect. A command that is waited for does, by the timer of its deadline.
  */
 function unobtrusive(client: Redis): Redis {
-  client.on('error', ignore)
+  client.on('error', (error: Error & { readonly command?: { readonly name?: string } }) => {
+    // ioredis would go on in database 0.
+    if (error.command?.name === 'select') client.disconnect(true)
+  })
   client.on('connect', () => client.stream.unref())
   client.on('reconnecting', () => {
     ;(client as unknown as { reconnectTimeout: NodeJS.Timeout | null }).reconnectTimeout?.unref()
@@ -87,10 +78,39 @@ function unobtrusive(client: Redis): Redis {
   return client
 }
 
-function isClient(target: unknown): target is Redis {
-  return isObject(target) && typeof target.duplicate === 'function'
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
+/** Makes a client take the options that are current at each connect: a password may have changed. */
+function connectWithCurrentOptions(
+  client: Redis,
+  access: ServerAccess,
+  effective: () => RedisOptions,
+  timeoutMs: number,
+): void {
+  const connect = client.connect.bind(client)
+  let connecting: Promise<void> | undefined
+  const begin = async (): Promise<void> => {
+    try {
+      Object.assign(client.options, effective())
+      const { password } = access.current()
+      if (typeof password === 'function') {
+        const deadline = performance.now() + timeoutMs
+        const asked = Promise.resolve().then(password)
+        const given = await withDeadline(deadline, asked, 'The password', BACKGROUND)
+        if (typeof given !== 'string') throw new TypeError('the function returned no string')
+        client.options.password = given
+      }
+    } catch (error) {
+      // Callers get this as the reason. The attempt goes on, with the last password, since its failure leads to the next.
+      client.emit(
+        'error',
+        new Error('the password could not be obtained', { cause: withoutArguments(error) }),
+      )
+    }
+    if (!ended.has(client)) await connect()
+  }
+  client.connect = () => {
+    connecting ??= begin().finally(() => {
+      connecting = undefined
+    })
+    return connecting
+  }
 }

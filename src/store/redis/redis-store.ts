@@ -39,7 +39,7 @@ import { Values } from './protocol/values.js'
 import { Reclaiming } from './reclaiming.js'
 import { PROBE } from './scripts/probe.js'
 import { SECRET } from './scripts/secret.js'
-import { type ServerRead, type Servers, SingleServer } from './servers.js'
+import { type Server, type ServerRead, type Servers, type ServersOptions, SingleServer } from './servers.js'
 import { RedisStatistics } from './statistics.js'
 import type { RedisTarget } from './target.js'
 import { RedisTracking } from './tracking.js'
@@ -53,6 +53,8 @@ export interface RedisStoreOptions {
   readonly connectTimeoutMs: number
   /** Maximum size of a frame that is fetched. Default: the maximum that this cache writes. */
   readonly maxFrameBytes?: number | undefined
+  /** Opens the servers. Default: those of `redis`. */
+  readonly openServers?: (options: ServersOptions) => Servers
 }
 
 /** Life of a secret that no process reads: signatures expire much earlier. */
@@ -80,9 +82,10 @@ export class RedisStore implements Store {
     timeoutMs,
     connectTimeoutMs,
     maxFrameBytes = MAX_FRAME_BYTES,
+    openServers = (options) => new SingleServer(options),
   }: RedisStoreOptions) {
     const tracking = () => this.tracking
-    const servers = new SingleServer({
+    const servers = openServers({
       redis,
       connectTimeoutMs,
       timeoutMs,
@@ -94,7 +97,7 @@ export class RedisStore implements Store {
     const generations = new Generations(servers, names)
     this.#servers = servers
     this.#names = names
-    this.tracking = new RedisTracking(servers.only, names, timeoutMs)
+    this.tracking = new RedisTracking(servers.only as Server, names, timeoutMs)
     this.#fills = new Fills(servers, names, values, generations)
     this.#plainWrites = new PlainWrites(values, generations, this.#order)
     this.#leases = new Leases(servers, names, values, generations)

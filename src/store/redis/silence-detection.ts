@@ -1,3 +1,6 @@
+// Node's own, also while a test has faked the global ones: they wait for a server.
+import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
+import { detached } from '../../background.js'
 import { type Command, sizeOf } from './command.js'
 import { notResponding } from './not-responding.js'
 
@@ -5,7 +8,7 @@ import { notResponding } from './not-responding.js'
 const MAX_ABANDONED = { commands: 2_000, bytes: 32 * 1024 * 1024 }
 
 /** A connection whose oldest command is unanswered for this long is replaced. */
-const SILENT_MS = 5_000
+export const SILENT_MS = 5_000
 
 /** Commands that were sent together and have not been answered yet. */
 export interface Unanswered {
@@ -20,7 +23,14 @@ export interface Unanswered {
 export class SilenceDetection {
   readonly #unanswered = new Set<Unanswered>()
   readonly #abandoned = { commands: 0, bytes: 0 }
+  readonly #onTooLong: () => void
   #answeredAt = Number.NEGATIVE_INFINITY
+  #timer: NodeJS.Timeout | undefined
+
+  /** Calls `onTooLong` when the connection must be replaced, also where nothing more is sent on it. */
+  constructor(onTooLong: () => void) {
+    this.#onTooLong = onTooLong
+  }
 
   get oldest(): Unanswered | undefined {
     const [oldest] = this.#unanswered
@@ -30,12 +40,6 @@ export class SilenceDetection {
   /** Whether a command is unanswered after its deadline. */
   get isSilent(): boolean {
     return this.oldest?.isAbandoned === true
-  }
-
-  /** Whether the connection must be replaced, because it was silent for too long. */
-  get isTooLong(): boolean {
-    const { oldest } = this
-    return oldest !== undefined && performance.now() - oldest.sentAt > SILENT_MS
   }
 
   /** Whether a command was answered within the last `ms` milliseconds. */
@@ -67,8 +71,13 @@ export class SilenceDetection {
   }
 
   answered(unanswered: Unanswered): void {
-    this.#unanswered.delete(unanswered)
     this.#answeredAt = performance.now()
+    this.lost(unanswered)
+  }
+
+  /** Records that no answer will come: the connection was lost. */
+  lost(unanswered: Unanswered): void {
+    this.#unanswered.delete(unanswered)
     if (!unanswered.isAbandoned) return
     this.#abandoned.commands -= unanswered.commands.length
     this.#abandoned.bytes -= unanswered.bytes
@@ -79,5 +88,26 @@ export class SilenceDetection {
     unanswered.isAbandoned = true
     this.#abandoned.commands += unanswered.commands.length
     this.#abandoned.bytes += unanswered.bytes
+    this.#watch()
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
+  }
+
+  /** Looks at the oldest command when it is too old. */
+  #watch(): void {
+    const { oldest } = this
+    if (!oldest || this.#timer) return
+    const remainingMs = Math.max(0, oldest.sentAt + SILENT_MS - performance.now())
+    this.#timer = detached(() => setTimeout(() => setImmediate(this.#look), remainingMs)).unref()
+  }
+
+  // After an immediate: answers that arrived while this process was busy are read first.
+  readonly #look = (): void => {
+    this.#timer = undefined
+    const { oldest } = this
+    if (oldest && performance.now() - oldest.sentAt >= SILENT_MS) this.#onTooLong()
+    else this.#watch()
   }
 }

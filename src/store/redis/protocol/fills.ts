@@ -57,6 +57,7 @@ export class Fills {
       // Only generations that are read after a value can condemn it.
       generations = await this.#generations.completed(key, await this.#generations.read(key), NEED)
     }
+    this.#generations.learn(key, generations)
     // Copies: a view would keep the whole reply in memory as long as the request.
     return {
       frame,
@@ -70,9 +71,11 @@ export class Fills {
   async fill(key: CacheKey, entry: NewEntry, basis: Observation): Promise<WriteResult> {
     const joined = joinGenerations(basis.generations)
     if (!joined) return { written: false }
+    const need = { lifeMs: lifetimeOf(entry), inUse: true }
+    // Before the value can be read: a delete with children answers whether something was there.
+    if (!this.#generations.areKnownInUse(key)) await this.#generations.ensure(key, need)
     const value = { key, entry, id: newId(), joined }
     const writing = this.#values.write(value, CONDITION.observed, basis.frameId)
-    const need = { lifeMs: lifetimeOf(entry), inUse: true }
     const verifying = Promise.all([this.#generations.read(key), this.#generations.ensure(key, need)])
     verifying.catch(ignore)
     const { status, rest } = await writing
