@@ -134,8 +134,9 @@ export class KeyedCache {
   }
 
   /**
-   * Stores a value, and resolves to whether it was stored. It is not where caching is off, where the store fails, and
-   * where this request has found the key missing and the key was invalidated since: the value may be out of date then.
+   * Stores a value, and resolves to whether it was stored. It is not where caching is off, where the store fails, where
+   * this process sets or deletes the key again before a large value is compressed, and where this request has found the
+   * key missing and the key was invalidated since: the value may be out of date then.
    * @example await cache.set(['product', id], product, { ttl: '1h' })
    * @throws UnserializableValueError for a value that cannot be stored: it names the part
    * @throws ValueTooLargeError for a value of more than `maxValueBytes`
