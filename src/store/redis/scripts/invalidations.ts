@@ -5,6 +5,7 @@ import {
   MARK_AT,
   MARK_BEGINS,
   MARK_ENDS,
+  MAX_ERA,
   UNUSED,
   WHO_AT,
 } from '../../../entry/generation.js'
@@ -82,7 +83,10 @@ if own then
   if ${slice('own', IN_USE_AT, 1)} == '${char(IN_USE)}' then was = 1 end
   local deleted_by = ${rest('own', MARK_AT)}
   if ${slice('own', MARK_AT, 1)} == '${char(MARK_BEGINS)}' then deleted_by = string.sub(own, (string.find(own, '${char(MARK_ENDS)}', ${position(WHO_AT)}, true) or #own) + 1) end
-  local mark = '${char(MARK_BEGINS)}' .. digits(era_of(own) + 1) .. digits(now) .. who .. '${char(MARK_ENDS)}'
+  -- The time, so that an era that a failover has lost does not come again.
+  local era = era_of(own) + 1
+  if now > era and now <= ${MAX_ERA} then era = now end
+  local mark = '${char(MARK_BEGINS)}' .. digits(era) .. digits(now) .. who .. '${char(MARK_ENDS)}'
   replace(KEYS[3], ${slice('own', 0, MARK_AT)} .. mark .. deleted_by, redis.call('PTTL', KEYS[3]))
   publish(ARGV[4], '${LEASE_EVENT.invalidatedBelow}' .. KEYS[1])
 end

@@ -29,7 +29,7 @@ local function generation_at(key)
   return generation
 end
 
--- Number of soft expiries of a generation.
+-- The era of a generation; 0 before its first soft expiry.
 local function era_of(generation)
   if ${slice('generation', MARK_AT, 1)} ~= '${char(MARK_BEGINS)}' then return 0 end
   return tonumber(${slice('generation', ERA_AT, DIGITS)})
