@@ -1,14 +1,15 @@
 import { CacheNotRespondingError } from '../errors.js'
 import { withDeadline } from './deadline.js'
 import type { Store } from './store.js'
+import { watchWithDeadline } from './watch-with-deadline.js'
 import { wrapStore } from './wrap-store.js'
 
 /**
- * A store each of whose operations ends within `timeoutMs`.
+ * A store each of whose operations ends within `timeoutMs`, those of its statistics, its watches and its end included.
  * It rejects with a `CacheNotRespondingError`, whatever the store itself fails with.
  */
 export function storeWithDeadlines(store: Store, timeoutMs: number): Store {
-  return wrapStore(store, async (_operation, proceed) => {
+  const inTime = async <T>(proceed: () => Promise<T>): Promise<T> => {
     try {
       return await withDeadline(performance.now() + timeoutMs, proceed(), store.description)
     } catch (error) {
@@ -17,5 +18,10 @@ export function storeWithDeadlines(store: Store, timeoutMs: number): Store {
         cause: error,
       })
     }
-  })
+  }
+  return {
+    ...wrapStore(store, (_operation, proceed) => inTime(proceed)),
+    watch: (key, wake) => watchWithDeadline(store, key, wake, timeoutMs),
+    close: () => inTime(async () => store.close()),
+  }
 }
