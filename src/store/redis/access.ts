@@ -84,7 +84,7 @@ export function nodeAccess({ current }: ClusterAccess, { host, port }: Address):
   return {
     kind: 'server',
     keyPrefix: '',
-    // With its check ioredis waits for seconds where a replica has lost its master, which it is to replace.
+    // With its check ioredis waits for seconds where a node loads its data, which its error replies say at once.
     current: () => ({ ...current(), host, port, enableReadyCheck: false }),
     create: newClient,
   }

@@ -24,6 +24,7 @@ import type {
   WriteResult,
 } from '../store.js'
 import { SECRET_BYTES } from '../store.js'
+import { openServers as openServersOf } from './cluster/open-servers.js'
 import { LeaseEvents } from './lease-events.js'
 import { Listing } from './listing.js'
 import { Names } from './names.js'
@@ -39,7 +40,7 @@ import { Values } from './protocol/values.js'
 import { Reclaiming } from './reclaiming.js'
 import { PROBE } from './scripts/probe.js'
 import { SECRET } from './scripts/secret.js'
-import { type Server, type ServerRead, type Servers, type ServersOptions, SingleServer } from './servers.js'
+import type { Server, ServerRead, Servers, ServersOptions } from './servers.js'
 import { RedisStatistics } from './statistics.js'
 import type { RedisTarget } from './target.js'
 import { RedisTracking } from './tracking.js'
@@ -82,7 +83,7 @@ export class RedisStore implements Store {
     timeoutMs,
     connectTimeoutMs,
     maxFrameBytes = MAX_FRAME_BYTES,
-    openServers = (options) => new SingleServer(options),
+    openServers = openServersOf,
   }: RedisStoreOptions) {
     const tracking = () => this.tracking
     const servers = openServers({

@@ -70,22 +70,28 @@ export class ClusterServers implements Servers {
     return this.#topology.masters.some(({ isSilent }) => isSilent)
   }
 
-  async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<ScriptReply> {
+  /** A `limit` is a moment after which the script must not run, where the caller has waited before. */
+  async run(
+    script: Script,
+    keys: readonly string[],
+    args: readonly Argument[],
+    limit?: number,
+  ): Promise<ScriptReply> {
     const slot = slotOf(keys[0] as string)
-    const write: Write = { script, keys, args, slot }
+    const write: Write = { script, keys, args, slot, ...(limit === undefined ? {} : { limit }) }
     if (!this.#topology.isKnown) {
-      write.limit = performance.now() + this.#timeoutMs
+      write.limit ??= performance.now() + this.#timeoutMs
       await this.#topology.ready(write.limit)
     }
     const owner = this.#ownerOf(slot)
     try {
       return await owner.batching.runWrite(write)
     } catch (error) {
-      const limit = extended(write.deadline)
-      write.limit = limit
-      return await this.#redirected(slot, owner, error, limit, (node, isAsking) => {
+      const enough = extended(write.deadline)
+      write.limit = enough
+      return await this.#redirected(slot, owner, error, enough, (node, isAsking) => {
         write.isAsking = isAsking
-        return withDeadline(limit, node.batching.runWrite(write), 'Redis')
+        return withDeadline(enough, node.batching.runWrite(write), 'Redis')
       })
     }
   }
