@@ -8,7 +8,7 @@ import { checkLiveness } from '../store/liveness.js'
 import type { Store } from '../store/store.js'
 import { eventually, expect } from './expect.js'
 import { describeLeases } from './lease-checks.js'
-import { entry, HOSTILE_PARTS, key, ORIGIN, observed } from './samples.js'
+import { entry, HOSTILE_PARTS, key, listed, ORIGIN, observed } from './samples.js'
 import { describeSecret } from './secret-checks.js'
 import { afterEach, beforeEach, checksOf, describe, type StoreCheck, test } from './suite.js'
 
@@ -304,7 +304,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
       test('is listed with no time left', async () => {
         await store.expire(key('a'), WITH_CHILDREN)
         await store.expire(key('z'), ALONE)
-        const { entries } = await other.list({ scan: 10_000 })
+        const entries = await listed(other)
         const left = Object.fromEntries(entries.map(({ key, ttlMs }) => [key.text, ttlMs > 0]))
         expect(left).toEqual({ a: false, 'a::b': false, 'a::b::c': false, ab: true, z: false })
       })
@@ -343,7 +343,8 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         await store.remove(key('f'), { children: true, origin: ORIGIN })
         const basis = await observed(store, 'f::1')
         const { frame } = await other.peek(key('f::1'))
-        expect(frame && parseFrame(frame)).toMatchObject({ kind: 'marker', id: basis.frameId })
+        // Where entry and generations are on two servers, the dead value itself may be what a fill replaces.
+        expect(frame && parseFrame(frame)).toMatchObject({ id: basis.frameId })
         expect(await fill('f::1', 'filled', basis)).toBe(true)
         expect(await payload(other, 'f::1')).toBe('filled')
       })
@@ -457,7 +458,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
           asked.push(text)
           return text.endsWith('a')
         }
-        const { entries } = await other.list({ under: key('list'), matches, scan: 10_000 })
+        const entries = await listed(other, { under: key('list'), matches })
         expect(entries.map((one) => one.key.text)).toEqual(['list::a'])
         expect(asked.sort()).toEqual(['list::a', 'list::b'])
       })
@@ -485,7 +486,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
 
       test('lists entries with size, times and writer', async () => {
         await store.write(key('one'), entry('payload', 30_000))
-        const [one] = (await other.list({ scan: 10_000 })).entries
+        const [one] = await listed(other)
         expect(one).toMatchObject({ writtenBy: 'test:1' })
         expect(one?.bytes).toBe((await store.peek(key('one'))).bytes)
         expect(one?.ttlMs).toBeGreaterThan(20_000)

@@ -57,6 +57,8 @@ export interface RedisCluster {
 export interface RedisClusterOptions {
   /** Milliseconds after which a node that does not answer is replaced. @default 1_500 */
   readonly nodeTimeoutMs?: number
+  /** Whether each master has a replica. @default true */
+  readonly replicas?: boolean
   /** Further arguments of each server. */
   readonly args?: readonly string[]
 }
@@ -66,13 +68,14 @@ interface Node extends ClusterNode {
   isUp: boolean
 }
 
-/** Starts six nodes and makes them a cluster. They end with this process, however that ends. */
+/** Starts six nodes, three without replicas, and makes them a cluster. They end with this process, however that ends. */
 export async function startRedisCluster({
   nodeTimeoutMs = 1_500,
+  replicas = true,
   args = [],
 }: RedisClusterOptions = {}): Promise<RedisCluster> {
   const start = () => startNode(nodeTimeoutMs, args)
-  const nodes = await Promise.all(Array.from({ length: 6 }, start))
+  const nodes = await Promise.all(Array.from({ length: replicas ? 6 : 3 }, start))
   const cluster = new Cluster(nodes, start)
   try {
     await cluster.form()

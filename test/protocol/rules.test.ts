@@ -46,6 +46,7 @@ const GET: Operation = ['get', 'b']
 const COMPUTE: Operation = ['getOrSet', 'b']
 const SERVE: Operation = ['serve', 'b']
 const FILL: Operation = ['fill', 'b']
+const EVICT: Operation = ['evict']
 const CHANGE: Operation = ['change']
 
 const RULES: Readonly<Record<string, readonly Configuration[]>> = {
@@ -53,8 +54,9 @@ const RULES: Readonly<Record<string, readonly Configuration[]>> = {
     [...HARD, ...SOFT, SET].flatMap((change) => [
       [one(GET), two(CHANGE, change, GET), one(SET)],
       [one(GET, GET), two(CHANGE, change, COMPUTE)],
+      [one(EVICT), two(CHANGE, change, GET, GET)],
     ]),
-    ['warm', 'generations', 'empty'],
+    ['warm', 'generations', 'empty', 'lost'],
   ),
   'a commit needs its token, and has the generations that it started from': each(
     [...HARD, ...SOFT, SET].flatMap((change) => [

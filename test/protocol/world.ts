@@ -1,6 +1,8 @@
 import { expect } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
+import { joinGenerations } from '../../src/entry/generation.js'
+import { type Lease, parseLease } from '../../src/entry/lease.js'
 import { CacheKey } from '../../src/key/cache-key.js'
 import { Names } from '../../src/store/redis/names.js'
 import { RedisStore } from '../../src/store/redis/redis-store.js'
@@ -34,6 +36,8 @@ export type Operation =
   | readonly ['clear']
   | readonly ['expire', Place]
   | readonly ['expire tree']
+  /** The server evicts the generation of `a`. */
+  | readonly ['evict']
 
 /** A caller in one of two processes. */
 export interface Caller {
@@ -98,6 +102,8 @@ export class World {
   readonly #must: Record<Place, number> = { a: NEVER, b: NEVER }
   /** The value that can be read. */
   #readable: Record<Place, number> = { a: NEVER, b: NEVER }
+  /** The lease of `b` after the last step. */
+  #lease: Lease | undefined
   /** Whether `b` was readable when `a` was deleted with its children. */
   #wasReadable = false
 
@@ -174,10 +180,12 @@ export class World {
       // A dead value counts as a cold place to those who know what is true.
       if (known === 'true') for (const cache of caches) await cache.set('a::beside', 0, STORED)
     }
-    if (store === 'lost') {
-      const [master] = await this.#servers[0]!.masters()
-      await master!.send(['DEL', this.#names.generation('a')])
-    }
+    if (store === 'lost') await this.#evict()
+  }
+
+  async #evict(): Promise<void> {
+    const [master] = await this.#servers[0]!.masters()
+    await master!.send(['DEL', this.#names.generation('a')])
   }
 
   async #do(process: 0 | 1, operation: Operation): Promise<void> {
@@ -212,6 +220,8 @@ export class World {
         return await this.#invalidate(process, [operation[1]], 'soft', () => cache.expire(KEYS[operation[1]]))
       case 'expire tree':
         return await this.#invalidate(process, PLACES, 'soft', () => cache.expire(KEYS.a, { children: true }))
+      case 'evict':
+        return await this.#covered(PLACES, () => this.#evict())
       case 'clear':
         return await this.#invalidate(process, PLACES, 'hard', () => cache.clear())
       case 'delete tree':
@@ -339,10 +349,23 @@ export class World {
         this.#must[place] = NEVER
       }
     }
+    await this.#checkLease(label)
     const { maxRuns } = this.#configuration
     if (maxRuns !== undefined && this.#computed > maxRuns) {
       this.#violations.push(`computed ${this.#computed} times`)
     }
+  }
+
+  /** A lease is taken from its holder only if its generations were replaced. */
+  async #checkLease(label: string): Promise<void> {
+    const { lease: bytes, generations } = await this.#admin.read(KEYS.b, { lease: true })
+    const lease = bytes ? parseLease(bytes) : undefined
+    const before = this.#lease
+    const isStolen = label.includes('ACQUIRE') && before && lease && !before.token.equals(lease.token)
+    if (isStolen && joinGenerations(generations)?.equals(before.started)) {
+      this.#violations.push(`after "${label}": a lease was taken whose generations are current`)
+    }
+    this.#lease = lease
   }
 
   async #look() {

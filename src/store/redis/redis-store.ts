@@ -24,11 +24,11 @@ import type {
   WriteResult,
 } from '../store.js'
 import { SECRET_BYTES } from '../store.js'
-import { openServers as openServersOf } from './cluster/open-servers.js'
 import { LeaseEvents } from './lease-events.js'
 import { Listing } from './listing.js'
 import { Names } from './names.js'
 import { notResponding } from './not-responding.js'
+import { openServers as openServersOf } from './open-servers.js'
 import { peek } from './peek.js'
 import { Fills } from './protocol/fills.js'
 import { Generations } from './protocol/generations.js'
@@ -40,7 +40,7 @@ import { Values } from './protocol/values.js'
 import { Reclaiming } from './reclaiming.js'
 import { PROBE } from './scripts/probe.js'
 import { SECRET } from './scripts/secret.js'
-import type { Server, ServerRead, Servers, ServersOptions } from './servers.js'
+import type { ServerRead, Servers, ServersOptions } from './servers.js'
 import { RedisStatistics } from './statistics.js'
 import type { RedisTarget } from './target.js'
 import { RedisTracking } from './tracking.js'
@@ -61,11 +61,14 @@ export interface RedisStoreOptions {
 /** Life of a secret that no process reads: signatures expire much earlier. */
 const SECRET_LIFE_MS = 86_400_000
 
+/** The epoch of reads whose changes are not reported. */
+const UNTRACKED = { epoch: undefined }
+
 /** A store in a Redis server. Every process with the same key prefix sees the same entries. */
 export class RedisStore implements Store {
   readonly shared = true
   readonly statistics: RedisStatistics
-  readonly tracking: RedisTracking
+  readonly tracking?: RedisTracking
   readonly #servers: Servers
   readonly #names: Names
   readonly #order = new OwnOrder()
@@ -85,7 +88,7 @@ export class RedisStore implements Store {
     maxFrameBytes = MAX_FRAME_BYTES,
     openServers = openServersOf,
   }: RedisStoreOptions) {
-    const tracking = () => this.tracking
+    const tracking = () => this.tracking ?? UNTRACKED
     const servers = openServers({
       redis,
       connectTimeoutMs,
@@ -98,7 +101,7 @@ export class RedisStore implements Store {
     const generations = new Generations(servers, names)
     this.#servers = servers
     this.#names = names
-    this.tracking = new RedisTracking(servers.only as Server, names, timeoutMs)
+    if (servers.only) this.tracking = new RedisTracking(servers.only, names, timeoutMs)
     this.#fills = new Fills(servers, names, values, generations)
     this.#plainWrites = new PlainWrites(values, generations, this.#order)
     this.#leases = new Leases(servers, names, values, generations)
@@ -199,7 +202,7 @@ export class RedisStore implements Store {
 
   async close(): Promise<void> {
     this.#leaseEvents.close()
-    this.tracking.close()
+    this.tracking?.close()
     await Promise.all([this.#reclaiming.close(), this.#servers.flush()])
     this.#servers.close()
   }

@@ -38,12 +38,15 @@ export class Invalidations {
   }
 
   /**
-   * Resolves to whether anything was there. It does not end earlier plain writes of this process: what they write after it
-   * is a newer value.
+   * Resolves to whether anything was there. Values that this process has set before are written first, and are stale then:
+   * were they not written, older ones could still be served with a grace.
    */
-  expire(key: CacheKey, { children, origin }: InvalidateOptions): Promise<boolean> {
+  async expire(key: CacheKey, { children, origin }: InvalidateOptions): Promise<boolean> {
+    const preparing = this.#order.preparing(key, children)
+    if (preparing !== undefined) await preparing
+    this.#order.expire(key, children)
     const args = [newId(), this.#provenance(key, origin), this.#names.leaseEvents()]
-    return this.#invalidate(EXPIRE, key, children, args)
+    return await this.#invalidate(EXPIRE, key, children, args)
   }
 
   async clear(origin: InvalidationOrigin): Promise<void> {

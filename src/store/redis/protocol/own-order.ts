@@ -5,6 +5,8 @@ export interface OpenWrite {
   readonly key: CacheKey
   /** A later operation of this process that covers its key, and settles when that was answered or has failed. */
   coveredBy: Promise<unknown> | undefined
+  /** Whether an own later soft expiry covers the key: what was written stays as stale as it is. */
+  isExpired: boolean
   /** Settles when nothing keeps its value from being sent any longer; `undefined` if it was sent at once. */
   preparing: Promise<unknown> | undefined
 }
@@ -17,18 +19,27 @@ export class OwnOrder {
   readonly #open = new Map<string, Set<OpenWrite>>()
 
   begin(key: CacheKey): OpenWrite {
-    const write: OpenWrite = { key, coveredBy: undefined, preparing: undefined }
+    const write: OpenWrite = { key, coveredBy: undefined, isExpired: false, preparing: undefined }
     const writes = this.#open.get(key.text)
     if (writes) writes.add(write)
     else this.#open.set(key.text, new Set([write]))
     return write
   }
 
-  /** Settles when the values of all writes of a key are being sent; `undefined` if they are already. */
-  preparing(key: CacheKey): Promise<unknown> | undefined {
+  /**
+   * Settles when the values of all writes of a key are being sent, with `children` also of those below it; `undefined` if they
+   * are already.
+   */
+  preparing(key: CacheKey, children = false): Promise<unknown> | undefined {
     if (this.#open.size === 0) return undefined
-    const preparing = [...(this.#open.get(key.text) ?? [])].flatMap((write) => write.preparing ?? [])
+    const preparing = this.#covered(key, children).flatMap((write) => write.preparing ?? [])
     return preparing.length > 0 ? Promise.all(preparing) : undefined
+  }
+
+  /** Records that a soft expiry covers a key, with `children` everything below it too. */
+  expire(key: CacheKey, children: boolean): void {
+    if (this.#open.size === 0) return
+    for (const write of this.#covered(key, children)) write.isExpired = true
   }
 
   end(write: OpenWrite): void {
@@ -41,12 +52,12 @@ export class OwnOrder {
   /** Records that `by` covers a key, with `children` everything below it too, without a key everything. */
   cover(key: CacheKey | undefined, children: boolean, by: Promise<unknown>, except?: OpenWrite): void {
     if (this.#open.size === 0) return
-    if (key && !children) {
-      for (const write of this.#open.get(key.text) ?? []) if (write !== except) write.coveredBy = by
-      return
-    }
-    for (const writes of this.#open.values()) {
-      for (const write of writes) if (!key || write.key.isWithin(key)) write.coveredBy = by
-    }
+    for (const write of this.#covered(key, children)) if (write !== except) write.coveredBy = by
+  }
+
+  #covered(key: CacheKey | undefined, children: boolean): OpenWrite[] {
+    if (key && !children) return [...(this.#open.get(key.text) ?? [])]
+    const all = [...this.#open.values()].flatMap((writes) => [...writes])
+    return key ? all.filter((write) => write.key.isWithin(key)) : all
   }
 }

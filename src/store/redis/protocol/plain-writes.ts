@@ -65,17 +65,21 @@ export class PlainWrites {
     let current: (Buffer | null)[]
     try {
       ;[current] = await verifying
-      if (joinGenerations(current)?.equals(joined) || open.coveredBy !== undefined)
-        return { written: true, id: first.id }
+      if (joinGenerations(current)?.equals(joined) || isOver(open)) return { written: true, id: first.id }
       const used = current.map((generation) => (generation && isInUse(generation) ? generation : null))
       generations = await this.#generations.completed(key, used, need)
     } catch {
       // Whether it can be read is not known. There is nothing to undo.
       return UNWRITTEN
     }
-    if (open.coveredBy !== undefined) return { written: true, id: first.id }
+    if (isOver(open)) return { written: true, id: first.id }
     const second = { key, entry, id: newId(), joined: joinGenerations(generations) as Buffer }
     const { status } = await this.#values.write(second, CONDITION.notNewer, first.id)
     return { written: true, id: status === DONE ? second.id : first.id }
   }
+}
+
+/** Whether a second write would undo what this process has done since. */
+function isOver({ coveredBy, isExpired }: OpenWrite): boolean {
+  return coveredBy !== undefined || isExpired
 }
