@@ -13,13 +13,13 @@ export class NodeOfClusterError extends Error {
 }
 
 /**
- * Calls `found` when a client has connected to a node of a Cluster, before it takes commands. Where the user may not run
- * `INFO`, nothing is detected.
+ * Calls `found` when a client has connected, before it takes commands, with whether that is a node of a Cluster. Where the
+ * user may not run `INFO`, it is not called.
  * @see https://redis.io/docs/latest/commands/info/
  */
-export function detectCluster(client: Redis, found: () => void): void {
+export function detectCluster(client: Redis, found: (isCluster: boolean) => void): void {
   client.on('connect', async () => {
     const info = await client.info('server').catch(ignore)
-    if (CLUSTER_MODE.test(String(info))) found()
+    if (info) found(CLUSTER_MODE.test(String(info)))
   })
 }

@@ -43,7 +43,7 @@ export class Connection {
   /** Whether the next attempt to connect is made at once, since the server is known to be there. */
   #reconnectsAtOnce = false
   #onTooLarge: (commands: readonly Command[]) => void = ignore
-  #onCluster: (() => void) | undefined
+  #onKind: ((isCluster: boolean) => void) | undefined
 
   constructor(target: RedisTarget | ServerAccess, connectTimeoutMs: number) {
     const access = isAccess(target) ? target : serverAccessOf(target)
@@ -85,14 +85,14 @@ export class Connection {
   }
 
   /**
-   * Calls `listener` when the server turns out to be a node of a Cluster. What waits for the connection is rejected with
-   * a `NodeOfClusterError` as its cause.
+   * Calls `listener` when the server says whether it is a node of a Cluster. For such a node, what waits for the
+   * connection is rejected with a `NodeOfClusterError` as its cause.
    */
-  onCluster(listener: () => void): void {
-    this.#onCluster = listener
-    detectCluster(this.#client, () => {
-      listener()
-      this.#client.emit('error', new NodeOfClusterError())
+  onKind(listener: (isCluster: boolean) => void): void {
+    this.#onKind = listener
+    detectCluster(this.#client, (isCluster) => {
+      listener(isCluster)
+      if (isCluster) this.#client.emit('error', new NodeOfClusterError())
     })
   }
 
@@ -140,7 +140,7 @@ export class Connection {
   /** Looks at the error of one of several calls in a reply: a replica gets a new connection. */
   noticeRefusal(error: unknown): void {
     if (isOfReplica(error)) this.#leaveReplica()
-    else if (this.#onCluster !== undefined && isRedirection(error)) this.#onCluster()
+    else if (this.#onKind !== undefined && isRedirection(error)) this.#onKind(true)
   }
 
   /** A second client for the same server, not connected yet: a connection that subscribes can do nothing else. */

@@ -176,9 +176,9 @@ export class SingleServer implements Servers, Server {
     this.#connection.onLost(listener)
   }
 
-  /** Calls `listener` when the server turns out to be a node of a Cluster. See `Connection.onCluster`. */
-  onCluster(listener: () => void): void {
-    this.#connection.onCluster(listener)
+  /** Calls `listener` when the server says whether it is a node of a Cluster. See `Connection.onKind`. */
+  onKind(listener: (isCluster: boolean) => void): void {
+    this.#connection.onKind(listener)
   }
 
   openSubscriber(): Redis {

@@ -29,7 +29,7 @@ export class AdaptiveServers implements Servers {
   readonly #options: Omit<ServersOptions, 'redis'>
   readonly #single: SingleServer
   #servers: Servers
-  /** Whether the server was found to be a single one. */
+  /** Whether it is known what the server is: what fails from then on has another reason. */
   #isDecided = false
   #refusal: string | undefined
   #isClosed = false
@@ -40,10 +40,10 @@ export class AdaptiveServers implements Servers {
     this.clientPrefix = access.keyPrefix
     this.#single = new SingleServer({ ...options, redis: access })
     this.#servers = this.#single
-    this.#single.onReady(() => {
+    this.#single.onKind((isCluster) => {
       this.#isDecided = true
+      if (isCluster) this.#becomeCluster()
     })
-    this.#single.onCluster(() => this.#becomeCluster())
   }
 
   get only(): Server {
@@ -129,6 +129,7 @@ export class AdaptiveServers implements Servers {
     first: () => Promise<T>,
     again: (cluster: ClusterServers, limit: number) => Promise<T>,
   ): Promise<T> {
+    if (this.#refusal !== undefined) throw notResponding(this.#refusal)
     const limit = performance.now() + this.#options.timeoutMs
     try {
       return await first()
