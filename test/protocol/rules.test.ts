@@ -101,7 +101,7 @@ const RULES: Readonly<Record<string, readonly Configuration[]>> = {
     ['warm', 'generations', 'empty'],
   ),
   'a flight that looks again asks with the first of its reads': each(
-    NEAR.map((change) => [one(COMPUTE), one(COMPUTE), two(COMPUTE), two(CHANGE, change)]),
+    NEAR.map((change) => [one(COMPUTE), two(COMPUTE), then(two(CHANGE, change), one(COMPUTE))]),
     ['generations'],
   ),
   'a void lease is taken over, and no other': each(
