@@ -64,7 +64,7 @@ export const STORE_METHODS: readonly (keyof Store)[] = [
 
 /**
  * A store each of whose operations, those of its statistics included, runs through `around`: for a deadline, a circuit
- * breaker or a test. `watch`, `close` and `tracking` are the store's own.
+ * breaker or a test. `watch`, `close`, `tracking` and `health` are the store's own.
  */
 export function wrapStore(store: Store, around: Around): Store {
   const { statistics } = store
@@ -73,6 +73,7 @@ export function wrapStore(store: Store, around: Around): Store {
     shared: store.shared,
     statistics: statistics && wrapOperations(statistics, STATISTICS, 'statistics.', around),
     tracking: store.tracking,
+    health: store.health,
     watch: (key, wake) => store.watch(key, wake),
     close: () => store.close(),
   }

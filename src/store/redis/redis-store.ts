@@ -5,6 +5,7 @@ import { joinGenerations } from '../../entry/generation.js'
 import { MAX_FRAME_BYTES } from '../../entry/layout.js'
 import { encodeProvenance } from '../../entry/provenance.js'
 import type { CacheKey } from '../../key/cache-key.js'
+import type { StoreHealth } from '../health.js'
 import { newId } from '../ids.js'
 import type {
   AcquireOptions,
@@ -66,6 +67,7 @@ export class RedisStore implements Store {
   readonly shared = true
   readonly statistics: RedisStatistics
   readonly tracking: RedisTracking
+  readonly health: StoreHealth
   readonly #connection: Connection
   readonly #names: Names
   readonly #batching: Batching
@@ -81,7 +83,8 @@ export class RedisStore implements Store {
     connectTimeoutMs,
     maxFrameBytes = MAX_FRAME_BYTES,
   }: RedisStoreOptions) {
-    this.#connection = new Connection(redis, connectTimeoutMs)
+    this.#connection = new Connection(redis, connectTimeoutMs, timeoutMs)
+    this.health = this.#connection.health
     this.#names = new Names(this.#connection.clientPrefix + keyPrefix)
     this.tracking = new RedisTracking(this.#connection, this.#names, timeoutMs)
     this.#batching = new Batching(this.#connection, this.tracking, timeoutMs, maxFrameBytes)
@@ -241,6 +244,7 @@ export class RedisStore implements Store {
   }
 
   async check(): Promise<void> {
+    await this.#connection.probe(performance.now() + this.#timeoutMs)
     const id = newId()
     const { rest } = await this.#batching.run(PROBE, [this.#names.probe()], [id])
     if (!(rest[0] instanceof Buffer) || !rest[0].equals(id)) {

@@ -86,7 +86,7 @@ export class SingleServer implements Servers, Server {
   readonly #timeoutMs: number
 
   constructor({ redis, connectTimeoutMs, timeoutMs, maxBytes, tracking }: ServersOptions) {
-    this.#connection = new Connection(redis, connectTimeoutMs)
+    this.#connection = new Connection(redis, connectTimeoutMs, timeoutMs)
     this.clientPrefix = this.#connection.clientPrefix
     const epochs = {
       get epoch() {
