@@ -90,6 +90,11 @@ describe('While Redis is frozen', () => {
       await new Promise(setImmediate)
       calling.push(call(), call(), call())
     }
+    const others = calling.length - 1
+    await vi.waitFor(() => expect(cache.processStats().totals.waits).toBe(others), {
+      timeout: 5_000,
+      interval: 5,
+    })
     gate.open()
     expect(new Set(await Promise.all(calling))).toEqual(new Set(['computed']))
     expect(computed).toBe(1)
