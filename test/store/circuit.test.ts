@@ -4,7 +4,7 @@ import { ignore } from '../../src/background.js'
 import type { RedisStore } from '../../src/store/redis/redis-store.js'
 import { startProxy } from '../helpers/proxy.js'
 import { startRedis } from '../helpers/redis.js'
-import { connected, key, useRedisStores } from './redis-stores.js'
+import { connected, entry, key, useRedisStores } from './redis-stores.js'
 import { bulk, type ScriptedRedis, SILENCE, startScriptedRedis, type Trickle } from './scripted-redis.js'
 
 const { redis: shared, open } = useRedisStores()
@@ -111,7 +111,7 @@ describe('The circuit breaker of a connection', () => {
       await connected(store)
       proxy.delayRequests(300)
       const reading = readEach(store, 20)
-      await new Promise(setImmediate)
+      await pause(100)
       proxy.cut()
       proxy.delayRequests(0)
       for (const result of await reading) expect(result.status).toBe('fulfilled')
@@ -157,6 +157,18 @@ describe('The circuit breaker of a connection', () => {
     expect(breakerOf(store).openings).toBe(0)
   })
 
+  test('does not open while one large value is sent, although all after it are late', async () => {
+    const server = await scripted(() => undefined)
+    const store = open({ redis: server.url, timeoutMs: 200 })
+    await store.write(key('small'), entry())
+    server.pauseReading(800)
+    const largest = store.write(key('large'), entry('x'.repeat(10_000_000))).catch(ignore)
+    const late = await readEach(store, 20)
+    expect(late.map(({ status }) => status)).toContain('rejected')
+    await largest
+    expect(breakerOf(store).openings).toBe(0)
+  })
+
   test('opens where a reply stops in the middle', async () => {
     let hasStopped = false
     const server = await scripted(([name, first = '']) => {
@@ -174,16 +186,23 @@ describe('The circuit breaker of a connection', () => {
     expect(breakerOf(store).openings).toBe(1)
   })
 
-  test('does not open because this process is busy', async () => {
-    const store = open({ timeoutMs: 100 })
-    await connected(store)
+  test.each([
+    ['answers', true],
+    ['connects', false],
+  ])('does not open because this process is busy while the server %s', async (_, isConnected) => {
+    // Connecting takes several turns of the event loop.
+    const [timeoutMs, busyMs] = isConnected ? [100, 260] : [20, 60]
+    const store = open({ timeoutMs })
+    if (isConnected) await connected(store)
     const reading: Promise<unknown>[] = []
     for (let round = 0; round < 8; round++) {
       for (let n = 0; n < 4; n++) {
-        reading.push(store.read(key(['busy', n])))
+        const read = store.read(key(['busy', n]))
+        read.catch(ignore)
+        reading.push(read)
         await new Promise(setImmediate)
       }
-      const until = performance.now() + 260
+      const until = performance.now() + busyMs
       while (performance.now() < until);
     }
     await Promise.allSettled(reading)

@@ -21,6 +21,8 @@ export interface ScriptedRedis {
   readonly url: string
   /** Number of connections since the start. */
   readonly connections: number
+  /** Reads nothing from open connections for a while, as over a slow network. */
+  pauseReading(ms: number): void
   stop(): Promise<void>
 }
 
@@ -61,6 +63,12 @@ export async function startScriptedRedis(
     url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
     get connections() {
       return connections
+    },
+    pauseReading(ms) {
+      for (const socket of sockets) {
+        socket.pause()
+        setTimeout(() => socket.resume(), ms)
+      }
     },
     async stop() {
       for (const socket of sockets) socket.destroy()

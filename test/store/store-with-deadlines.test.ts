@@ -68,17 +68,18 @@ describe('The circuit breaker of a store of the application', () => {
     await store.close()
   })
 
-  test('closes when a late answer arrives', async () => {
+  test('closes when a late answer arrives, before the next probe is due', async () => {
     const { store, state } = fallible()
-    let answer: (() => void)[] = []
-    state.fails = () => new Promise((_, reject) => answer.push(() => reject(new Error('late'))))
+    const pending: (() => void)[] = []
+    state.fails = () => new Promise((_, reject) => pending.push(() => reject(new Error('late'))))
     for (let time = 0; time < 3; time++) await store.read(key('a')).catch(ignore)
-    const changes: string[] = []
-    store.health?.onChange(({ state }) => void changes.push(state))
+    // The next one comes a second later.
+    const probes = () => state.reached.filter((operation) => operation === 'check').length
+    await vi.waitFor(() => expect(probes()).toBe(5), { timeout: 10_000, interval: 5 })
+    await new Promise((resolve) => setTimeout(resolve, 2 * TIMEOUT_MS))
     state.fails = undefined
-    for (const settle of answer) settle()
-    answer = []
-    await vi.waitFor(() => expect(changes).toEqual(['closed']), { timeout: 90, interval: 1 })
+    for (const settle of pending) settle()
+    await vi.waitFor(() => expect(stateOf(store)).toBe('closed'), { timeout: 500, interval: 1 })
     await store.close()
   })
 

@@ -238,9 +238,8 @@ export class Connection {
       const sendingMs = oldest.bytes / LARGE.bytesPerMs
       if (performance.now() - oldest.sentAt < deadline - sentAt + sendingMs) return false
     }
-    // This process was busy, and has not read what arrived, or not sent what it was to send.
-    if (ownDelayOf(error) === 0) return true
-    return !this.#replyLimit.hasReceivedSince(deadline) && this.#client.stream.writableLength === 0
+    // This process was busy, and has not read everything that arrived.
+    return ownDelayOf(error) === 0 || !this.#replyLimit.hasReceivedSince(deadline)
   }
 
   /** Whether there is a connection, which may be silent. */
