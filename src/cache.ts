@@ -1,3 +1,4 @@
+import { close } from './cache/closing.js'
 import type { Core } from './cache/core.js'
 import { checkFactory, getOrSet } from './cache/get-or-set.js'
 import { inspectKey } from './cache/inspect.js'
@@ -134,8 +135,9 @@ export class KeyedCache {
   }
 
   /**
-   * Stores a value, and resolves to whether it was stored. It is not where caching is off, where the store fails, and
-   * where this request has found the key missing and the key was invalidated since: the value may be out of date then.
+   * Stores a value, and resolves to whether it was stored. It is not where caching is off, where the store fails, where
+   * this process sets or deletes the key again before a large value is compressed, and where this request has found the
+   * key missing and the key was invalidated since: the value may be out of date then.
    * @example await cache.set(['product', id], product, { ttl: '1h' })
    * @throws UnserializableValueError for a value that cannot be stored: it names the part
    * @throws ValueTooLargeError for a value of more than `maxValueBytes`
@@ -467,12 +469,10 @@ export class KeyedCache {
    * last figures, and disconnects what the cache has opened. A client of the application stays open. A caller whose
    * factory takes longer than those five seconds gets a `CacheClosedError`. Where the store fails, closing takes little
    * longer than `timeouts.store`. On Redis, a closed cache behaves like one whose store fails.
+   * @throws CacheNotRespondingError where a store of your own cannot be closed, with `throwOnStoreError`
    */
   async close(): Promise<void> {
-    this.#core.onClose()
-    await this.#core.computing.close()
-    await Promise.all([this.#core.pending.close(), this.#core.reporter.close()])
-    await this.#core.store.close()
+    await close(this.#core)
   }
 
   /** The store, as people read it: `redis 127.0.0.1:6379/0`. */

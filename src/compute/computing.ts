@@ -1,6 +1,7 @@
 import { within } from '../background.js'
 import { CacheClosedError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
+import type { ReadResult } from '../store/store.js'
 import { processHit } from '../tiers/memories.js'
 import type { Hit } from '../tiers/outcome.js'
 import type { MemoryEntry } from '../tiers/process-memory.js'
@@ -198,7 +199,7 @@ export class Computing {
       const flight = flights.joinable(key, since, found.reading)
       const obtained = flight
         ? await this.#join(flight, call, limits)
-        : await this.#begin(call, limits, found.reading === undefined)
+        : await this.#begin(call, limits, found.reading)
       if (obtained) return obtained
     }
   }
@@ -229,11 +230,11 @@ export class Computing {
   }
 
   /** Starts a flight for the call; nothing where the store must be read again. */
-  async #begin(call: Call, limits: CallLimits, leaseless: boolean): Promise<Obtained | undefined> {
+  async #begin(call: Call, limits: CallLimits, seen: ReadResult | undefined): Promise<Obtained | undefined> {
     const { key, factory, policy, onWait, open } = call
     if (this.#isClosed && !call.isLate) throw new CacheClosedError(key.text)
     const work = open ? recordedWork(call, open) : { factory, onWait }
-    const flight = this.#election.start(key, { ...work, policy, leaseless })
+    const flight = this.#election.start(key, { ...work, policy, seen, leaseless: seen === undefined })
     limits.waitFor(flight)
     const result = await follow(Computation.waiting(), flight, flight.result)
     open?.stored(flight.hasStored)
@@ -252,7 +253,7 @@ export class Computing {
     const result = policy.waitMs < flight.waitMs ? await within(policy.waitMs, wait) : await wait
     if (result === undefined) {
       recorder.count(key, 'avoided', callers - 1)
-      return this.#begin(call, limits, true)
+      return this.#begin(call, limits, undefined)
     }
     if (typeof result === 'string') return undefined
     const obtained = await obtainedFromFlight(result, policy)

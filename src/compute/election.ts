@@ -112,6 +112,7 @@ export class Election {
     // A holder that reaches its wait timeout needs a moment to release the lease.
     const wait = new Wait(policy.waitMs + Math.min(policy.leaseMs, policy.waitMs / 2))
     const watch = this.#store.watch(key, (isInVain) => wait.wake(isInVain))
+    let { seen } = work
     const { signal } = flight.abort
     const wake = () => wait.wake()
     signal.addEventListener('abort', wake)
@@ -119,7 +120,9 @@ export class Election {
       for (;;) {
         wait.reset()
         signal.throwIfAborted()
-        const acquisition = await this.#acquire(flight, work, watch)
+        const acquisition = await this.#acquire(flight, work, watch, seen)
+        // Another attempt starts from what is stored then.
+        seen = undefined
         if (acquisition === undefined) return 'alone'
         if (acquisition.won) {
           if (signal.aborted) void this.#release(key, flight.token)
@@ -158,8 +161,9 @@ export class Election {
         // The holder's value comes too late, or cannot be stored. Each waiter computes at once, without a lease: under
         // leases they would compute one after the other, and store nothing either.
         if (wait.isOver || wait.isInVain) return 'alone'
-        const found = await this.#readAgain(flight, work)
-        if (found) return found
+        const again = await this.#readAgain(flight, work)
+        if (again.found) return again.found
+        seen = again.reading
       }
     } finally {
       // Before the factory runs, which may never end.
@@ -186,6 +190,7 @@ export class Election {
     flight: Flight,
     { background, policy }: FlightWork,
     watch: LeaseWatch,
+    seen: ReadResult | undefined,
   ): Promise<(AcquireResult & { readonly requestedAt: number; readonly wasPending: boolean }) | undefined> {
     const { key, token } = flight
     let requestedAt = 0
@@ -195,7 +200,7 @@ export class Election {
       flight.markRequested(this.#flights.nextMoment())
       requestedAt = performance.now()
       wasPending = this.#reader.isPending(key)
-      return this.#store.acquire(key, token, { leaseMs: policy.leaseMs, awaiting })
+      return this.#store.acquire(key, token, { leaseMs: policy.leaseMs, awaiting, seen })
     }
     try {
       return { ...(await this.#turns.run(key.text, request, true)), requestedAt, wasPending }
@@ -215,13 +220,16 @@ export class Election {
   }
 
   /** Reads the key again: its holder may have committed a value. */
-  async #readAgain(flight: Flight, { policy }: FlightWork): Promise<Payload | undefined> {
+  async #readAgain(
+    flight: Flight,
+    { policy }: FlightWork,
+  ): Promise<{ readonly found?: Payload | undefined; readonly reading?: ReadResult | undefined }> {
     const { key } = flight
     flight.markRequested(this.#flights.nextMoment())
-    const { entry } = await this.#reader.read(key)
+    const { reading, entry } = await this.#reader.read(key)
     const found = entry && this.#usable(key, entry, policy)
     if (found) this.#recorder.count(key, 'avoided')
-    return found && payloadOf(found)
+    return { found: found && payloadOf(found), reading }
   }
 
   /**

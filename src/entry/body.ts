@@ -12,7 +12,8 @@ import {
 // Offsets of the fields of a body. The checksum comes first.
 
 const FORMAT_AT = 4
-const FLAGS_AT = 5
+/** Offset of the flags in a body. */
+export const FLAGS_AT = 5
 const WRITTEN_AT = 6
 const TTL_AT = 12
 const GRACE_AT = 18
@@ -22,6 +23,8 @@ const BODY_HEAD_BYTES = 29
 
 /** The payload describes a failed computation instead of a value. */
 const FAILURE_FLAG = 1
+/** The value was set by a plain write: not as a fill, nor under a lease. */
+export const PLAIN_FLAG = 2
 
 const MAX_COMPUTING_MICROS = 2 ** 32 - 1
 const MAX_WRITER_BYTES = 64
@@ -72,12 +75,12 @@ export function isStale(
 }
 
 /** The bytes of a body with its checksum. */
-export function encodeBody(entry: NewEntry, writtenAt: number): Buffer {
+export function encodeBody(entry: NewEntry, writtenAt: number, isPlain = false): Buffer {
   const { format, ttlMs, graceMs = 0, computingMs = 0, isFailure = false, writtenBy, payload } = entry
   const writer = Buffer.from(writtenBy).subarray(0, MAX_WRITER_BYTES)
   const body = Buffer.allocUnsafe(BODY_HEAD_BYTES + writer.length + payload.length)
   body[FORMAT_AT] = format
-  body[FLAGS_AT] = isFailure ? FAILURE_FLAG : 0
+  body[FLAGS_AT] = (isFailure ? FAILURE_FLAG : 0) | (isPlain ? PLAIN_FLAG : 0)
   // Rounded down, so that the remaining time never exceeds the TTL.
   body.writeUIntBE(Math.max(0, Math.floor(writtenAt)), WRITTEN_AT, 6)
   body.writeUIntBE(Math.max(0, Math.round(ttlMs)), TTL_AT, 6)

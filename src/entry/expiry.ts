@@ -40,6 +40,19 @@ function expiredItself(frame: Buffer): number {
   return decodeDigits(frame, bodyAt(frame) - WRITER_DIGITS - DIGITS, DIGITS)
 }
 
+/** Whether a value was expired by a soft expiry of its own key. */
+export function isExpiredItself(frame: Buffer): boolean {
+  return expiredItself(frame) > 0
+}
+
+/** Whether a live value was written in the present eras of the generations above it. */
+export function areErasCurrent(frame: Buffer, generations: readonly (Buffer | null)[]): boolean {
+  let eras = 0
+  for (const generation of generations) if (generation) eras += eraOf(generation)
+  const isMarked = frame[KIND_AT] === MARKED_VALUE
+  return eras === (isMarked ? decodeDigits(frame, bodyAt(frame) - VALUE_MARK_BYTES, DIGITS) : 0)
+}
+
 /** The soft expiry that made a value stale. */
 export interface Expiry {
   readonly at: number

@@ -34,6 +34,11 @@ export function composeFrame(
 
 /** The frame of a value below generations that `joinGenerations` has joined. */
 export function composeValue(id: Buffer, joined: Buffer, body: Buffer): Buffer {
+  return Buffer.concat([startOfValue(id, joined), body])
+}
+
+/** The frame of a value without its body. */
+export function startOfValue(id: Buffer, joined: Buffer): Buffer {
   const ids = joined.subarray(0, -DIGITS)
   const eras = joined.subarray(-DIGITS)
   const isMarked = decodeDigits(eras, 0, DIGITS) > 0
@@ -43,7 +48,6 @@ export function composeValue(id: Buffer, joined: Buffer, body: Buffer): Buffer {
     Buffer.of(ids.length / ID_BYTES),
     ids,
     ...(isMarked ? [eras, encodeDigits(0), encodeDigits(0, WRITER_DIGITS)] : []),
-    body,
   ])
 }
 

@@ -10,7 +10,9 @@ import { type Provenance, parseProvenance } from './provenance.js'
  * '~'  era  expired at  provenance  newline
  *  1   14      14           …          1
  * ```
- * The era cannot run back unnoticed: it belongs to an id that is never used twice, and both are lost together.
+ * The first era is 0. Each further one is the time of its beginning, or the one before plus one if that is later. So it is
+ * never used twice, even where a failover brings back an earlier state of the generation: a count would come round, and
+ * make expired values fresh.
  */
 export interface Generation {
   readonly id: Buffer
@@ -36,7 +38,7 @@ export const WHO_AT = EXPIRED_AT + DIGITS
 /** Maximum size of a generation. Larger bytes were not written by this cache. */
 export const MAX_GENERATION_BYTES = 8_192
 
-/** Maximum era. The sum of the at most 33 eras above a path then fits into `DIGITS`. */
+/** Maximum era: the year 2065. The sum of the at most 33 eras above a path then fits into `DIGITS`. */
 export const MAX_ERA = 3_000_000_000_000
 
 /**
@@ -79,7 +81,7 @@ export function expireGeneration(bytes: Buffer, at: number, who: Buffer): Buffer
   return Buffer.concat([
     bytes.subarray(0, MARK_AT),
     Buffer.of(MARK_BEGINS),
-    encodeDigits(eraOf(bytes) + 1),
+    encodeDigits(nextEra(eraOf(bytes), at)),
     encodeDigits(at),
     who,
     Buffer.of(MARK_ENDS),
@@ -87,7 +89,12 @@ export function expireGeneration(bytes: Buffer, at: number, who: Buffer): Buffer
   ])
 }
 
-/** The era of a generation: number of soft expiries below it. */
+/** The era that begins at a moment of the store's clock. A clock that is far ahead must not use up all eras. */
+function nextEra(era: number, now: number): number {
+  return now > MAX_ERA ? era + 1 : Math.max(era + 1, now)
+}
+
+/** The era of a generation: another one after each soft expiry below it; 0 before the first. */
 export function eraOf(generation: Buffer): number {
   return generation[MARK_AT] === MARK_BEGINS ? decodeDigits(generation, ERA_AT, DIGITS) : 0
 }

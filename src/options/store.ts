@@ -4,7 +4,7 @@ import { OptionsReader } from '../options-reader.js'
 import { MemoryStore, type MemoryStoreOptions } from '../store/memory-store.js'
 import type { Store } from '../store/store.js'
 import { storeWithDeadlines } from '../store/store-with-deadlines.js'
-import { STORE_METHODS } from '../store/wrap-store.js'
+import { missingMethods } from '../store/wrap-store.js'
 
 /** A store other than Redis: the embedded one (`'memory'`, or with limits `{ memory }`), or an object of your own. */
 export type StoreOption = 'memory' | { readonly memory: MemoryStoreOptions } | Store
@@ -41,7 +41,7 @@ export function openStore(store: StoreOption, timeoutMs: number): Store {
 }
 
 function checkStore(store: Store): Store {
-  const missing = STORE_METHODS.filter((name) => typeof store[name] !== 'function')
+  const missing = missingMethods(store)
   if (missing.length === 0) return store
   throw new ConfigurationError(`store lacks methods of the store interface: ${missing.join(', ')}.`)
 }

@@ -17,7 +17,7 @@ export const TOMBSTONE_LIFE_MS = 10 * 60_000
 /** Length of a secret. */
 export const SECRET_BYTES = 32
 
-/** Result of `read`: the entry and the generations above it, as they are stored at one moment after the call. */
+/** Result of `read`: the entry and the generations above it, each as it is stored at a moment after the call. */
 export interface ReadResult {
   /** The frame of a value, a tombstone or a marker; `null` if there is none. */
   readonly frame: Buffer | null
@@ -27,6 +27,8 @@ export interface ReadResult {
   readonly now: number
   /** The lease of the entry, if `ReadOptions.lease` was set; `null` if there is none. */
   readonly lease?: Buffer | null | undefined
+  /** Whether the frame and the generations were read at one moment: none is older than another. */
+  readonly isOneMoment?: boolean | undefined
   /** The epoch in which every later change is reported, if the read was tracked: see `Tracking`. */
   readonly epoch?: number | undefined
 }
@@ -85,6 +87,8 @@ export interface AcquireOptions {
   readonly leaseMs: number
   /** Whether the caller waits for the holder if it is refused, to be woken when the lease ends. */
   readonly awaiting: boolean
+  /** The reading that was a miss, and for which the lease is acquired. */
+  readonly seen?: ReadResult | undefined
 }
 
 export interface ReleaseOptions {
@@ -176,7 +180,8 @@ export interface ListOptions {
  * 1. **Time.** An operation that is not carried out in time rejects with a `CacheNotRespondingError`, and does not take
  *    effect later. The cache itself rejects when `timeouts.store` is over, and for every other error of the store.
  * 2. **Atomicity.** `observe`, `write`, `remove`, `expire`, `clear`, `acquire`, `renew`, `commit` and `release` are one
- *    atomic step each. A read sees all operations, of every process, that have resolved before its call.
+ *    atomic step each, or have no other effects than such a step. A read sees all operations, of every process, that have
+ *    resolved before its call.
  * 3. **Ids.** No id of a frame or a generation is ever used twice: 12 random bytes.
  * 4. **Absence proves nothing.** An entry, a generation or a lease may vanish at any time (eviction, expiry, restart).
  *    An absent generation matches none, so a value below it is not live. An absent frame matches no observation.
@@ -217,13 +222,14 @@ export interface Store {
   read(key: CacheKey, options?: ReadOptions): Promise<ReadResult>
 
   /**
-   * Prepares a fill after a miss, and returns what is stored then. In one atomic step:
+   * Prepares a fill after a miss, and returns what is stored then; `seen` is the reading that was the miss. In one atomic
+   * step:
    * - an absent frame, or a value that is not live, is replaced by a marker with a new id;
    * - a tombstone or a marker is prolonged to `MARKER_LIFE_MS`;
    * - a live value stays as it is;
    * - absent generations are made.
    */
-  observe(key: CacheKey): Promise<Observation & ReadResult>
+  observe(key: CacheKey, seen: ReadResult): Promise<Observation & ReadResult>
 
   /**
    * Stores a value under a new id, and ends the lease of the key.

@@ -56,11 +56,20 @@ const STATISTICS: { readonly [Name in OperationOf<Statistics>]: 'required' } = {
 type OtherMembers = { readonly [Name in Exclude<keyof Store, OwnOperation>]: Store[Name] | undefined }
 
 /** Methods that every store must have. */
-export const STORE_METHODS: readonly (keyof Store)[] = [
+const STORE_METHODS = [
   ...(Object.keys(OPERATIONS) as OwnOperation[]).filter((name) => OPERATIONS[name] === 'required'),
-  'watch',
-  'close',
+  ...(['watch', 'close'] as const),
 ]
+
+/** The names of methods that a store lacks, those of its statistics included. */
+export function missingMethods(store: Store): string[] {
+  const { statistics } = store
+  const own = STORE_METHODS.filter((name) => typeof store[name] !== 'function')
+  if (statistics === undefined) return own
+  const names = Object.keys(STATISTICS) as OperationOf<Statistics>[]
+  const ofStatistics = names.filter((name) => typeof statistics[name] !== 'function')
+  return [...own, ...ofStatistics.map((name) => `statistics.${name}`)]
+}
 
 /**
  * A store each of whose operations, those of its statistics included, runs through `around`: for a deadline, a circuit

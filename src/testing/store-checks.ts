@@ -8,7 +8,7 @@ import { checkLiveness } from '../store/liveness.js'
 import type { Store } from '../store/store.js'
 import { eventually, expect } from './expect.js'
 import { describeLeases } from './lease-checks.js'
-import { entry, HOSTILE_PARTS, key, ORIGIN } from './samples.js'
+import { entry, HOSTILE_PARTS, key, listed, ORIGIN, observed } from './samples.js'
 import { describeSecret } from './secret-checks.js'
 import { afterEach, beforeEach, checksOf, describe, type StoreCheck, test } from './suite.js'
 
@@ -41,6 +41,13 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
       const liveness = checkLiveness(await from.read(key(input)))
       if (!liveness.live) return undefined
       return parseBody(liveness.frame)?.payload.toString()
+    }
+    /** Payload of a value that is neither dead nor expired. */
+    const fresh = async (from: Store, input: KeyInput): Promise<string | undefined> => {
+      const liveness = checkLiveness(await from.read(key(input)))
+      return liveness.live && liveness.expiredAt === undefined
+        ? parseBody(liveness.frame)?.payload.toString()
+        : undefined
     }
     const reason = async (input: KeyInput) => {
       const liveness = checkLiveness(await store.read(key(input)))
@@ -205,7 +212,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
           await store.expire(key('a::b'), WITH_CHILDREN)
           expect(await states()).toEqual(['stale', 'stale', 'stale', 'fresh', 'fresh'])
           await other.write(key('a::b'), entry('written'))
-          const basis = await store.observe(key('a::b::c'))
+          const basis = await observed(store, 'a::b::c')
           expect(await other.write(key('a::b::c'), entry('filled'), { basis })).toMatchObject({
             written: true,
           })
@@ -287,9 +294,9 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
           ['a::b', WITH_CHILDREN],
           ['a', WITH_CHILDREN],
         ] as const) {
-          const basis = await store.observe(key('a::b'))
+          const basis = await observed(store, 'a::b')
           await other.expire(key(path), options)
-          expect(await store.write(key('a::b'), entry('older'), { basis })).toEqual({ written: false })
+          expect(await store.write(key('a::b'), entry('older'), { basis })).toMatchObject({ written: false })
           expect(await state('a::b')).toBe('stale')
         }
       })
@@ -297,7 +304,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
       test('is listed with no time left', async () => {
         await store.expire(key('a'), WITH_CHILDREN)
         await store.expire(key('z'), ALONE)
-        const { entries } = await other.list({ scan: 10_000 })
+        const entries = await listed(other)
         const left = Object.fromEntries(entries.map(({ key, ttlMs }) => [key.text, ttlMs > 0]))
         expect(left).toEqual({ a: false, 'a::b': false, 'a::b::c': false, ab: true, z: false })
       })
@@ -319,7 +326,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         (await store.write(key(input), entry(text), { basis })).written
 
       test('stores a fill after an undisturbed observation', async () => {
-        const basis = await store.observe(key('f::1'))
+        const basis = await observed(store, 'f::1')
         expect(await reason('f::1')).toBe('absent')
         expect(await fill('f::1', 'filled', basis)).toBe(true)
         expect(await payload(other, 'f::1')).toBe('filled')
@@ -327,22 +334,23 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
 
       test('does not change an entry by observing it', async () => {
         await store.write(key('f::1'), entry('stands'))
-        await store.observe(key('f::1'))
+        await observed(store, 'f::1')
         expect(await payload(other, 'f::1')).toBe('stands')
       })
 
       test('places a marker over an invalidated value, which a fill may rely on', async () => {
         await store.write(key('f::1'), entry('dead'))
         await store.remove(key('f'), { children: true, origin: ORIGIN })
-        const basis = await store.observe(key('f::1'))
+        const basis = await observed(store, 'f::1')
         const { frame } = await other.peek(key('f::1'))
-        expect(frame && parseFrame(frame)).toMatchObject({ kind: 'marker', id: basis.frameId })
+        // Where entry and generations are on two servers, the dead value itself may be what a fill replaces.
+        expect(frame && parseFrame(frame)).toMatchObject({ id: basis.frameId })
         expect(await fill('f::1', 'filled', basis)).toBe(true)
         expect(await payload(other, 'f::1')).toBe('filled')
       })
 
       test('stores the first of two fills only', async () => {
-        const [mine, theirs] = [await store.observe(key('f')), await other.observe(key('f'))]
+        const [mine, theirs] = [await observed(store, 'f'), await observed(other, 'f')]
         expect(mine.frameId).toEqual(theirs.frameId)
         expect(await fill('f', 'first', mine)).toBe(true)
         expect(await fill('f', 'second', theirs)).toBe(false)
@@ -370,17 +378,19 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
                 await store.remove(key('f::1'), { children: false, origin: ORIGIN })
               if (before === 'an entry below a removed one')
                 await store.remove(key('f'), { children: true, origin: ORIGIN })
-              const basis = await store.observe(key('f::1'))
+              const basis = await observed(store, 'f::1')
               await invalidate(where === 'the same' ? store : other)
               expect(await fill('f::1', 'stale', basis)).toBe(false)
-              expect(await payload(other, 'f::1')).toBe(what === 'a plain write' ? 'newer' : undefined)
+              // After a soft expiry it may be kept, as stale as what was expired.
+              const found = what.startsWith('an expire') ? fresh : payload
+              expect(await found(other, 'f::1')).toBe(what === 'a plain write' ? 'newer' : undefined)
             })
           }
         }
       }
 
       test('stores a fill after operations on other keys', async () => {
-        const basis = await store.observe(key('f::1'))
+        const basis = await observed(store, 'f::1')
         await other.remove(key('f::2'), { children: true, origin: ORIGIN })
         await other.remove(key('f'), { children: false, origin: ORIGIN })
         await other.expire(key('f::2'), { children: true, origin: ORIGIN })
@@ -405,7 +415,9 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         expect(Math.abs(peek.now - Date.now())).toBeLessThan(5_000)
         expect((await other.peek(key('nothing::here'))).frame).toBeNull()
         const nothing = await store.read(key('nothing::here'))
-        const defined = Object.entries(nothing).flatMap(([name, value]) => (value === undefined ? [] : name))
+        const defined = Object.entries(nothing).flatMap(([name, value]) => {
+          return value === undefined || name === 'isOneMoment' ? [] : name
+        })
         expect(defined.sort()).toEqual(['frame', 'generations', 'now'])
         expect(nothing.frame).toBeNull()
         expect(Array.isArray(nothing.generations)).toBe(true)
@@ -446,7 +458,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
           asked.push(text)
           return text.endsWith('a')
         }
-        const { entries } = await other.list({ under: key('list'), matches, scan: 10_000 })
+        const entries = await listed(other, { under: key('list'), matches })
         expect(entries.map((one) => one.key.text)).toEqual(['list::a'])
         expect(asked.sort()).toEqual(['list::a', 'list::b'])
       })
@@ -465,7 +477,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
         }
         await store.remove(key('removed'), { children: false, origin: ORIGIN })
         await store.remove(key('dead'), { children: true, origin: ORIGIN })
-        await store.observe(key('observed'))
+        await observed(store, 'observed')
         await eventually(async () => expect(await listAll()).toEqual(['live']), {
           timeout: 2_000,
           interval: 10,
@@ -474,7 +486,7 @@ export function storeChecks(open: () => Promise<StoreUnderTest>): readonly Store
 
       test('lists entries with size, times and writer', async () => {
         await store.write(key('one'), entry('payload', 30_000))
-        const [one] = (await other.list({ scan: 10_000 })).entries
+        const [one] = await listed(other)
         expect(one).toMatchObject({ writtenBy: 'test:1' })
         expect(one?.bytes).toBe((await store.peek(key('one'))).bytes)
         expect(one?.ttlMs).toBeGreaterThan(20_000)

@@ -73,10 +73,10 @@ export class Observations {
     if (observed) observed.open--
   }
 
-  /** Replaces an observation by this request's own fill: its next fill follows that. */
-  renew(text: string, observation: Observation): void {
+  /** Replaces an observation by the result of this request's own fill, which is under way: its next fill follows that. */
+  renew(text: string, basis: Promise<Observation | undefined>): void {
     const observed = this.#observed.get(text)
-    if (observed) observed.basis = Promise.resolve(observation)
+    if (observed) observed.basis = basis
   }
 
   /** The response has ended. */

@@ -98,7 +98,7 @@ export class StoreReader {
       this.#pending.storeAnswered()
       const isPending = wasPending || this.#pending.covers(key)
       if (!isPending && isFresh(reading, this.#maxValueBytes)) return true
-      return (await this.#observe(key, scope)) !== undefined
+      return (await this.#observe(key, scope, reading)) !== undefined
     } catch (error) {
       return this.#fail('has', key, error, false, scope)
     }
@@ -156,9 +156,9 @@ export class StoreReader {
     } finally {
       if (tracked) this.#memories.endRead(tracked, read.reading, read.entry)
     }
-    if (!observer?.observations || read.entry?.state === 'fresh') return read
+    if (!observer?.observations || !read.reading || read.entry?.state === 'fresh') return read
     try {
-      const late = await this.#observe(key, observer)
+      const late = await this.#observe(key, observer, read.reading)
       return late ? { reading: read.reading, entry: late } : read
     } catch (error) {
       return this.#fail(operation, key, error, FAILED, observer)
@@ -184,7 +184,11 @@ export class StoreReader {
    * Observes a miss before anyone can act on it: the `set` that follows is written only while what was observed still
    * stands. Returns a fresh entry that has been written meanwhile: the read was a hit after all.
    */
-  async #observe(key: CacheKey, scope: RequestScope | undefined): Promise<LiveEntry | undefined> {
+  async #observe(
+    key: CacheKey,
+    scope: RequestScope | undefined,
+    seen: ReadResult,
+  ): Promise<LiveEntry | undefined> {
     const observations = scope?.observations
     if (!observations) return undefined
     const now = performance.now()
@@ -193,7 +197,7 @@ export class StoreReader {
       return undefined
     }
     const wasPending = this.#pending.covers(key)
-    const observing = this.#store.observe(key)
+    const observing = this.#store.observe(key, seen)
     observations.add(key.text, observing, now)
     const entry = await this.stateOf(key, await observing, wasPending)
     return entry.state === 'fresh' ? entry : undefined

@@ -1,13 +1,14 @@
 import { compressPayload, encodeValue, type Payload } from '../codec/codec.js'
 import type { NewEntry } from '../entry/body.js'
-import { CacheNotRespondingError } from '../errors.js'
 import type { CacheKey } from '../key/cache-key.js'
 import type { Failsafe } from '../store/failsafe.js'
-import type { InvalidationOrigin, Store } from '../store/store.js'
+import type { InvalidationOrigin, Observation, Store, WriteResult } from '../store/store.js'
 import type { Memories } from './memories.js'
+import type { Observations } from './observations.js'
 import type { ClearOutcome, DeleteOutcome, ExpireOutcome, Written } from './outcome.js'
 import type { PendingInvalidations } from './pending-invalidations.js'
 import type { RequestOrigin, RequestScope } from './request-scope.js'
+import { UnsentWrites } from './unsent-writes.js'
 
 /** Called at both ends of an invalidation: of a key, with `children` of everything below it, without a key of everything. */
 export type InvalidationListener = (key: CacheKey | undefined, children: boolean) => void
@@ -44,7 +45,10 @@ interface Invalidation {
   readonly origin: InvalidationOrigin
 }
 
+type Lifetimes = Pick<WriteRequest, 'ttlMs' | 'graceMs'>
+
 const FAILED: Written = { outcome: 'failed' }
+const REFUSED: Written = { outcome: 'refused' }
 
 /**
  * Writes and invalidates entries: fills and plain writes, deletes, soft expiries and `clear`. An invalidation that the
@@ -59,8 +63,7 @@ export class StoreWriter {
   readonly #maxValueBytes: number
   readonly #process: string
   readonly #onInvalidate: InvalidationListener
-  /** Writes whose payloads are still being compressed. */
-  readonly #compressing = new Set<{ readonly key: CacheKey; overtaken: boolean }>()
+  readonly #unsent = new UnsentWrites()
 
   constructor(options: StoreWriterOptions) {
     this.#store = options.store
@@ -86,33 +89,102 @@ export class StoreWriter {
       maxBytes: this.#maxValueBytes,
       key: key.text,
     })
+    const lifetimes = { ttlMs, graceMs }
     const observations = overwrite ? undefined : scope?.observations
-    const isFill = observations?.isFill(key.text) ?? false
-    if (isFill) this.#memories.drop(key, false)
-    else this.#beginInvalidation(key, false)
     scope?.memory?.put(key, { payload: encoded })
     try {
-      // Without a need to wait there is no wait: writes and deletes leave in the order of their calls.
-      const payload = encoded instanceof Promise ? await this.#compressed(key, encoded) : encoded
-      const basis = isFill ? await observations?.basis(key.text) : undefined
-      if (!payload || (isFill && !basis)) return { outcome: 'refused' }
-      const { bytes, format } = payload
-      const entry: NewEntry = { format, payload: bytes, ttlMs, graceMs, writtenBy: this.#process }
-      const result = await this.#store.write(key, entry, { basis })
-      this.#pending.storeAnswered()
-      if (!result.written) return { outcome: 'refused', fenced: result.fenced === true }
-      if (basis) observations?.renew(key.text, { ...basis, frameId: result.id })
-      return { outcome: 'stored', stored: entry }
+      return await (observations?.isFill(key.text)
+        ? this.#fill(key, encoded, lifetimes, observations)
+        : this.#set(key, encoded, lifetimes, scope))
     } catch (error) {
-      if (!isFill) this.#addPending(error, key, false, this.#originOf(scope?.origin()))
       return this.#failsafe.absorb('set', key.text, error, FAILED)
     } finally {
-      if (isFill) {
-        observations?.answer(key.text)
-        this.#memories.drop(key, false)
-      } else this.#drop(key, false)
       scope?.memory?.outdateReads(key)
     }
+  }
+
+  /** A plain write. Without a need to wait there is no wait: writes and deletes leave in the order of their calls. */
+  async #set(
+    key: CacheKey,
+    encoded: Payload | Promise<Payload>,
+    lifetimes: Lifetimes,
+    scope: RequestScope | undefined,
+  ): Promise<Written> {
+    const covered = this.#unsent.cover(key, false)
+    this.#drop(key, false)
+    const unsent = encoded instanceof Promise ? this.#unsent.add(key) : undefined
+    try {
+      const payload = encoded instanceof Promise ? await encoded : encoded
+      if (unsent) this.#unsent.remove(unsent)
+      if (unsent?.covered !== undefined) {
+        await unsent.covered
+        return REFUSED
+      }
+      const entry = this.#entryOf(payload, lifetimes)
+      const writing = this.#store.write(key, entry)
+      unsent?.sent((origin) => this.#store.expire(key, { children: false, origin }))
+      return writtenAs(await this.#answered(writing), entry)
+    } catch (error) {
+      this.#pending.add(key, false, this.#originOf(scope?.origin()))
+      throw error
+    } finally {
+      if (unsent) {
+        this.#unsent.remove(unsent)
+        unsent.end()
+      }
+      this.#drop(key, false)
+      covered?.()
+    }
+  }
+
+  /** A write after an observed miss. The fills of one request follow each other: the next names the result of this one. */
+  async #fill(
+    key: CacheKey,
+    encoded: Payload | Promise<Payload>,
+    lifetimes: Lifetimes,
+    observations: Observations,
+  ): Promise<Written> {
+    this.#memories.drop(key, false)
+    const observed = observations.basis(key.text)
+    const filling = this.#writeOn(observed, key, encoded, lifetimes)
+    observations.renew(
+      key.text,
+      filling.then(
+        ({ basis }) => basis,
+        () => observed,
+      ),
+    )
+    try {
+      return (await filling).written
+    } finally {
+      observations.answer(key.text)
+      this.#memories.drop(key, false)
+    }
+  }
+
+  /** Writes on an observation. `basis` of the result is what the next fill must name. */
+  async #writeOn(
+    observed: Promise<Observation | undefined>,
+    key: CacheKey,
+    encoded: Payload | Promise<Payload>,
+    lifetimes: Lifetimes,
+  ): Promise<{ readonly written: Written; readonly basis: Observation | undefined }> {
+    const entry = this.#entryOf(await encoded, lifetimes)
+    const basis = await observed
+    if (!basis) return { written: REFUSED, basis }
+    const result = await this.#answered(this.#store.write(key, entry, { basis }))
+    const written = writtenAs(result, entry)
+    return { written, basis: result.written ? { ...basis, frameId: result.id } : basis }
+  }
+
+  #entryOf({ bytes, format }: Payload, lifetimes: Lifetimes): NewEntry {
+    return { format, payload: bytes, ...lifetimes, writtenBy: this.#process }
+  }
+
+  async #answered<T>(answer: Promise<T>): Promise<T> {
+    const result = await answer
+    this.#pending.storeAnswered()
+    return result
   }
 
   /** Completes an entry for a commit; its payload is compressed where that makes it smaller. */
@@ -144,7 +216,11 @@ export class StoreWriter {
     origin: RequestOrigin | undefined,
   ): Promise<ExpireOutcome> {
     const options = { children, origin: this.#originOf(origin) }
-    const send = () => this.#store.expire(key, options)
+    const send = async () => {
+      const behind = this.#unsent.expire(key, children, options.origin)
+      const wasThere = await Promise.all([this.#store.expire(key, options), ...behind])
+      return wasThere.includes(true)
+    }
     return this.#invalidate('expire', { key, scope, ...options }, send, 'expired', 'absent')
   }
 
@@ -164,37 +240,18 @@ export class StoreWriter {
     done: Done,
     absent: Absent,
   ): Promise<Done | Absent | 'failed'> {
-    this.#beginInvalidation(key, children, scope)
+    const covered = operation === 'expire' ? undefined : this.#unsent.cover(key, children)
+    this.#drop(key, children, scope)
     try {
-      const wasThere = await send()
-      this.#pending.storeAnswered()
+      const wasThere = await this.#answered(send())
       return wasThere === false ? absent : done
     } catch (error) {
-      this.#addPending(error, key, children, origin)
+      this.#pending.add(key, children, origin)
       return this.#failsafe.absorb(operation, key?.text, error, 'failed')
     } finally {
       this.#drop(key, children, scope)
+      covered?.()
     }
-  }
-
-  /** The payload once it is compressed; `undefined` where the key was written or deleted meanwhile. */
-  async #compressed(key: CacheKey, encoded: Promise<Payload>): Promise<Payload | undefined> {
-    const write = { key, overtaken: false }
-    this.#compressing.add(write)
-    try {
-      const payload = await encoded
-      return write.overtaken ? undefined : payload
-    } finally {
-      this.#compressing.delete(write)
-    }
-  }
-
-  /** Writes that are still being compressed would arrive after this: they are refused. */
-  #beginInvalidation(key: CacheKey | undefined, children: boolean, scope?: RequestScope): void {
-    for (const write of this.#compressing) {
-      if (!key || write.key.text === key.text || (children && write.key.isWithin(key))) write.overtaken = true
-    }
-    this.#drop(key, children, scope)
   }
 
   #drop(key: CacheKey | undefined, children: boolean, scope?: RequestScope): void {
@@ -202,16 +259,12 @@ export class StoreWriter {
     this.#memories.drop(key, children, scope)
   }
 
-  #addPending(
-    error: unknown,
-    key: CacheKey | undefined,
-    children: boolean,
-    origin: InvalidationOrigin,
-  ): void {
-    if (error instanceof CacheNotRespondingError) this.#pending.add(key, children, origin)
-  }
-
   #originOf(origin: RequestOrigin | undefined): InvalidationOrigin {
     return { ...origin, process: this.#process }
   }
+}
+
+function writtenAs(result: WriteResult, entry: NewEntry): Written {
+  if (result.written) return { outcome: 'stored', stored: entry }
+  return { outcome: 'refused', fenced: result.fenced === true }
 }

@@ -6,12 +6,16 @@ import { expireFrame } from '../../src/entry/expiry.js'
 import { composeFrame, composeValue, firstBrokenGeneration, parseFrame } from '../../src/entry/frame.js'
 import {
   composeGeneration,
+  eraOf,
   expireGeneration,
+  isGeneration,
   joinGenerations,
+  MAX_ERA,
   parseGeneration,
 } from '../../src/entry/generation.js'
 import { ID_BYTES } from '../../src/entry/layout.js'
 import { encodeProvenance } from '../../src/entry/provenance.js'
+import { MAX_SEGMENTS } from '../../src/key/segment-count.js'
 import { checkLiveness } from '../../src/store/liveness.js'
 import { entryStateOf } from '../../src/tiers/entry-state.js'
 
@@ -187,5 +191,47 @@ describe('Damaged bytes are a miss, never a wrong value', () => {
       { numRuns: 1_000 },
     )
     expect(({} as Record<string, unknown>).polluted).toBeUndefined()
+  })
+})
+
+describe('The next era of a generation', () => {
+  const eraAfter = (before: number, now: number) => {
+    const marked = `1234567890121~${String(before).padStart(14, '0')}${'0'.repeat(14)}\n`
+    return eraOf(expireGeneration(Buffer.from(marked), now, Buffer.alloc(0)))
+  }
+  const NOW = 1_790_000_000_000.25
+
+  test('is the time, so that an era that was lost does not come again', () => {
+    expect(eraAfter(0, NOW)).toBe(1_790_000_000_000)
+    expect(eraAfter(1, NOW)).toBe(1_790_000_000_000)
+    expect(
+      eraOf(expireGeneration(composeGeneration(Buffer.alloc(ID_BYTES), true), NOW, Buffer.alloc(0))),
+    ).toBe(1_790_000_000_000)
+  })
+
+  test('is a later one, also while the clock is behind, or before all time', () => {
+    expect(eraAfter(1_790_000_000_000, NOW)).toBe(1_790_000_000_001)
+    expect(eraAfter(1_790_000_000_500, NOW)).toBe(1_790_000_000_501)
+    expect(eraAfter(7, -5)).toBe(8)
+  })
+
+  test('is a valid one, also when the clock is far ahead', () => {
+    const next = expireGeneration(
+      composeGeneration(Buffer.alloc(ID_BYTES), true),
+      32_000_000_000_000,
+      Buffer.alloc(0),
+    )
+    expect(isGeneration(next)).toBe(true)
+    expect(eraOf(next)).toBe(1)
+  })
+
+  test('fits, with those of all ancestors, into a frame', () => {
+    const latest = Buffer.from(`1234567890121~${String(MAX_ERA - 1).padStart(14, '0')}${'0'.repeat(14)}\n`)
+    const all = Array.from({ length: MAX_SEGMENTS + 1 }, () => expireGeneration(latest, NOW, Buffer.alloc(0)))
+    expect(all.every(isGeneration)).toBe(true)
+    const joined = joinGenerations(all) as Buffer
+    expect(joined.toString('latin1', joined.length - 14)).toBe(String(MAX_ERA * all.length).padStart(14, '0'))
+    const frame = composeValue(Buffer.alloc(ID_BYTES, 9), joined, bodyOf('value'))
+    expect(checkLiveness({ frame, generations: all })).toMatchObject({ live: true, expiredAt: undefined })
   })
 })

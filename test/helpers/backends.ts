@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe } from 'vitest'
+import { afterEach, beforeAll, describe } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import type { CacheOptions } from '../../src/options.js'
@@ -6,6 +6,7 @@ import { MemoryStore } from '../../src/store/memory-store.js'
 import { RedisStore } from '../../src/store/redis/redis-store.js'
 import type { Statistics } from '../../src/store/statistics.js'
 import { type RedisServer, startRedis } from './redis.js'
+import { type RedisCluster, startRedisCluster } from './redis-cluster.js'
 
 /** Opens caches that all see the same entries, as those of several processes do. */
 export type OpenCache = (options?: CacheOptions) => KeyedCache
@@ -13,7 +14,7 @@ export type OpenCache = (options?: CacheOptions) => KeyedCache
 /** The place of the figures and events that the caches report to. */
 export type OpenStatistics = () => Statistics
 
-/** Runs the same tests on the in-memory store and on a real Redis; the store is empty at each test and after `renew()`. */
+/** Runs the same tests on the in-memory store, on a real Redis and on a real Cluster; the store is empty at each test and after `renew()`. */
 export function describeOnEveryBackend(
   name: string,
   tests: (open: OpenCache, statistics: OpenStatistics, renew: () => Promise<void>) => void,
@@ -31,33 +32,50 @@ export function describeOnEveryBackend(
     )
   })
 
-  describe(`${name}, on Redis`, () => {
-    let server: RedisServer
-    let prefixes = 0
-    let keyPrefix = 'test:0'
+  describe.each([
+    ['Redis', startServer],
+    ['a Redis Cluster', startMasters],
+  ] as const)(`${name}, on %s`, (_, start) => {
+    let redis: string
+    let keyPrefix = newPrefix()
     const opened: { close(): Promise<void> }[] = []
     beforeAll(async () => {
-      server = await startRedis()
+      redis = await start()
     })
     const renew = async () => {
       await Promise.all(opened.splice(0).map((cache) => cache.close()))
-      keyPrefix = `test:${++prefixes}`
+      keyPrefix = newPrefix()
     }
     afterEach(renew)
-    afterAll(() => server.stop())
     tests(
       (options = {}) => {
-        const cache = createCache({ redis: server.url, keyPrefix, timeouts: { store: '2s' }, ...options })
+        const cache = createCache({ redis, keyPrefix, timeouts: { store: '2s' }, ...options })
         opened.push(cache)
         return cache
       },
       () => {
-        const timeouts = { timeoutMs: 2_000, connectTimeoutMs: 2_000 }
-        const store = new RedisStore({ redis: server.url, keyPrefix, ...timeouts })
+        const store = new RedisStore({ redis, keyPrefix, timeoutMs: 2_000, connectTimeoutMs: 2_000 })
         opened.push(store)
         return store.statistics
       },
       renew,
     )
   })
+}
+
+let prefixes = 0
+const newPrefix = () => `test:${++prefixes}`
+
+// Servers of this process, which they end with: several suites share them, each with key prefixes of its own.
+let server: Promise<RedisServer> | undefined
+let masters: Promise<RedisCluster> | undefined
+
+async function startServer(): Promise<string> {
+  server ??= startRedis()
+  return (await server).url
+}
+
+async function startMasters(): Promise<string> {
+  masters ??= startRedisCluster({ replicas: false })
+  return (await masters).url
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import { checkLiveness } from '../../src/store/liveness.js'
-import { REMOVE } from '../../src/store/redis/scripts/invalidations.js'
+import type { RedisStore } from '../../src/store/redis/redis-store.js'
+import { CLEAR, REMOVE } from '../../src/store/redis/scripts/invalidations.js'
 import { startRedis } from '../helpers/redis.js'
 import { connected, entry, isLive, key, ORIGIN, useRedisStores } from './redis-stores.js'
 
@@ -9,6 +10,9 @@ const { redis: shared, open, newPrefix } = useRedisStores()
 /** How many commands have run a script. */
 const scriptsRun = async () =>
   Number(/cmdstat_evalsha:calls=(\d+)/.exec(await shared.admin.info('commandstats'))?.[1] ?? 0)
+
+/** Connects, and makes the generations that further entries below the prefix need. */
+const warm = (store: RedisStore) => store.write(key('warm'), entry())
 
 describe('A write that is sent again', () => {
   const gone = { children: false, origin: ORIGIN }
@@ -43,9 +47,26 @@ describe('A write that is sent again', () => {
     }
   })
 
+  test.each<[string, (store: RedisStore) => Promise<unknown>]>([
+    ['delete of its parent', (store) => store.remove(key('tree'), { children: true, origin: ORIGIN })],
+    ['clear', (store) => store.clear(ORIGIN)],
+  ])('does not undo a later %s when the server had lost its script', async (_what, invalidate) => {
+    const store = open()
+    await store.write(key(['tree', 'warm']), entry())
+    await shared.admin.script('FLUSH')
+    // The scripts of the invalidation are known: it runs at once, and the write only after it.
+    await shared.admin.script('LOAD', REMOVE.lua)
+    await shared.admin.script('LOAD', CLEAR.lua)
+    const writing = store.write(key(['tree', 'a']), entry())
+    const invalidating = invalidate(store)
+    await Promise.allSettled([writing])
+    await invalidating
+    expect(await isLive(store, ['tree', 'a'])).toBe(false)
+  })
+
   test('is rejected when the server had the later script only', async () => {
     const store = open()
-    await store.check()
+    await warm(store)
     await shared.admin.script('FLUSH')
     await shared.admin.script('LOAD', REMOVE.lua)
     const writing = store.write(key('a'), entry())
@@ -59,7 +80,7 @@ describe('A write that is sent again', () => {
 
   test('keeps its position among other writes of its key that are sent again', async () => {
     const store = open()
-    await store.check()
+    await warm(store)
     await shared.admin.script('FLUSH')
     const results = await Promise.all([
       store.write(key('a'), entry('first')),
@@ -99,7 +120,7 @@ describe('A process that is busy, or sends many commands', () => {
     const own = await startRedis()
     try {
       const store = open({ redis: own.url, timeoutMs: 500 })
-      await connected(store)
+      await vi.waitFor(() => warm(store))
       own.freeze()
       const writing = Array.from({ length: 1_000 }, (_, n) => store.write(key(`${n}`), entry()))
       const [first] = await Promise.allSettled([writing[0]])
@@ -150,7 +171,7 @@ describe('A process that is busy, or sends many commands', () => {
 
   test('settles each of many writes separately', async () => {
     const store = open({ keyPrefix: 'each' })
-    await store.check()
+    await Promise.all(['warm', 'good', 'bad'].map((path) => store.write(key([path, 0]), entry())))
     const before = await scriptsRun()
     const paths = Array.from({ length: 70 }, (_, n) => (n % 5 === 3 ? ['bad', n] : ['good', n]))
     // No time to live is one that Redis refuses.

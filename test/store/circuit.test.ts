@@ -1,10 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { ignore } from '../../src/background.js'
+import type { Command } from '../../src/store/redis/command.js'
+import { Connection } from '../../src/store/redis/connection.js'
 import type { RedisStore } from '../../src/store/redis/redis-store.js'
 import { startProxy } from '../helpers/proxy.js'
 import { startRedis } from '../helpers/redis.js'
-import { connected, entry, key, useRedisStores } from './redis-stores.js'
+import { connected, key, useRedisStores } from './redis-stores.js'
 import { bulk, type ScriptedRedis, SILENCE, startScriptedRedis, type Trickle } from './scripted-redis.js'
 
 const { redis: shared, open } = useRedisStores()
@@ -159,14 +161,16 @@ describe('The circuit breaker of a connection', () => {
 
   test('does not open while one large value is sent, although all after it are late', async () => {
     const server = await scripted(() => undefined)
-    const store = open({ redis: server.url, timeoutMs: 200 })
-    await store.write(key('small'), entry())
+    const connection = new Connection(server.url, 2_000, 200)
+    const send = (command: Command) => connection.send(command, performance.now() + 200)
+    await vi.waitFor(() => send(['GET', 'small']), { timeout: 5_000, interval: 20 })
     server.pauseReading(800)
-    const largest = store.write(key('large'), entry('x'.repeat(10_000_000))).catch(ignore)
-    const late = await readEach(store, 20)
+    const largest = send(['SET', 'large', 'x'.repeat(10_000_000)]).catch(ignore)
+    const late = await Promise.allSettled(Array.from({ length: 20 }, () => send(['GET', 'small'])))
     expect(late.map(({ status }) => status)).toContain('rejected')
     await largest
-    expect(breakerOf(store).openings).toBe(0)
+    expect(connection.health.breakers[0]?.openings).toBe(0)
+    connection.close()
   })
 
   test('opens where a reply stops in the middle', async () => {

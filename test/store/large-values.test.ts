@@ -74,7 +74,7 @@ describe.each([
   test('is replaced by a value at once, without a copy', async () => {
     const ways: Readonly<Record<string, () => Promise<unknown>>> = {
       set: () => cache.set('hot', 'new'),
-      observe: () => store.observe(cache.key('hot')),
+      observe: () => store.observe(cache.key('hot'), { frame: null, generations: [], now: 0 }),
       delete: () => cache.delete('hot'),
       expire: () => cache.expire('hot'),
       acquire: async () => {

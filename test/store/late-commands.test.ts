@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { checkLiveness } from '../../src/store/liveness.js'
 import { startProxy } from '../helpers/proxy.js'
 import { startRedis } from '../helpers/redis.js'
-import { connected, entry, key, ORIGIN, useRedisStores } from './redis-stores.js'
+import { connected, entry, key, NOTHING, ORIGIN, useRedisStores } from './redis-stores.js'
 
 const { redis: shared, open, newPrefix } = useRedisStores()
 
@@ -19,7 +19,7 @@ describe('A command that arrives late', () => {
         /not responding/,
       )
       await expect(store.clear(ORIGIN)).rejects.toThrow(/not responding/)
-      await expect(store.observe(key('marked'))).rejects.toThrow(/not responding/)
+      await expect(store.observe(key('marked'), NOTHING)).rejects.toThrow(/not responding/)
       own.thaw()
       const witness = open({ redis: own.url, keyPrefix: 'late' })
       const liveness = checkLiveness(await witness.read(key('kept')))
@@ -41,7 +41,7 @@ describe('A command that arrives late', () => {
         const place = key(`round ${round}`)
         await vi.waitFor(() => store.check(), { timeout: 5_000, interval: 1 })
         own.freeze()
-        const came = await store.observe(place).then(
+        const came = await store.observe(place, NOTHING).then(
           () => 'done',
           () => 'failed',
         )

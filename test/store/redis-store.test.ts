@@ -4,7 +4,7 @@ import type { RedisStore } from '../../src/store/redis/redis-store.js'
 import { describeStatistics } from '../conformance/statistics-conformance.js'
 import { describeStoreConformance } from '../conformance/store-conformance.js'
 import { startRedis } from '../helpers/redis.js'
-import { entry, isLive, key, ORIGIN, useRedisStores } from './redis-stores.js'
+import { entry, isLive, key, ORIGIN, observed, useRedisStores } from './redis-stores.js'
 
 const { redis: shared, open, newPrefix } = useRedisStores()
 
@@ -123,7 +123,7 @@ describe('In Redis', () => {
     }
     expect((await store.list({ scan: 100_000 })).entries.map((one) => one.key.text)).toEqual(['good'])
     for (const name of Object.keys(foreign)) {
-      const basis = await store.observe(key(name))
+      const basis = await observed(store, name)
       expect(await store.write(key(name), entry(), { basis })).toMatchObject({ written: true })
       expect(await isLive(store, name)).toBe(true)
     }
@@ -134,7 +134,7 @@ describe('In Redis', () => {
     const store = open({ keyPrefix })
     await store.write(key('a::c'), entry('x', 1_000))
     await store.write(key('a::b'), entry('x', 3_600_000))
-    await store.observe(key('a::d'))
+    await observed(store, 'a::d')
     await store.remove(key('a::e'), { children: true, origin: ORIGIN })
     await store.check()
     await store.secret()
@@ -227,7 +227,7 @@ describe('Clients and targets', () => {
         expect(await store.write(key('a::b'), entry())).toMatchObject({ written: true })
         expect(await isLive(store, 'a::b')).toBe(true)
         expect(await store.remove(key('a'), { children: true, origin: ORIGIN })).toBe(true)
-        const basis = await store.observe(key('a::b'))
+        const basis = await observed(store, 'a::b')
         expect(await store.write(key('a::b'), entry(), { basis })).toMatchObject({ written: true })
         expect((await store.list({ scan: 100_000 })).total).toBeTypeOf('number')
       }

@@ -2,7 +2,7 @@ import { afterEach, vi } from 'vitest'
 import { CacheKey, type KeyInput } from '../../src/key/cache-key.js'
 import { checkLiveness } from '../../src/store/liveness.js'
 import { RedisStore, type RedisStoreOptions } from '../../src/store/redis/redis-store.js'
-import type { NewEntry } from '../../src/store/store.js'
+import type { NewEntry, ReadResult } from '../../src/store/store.js'
 import { type TestRedis, useRedis } from '../helpers/use-redis.js'
 
 export const ORIGIN = { process: 'test:1' }
@@ -15,6 +15,13 @@ export const entry = (payload = 'x', ttlMs = 60_000): NewEntry => ({
   ttlMs,
   writtenBy: 'test:1',
 })
+
+/** A reading in which nothing was found. */
+export const NOTHING: ReadResult = { frame: null, generations: [], now: 0 }
+
+/** Observes a miss, as `get` does: by what was read. */
+export const observed = async (store: RedisStore, input: KeyInput) =>
+  await store.observe(key(input), await store.read(key(input)))
 
 /** Connecting counts for the first deadline: on a busy machine a short one may need a second try. */
 export const connected = (store: RedisStore) =>

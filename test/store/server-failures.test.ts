@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from 'vitest'
 import type { RedisStore } from '../../src/store/redis/redis-store.js'
 import { startProxy } from '../helpers/proxy.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
-import { connected, entry, isLive, key, ORIGIN, useRedisStores } from './redis-stores.js'
+import { connected, entry, isLive, key, NOTHING, ORIGIN, useRedisStores } from './redis-stores.js'
 
 const { redis: shared, open } = useRedisStores()
 
@@ -12,7 +12,7 @@ const REFUSED = /calls fail at once until it responds/
 describe('A server that fails', () => {
   const operations: Record<string, (store: RedisStore) => Promise<unknown>> = {
     read: (store) => store.read(key('a')),
-    observe: (store) => store.observe(key('a')),
+    observe: (store) => store.observe(key('a'), NOTHING),
     write: (store) => store.write(key('a'), entry()),
     remove: (store) => store.remove(key('a'), { children: true, origin: ORIGIN }),
     clear: (store) => store.clear(ORIGIN),
@@ -74,11 +74,12 @@ describe('A server that fails', () => {
     try {
       const store = open({ redis: own.url, keyPrefix: 'bounded', timeoutMs: 50 })
       await connected(store)
+      await vi.waitFor(() => store.write(key(['w', 0]), entry()))
       const before = await run()
       own.freeze()
       // Of one script, many would travel in one command.
       const ask = (index: number) =>
-        index % 2 === 0 ? store.write(key(['w', index]), entry()) : store.observe(key(['w', index]))
+        index % 2 === 0 ? store.write(key(['w', index]), entry()) : store.observe(key(['w', index]), NOTHING)
       const wave = () => Promise.allSettled<unknown>(Array.from({ length: 200 }, (_, index) => ask(index)))
       for (let round = 0; round < 3; round++) await wave()
       for (let round = 0; round < 9; round++) {
@@ -100,6 +101,7 @@ describe('A server that fails', () => {
     try {
       const store = open({ redis: own.url, keyPrefix: 'bytes', timeoutMs: 30 })
       await connected(store)
+      await vi.waitFor(() => store.write(key(['big', 0]), entry()))
       own.freeze()
       const results: string[] = []
       for (let part = 0; part < 30; part++) {

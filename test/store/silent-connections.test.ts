@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { ignore } from '../../src/background.js'
 import { startProxy } from '../helpers/proxy.js'
 import { startRedis } from '../helpers/redis.js'
-import { connected, entry, key, useRedisStores } from './redis-stores.js'
+import { connected, entry, key, NOTHING, useRedisStores } from './redis-stores.js'
 
 const { redis: shared, open } = useRedisStores()
 
@@ -21,7 +21,8 @@ describe('A connection on which no answer arrives is replaced', () => {
     const write = () => {
       for (let n = 0; n < writes; n++) {
         // Of one script, many would travel in one command.
-        const writing = n % 2 === 0 ? store.write(key(['w', n]), entry()) : store.observe(key(['w', n]))
+        const writing =
+          n % 2 === 0 ? store.write(key(['w', n]), entry()) : store.observe(key(['w', n]), NOTHING)
         writing.catch(ignore)
       }
     }

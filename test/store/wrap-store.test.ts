@@ -80,7 +80,10 @@ test('a method that is replaced later is used', async () => {
 test('stats() and close() settle although the statistics of a store never do', async () => {
   const inner = new MemoryStore()
   const statistics = Object.fromEntries(
-    ['report', 'gathered', 'history', 'events', 'requests', 'traces'].map((name) => [name, vi.fn(never)]),
+    ['report', 'figures', 'history', 'events', 'requests', 'keyHistories'].map((name) => [
+      name,
+      vi.fn(never),
+    ]),
   )
   const store = Object.assign(inner, { statistics: statistics as never })
   const cache = createCache({ store, timeouts: { store: '50ms' }, logger: { warn() {} } })

@@ -8,14 +8,16 @@ import type { LargeValues } from './large-values.js'
 import { asNotResponding, isConnectionLost, isErrorReply, isServerGone } from './not-responding.js'
 import type { ReadBatch, ToResult } from './read-batch.js'
 import { ReadQueue } from './read-queue.js'
+import { readsBySlot } from './reads-by-slot.js'
 import { TRACK_NEXT } from './tracking.js'
 
 interface Answer {
-  readonly values: (Buffer | null)[]
+  readonly values: (Buffer | null | Error)[]
   /** Whether the server reports later changes of these values. */
   readonly isTracked: boolean
-  /** Whether one command has read them all. */
+  /** Whether one command has read them all, or those with the same number in `commandOf`. */
   readonly isOneMoment: boolean
+  readonly commandOf?: readonly number[]
 }
 
 interface BatchedReadsOptions {
@@ -25,6 +27,8 @@ interface BatchedReadsOptions {
   readonly large: LargeValues
   readonly tracking: Pick<Tracking, 'epoch'>
   readonly timeoutMs: number
+  /** In a Cluster a command has names of one slot. */
+  readonly slotOf?: ((name: string) => number) | undefined
 }
 
 /**
@@ -38,9 +42,11 @@ export class BatchedReads {
   readonly #large: LargeValues
   readonly #tracking: Pick<Tracking, 'epoch'>
   readonly #timeoutMs: number
+  readonly #slotOf: ((name: string) => number) | undefined
   readonly #queue = new ReadQueue()
 
-  constructor({ connection, clock, greeting, large, tracking, timeoutMs }: BatchedReadsOptions) {
+  constructor({ connection, clock, greeting, large, tracking, timeoutMs, slotOf }: BatchedReadsOptions) {
+    this.#slotOf = slotOf
     this.#connection = connection
     this.#clock = clock
     this.#greeting = greeting
@@ -51,6 +57,11 @@ export class BatchedReads {
       for (const [command, ...names] of commands)
         if (command === 'MGET') this.#large.suspect(names.map(String))
     })
+  }
+
+  /** The batch that takes further reads, until it is sent. */
+  get open(): ReadBatch | undefined {
+    return this.#queue.open
   }
 
   /** Adds a read to the batch of this tick. */
@@ -92,13 +103,10 @@ export class BatchedReads {
       // Its deadline is no later than this one; where it fails, this read fails by itself.
       if (this.#greeting.underWay !== undefined) await this.#greeting.underWay.catch(ignore)
       const epoch = batch.isTracked ? this.#tracking.epoch : undefined
-      const { values, isTracked, isOneMoment } = await this.#readAll(
-        batch.names,
-        epoch !== undefined,
-        deadline,
-      )
+      const answer = await this.#readAll(batch.names, epoch !== undefined, deadline)
       // An epoch that has ended meanwhile does not cover the answer.
-      batch.answer(values, isTracked && this.#tracking.epoch === epoch ? epoch : undefined, isOneMoment)
+      const covering = answer.isTracked && this.#tracking.epoch === epoch ? epoch : undefined
+      batch.answer(answer.values, covering, answer.isOneMoment, answer.commandOf)
     } catch (error) {
       batch.fail(error)
       // Reads that have waited for as long as an answer may take would not be answered either.
@@ -136,6 +144,7 @@ export class BatchedReads {
   }
 
   async #readTogether(names: readonly string[], tracked: boolean, deadline: number): Promise<Answer> {
+    if (this.#slotOf !== undefined) return await this.#readBySlot(names, tracked, deadline, this.#slotOf)
     const read: Command = ['MGET', ...names]
     // Freshness is decided in the server's time, so its clock must have been sampled not long ago.
     const isClockKnown = this.#clock.isRecent(performance.now())
@@ -157,6 +166,29 @@ export class BatchedReads {
     }
     const isTracked = tracked && !(replies[0] instanceof Error)
     return { values: values as Answer['values'], isTracked, isOneMoment: true }
+  }
+
+  /** One command for each slot. A slot that another node has by now fails alone. */
+  async #readBySlot(
+    names: readonly string[],
+    tracked: boolean,
+    deadline: number,
+    slotOf: (name: string) => number,
+  ): Promise<Answer> {
+    const { commands, toValues, slots } = readsBySlot(names, slotOf, tracked)
+    const isClockKnown = this.#clock.isRecent(performance.now())
+    const sentAt = performance.now()
+    const replies = await this.#connection.sendAll(isClockKnown ? commands : [...commands, TIME], deadline)
+    if (!isClockKnown) {
+      const time = replies.pop()
+      if (!Array.isArray(time)) throw asNotResponding(time)
+      this.#clock.sampleReply(time, sentAt)
+    }
+    const values = toValues(replies)
+    const lost = values.find((value) => value instanceof Error && isConnectionLost(value))
+    if (lost !== undefined) throw lost
+    const isTracked = tracked && replies.every((reply, index) => index % 2 === 1 || !(reply instanceof Error))
+    return { values, isTracked, isOneMoment: true, commandOf: slots }
   }
 }
 

@@ -1,12 +1,13 @@
 import type { CacheNotRespondingError } from '../../errors.js'
 import type { ServerClock } from './clock.js'
-import { type Argument, sizeOf } from './command.js'
+import { type Command, sizeOf } from './command.js'
 import type { Connection } from './connection.js'
 import type { Greeting } from './greeting.js'
 import type { LargeValues } from './large-values.js'
 import { asNotResponding, isServerGone, notResponding } from './not-responding.js'
+import { ASKING, isRedirection } from './redirection.js'
 import { commandOf, grouped, type ScriptReply, type Write } from './script-calls.js'
-import { LATE, type Script } from './scripts/script.js'
+import { LATE } from './scripts/script.js'
 import { WriteOrder } from './write-order.js'
 import { WriteQueue } from './write-queue.js'
 
@@ -25,6 +26,8 @@ interface BatchedWritesOptions {
   readonly greeting: Greeting
   readonly large: LargeValues
   readonly timeoutMs: number
+  /** That of all nodes of a Cluster: a write may have to be sent to another node. Default: one of its own. */
+  readonly order?: WriteOrder | undefined
 }
 
 /** The script calls of one tick, sent together and in the order of their calls. */
@@ -37,10 +40,18 @@ export class BatchedWrites {
   #ofThisTick: Write[] = []
   /** Holds what is too much for one batch: later writes of a key must not overtake earlier ones. */
   #queue: WriteQueue | undefined
-  readonly #order = new WriteOrder()
+  readonly #order: WriteOrder
   readonly #underWay = new Set<Promise<void>>()
 
-  constructor({ connection, clock, greeting, large, timeoutMs }: BatchedWritesOptions) {
+  constructor({
+    connection,
+    clock,
+    greeting,
+    large,
+    timeoutMs,
+    order = new WriteOrder(),
+  }: BatchedWritesOptions) {
+    this.#order = order
     this.#connection = connection
     this.#clock = clock
     this.#greeting = greeting
@@ -49,17 +60,11 @@ export class BatchedWrites {
   }
 
   /**
-   * Runs a script; `args` are its arguments after the deadline. `onAdded` is called whenever it waits to be sent.
+   * Runs a script. `onAdded` is called whenever it waits to be sent.
    * A script that came too late did nothing: it is sent again, with a deadline by what its reply said of the server's
    * clock. It is rejected instead where a later write of this process covers its key, which it would undo.
    */
-  async run(
-    script: Script,
-    keys: readonly string[],
-    args: readonly Argument[],
-    onAdded: () => void,
-  ): Promise<ScriptReply> {
-    const write: Write = { script, keys, args }
+  async run(write: Write, onAdded: () => void): Promise<ScriptReply> {
     for (let attempt = 1; ; attempt++) {
       // Each attempt has a deadline of its own. The write keeps its number, by which `WriteOrder` finds later writes.
       write.deadline = undefined
@@ -119,7 +124,7 @@ export class BatchedWrites {
   /** Sends one batch. Its deadline begins now, and includes connecting and the greeting of a new connection. */
   async #sendBatch(batch: readonly Write[]): Promise<void> {
     const deadline = this.#deadline()
-    for (const write of batch) write.deadline ??= deadline
+    for (const write of batch) write.deadline ??= Math.min(deadline, write.limit ?? deadline)
     if (!this.#greeting.isDone) await this.#greeting.run(deadline)
     const unknown = await this.#evaluate(batch, deadline)
     if (unknown.length === 0) return
@@ -140,8 +145,12 @@ export class BatchedWrites {
     if (writes.length === 0) return []
     const sentAt = performance.now()
     const groups = grouped(writes)
-    const commands = groups.map((group) => commandOf(group, (write) => this.#serverDeadline(write, deadline)))
-    const replies = await this.#connection.sendAll(commands, deadline)
+    const commands = groups.flatMap((group): Command[] => {
+      const command = commandOf(group, (write) => this.#serverDeadline(write, deadline))
+      return group[0]?.isAsking ? [ASKING, command] : [command]
+    })
+    const all = await this.#connection.sendAll(commands, deadline)
+    const replies = all.length === groups.length ? all : all.filter((_, index) => commands[index] !== ASKING)
     const receivedAt = performance.now()
     const unknown: Write[] = []
     const notRun: Write[] = []
@@ -164,12 +173,12 @@ export class BatchedWrites {
     return Math.floor(this.#clock.at((write.deadline ?? deadline) - SLACK_MS))
   }
 
-  /** Returns false for a write that came too late, and so did nothing. */
+  /** Returns false for a write that did nothing: it came too late, or to a node that does not have its slot. */
   #settle(write: Write, reply: unknown, sentAt: number, receivedAt: number): boolean {
     if (!Array.isArray(reply)) {
       this.#connection.noticeRefusal(reply)
       write.reject?.(asNotResponding(reply))
-      return true
+      return !isRedirection(reply)
     }
     const [status, now, ...rest] = reply as [number, number, ...unknown[]]
     // Late by its own clock: the estimate was wrong, and this reply is the better one.

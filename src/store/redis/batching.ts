@@ -8,9 +8,17 @@ import type { Argument } from './command.js'
 import type { Connection } from './connection.js'
 import { Greeting } from './greeting.js'
 import { LargeValues } from './large-values.js'
-import type { ToResult } from './read-batch.js'
-import type { ScriptReply } from './script-calls.js'
+import type { ReadBatch, ToResult } from './read-batch.js'
+import type { ScriptReply, Write } from './script-calls.js'
 import type { Script } from './scripts/script.js'
+import type { WriteOrder } from './write-order.js'
+
+/** What is different for a node of a Cluster: a command has names of one slot. */
+export interface InCluster {
+  readonly slotOf?: (name: string) => number
+  /** The order of writes to all nodes. */
+  readonly order?: WriteOrder
+}
 
 /**
  * Collects what is called in one tick and sends it at its end: the writes, then the reads. A read shares only a command
@@ -32,12 +40,19 @@ export class Batching {
     tracking: Pick<Tracking, 'epoch'>,
     timeoutMs: number,
     maxBytes: number,
+    { slotOf, order }: InCluster = {},
   ) {
     this.#connection = connection
     const greeting = new Greeting(connection, this.clock)
-    const shared = { connection, clock: this.clock, greeting, large: new LargeValues(maxBytes), timeoutMs }
-    this.#reads = new BatchedReads({ ...shared, tracking })
-    this.#writes = new BatchedWrites(shared)
+    const large = new LargeValues(maxBytes, slotOf)
+    const shared = { connection, clock: this.clock, greeting, large, timeoutMs }
+    this.#reads = new BatchedReads({ ...shared, tracking, slotOf })
+    this.#writes = new BatchedWrites({ ...shared, order })
+  }
+
+  /** The reads that have not been sent yet, to be compared: a further read shares its results only with these. */
+  get openReads(): ReadBatch | undefined {
+    return this.#reads.open
   }
 
   /** Reads the values under these names, all of one moment after this call. */
@@ -59,7 +74,12 @@ export class Batching {
 
   /** Runs a script; `args` are its arguments after the deadline. */
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<ScriptReply> {
-    return this.#writes.run(script, keys, args, this.#schedule)
+    return this.runWrite({ script, keys, args })
+  }
+
+  /** Runs a script, which may have been refused before by a node of a Cluster that does not have its slot. */
+  runWrite(write: Write): Promise<ScriptReply> {
+    return this.#writes.run(write, this.#schedule)
   }
 
   /** Sends what waits, and resolves when it is answered or has failed. It does not wait for a server that is silent. */

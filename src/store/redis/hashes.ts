@@ -1,7 +1,7 @@
 import type { Command } from './command.js'
-import type { Connection } from './connection.js'
 import { asNotResponding } from './not-responding.js'
 import { MAX_FIELDS } from './scripts/statistics.js'
+import type { Servers } from './servers.js'
 
 /** A count as Redis writes it; negative where a correction arrived after the counted value was lost. */
 const COUNT = /^(0|-?[1-9]\d{0,15})$/
@@ -10,12 +10,13 @@ export type Pair = readonly [field: string, value: string]
 
 /** Reads hashes of counts, of which any may be missing, foreign or too large: such a hash is empty. */
 export class HashReader {
-  readonly #connection: Connection
-  readonly #timeoutMs: number
+  readonly #servers: Servers
+  /** A name on the server that holds the hashes. */
+  readonly #name: string
 
-  constructor(connection: Connection, timeoutMs: number) {
-    this.#connection = connection
-    this.#timeoutMs = timeoutMs
+  constructor(servers: Servers, name: string) {
+    this.#servers = servers
+    this.#name = name
   }
 
   async read(names: readonly string[]): Promise<Pair[][]> {
@@ -36,7 +37,7 @@ export class HashReader {
   /** Replies in the order of the commands; `undefined` where a command met a foreign type. */
   async replies(commands: readonly Command[]): Promise<unknown[]> {
     if (commands.length === 0) return []
-    const replies = await this.#connection.sendAll(commands, performance.now() + this.#timeoutMs)
+    const replies = await this.#servers.sendTo(this.#name, commands)
     return replies.map((reply) => {
       if (!(reply instanceof Error)) return reply
       if (reply.message.startsWith('WRONGTYPE')) return undefined

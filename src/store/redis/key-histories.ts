@@ -6,35 +6,36 @@ import {
   type KeyHistory,
   SLOT_BYTES,
 } from '../key-history.js'
-import type { Batching } from './batching.js'
 import type { Names } from './names.js'
 import { READ_HISTORIES, RECORD_CHANGES } from './scripts/key-history.js'
+import type { Servers } from './servers.js'
 
 /** Maximum number of slots in one script: the server is not blocked for long. */
 const SLOTS_PER_SCRIPT = 200
 
 /** The table of key histories in Redis: one string of fixed size. */
 export class RedisKeyHistories {
-  readonly #batching: Batching
+  readonly #servers: Servers
   readonly #names: Names
   readonly #lifeMs: number
 
-  constructor(batching: Batching, names: Names, lifeMs: number) {
-    this.#batching = batching
+  constructor(servers: Servers, names: Names, lifeMs: number) {
+    this.#servers = servers
     this.#names = names
     this.#lifeMs = lifeMs
   }
 
   async record(changes: ReadonlyMap<string, KeyChange>): Promise<void> {
-    const clockAt = (moment: number) => this.#batching.clock.at(moment)
+    const key = this.#names.keyHistory()
+    const clock = this.#servers.clockOf(key)
+    const clockAt = (moment: number) => clock.at(moment)
     const slots = [...changes].map(([name, change]) => {
       const { offset, fingerprint } = historySlotOf(name)
       return [offset, encodeChange(fingerprint, change, clockAt)] as const
     })
-    const key = this.#names.keyHistory()
     await Promise.all(
       inParts(slots).map((part) =>
-        this.#batching.run(RECORD_CHANGES, [key], ['', this.#lifeMs, SLOT_BYTES, ...part.flat()]),
+        this.#servers.run(RECORD_CHANGES, [key], ['', this.#lifeMs, SLOT_BYTES, ...part.flat()]),
       ),
     )
   }
@@ -44,11 +45,11 @@ export class RedisKeyHistories {
     const offsets = [...new Set(wanted.map(({ offset }) => offset))]
     const key = this.#names.keyHistory()
     const replies = await Promise.all(
-      inParts(offsets).map((part) => this.#batching.run(READ_HISTORIES, [key], ['', SLOT_BYTES, ...part])),
+      inParts(offsets).map((part) => this.#servers.run(READ_HISTORIES, [key], ['', SLOT_BYTES, ...part])),
     )
     const found = replies.flatMap(({ rest }) => rest as Buffer[])
     const slots = new Map(offsets.map((offset, index) => [offset, found[index] as Buffer]))
-    const difference = this.#batching.clock.at(0)
+    const difference = this.#servers.clockOf(key).at(0)
     return wanted.map(({ offset, fingerprint }) =>
       decodeSlot(slots.get(offset) as Buffer, fingerprint, difference),
     )

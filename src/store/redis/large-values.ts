@@ -24,8 +24,12 @@ export class LargeValues {
   /** The moment of `performance.now()` at which a value was last found too large; `undefined` while its size is unknown. */
   readonly #names = new BoundedMap<string, number | undefined>(MAX_NAMES)
 
-  constructor(maxBytes: number) {
+  readonly #slotOf: (name: string) => number
+
+  /** In a Cluster names of one slot are fetched together, elsewhere all names. */
+  constructor(maxBytes: number, slotOf: (name: string) => number = () => 0) {
     this.#maxBytes = maxBytes
+    this.#slotOf = slotOf
   }
 
   /** Adds names whose reply was too large, or did not come: fetched again, each would bring another such reply. */
@@ -66,7 +70,7 @@ export class LargeValues {
       return size === undefined ? !this.#names.has(name) : size <= this.#maxBytes
     })
     const values = new Map<string, Buffer | null>()
-    for (const part of parts(fetched, sizes)) {
+    for (const part of parts(fetched, sizes, this.#slotOf)) {
       const [reply] = await send([['MGET', ...part]])
       if (reply instanceof Error) throw reply
       for (const [index, name] of part.entries()) {
@@ -79,19 +83,24 @@ export class LargeValues {
 }
 
 /** Splits names over several commands where their values are large together; a size that was not looked up counts as 0. */
-function parts(names: readonly string[], sizes: ReadonlyMap<string, number>): string[][] {
+function parts(
+  names: readonly string[],
+  sizes: ReadonlyMap<string, number>,
+  slotOf: (name: string) => number,
+): string[][] {
   const all: string[][] = []
-  let part: string[] = []
-  let bytes = 0
+  const open = new Map<number, { readonly part: string[]; bytes: number }>()
   for (const name of names) {
     const size = sizes.get(name) ?? 0
-    if (part.length === 0 || bytes + size > MAX_FETCH_BYTES) {
-      part = []
-      all.push(part)
-      bytes = 0
+    const slot = slotOf(name)
+    let last = open.get(slot)
+    if (!last || last.bytes + size > MAX_FETCH_BYTES) {
+      last = { part: [], bytes: 0 }
+      open.set(slot, last)
+      all.push(last.part)
     }
-    part.push(name)
-    bytes += size
+    last.part.push(name)
+    last.bytes += size
   }
   return all
 }

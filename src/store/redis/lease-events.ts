@@ -4,10 +4,10 @@ import type { CacheKey } from '../../key/cache-key.js'
 import { withDeadline } from '../deadline.js'
 import type { LeaseWatch, WakeWaiter } from '../store.js'
 import { Waiters } from '../waiters.js'
-import type { Connection } from './connection.js'
 import type { Names } from './names.js'
 import { end } from './own-client.js'
 import { LEASE_EVENT } from './scripts/functions/leases.js'
+import type { Servers } from './servers.js'
 
 /** Time until a subscription that the server has refused is tried again. */
 const REFUSED_PAUSE_MS = 60_000
@@ -22,7 +22,7 @@ const REFUSED_PAUSE_MS = 60_000
  */
 export class LeaseEvents {
   readonly #waiters = new Waiters()
-  readonly #connection: Connection
+  readonly #servers: Servers
   readonly #names: Names
   readonly #timeoutMs: number
   #subscriber: Redis | undefined
@@ -31,8 +31,8 @@ export class LeaseEvents {
   #isActive = false
   #isClosed = false
 
-  constructor(connection: Connection, names: Names, timeoutMs: number) {
-    this.#connection = connection
+  constructor(servers: Servers, names: Names, timeoutMs: number) {
+    this.#servers = servers
     this.#names = names
     this.#timeoutMs = timeoutMs
   }
@@ -64,7 +64,7 @@ export class LeaseEvents {
 
   /** Resolves when events arrive, or when the first attempt has failed: further ones are made in the background. */
   #open(): Promise<void> {
-    const subscriber = this.#connection.openSubscriber()
+    const subscriber = this.#servers.openSubscriber()
     this.#subscriber = subscriber
     return new Promise((resolve) => {
       subscriber.on('message', (_channel: string, event: string) => this.#receive(event))

@@ -33,15 +33,23 @@ export class ReadBatch {
     return position
   }
 
-  /** Resolves every read. One whose result cannot be made is rejected alone. */
-  answer(values: readonly (Buffer | null)[], epoch: number | undefined, isOneMoment: boolean): void {
+  /**
+   * Resolves every read. One whose result cannot be made, or for which an error was read, is rejected alone. Where several
+   * commands have read the values, `commandOf` has the one of each.
+   */
+  answer(
+    values: readonly (Buffer | null | Error)[],
+    epoch: number | undefined,
+    isOneMoment: boolean,
+    commandOf?: readonly number[],
+  ): void {
     for (const { positions, resolve, reject } of this.reads) {
       try {
-        resolve(
-          positions.map((position) => values[position] ?? null),
-          epoch,
-          isOneMoment,
-        )
+        const own = positions.map((position) => values[position] ?? null)
+        const failed = own.find((value) => value instanceof Error)
+        if (failed !== undefined) throw failed
+        const isOne = commandOf === undefined || isConstant(positions, commandOf)
+        resolve(own as (Buffer | null)[], epoch, isOneMoment && isOne)
       } catch (error) {
         reject(error)
       }
@@ -51,4 +59,8 @@ export class ReadBatch {
   fail(error: unknown): void {
     for (const { reject } of this.reads) reject(error)
   }
+}
+
+function isConstant(positions: readonly number[], commandOf: readonly number[]): boolean {
+  return positions.every((position) => commandOf[position] === commandOf[positions[0] as number])
 }

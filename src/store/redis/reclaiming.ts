@@ -5,11 +5,10 @@ import { GENERATIONS_AT, ID_BYTES } from '../../entry/layout.js'
 import type { CacheKey } from '../../key/cache-key.js'
 import { BACKGROUND, withDeadline } from '../deadline.js'
 import { checkLiveness } from '../liveness.js'
-import type { Batching } from './batching.js'
 import type { Command } from './command.js'
-import type { Connection } from './connection.js'
 import type { Names } from './names.js'
 import { RECLAIM } from './scripts/entries.js'
+import type { Server, Servers } from './servers.js'
 
 /** Names in a page and the pause after it: at most ten thousand names a second, about half of that where all are entries. */
 const PAGE = 500
@@ -33,23 +32,21 @@ const SWEPT_MS = 3_600_000
  */
 export class Reclaiming {
   readonly #stopped = new AbortController()
-  readonly #connection: Connection
-  readonly #batching: Batching
+  readonly #servers: Servers
   readonly #names: Names
   readonly #timeoutMs: number
   #running: Promise<void> | undefined
   #requestedAt = 0
 
-  constructor(connection: Connection, batching: Batching, names: Names, timeoutMs: number) {
-    this.#connection = connection
-    this.#batching = batching
+  constructor(servers: Servers, names: Names, timeoutMs: number) {
+    this.#servers = servers
     this.#names = names
     this.#timeoutMs = timeoutMs
   }
 
   /** Requests a pass, since there may be dead entries from now on. */
   request(): void {
-    this.#requestedAt = this.#batching.clock.at(performance.now())
+    this.#requestedAt = this.#now()
     if (this.#stopped.signal.aborted) return
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined
@@ -58,9 +55,9 @@ export class Reclaiming {
 
   async close(): Promise<void> {
     this.#stopped.abort()
-    if (!this.#running || this.#connection.isSilent) return
+    if (!this.#running || this.#servers.isSilent) return
     // Its commands do not keep the process alive, but `close` waits for them.
-    await withDeadline(this.#deadline(), this.#running, 'Redis').catch(ignore)
+    await withDeadline(performance.now() + this.#timeoutMs, this.#running, 'Redis').catch(ignore)
   }
 
   async #run(): Promise<void> {
@@ -77,12 +74,8 @@ export class Reclaiming {
   /** Makes a pass, unless another process does. Returns whether nothing is left to do. */
   async #turn(): Promise<boolean> {
     const [lock, swept] = [this.#names.sweepLock(), this.#names.swept()]
-    const start = this.#batching.clock.at(performance.now())
-    const [last] = await this.#connection.sendAll(
-      [['GETRANGE', swept, 0, MOMENT_BYTES]],
-      this.#deadline(),
-      BACKGROUND,
-    )
+    const start = this.#now()
+    const [last] = await this.#servers.sendTo(swept, [['GETRANGE', swept, 0, MOMENT_BYTES]], BACKGROUND)
     const sweptAt = Number(String(last))
     // One in the future was written before the server's clock was set back.
     if (sweptAt > this.#requestedAt && sweptAt <= start) return true
@@ -93,43 +86,38 @@ export class Reclaiming {
       return false
     }
     try {
-      await this.#pass(lock)
+      for (const server of await this.#servers.masters()) await this.#pass(server, lock)
       await this.#send(['SET', swept, Math.floor(start), 'PX', SWEPT_MS])
     } finally {
       // On a silent server the lock expires.
-      if (!this.#connection.isSilent) await this.#send(['DEL', lock])
+      if (!this.#servers.isSilent) await this.#send(['DEL', lock])
     }
     return this.#requestedAt <= start
   }
 
-  async #pass(lock: string): Promise<void> {
+  async #pass(server: Server, lock: string): Promise<void> {
+    const pattern = this.#names.pattern()
     let cursor = '0'
     do {
-      const [next, names] = (await this.#send([
-        'SCAN',
-        cursor,
-        'MATCH',
-        this.#names.pattern(),
-        'COUNT',
-        PAGE,
-      ])) as [Buffer, Buffer[]]
-      await this.#reclaim(names)
+      const scan: Command = ['SCAN', cursor, 'MATCH', pattern, 'COUNT', PAGE]
+      const [next, names] = (await server.send(scan, BACKGROUND)) as [Buffer, Buffer[]]
+      await this.#reclaim(server, names)
       await this.#send(['PEXPIRE', lock, LOCK_MS])
       cursor = next.toString()
       await pause(PAUSE_MS, undefined, { signal: this.#stopped.signal, ref: false })
     } while (cursor !== '0')
   }
 
-  async #reclaim(names: readonly Buffer[]): Promise<void> {
+  async #reclaim(server: Server, names: readonly Buffer[]): Promise<void> {
     const keys = names.flatMap((name) => this.#names.keyOf(name.toString()) ?? [])
     if (keys.length === 0) return
     const head = (key: CacheKey): Command => {
       return ['GETRANGE', this.#names.entry(key.text), 0, GENERATIONS_AT + key.segments.length * ID_BYTES - 1]
     }
-    const heads = await this.#connection.sendAll(keys.map(head), this.#deadline(), BACKGROUND)
+    const heads = await server.sendAll(keys.map(head), BACKGROUND)
     // The generations after the entries: read before, they could be older than one of them and condemn what is live.
     const generations = await Promise.all(
-      keys.map((key) => this.#batching.read(this.#names.generationsAbove(key), (values) => values)),
+      keys.map((key) => this.#servers.read(this.#names.generationsAbove(key), ({ values }) => values)),
     )
     const dead = keys.flatMap((key, index) => {
       const frame = heads[index]
@@ -140,19 +128,17 @@ export class Reclaiming {
       const parsed = parseFrame(frame)
       return gone && parsed.kind === 'value' ? [{ name: this.#names.entry(key.text), id: parsed.id }] : []
     })
-    if (dead.length === 0) return
-    await this.#batching.run(
-      RECLAIM,
-      dead.map(({ name }) => name),
-      ['', ...dead.map(({ id }) => id)],
-    )
+    await Promise.all(dead.map(({ name, id }) => this.#servers.run(RECLAIM, [name], [id])))
   }
 
-  #send(command: Command): Promise<unknown> {
-    return this.#connection.send(command, this.#deadline(), BACKGROUND)
+  /** Sends a command about the lock, or the time of the last pass. */
+  async #send(command: Command): Promise<unknown> {
+    const [reply] = await this.#servers.sendTo(this.#names.sweepLock(), [command], BACKGROUND)
+    if (reply instanceof Error) throw reply
+    return reply
   }
 
-  #deadline(): number {
-    return performance.now() + this.#timeoutMs
+  #now(): number {
+    return this.#servers.clockOf(this.#names.sweepLock()).at(performance.now())
   }
 }

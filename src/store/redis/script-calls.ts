@@ -13,6 +13,12 @@ export interface Write {
   bytes?: number
   /** A moment of `performance.now()`, known when it is sent. */
   deadline?: number | undefined
+  /** A moment after which it must not run, where its caller has waited before. */
+  limit?: number
+  /** Slot of its keys in a Cluster. */
+  readonly slot?: number
+  /** Whether it goes to a node that is just getting the slot. */
+  isAsking?: boolean
   /** Its place in the order in which writes were first sent; none before that. See `WriteOrder`. */
   number?: number
   /** Numbers of the last writes of its entry, and of its tree, when it was sent. */
@@ -38,7 +44,7 @@ export function grouped(writes: readonly Write[]): Write[][] {
   for (const write of writes) {
     const size = write.bytes ?? 0
     const isFull = group.length >= MAX_CALLS.count || bytes + size > MAX_CALLS.bytes
-    if (group[0]?.script !== write.script || isFull) {
+    if (isFull || !isOneCommand(group[0], write)) {
       group = []
       groups.push(group)
       bytes = 0
@@ -47,6 +53,11 @@ export function grouped(writes: readonly Write[]): Write[][] {
     bytes += size
   }
   return groups
+}
+
+function isOneCommand(first: Write | undefined, next: Write): boolean {
+  // `ASKING` is for one command, and one that meets an open slot may be refused: it has one call.
+  return first?.script === next.script && first.slot === next.slot && !first.isAsking && !next.isAsking
 }
 
 /** One command that makes all calls of a group; `serverDeadline` gives the deadline of each, in the server's time. */

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { DeadlineOptions } from '../deadline.js'
+import type { StoreHealth } from '../health.js'
 import type { Tracking } from '../tracking.js'
 import { Batching } from './batching.js'
 import type { ServerClock } from './clock.js'
@@ -21,22 +22,33 @@ export interface ServerRead {
   readonly isOneMoment: boolean
 }
 
+export interface SendOptions extends DeadlineOptions {
+  /** Deadline of the commands in milliseconds. Default: that of the store. */
+  readonly timeoutMs?: number
+}
+
 /** One server: the only one of a store, or a master of a Cluster. */
 export interface Server {
   /** Text for people: address and database. */
   readonly description: string
   readonly clock: ServerClock
   readonly isReady: boolean
+  /** Its circuit breaker. */
+  readonly health: StoreHealth
   /** Whether a command is unanswered after its deadline. */
   readonly isSilent: boolean
+  /** Sends a command, and rejects with an error reply. */
+  send(command: Command, options?: SendOptions): Promise<unknown>
   /** Sends several commands at once. Each has its own reply, which may be an error. */
-  sendAll(commands: readonly Command[], options?: DeadlineOptions): Promise<unknown[]>
+  sendAll(commands: readonly Command[], options?: SendOptions): Promise<unknown[]>
   /** Calls `listener` whenever a new connection can take commands. */
   onReady(listener: () => void): void
   /** Calls `listener` whenever the connection is lost. */
   onLost(listener: () => void): void
   /** A second client for this server, not connected yet, for subscriptions. */
   openSubscriber(): Redis
+  /** Probes it at once while its circuit breaker is open. */
+  probe(): Promise<void>
 }
 
 /** The servers that hold the names of one store: one server, or the masters of a Cluster. */
@@ -57,9 +69,19 @@ export interface Servers {
     tracked?: boolean,
   ): Promise<T>
   /** Sends plain commands to the server of this name. Each has its own reply, which may be an error. */
-  sendTo(name: string, commands: readonly Command[], options?: DeadlineOptions): Promise<unknown[]>
+  sendTo(name: string, commands: readonly Command[], options?: SendOptions): Promise<unknown[]>
+  /** Whether a server leaves a command unanswered after its deadline. */
+  readonly isSilent: boolean
+  /** Their circuit breakers. */
+  readonly health: StoreHealth
+  /** Probes those whose circuit breaker is open. */
+  probe(): Promise<void>
+  /** The server, where there is only one. */
+  readonly only: Server | undefined
   /** Every server. */
   masters(): Promise<readonly Server[]>
+  /** A client for any of the servers, not connected yet, that gets what is published on all of them. */
+  openSubscriber(): Redis
   /** Clock of the server of this name. */
   clockOf(name: string): ServerClock
   /** Sends what waits, and resolves when it is answered or has failed. It does not wait for a server that is silent. */
@@ -97,6 +119,10 @@ export class SingleServer implements Servers, Server {
     this.#timeoutMs = timeoutMs
   }
 
+  get only(): Server {
+    return this
+  }
+
   get description(): string {
     return this.#connection.description
   }
@@ -111,6 +137,14 @@ export class SingleServer implements Servers, Server {
 
   get isSilent(): boolean {
     return this.#connection.isSilent
+  }
+
+  get health(): StoreHealth {
+    return this.#connection.health
+  }
+
+  probe(): Promise<void> {
+    return this.#connection.probe(this.#deadline())
   }
 
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<ScriptReply> {
@@ -130,12 +164,16 @@ export class SingleServer implements Servers, Server {
     return this.#batching.readShared(id, names, this.#toRead(toResult), tracked)
   }
 
-  sendTo(_name: string, commands: readonly Command[], options?: DeadlineOptions): Promise<unknown[]> {
+  sendTo(_name: string, commands: readonly Command[], options?: SendOptions): Promise<unknown[]> {
     return this.sendAll(commands, options)
   }
 
-  sendAll(commands: readonly Command[], options?: DeadlineOptions): Promise<unknown[]> {
-    return this.#connection.sendAll(commands, performance.now() + this.#timeoutMs, options)
+  send(command: Command, options?: SendOptions): Promise<unknown> {
+    return this.#connection.send(command, this.#deadline(options), options)
+  }
+
+  sendAll(commands: readonly Command[], options?: SendOptions): Promise<unknown[]> {
+    return this.#connection.sendAll(commands, this.#deadline(options), options)
   }
 
   async masters(): Promise<readonly Server[]> {
@@ -164,6 +202,10 @@ export class SingleServer implements Servers, Server {
 
   close(): void {
     this.#connection.close()
+  }
+
+  #deadline({ timeoutMs = this.#timeoutMs }: SendOptions = {}): number {
+    return performance.now() + timeoutMs
   }
 
   #toRead<T>(toResult: (read: ServerRead) => T) {

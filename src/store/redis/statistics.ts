@@ -13,13 +13,12 @@ import {
   type Resolution,
   type Statistics,
 } from '../statistics.js'
-import type { Batching } from './batching.js'
-import type { Connection } from './connection.js'
 import { countsOf, HashReader, type Pair, pairsOf } from './hashes.js'
 import { bucketsOf, currentPage, pagesUntil, SEPARATOR } from './history-pages.js'
 import { RedisKeyHistories } from './key-histories.js'
 import type { Names } from './names.js'
 import { READ_NEWEST, REPORT } from './scripts/statistics.js'
+import type { Servers } from './servers.js'
 
 /** Time for which a process that stopped reporting is kept: a report that it sends again must not count twice. */
 const PROCESS_LIFE_MS = 3_600_000
@@ -41,16 +40,16 @@ const MAX_ITEMS_BYTES = 16 * 1024 * 1024
  * events and requests, written by one script; key histories follow by another.
  */
 export class RedisStatistics implements Statistics {
-  readonly #batching: Batching
+  readonly #servers: Servers
   readonly #names: Names
   readonly #hashes: HashReader
   readonly #keyHistories: RedisKeyHistories
 
-  constructor(connection: Connection, batching: Batching, names: Names, timeoutMs: number) {
-    this.#batching = batching
+  constructor(servers: Servers, names: Names) {
+    this.#servers = servers
     this.#names = names
-    this.#hashes = new HashReader(connection, timeoutMs)
-    this.#keyHistories = new RedisKeyHistories(batching, names, LIFE_MS)
+    this.#hashes = new HashReader(servers, names.figures())
+    this.#keyHistories = new RedisKeyHistories(servers, names, LIFE_MS)
   }
 
   async report(report: Report): Promise<void> {
@@ -77,7 +76,7 @@ export class RedisStatistics implements Statistics {
       this.#names.requests(),
       ...pages.map(({ name }) => name),
     ]
-    await this.#batching.run(REPORT, keys, [
+    await this.#servers.run(REPORT, keys, [
       '',
       process,
       sequence,
@@ -145,7 +144,7 @@ export class RedisStatistics implements Statistics {
   }
 
   async #newest(name: string, limit: number): Promise<readonly string[]> {
-    const { rest } = await this.#batching.run(
+    const { rest } = await this.#servers.run(
       READ_NEWEST,
       [name],
       ['', limit, MAX_ITEM_BYTES, MAX_ITEMS_BYTES],
@@ -154,7 +153,7 @@ export class RedisStatistics implements Statistics {
   }
 
   #now(): number {
-    return this.#batching.clock.at(performance.now())
+    return this.#servers.clockOf(this.#names.figures()).at(performance.now())
   }
 }
 

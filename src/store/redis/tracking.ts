@@ -5,9 +5,9 @@ import { detached, ignore } from '../../background.js'
 import { BACKGROUND, withDeadline } from '../deadline.js'
 import { STALENESS_BOUND_MS, type Tracking, type TrackingListener } from '../tracking.js'
 import type { Command } from './command.js'
-import type { Connection } from './connection.js'
 import type { Names } from './names.js'
 import { end, reconnect } from './own-client.js'
+import type { Server } from './servers.js'
 
 /** Channel on which the server reports changes, to the connection that they are redirected to. */
 const CHANNEL = '__redis__:invalidate'
@@ -50,7 +50,7 @@ const NEVER: ClockReading = { monotonic: Number.NEGATIVE_INFINITY, wall: Number.
  * @see https://redis.io/docs/latest/commands/client-caching/
  */
 export class RedisTracking implements Tracking {
-  readonly #connection: Connection
+  readonly #server: Server
   readonly #names: Names
   readonly #timeoutMs: number
   #listener: TrackingListener | undefined
@@ -66,8 +66,8 @@ export class RedisTracking implements Tracking {
   #proved: ClockReading = NEVER
   readonly #closed = new AbortController()
 
-  constructor(connection: Connection, names: Names, timeoutMs: number) {
-    this.#connection = connection
+  constructor(server: Server, names: Names, timeoutMs: number) {
+    this.#server = server
     this.#names = names
     this.#timeoutMs = timeoutMs
   }
@@ -83,8 +83,8 @@ export class RedisTracking implements Tracking {
 
   start(listener: TrackingListener): void {
     this.#listener = listener
-    this.#connection.onReady(() => detached(() => this.#begin()))
-    this.#connection.onLost(() => this.#end())
+    this.#server.onReady(() => detached(() => this.#begin()))
+    this.#server.onLost(() => this.#end())
   }
 
   close(): void {
@@ -100,7 +100,7 @@ export class RedisTracking implements Tracking {
   }
 
   #subscribe(): void {
-    const subscriber = this.#connection.openSubscriber()
+    const subscriber = this.#server.openSubscriber()
     this.#subscriber = subscriber
     subscriber.on('messageBuffer', (_channel: Buffer, names: Buffer[] | null) => this.#receive(names))
     subscriber.on('ready', () => void this.#listen(subscriber))
@@ -127,13 +127,13 @@ export class RedisTracking implements Tracking {
   async #track(): Promise<void> {
     const redirect = this.#subscriberId
     const subscriber = this.#subscriber
-    if (redirect === undefined || !subscriber || !this.#connection.isReady) return
+    if (redirect === undefined || !subscriber || !this.#server.isReady) return
     this.#end()
     const turn = this.#epochs
     try {
       // OPTIN: only reads after `TRACK_NEXT` are tracked.
       const track = ['CLIENT', 'TRACKING', 'ON', 'REDIRECT', redirect, 'OPTIN'] as const
-      await this.#connection.send(track, performance.now() + this.#timeoutMs, BACKGROUND)
+      await this.#server.send(track, BACKGROUND)
       // A connection that was lost meanwhile begins an epoch of its own.
       if (turn !== this.#epochs) return
       await this.#trackSample()
@@ -160,11 +160,7 @@ export class RedisTracking implements Tracking {
     // Either may fail first.
     arrival.catch(ignore)
     const change: Command = ['SET', name, '', 'PX', STALENESS_BOUND_MS]
-    await this.#connection.sendAll(
-      [TRACK_NEXT, ['GET', name], change],
-      performance.now() + this.#timeoutMs,
-      BACKGROUND,
-    )
+    await this.#server.sendAll([TRACK_NEXT, ['GET', name], change], BACKGROUND)
     await withDeadline(performance.now() + SILENT_MS, arrival, 'Redis', BACKGROUND).catch(() => {
       throw new UnreportedError('changes are not reported on the connection that listens for them')
     })
@@ -191,7 +187,7 @@ export class RedisTracking implements Tracking {
     const sent = { monotonic: performance.now(), wall: Date.now() }
     const deadline = performance.now() + timeoutMs
     await Promise.all([
-      this.#connection.send(['PING'], deadline, BACKGROUND),
+      this.#server.send(['PING'], { ...BACKGROUND, timeoutMs }),
       withDeadline(deadline, subscriber.ping(), 'Redis', BACKGROUND),
     ])
     return sent

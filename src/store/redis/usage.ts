@@ -1,20 +1,27 @@
 import type { StoreUsage } from '../store.js'
-import type { Connection } from './connection.js'
+import type { Server, Servers } from './servers.js'
 
 const FIELD = /^(\w+):(.*?)\r?$/gm
 
 /**
- * Reads how full the server is. `undefined` where its user may not run `INFO`.
+ * Reads how full the servers are: the sum of all. `undefined` where their user may not run `INFO`.
  * @see https://redis.io/docs/latest/commands/info/
  */
-export async function readUsage(connection: Connection, timeoutMs: number): Promise<StoreUsage | undefined> {
-  const replies = await connection.sendAll(
-    [
-      ['INFO', 'memory'],
-      ['INFO', 'stats'],
-    ],
-    performance.now() + timeoutMs,
-  )
+export async function readUsage(servers: Servers): Promise<StoreUsage | undefined> {
+  const usages = await Promise.all((await servers.masters()).map(usageOf))
+  let total: StoreUsage | undefined
+  for (const usage of usages) {
+    if (!usage) return undefined
+    total = total ? sumOf(total, usage) : usage
+  }
+  return total
+}
+
+async function usageOf(server: Server): Promise<StoreUsage | undefined> {
+  const replies = await server.sendAll([
+    ['INFO', 'memory'],
+    ['INFO', 'stats'],
+  ])
   const fields = new Map(replies.flatMap((reply) => [...String(reply).matchAll(FIELD)].map(toPair)))
   const [usedBytes, maxBytes, evictions] = ['used_memory', 'maxmemory', 'evicted_keys'].map((name) => {
     return Number(fields.get(name) ?? Number.NaN)
@@ -25,6 +32,17 @@ export async function readUsage(connection: Connection, timeoutMs: number): Prom
     maxBytes: maxBytes > 0 ? maxBytes : undefined,
     evictions,
     policy: fields.get('maxmemory_policy') ?? '',
+  }
+}
+
+/** One without a limit makes the whole unlimited. Where the policies differ, all are named. */
+function sumOf(one: StoreUsage, other: StoreUsage): StoreUsage {
+  const areLimited = one.maxBytes !== undefined && other.maxBytes !== undefined
+  return {
+    usedBytes: one.usedBytes + other.usedBytes,
+    maxBytes: areLimited ? (one.maxBytes as number) + (other.maxBytes as number) : undefined,
+    evictions: one.evictions + other.evictions,
+    policy: [...new Set([...one.policy.split(', '), other.policy])].join(', '),
   }
 }
 

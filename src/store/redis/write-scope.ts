@@ -1,15 +1,14 @@
 import type { Write } from './script-calls.js'
-import { WRITE } from './scripts/entries.js'
+import { CONDITION, WRITE } from './scripts/entries.js'
 import { CLEAR, EXPIRE, REMOVE } from './scripts/invalidations.js'
 import { COMMIT } from './scripts/leases.js'
 
 type ScriptCall = Pick<Write, 'script' | 'keys' | 'args'>
 
 /** Name of the generation that a write replaces or whose next era it begins: `CLEAR`, `REMOVE` or `EXPIRE` with children. */
-export function treeOf({ script, keys, args }: ScriptCall): string | undefined {
+export function treeOf({ script, keys }: ScriptCall): string | undefined {
   if (script === CLEAR) return keys[0]
-  const isTree = (script === REMOVE && args[3] === '1') || (script === EXPIRE && args[2] === '1')
-  return isTree ? keys.at(-1) : undefined
+  return script === REMOVE || script === EXPIRE ? keys[2] : undefined
 }
 
 /** Name of the entry that a write replaces. */
@@ -24,6 +23,6 @@ export function entryOf({ script, keys }: ScriptCall): string | undefined {
  */
 export function isUnconditional({ script, args }: ScriptCall): boolean {
   // A fill names the frame that must still be there.
-  if (script === WRITE) return args[4] === ''
+  if (script === WRITE) return args[5] !== CONDITION.observed
   return script === REMOVE || script === EXPIRE || script === CLEAR
 }

@@ -1,4 +1,5 @@
 import { OBSERVE, RECLAIM, WRITE } from './entries.js'
+import { ENSURE } from './generations.js'
 import { CLEAR, EXPIRE, REMOVE } from './invalidations.js'
 import { READ_HISTORIES, RECORD_CHANGES } from './key-history.js'
 import { ACQUIRE, COMMIT, RELEASE, RENEW } from './leases.js'
@@ -8,6 +9,7 @@ import { READ_NEWEST, REPORT } from './statistics.js'
 
 /** All scripts, which are loaded on each new connection. */
 export const SCRIPTS = [
+  ENSURE,
   WRITE,
   ACQUIRE,
   RENEW,

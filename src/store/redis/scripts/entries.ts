@@ -1,69 +1,66 @@
 import { KIND, MAGIC_AND_VERSION } from './functions/frames.js'
 import { DONE, REFUSED, script } from './script.js'
 
+/** Condition of a `WRITE`, its argument after the channel. */
+export const CONDITION = {
+  /** None: a plain write. */
+  none: '',
+  /** A fill: only over the frame with the observed id. */
+  observed: '=',
+  /** A plain write that is repeated under other generations: not over what came after it. */
+  notNewer: '+',
+} as const
+
 /**
- * KEYS  entry, lease, generations above it (outermost first)
- * ARGV  deadline, id, life, body, channel of lease events, id of the observed frame or '', observed generations
- *       joined or ''
+ * KEYS  entry, lease
+ * ARGV  deadline, id, life, beginning of the frame, its body, channel of lease events, condition, id for the condition
  *
- * Writes a value and ends the lease, whose commit is refused from then on. With an observed frame, writes only while
- * that frame is still stored and the observed generations are the current ones: data that was read before an
- * invalidation is never stored after it. Refused, the third element of the reply is '1' if that was for an
- * invalidation after which no value was stored.
+ * Stores a value and ends the lease, whose commit is refused from then on. Refused, returns the beginning of the frame
+ * that is stored.
  */
 export const WRITE = script(`
-local life = tonumber(ARGV[3])
-local observed, generations = ARGV[6], ARGV[7]
-if observed ~= '' then
+local condition = ARGV[7]
+if condition ~= '${CONDITION.none}' then
   local frame = frame_at(KEYS[1])
-  local current = are_current(3, generations)
-  if not current or not frame or id_of(frame) ~= observed then
-    return {${REFUSED}, now, was_fenced(frame, 3, current)}
+  local is_own = frame and id_of(frame) == ARGV[8]
+  if condition == '${CONDITION.observed}' then
+    if not is_own then return {${REFUSED}, now, head_of(frame)} end
+  elseif frame and not is_own and is_newer(frame) then
+    return {${REFUSED}, now, head_of(frame)}
   end
 end
-local above = keep_generations(3, life, '1')
-redis.call('SET', KEYS[1], value_of(above, ARGV[4]), 'PX', life)
-end_lease(KEYS[2], ARGV[5], KEYS[1])
+redis.call('SET', KEYS[1], ARGV[4] .. ARGV[5], 'PX', ARGV[3])
+end_lease(KEYS[2], ARGV[6], KEYS[1])
 return {${DONE}, now}
 `)
 
 /**
- * KEYS  entry, generations above it
- * ARGV  deadline, id, life of a marker
+ * KEYS  entry
+ * ARGV  deadline, id, life of a marker, id of a value that was found dead or ''
  *
- * Stores a marker where there is no frame, or a dead value, and makes missing generations: from then on there is an id
- * that every invalidation replaces. Returns the frame and the generations.
+ * Stores a marker where there is no frame, or the dead value: from then on there is an id that every invalidation
+ * replaces. Returns the frame that is stored.
  */
 export const OBSERVE = script(`
 local life = tonumber(ARGV[3])
-local reply = {${DONE}, now, false}
 local frame = frame_at(KEYS[1])
-for i = 2, #KEYS do
-  keep_generation(KEYS[i], life, '0')
-  reply[i + 2] = redis.call('GET', KEYS[i])
-end
-local was_value = frame and is_value(frame)
-if not frame or (was_value and not is_live(frame, 2, #KEYS)) then
+if not frame or id_of(frame) == ARGV[4] then
   frame = '${MAGIC_AND_VERSION}${KIND.marker}' .. id .. string.char(0)
   redis.call('SET', KEYS[1], frame, 'PX', life)
-elseif not was_value and redis.call('PTTL', KEYS[1]) < life then
+elseif not is_value(frame) and redis.call('PTTL', KEYS[1]) < life then
   redis.call('PEXPIRE', KEYS[1], life)
 end
-reply[3] = whole_at(KEYS[1], frame)
-return reply
+return {${DONE}, now, whole_at(KEYS[1], frame)}
 `)
 
 /**
- * KEYS  entries
- * ARGV  deadline, id (unused), for each entry the id of the frame that was found dead
+ * KEYS  entry
+ * ARGV  deadline, id of the frame that was found dead
  *
- * Deletes dead entries, each only while the very frame that was found dead is still stored.
+ * Deletes a dead entry, only while the very frame that was found dead is still stored.
  */
 export const RECLAIM = script(`
-local gone = 0
-for i = 1, #KEYS do
-  local frame = frame_at(KEYS[i])
-  if frame and id_of(frame) == ARGV[i + 2] then gone = gone + redis.call('UNLINK', KEYS[i]) end
-end
-return {${DONE}, now, gone}
+local frame = frame_at(KEYS[1])
+if frame and id_of(frame) == id then redis.call('UNLINK', KEYS[1]) end
+return {${DONE}, now}
 `)

@@ -1,3 +1,4 @@
+import { FLAGS_AT, FRAME_HEAD_BYTES, PLAIN_FLAG } from '../../../../entry/body.js'
 import { DIGITS } from '../../../../entry/digits.js'
 import {
   COUNT_AT,
@@ -7,12 +8,14 @@ import {
   KIND_AT,
   KIND_BYTE,
   MAGIC,
+  MARKED_EXPIRY_AT,
   MARKED_VALUE,
   MAX_FRAME_BYTES,
+  VALUE_MARK_BYTES,
   VERSION,
   WRITER_DIGITS,
 } from '../../../../entry/layout.js'
-import { byteAt, position, slice } from './lua.js'
+import { byteAt, position, slice, sliceAfter } from './lua.js'
 
 /** The first bytes of every frame, as a Lua string literal spells them. */
 export const MAGIC_AND_VERSION = `${MAGIC}\\${VERSION}`
@@ -57,7 +60,24 @@ end
 -- The position after the generations of a value, where its body or its marks begin.
 local function after_generations(value) return ${position(GENERATIONS_AT)} + ${byteAt('value', COUNT_AT)} * ${ID_BYTES} end
 
--- A new value under generations that were joined by keep_generations.
+-- The beginning of a frame, by which it is judged.
+local function head_of(frame) return frame and string.sub(frame, 1, ${FRAME_HEAD_BYTES}) end
+
+-- Whether a frame was stored by an invalidation or a plain write: it stays where an earlier plain write is repeated.
+local function is_newer(frame)
+  local kind = ${slice('frame', KIND_AT, 1)}
+  if kind == '${KIND.tombstone}' then return true end
+  if kind == '${KIND.marker}' then return false end
+  local body_at = after_generations(frame)
+  if kind == '${KIND.marked}' then
+    if ${sliceAfter('body_at', 'frame', MARKED_EXPIRY_AT, DIGITS)} ~= NEVER then return true end
+    body_at = body_at + ${VALUE_MARK_BYTES}
+  end
+  local flags = string.byte(frame, body_at + ${FLAGS_AT})
+  return flags ~= nil and math.floor(flags / ${PLAIN_FLAG}) % 2 == 1
+end
+
+-- A new value under joined generations: their ids, then the sum of their eras.
 local function value_of(joined, body)
   local ids, eras = string.sub(joined, 1, -${DIGITS + 1}), string.sub(joined, -${DIGITS})
   local kind, marks = '${KIND.value}', ''

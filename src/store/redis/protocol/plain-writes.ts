@@ -1,0 +1,85 @@
+import { ignore } from '../../../background.js'
+import { lifetimeOf } from '../../../entry/body.js'
+import { joinGenerations } from '../../../entry/generation.js'
+import type { CacheKey } from '../../../key/cache-key.js'
+import { newId } from '../../ids.js'
+import type { NewEntry, WriteResult } from '../../store.js'
+import { CONDITION } from '../scripts/entries.js'
+import { DONE } from '../scripts/script.js'
+import type { Generations } from './generations.js'
+import { isInUse } from './known-generations.js'
+import type { OpenWrite, OwnOrder } from './own-order.js'
+import type { Values } from './values.js'
+
+const UNWRITTEN: WriteResult = { written: false }
+
+/**
+ * Plain writes. A value is written under the generations that this process knows, which are read in parallel: where they are
+ * others by now, the value is dead on arrival, and is written again under those that were read.
+ *
+ * The second write does not replace what came after the first: a delete, a soft expiry, another plain write.
+ */
+export class PlainWrites {
+  readonly #values: Values
+  readonly #generations: Generations
+  readonly #order: OwnOrder
+
+  constructor(values: Values, generations: Generations, order: OwnOrder) {
+    this.#values = values
+    this.#generations = generations
+    this.#order = order
+  }
+
+  /**
+   * @throws CacheNotRespondingError where the value may or may not be stored
+   */
+  write(key: CacheKey, entry: NewEntry): Promise<WriteResult> {
+    const open = this.#order.begin(key)
+    const result = this.#write(open, entry).finally(() => this.#order.end(open))
+    this.#order.cover(key, false, result, open)
+    return result
+  }
+
+  async #write(open: OpenWrite, entry: NewEntry): Promise<WriteResult> {
+    const { key } = open
+    const need = { lifeMs: lifetimeOf(entry), inUse: true }
+    const known = this.#generations.known(key)
+    let generations = known as Buffer[]
+    if (known.includes(undefined)) {
+      const completing = this.#generations.completed(key, known, need)
+      // A read that is called meanwhile waits, or it would overtake this write.
+      open.preparing = completing.catch(ignore)
+      generations = await completing
+      if (open.coveredBy !== undefined) {
+        // Its caller may act on the answer: what covers it must be in force then.
+        await open.coveredBy.catch(ignore)
+        return UNWRITTEN
+      }
+    }
+    const joined = joinGenerations(generations) as Buffer
+    const first = { key, entry, id: newId(), joined }
+    const writing = this.#values.write(first, CONDITION.none)
+    const verifying = Promise.all([this.#generations.read(key), this.#generations.ensure(key, need)])
+    verifying.catch(ignore)
+    await writing
+    let current: (Buffer | null)[]
+    try {
+      ;[current] = await verifying
+      if (joinGenerations(current)?.equals(joined) || isOver(open)) return { written: true, id: first.id }
+      const used = current.map((generation) => (generation && isInUse(generation) ? generation : null))
+      generations = await this.#generations.completed(key, used, need)
+    } catch {
+      // Whether it can be read is not known. There is nothing to undo.
+      return UNWRITTEN
+    }
+    if (isOver(open)) return { written: true, id: first.id }
+    const second = { key, entry, id: newId(), joined: joinGenerations(generations) as Buffer }
+    const { status } = await this.#values.write(second, CONDITION.notNewer, first.id)
+    return { written: true, id: status === DONE ? second.id : first.id }
+  }
+}
+
+/** Whether a second write would undo what this process has done since. */
+function isOver({ coveredBy, isExpired }: OpenWrite): boolean {
+  return coveredBy !== undefined || isExpired
+}
