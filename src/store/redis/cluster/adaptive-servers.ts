@@ -2,6 +2,7 @@
 import { setTimeout } from 'node:timers'
 import type { Redis } from 'ioredis'
 import { withDeadline } from '../../deadline.js'
+import type { BreakerChange, StoreHealth } from '../../health.js'
 import type { ClusterAccess, ServerAccess } from '../access.js'
 import type { ServerClock } from '../clock.js'
 import type { Argument, Command } from '../command.js'
@@ -25,6 +26,7 @@ import { ClusterServers } from './cluster-servers.js'
  */
 export class AdaptiveServers implements Servers {
   readonly clientPrefix: string
+  readonly health: StoreHealth
   readonly #access: ServerAccess
   readonly #options: Omit<ServersOptions, 'redis'>
   readonly #single: SingleServer
@@ -33,6 +35,7 @@ export class AdaptiveServers implements Servers {
   #isDecided = false
   #refusal: string | undefined
   #isClosed = false
+  readonly #breakerListeners: ((change: BreakerChange) => void)[] = []
 
   constructor(access: ServerAccess, options: Omit<ServersOptions, 'redis'>) {
     this.#access = access
@@ -40,6 +43,16 @@ export class AdaptiveServers implements Servers {
     this.clientPrefix = access.keyPrefix
     this.#single = new SingleServer({ ...options, redis: access })
     this.#servers = this.#single
+    const breakers = () => this.#servers.health.breakers
+    this.health = {
+      get breakers() {
+        return breakers()
+      },
+      onChange: (listener) => {
+        this.#breakerListeners.push(listener)
+        this.#servers.health.onChange(listener)
+      },
+    }
     this.#single.onKind((isCluster) => {
       this.#isDecided = true
       if (isCluster) this.#becomeCluster()
@@ -56,6 +69,10 @@ export class AdaptiveServers implements Servers {
 
   get isSilent(): boolean {
     return this.#servers.isSilent
+  }
+
+  async probe(): Promise<void> {
+    await this.#servers.probe()
   }
 
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<ScriptReply> {
@@ -160,6 +177,7 @@ export class AdaptiveServers implements Servers {
       current: () => this.#access.current(),
     }
     this.#servers = new ClusterServers(access, this.#options)
+    for (const listener of this.#breakerListeners) this.#servers.health.onChange(listener)
     // What was sent to it may still get its answer.
     setTimeout(() => this.#single.close(), 2 * this.#options.timeoutMs).unref()
   }
