@@ -55,9 +55,9 @@ export interface TimeoutOptions {
 /** Options of `createCache`. A value that is not allowed is a `ConfigurationError`, and so is an unknown name. */
 export interface CacheOptions {
   /**
-   * Redis: a URL, options of ioredis, or a client of ioredis, which the cache never closes.
+   * Redis: a URL, options of ioredis, the nodes of a Cluster, or a client of ioredis, which the cache never closes.
    * @default `REDIS_URL`
-   * @example 'redis://127.0.0.1:6379', 'redis+cluster://a:7000,b:7000'
+   * @example 'redis://127.0.0.1:6379', 'redis+sentinel://a:26379,b:26379/mymaster', 'redis+cluster://a:7000,b:7000'
    */
   redis?: RedisTarget | undefined
   /**

@@ -1,7 +1,10 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createCache, type KeyedCache } from '../../src/index.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
+import { startRedisCluster } from '../helpers/redis-cluster.js'
 import { ROOT } from './project.js'
 import { readPage } from './samples.js'
 
@@ -27,15 +30,15 @@ afterAll(async () => {
 })
 
 /** What the server has refused, as `command unlink`. */
-async function denied(): Promise<string[]> {
-  const log = (await admin.call('ACL', 'LOG')) as string[][]
+async function denied(by = admin): Promise<string[]> {
+  const log = (await by.call('ACL', 'LOG')) as string[][]
   return log.map((fields) => {
     const field = (name: string) => fields[fields.indexOf(name) + 1]
     return `${field('reason')} ${field('object')}`
   })
 }
 
-async function useEverything(cache: KeyedCache, other: KeyedCache): Promise<void> {
+async function useEverything(cache: KeyedCache, other: KeyedCache, hasMemory = true): Promise<void> {
   await cache.check()
   await cache.set(['product', 1], 'Lamp')
   await cache.setMany(Array.from({ length: 200 }, (_, id) => [['many', id], 'x'] as const))
@@ -61,7 +64,7 @@ async function useEverything(cache: KeyedCache, other: KeyedCache): Promise<void
   await vi.waitFor(async () => expect((await other.events()).length).toBeGreaterThan(3), 5_000)
   await cache.history('fine')
   await cache.requests()
-  await vi.waitFor(() => expect(cache.memoryUsage?.isServing).toBe(true), 5_000)
+  if (hasMemory) await vi.waitFor(() => expect(cache.memoryUsage?.isServing).toBe(true), 5_000)
   expect((await other.stats()).processes.length).toBeGreaterThan(0)
   await cache.clear()
 }
@@ -84,6 +87,45 @@ test('a user with the rights of the guide can do everything', async () => {
   }
   expect(await denied()).toEqual([])
   expect(warnings).toEqual([])
+})
+
+test('on a Cluster with the further rights of the guide too, also while slots are moved', async () => {
+  const text = await readFile(join(ROOT, 'docs/guide/redis.md'), 'utf8')
+  const further = /`(\+cluster\|slots[^`]*)`/.exec(text)?.[1]?.split(' ') ?? []
+  expect(further).not.toEqual([])
+  const cluster = await startRedisCluster({ replicas: false })
+  for (const { admin } of cluster.nodes) await admin.call('ACL', 'SETUSER', 'shop', ...rules, ...further)
+  const warnings: string[] = []
+  const options = {
+    redis: cluster.url.replace('//', '//shop:secret@'),
+    keyPrefix: 'shop',
+    throwOnStoreError: true,
+    timeouts: { store: '5s' },
+    logger: { warn: (message: string) => void warnings.push(message) },
+  } as const
+  const [cache, other] = [createCache(options), createCache(options)]
+  try {
+    await useEverything(cache, other, false)
+    await cache.set('moved', 1)
+    const from = await cluster.masterOf('shop:moved')
+    const to = (await cluster.masters()).find((master) => master !== from)
+    if (!to) throw new Error('There is one master only.')
+    const slot = Number(await from.admin.cluster('KEYSLOT', 'shop:moved'))
+    await cluster.reshard(from, to, [slot], async () => {
+      expect(await other.get('moved')).toBe(1)
+    })
+    expect(await other.get('moved')).toBe(1)
+    await cache.set('moved', 2)
+    expect(await other.get('moved')).toBe(2)
+  } finally {
+    await Promise.all([cache.close(), other.close()])
+  }
+  // Without this right the cache does not know whether a node is cut off, and relies on any of them.
+  for (const { admin } of cluster.nodes) {
+    expect((await denied(admin)).filter((denial) => denial !== 'command cluster|info')).toEqual([])
+  }
+  expect(warnings).toEqual([])
+  await cluster.stop()
 })
 
 test('it can do nothing under another prefix', async () => {

@@ -11,7 +11,7 @@ import type { ScriptReply } from './script-calls.js'
 import type { Script } from './scripts/script.js'
 import type { RedisTarget } from './target.js'
 
-/** What was read under the names of one call. */
+/** Result of a read: the values under its names. */
 export interface ServerRead {
   /** In the order of the names. */
   readonly values: (Buffer | null)[]

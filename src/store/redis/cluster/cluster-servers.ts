@@ -28,7 +28,7 @@ const AGAIN_MS = { first: 5, maximum: 50 }
 /** Minimum time for that: where this process was too busy to read a redirection, its deadline may be over. */
 const MIN_LEFT_MS = 50
 
-/** What one node has answered. */
+/** Part of a read: the answer of one node. */
 type Part = Omit<ServerRead, 'now'>
 
 interface SharedRead {
@@ -188,7 +188,7 @@ export class ClusterServers implements Servers {
     return this.#topology.ownerOf(slotOf(name))?.clock ?? this.#unknownClock
   }
 
-  /** What is published on any node reaches all of them. It connects to another one where the last was lost. */
+  /** It connects to another node where the last was lost: a message that is published on one reaches all. */
   openSubscriber(): Redis {
     let opened: Redis | undefined
     const current = () => {
