@@ -18,6 +18,8 @@ type KnownGenerations = readonly Configuration['known'][]
 const one = (...operations: Operation[]): Caller => ({ process: 0, operations })
 const two = (...operations: Operation[]): Caller => ({ process: 1, operations })
 
+const then = (first: Caller, next: Caller): Caller => ({ ...first, then: next })
+
 /** Every combination of callers, stores and knowledge. */
 function each(
   callers: readonly (readonly Caller[])[],
@@ -91,11 +93,11 @@ const RULES: Readonly<Record<string, readonly Configuration[]>> = {
   ),
   'a caller joins a flight that has asked after the call, or whose lease is current': each(
     [
+      ...[...HARD, ...SOFT].map((change) => [one(COMPUTE), then(two(CHANGE, change), one(COMPUTE))]),
       ...[...HARD, ...SOFT].map((change) => [one(COMPUTE), one(COMPUTE), two(CHANGE, change)]),
       ...[['delete tree'] as const, ['clear'] as const].map((change) => [
         one(COMPUTE),
-        one(COMPUTE),
-        two(SET, CHANGE, change),
+        then(two(SET, CHANGE, change), one(COMPUTE)),
       ]),
     ],
     ['warm', 'generations', 'empty'],
@@ -154,7 +156,7 @@ describe.each(Object.entries(RULES))('%s', (_rule, configurations) => {
           await new World(redis.server.url, configuration, seed).run()
         } catch (error) {
           const { callers, store, known } = configuration
-          const what = callers.map(({ process, operations }) => `${process}: ${operations.join('; ')}`)
+          const what = callers.map((caller) => JSON.stringify(caller))
           throw new Error(`SEED=${seed}, store ${store}, known ${known}, ${what.join(' | ')}`, {
             cause: error,
           })
