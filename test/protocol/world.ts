@@ -44,7 +44,7 @@ export interface Caller {
   readonly process: 0 | 1
   readonly operations: readonly Operation[]
   /** What another caller does once this one is done. */
-  readonly then?: Caller
+  readonly next?: Caller
 }
 
 export interface Configuration {
@@ -144,7 +144,7 @@ export class World {
       await this.#check('begin')
       const calling = Promise.all(
         this.#configuration.callers.map(async (caller, index) => {
-          for (let current: Caller | undefined = caller; current; current = current.then) {
+          for (let current: Caller | undefined = caller; current; current = current.next) {
             for (const operation of current.operations) {
               await this.#steps.take(`caller ${index} ${operation.join(' ')}`, () => {})
               await this.#do(current.process, operation)
