@@ -3,10 +3,12 @@ import type { Redis } from 'ioredis'
 import { detached, ignore } from '../../background.js'
 import { BACKGROUND, type DeadlineOptions, withDeadline } from '../deadline.js'
 import { isAccess, type ServerAccess, serverAccessOf } from './access.js'
+import { detectCluster, NodeOfClusterError } from './cluster-detection.js'
 import type { Command } from './command.js'
 import { replaceSilentSockets } from './handshake.js'
 import { asNotResponding, isOfReplica, notResponding } from './not-responding.js'
-import { describeClient, end, type OwnClients, ownClients, reconnect } from './own-client.js'
+import { describeClient, end, type OwnClients, ownClients, reconnect, refusalOf } from './own-client.js'
+import { isRedirection } from './redirection.js'
 import { ReplyLimit } from './reply-limit.js'
 import { RoleCheck } from './role-check.js'
 import { SilenceDetection } from './silence-detection.js'
@@ -41,6 +43,7 @@ export class Connection {
   /** Whether the next attempt to connect is made at once, since the server is known to be there. */
   #reconnectsAtOnce = false
   #onTooLarge: (commands: readonly Command[]) => void = ignore
+  #onKind: ((isCluster: boolean) => void) | undefined
 
   constructor(target: RedisTarget | ServerAccess, connectTimeoutMs: number) {
     const access = isAccess(target) ? target : serverAccessOf(target)
@@ -81,6 +84,18 @@ export class Connection {
     this.#onTooLarge = listener
   }
 
+  /**
+   * Calls `listener` when the server says whether it is a node of a Cluster. For such a node, what waits for the
+   * connection is rejected with a `NodeOfClusterError` as its cause.
+   */
+  onKind(listener: (isCluster: boolean) => void): void {
+    this.#onKind = listener
+    detectCluster(this.#client, (isCluster) => {
+      listener(isCluster)
+      if (isCluster) this.#client.emit('error', new NodeOfClusterError())
+    })
+  }
+
   /** Calls `listener` whenever a new connection can take commands. */
   onReady(listener: () => void): void {
     this.#client.on('ready', listener)
@@ -98,7 +113,9 @@ export class Connection {
     this.#opening ??= once(client, 'ready').finally(() => {
       this.#opening = undefined
     })
-    await withDeadline(deadline, this.#opening, 'Redis', options).catch(rethrow)
+    await withDeadline(deadline, this.#opening, 'Redis', options).catch((error: unknown) => {
+      throw asNotResponding(refusalOf(client) ?? error)
+    })
   }
 
   async send(command: Command, deadline: number, options?: DeadlineOptions): Promise<unknown> {
@@ -123,6 +140,7 @@ export class Connection {
   /** Looks at the error of one of several calls in a reply: a replica gets a new connection. */
   noticeRefusal(error: unknown): void {
     if (isOfReplica(error)) this.#leaveReplica()
+    else if (this.#onKind !== undefined && isRedirection(error)) this.#onKind(true)
   }
 
   /** A second client for the same server, not connected yet: a connection that subscribes can do nothing else. */
@@ -236,8 +254,4 @@ export class Connection {
 /** Whether a reply is missing because the connection was lost. */
 function isLoss(reply: unknown): boolean {
   return reply instanceof Error && reply.name !== 'ReplyError'
-}
-
-function rethrow(error: unknown): never {
-  throw asNotResponding(error)
 }

@@ -15,6 +15,14 @@ export interface OwnClients {
 /** Clients that were ended: none of them may connect any more. */
 const ended = new WeakSet<Redis>()
 
+/** The errors for which sockets are being replaced: what fails on one meanwhile has this reason. */
+const refusals = new WeakMap<Redis, Error>()
+
+/** The error for which the socket of a client is being replaced. */
+export function refusalOf(client: Redis): Error | undefined {
+  return refusals.get(client)
+}
+
 /**
  * Opens clients of the cache's own. A client that the application uses too would queue, resend and delay commands as
  * the application has configured it.
@@ -69,8 +77,11 @@ export function describeClient(client: Redis): string {
 function unobtrusive(client: Redis): Redis {
   client.on('error', (error: Error & { readonly command?: { readonly name?: string } }) => {
     // ioredis would go on in database 0.
-    if (error.command?.name === 'select') client.disconnect(true)
+    if (error.command?.name !== 'select') return
+    refusals.set(client, error)
+    client.disconnect(true)
   })
+  client.on('close', () => refusals.delete(client))
   client.on('connect', () => client.stream.unref())
   client.on('reconnecting', () => {
     ;(client as unknown as { reconnectTimeout: NodeJS.Timeout | null }).reconnectTimeout?.unref()
