@@ -401,9 +401,9 @@ export class KeyedCache {
     return await readRequests(this.#core, checkLimit(limit, 'requests'))
   }
 
-  /** Figures of this process, since it made the cache. */
+  /** Figures of this process, since it made the cache, and its circuit breakers. */
   processStats(): ProcessStats {
-    return this.#core.counters.snapshot()
+    return { ...this.#core.counters.snapshot(), breakers: this.#core.store.health?.breakers ?? [] }
   }
 
   /**

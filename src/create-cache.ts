@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { reportBreakers } from './cache/breaker-changes.js'
 import { type KeyedCache, openCache } from './cache.js'
 import { CachedFunctions } from './compute/cached-functions.js'
 import { Computing } from './compute/computing.js'
@@ -58,6 +59,7 @@ export function cacheWith(options: ResolvedOptions): KeyedCache {
   )
   const flights = new Flights()
   const pending = new PendingInvalidations(store, options.storeTimeoutMs, options.logger)
+  if (store.health) reportBreakers(store.health, pending, options.logger)
   const memories = new Memories(processMemory)
   const tiers = { store, failsafe, pending, memories, maxValueBytes }
   const reader = new StoreReader(tiers)

@@ -10,7 +10,7 @@ export {
   KeyedCache,
   type SetOptions,
 } from './cache.js'
-export { CHANNELS, type StoreFailureMessage } from './channels.js'
+export { type BreakerMessage, CHANNELS, type StoreFailureMessage } from './channels.js'
 export type { ManyFactory } from './compute/batch.js'
 export type { CachedFunction, CachedOptions } from './compute/cached-functions.js'
 export type { Factory, FactoryContext } from './compute/factory.js'
@@ -81,6 +81,8 @@ export { type Latency, quantile } from './stats/latency.js'
 export type { CacheFigures, Figures, HistoryFigures, Timed } from './stats/metrics.js'
 export type { OperationMessage } from './stats/operation-message.js'
 export type { CallRecord, RequestRecord } from './stats/request-record.js'
+export type { BreakerState } from './store/breaker.js'
+export type { BreakerChange, BreakerStatus, StoreHealth } from './store/health.js'
 export type { KeyChange, KeyChangeKind, KeyHistory } from './store/key-history.js'
 export type { AbsenceReason } from './store/liveness.js'
 export type { MemoryStoreOptions } from './store/memory-store.js'

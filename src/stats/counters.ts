@@ -1,3 +1,4 @@
+import type { BreakerStatus } from '../store/health.js'
 import { type Counts, OTHER_FAMILIES } from '../store/statistics.js'
 import type { MissReason, Tier } from '../tiers/outcome.js'
 import { cacheToCounts, NO_FAMILY, toCounts } from './counts.js'
@@ -6,7 +7,7 @@ import { record } from './latency.js'
 import type { CacheFigures, Counter, Figures } from './metrics.js'
 
 /** Figures of this process since it started. */
-export interface ProcessStats extends Readonly<CacheFigures> {
+export interface ProcessFigures extends Readonly<CacheFigures> {
   /** `host:pid` */
   readonly process: string
   /** Time at which counting began, in milliseconds since the epoch. */
@@ -15,6 +16,12 @@ export interface ProcessStats extends Readonly<CacheFigures> {
   readonly totals: Readonly<Figures>
   /** Figures by family: the first segment of the keys. Families beyond the first hundred are counted as `other`. */
   readonly families: ReadonlyMap<string, Readonly<Figures>>
+}
+
+/** Figures of this process since it started, and its circuit breakers as they are now. */
+export interface ProcessStats extends ProcessFigures {
+  /** One for each server of the store. None for a store in this process. */
+  readonly breakers: readonly BreakerStatus[]
 }
 
 /** Maximum number of families that are counted separately. */
@@ -93,7 +100,7 @@ export class Counters {
   }
 
   /** A copy of the present figures. */
-  snapshot(): ProcessStats {
+  snapshot(): ProcessFigures {
     const totals = noFigures()
     const families = new Map<string, Figures>()
     for (const [family, figures] of this.#families) {

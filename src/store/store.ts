@@ -1,6 +1,7 @@
 import type { NewEntry } from '../entry/body.js'
 import type { Provenance } from '../entry/provenance.js'
 import type { CacheKey } from '../key/cache-key.js'
+import type { StoreHealth } from './health.js'
 import type { Statistics } from './statistics.js'
 import type { Tracking } from './tracking.js'
 
@@ -206,6 +207,9 @@ export interface Store {
 
   /** Reports changes of what was read. Without it nothing is kept in process memory. */
   readonly tracking?: Tracking
+
+  /** Its circuit breakers. A store of the application's own gets one where it has none. */
+  readonly health?: StoreHealth
 
   /**
    * Returns `SECRET_BYTES` random bytes that only the processes of this cache know, to sign and verify with. It is made

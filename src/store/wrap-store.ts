@@ -73,7 +73,7 @@ export function missingMethods(store: Store): string[] {
 
 /**
  * A store each of whose operations, those of its statistics included, runs through `around`: for a deadline, a circuit
- * breaker or a test. `watch`, `close` and `tracking` are the store's own.
+ * breaker or a test. `watch`, `close`, `tracking` and `health` are the store's own.
  */
 export function wrapStore(store: Store, around: Around): Store {
   const { statistics } = store
@@ -82,6 +82,7 @@ export function wrapStore(store: Store, around: Around): Store {
     shared: store.shared,
     statistics: statistics && wrapOperations(statistics, STATISTICS, 'statistics.', around),
     tracking: store.tracking,
+    health: store.health,
     watch: (key, wake) => store.watch(key, wake),
     close: () => store.close(),
   }

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import type { Logger } from '../../src/logger.js'
@@ -145,6 +145,23 @@ test('the overview starts with the pending invalidations until the store has con
   expect(await overview()).toMatch(
     /Memory [\d.]+ MiB used by all data in the store; 0 evicted .*Eviction policy: noeviction/,
   )
+})
+
+test('the overview shows a circuit breaker that is open, and since when it is closed again', async () => {
+  const cache = await connected({ timeouts: { store: '100ms' } })
+  const { ask } = await openSite({ cache })
+  const overview = async () => words((await ask('/cache/')).text)
+  expect(await overview()).not.toContain('Circuit breaker')
+  redis.freeze()
+  onTestFinished(() => redis.thaw())
+  while (cache.processStats().breakers[0]?.state === 'closed') await cache.get('a')
+  expect(await overview()).toMatch(
+    /Circuit breaker open in this process for redis 127\.0\.0\.1:\d+\/0, opened .* ago\. Calls fail at once until it responds\./,
+  )
+  redis.thaw()
+  await expect
+    .poll(overview, { timeout: 10_000 })
+    .toMatch(/Circuit breaker closed in this process for .*, closed .* ago\. It has opened \d+ times?\./)
 })
 
 test('the overview shows no memory use when the Redis user may not read it', async () => {

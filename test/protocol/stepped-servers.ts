@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import { ignore } from '../../src/background.js'
+import type { StoreHealth } from '../../src/store/health.js'
 import type { ServerClock } from '../../src/store/redis/clock.js'
 import type { Argument, Command } from '../../src/store/redis/command.js'
 import type { ScriptReply } from '../../src/store/redis/script-calls.js'
@@ -73,6 +74,14 @@ export class SteppedServers implements Servers {
 
   get description(): string {
     return this.#servers.description
+  }
+
+  get health(): StoreHealth {
+    return this.#servers.health
+  }
+
+  probe(): Promise<void> {
+    return this.#servers.probe()
   }
 
   get clientPrefix(): string {

@@ -7,8 +7,11 @@ export const CUT = Symbol('cut')
 /** Sends no reply, now or ever. */
 export const SILENCE = Symbol('silence')
 
+/** Sends a reply in parts; resolves when it is complete. Later replies wait for it. */
+export type Trickle = (send: (part: string) => void) => Promise<void>
+
 /** A reply as it is on the wire, or what happens instead; `undefined` for the usual reply. */
-export type ScriptedReply = string | typeof CUT | typeof SILENCE | undefined
+export type ScriptedReply = string | Trickle | typeof CUT | typeof SILENCE | undefined
 
 /** A command in lower case (its arguments as they are), and the connection that it came on, from 1. */
 export type Answer = (command: readonly string[], connection: number) => ScriptedReply
@@ -18,6 +21,8 @@ export interface ScriptedRedis {
   readonly url: string
   /** Number of connections since the start. */
   readonly connections: number
+  /** Reads nothing from open connections for a while, as over a slow network. */
+  pauseReading(ms: number): void
   stop(): Promise<void>
 }
 
@@ -33,15 +38,22 @@ export async function startScriptedRedis(
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
     socket.on('error', () => {})
+    const send = (part: string) => void socket.write(part, 'latin1')
+    let sending: Promise<void> | undefined
     let received = ''
     socket.on('data', (chunk) => {
       received += chunk.toString('latin1')
       for (let next = takeCommand(received); next && !socket.destroyed; next = takeCommand(received)) {
         received = next.rest
         const reply = answer(next.command, connection) ?? usualReply(next.command, clock(connection))
-        if (reply === CUT) socket.destroySoon()
-        else if (reply !== SILENCE) socket.write(reply, 'latin1')
-        if (reply === CUT) return
+        if (reply === CUT) {
+          socket.destroySoon()
+          return
+        }
+        if (reply === SILENCE) continue
+        if (typeof reply === 'function') sending = (sending ?? Promise.resolve()).then(() => reply(send))
+        else if (sending) sending = sending.then(() => send(reply))
+        else send(reply)
       }
     })
   })
@@ -51,6 +63,12 @@ export async function startScriptedRedis(
     url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
     get connections() {
       return connections
+    },
+    pauseReading(ms) {
+      for (const socket of sockets) {
+        socket.pause()
+        setTimeout(() => socket.resume(), ms)
+      }
     },
     async stop() {
       for (const socket of sockets) socket.destroy()

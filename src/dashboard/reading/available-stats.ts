@@ -24,7 +24,8 @@ export async function readAvailableStats(cache: KeyedCache): Promise<AvailableSt
     return { stats, covers: stats.scope === 'all processes' ? 'all' : 'one', hour, day }
   } catch (error) {
     if (!(error instanceof CacheNotRespondingError)) throw error
-    const stats = { ...cache.processStats(), now: Date.now(), processes: [] }
+    const { breakers: _, ...figures } = cache.processStats()
+    const stats = { ...figures, now: Date.now(), processes: [] }
     return { stats, covers: 'cut-off', hour: [], day: [] }
   }
 }

@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import type { Redis } from 'ioredis'
 import { detached, ignore } from '../../background.js'
-import { BACKGROUND, type DeadlineOptions, withDeadline } from '../deadline.js'
+import { Circuit } from '../circuit.js'
+import { BACKGROUND, type DeadlineOptions, ownDelayOf, withDeadline } from '../deadline.js'
+import type { StoreHealth } from '../health.js'
 import { isAccess, type ServerAccess, serverAccessOf } from './access.js'
 import { detectCluster, NodeOfClusterError } from './cluster-detection.js'
 import type { Command } from './command.js'
@@ -11,18 +13,19 @@ import { describeClient, end, type OwnClients, ownClients, reconnect, refusalOf 
 import { isRedirection } from './redirection.js'
 import { ReplyLimit } from './reply-limit.js'
 import { RoleCheck } from './role-check.js'
-import { SilenceDetection } from './silence-detection.js'
+import { SilenceDetection, type Unanswered } from './silence-detection.js'
 import type { RedisTarget } from './target.js'
 
 /** Minimum time between two reconnects because of a server that takes no writes: its reads must stay possible. */
 const REPLICA_PAUSE_MS = 1_000
 
-/** Maximum time of reading the role of the server, which no caller waits for. */
-const ROLE_TIMEOUT_MS = 2_000
+/** Size from which commands are large, and the speed at which they are sent at least: for that time silence does not count. */
+const LARGE = { bytes: 1024 * 1024, bytesPerMs: 10_000 }
 
 /**
  * A connection of the cache's own to a server. Every command has a deadline, a moment of `performance.now()` after
  * which it is rejected with a `CacheNotRespondingError`. Nothing waits in an offline queue, and nothing is sent twice.
+ * While its circuit breaker is open, all commands are rejected at once.
  */
 export class Connection {
   /** The key prefix of a client or of options that were handed in. */
@@ -35,7 +38,13 @@ export class Connection {
     () => this.#leaveReplica(),
   )
   readonly #replyLimit = new ReplyLimit()
+  readonly #timeoutMs: number
+  readonly #circuit = new Circuit({ server: () => this.description, probe: () => this.#sendProbe() })
+  readonly #readyListeners: (() => void)[] = []
   #opening: Promise<unknown> | undefined
+  /** The last attempt to connect that has failed, and the last socket that was lost: each counts once. */
+  #failedAttempt: unknown
+  #lostSocket: unknown
   #isClosed = false
   /** The socket that is being replaced, which is done once. */
   #endedSocket: unknown
@@ -45,23 +54,36 @@ export class Connection {
   #onTooLarge: (commands: readonly Command[]) => void = ignore
   #onKind: ((isCluster: boolean) => void) | undefined
 
-  constructor(target: RedisTarget | ServerAccess, connectTimeoutMs: number) {
+  /** `timeoutMs` is the deadline of a probe while the server does not respond. */
+  constructor(target: RedisTarget | ServerAccess, connectTimeoutMs: number, timeoutMs: number) {
+    this.#timeoutMs = timeoutMs
     const access = isAccess(target) ? target : serverAccessOf(target)
     this.clientPrefix = access.keyPrefix
     this.#clients = ownClients(access, connectTimeoutMs)
     this.#client = this.#clients.open(() => this.#reconnectsAtOnce)
     replaceSilentSockets(this.#client)
     this.#client.on('connect', () => this.#watchReplies())
+    this.#client.on('ready', () => {
+      if (this.#circuit.isOpen) void this.#circuit.probe().catch(ignore)
+      else this.#notifyReady()
+    })
+    this.#circuit.onChange(() => {
+      if (this.isReady) this.#notifyReady()
+    })
   }
 
   get description(): string {
     return describeClient(this.#client)
   }
 
+  /** Its circuit breaker. */
+  get health(): StoreHealth {
+    return this.#circuit
+  }
+
+  /** Whether commands can be sent now. */
   get isReady(): boolean {
-    const { status, stream } = this.#client
-    // One that is being replaced is `ready` until its socket is closed.
-    return status === 'ready' && stream.writable
+    return !this.#circuit.isOpen && this.#isConnected
   }
 
   /** Whether a command is unanswered after its deadline. */
@@ -96,26 +118,20 @@ export class Connection {
     })
   }
 
-  /** Calls `listener` whenever a new connection can take commands. */
+  /** Calls `listener` whenever commands can be sent on a new connection, or again after the circuit breaker was open. */
   onReady(listener: () => void): void {
-    this.#client.on('ready', listener)
+    this.#readyListeners.push(listener)
   }
 
   /** Resolves when commands can be sent. All callers share one attempt to connect. */
   async ready(deadline: number, options?: DeadlineOptions): Promise<void> {
-    const client = this.#client
-    if (this.isReady) return
-    // The client ends a moment later, and nothing should wait for that.
-    if (this.#isClosed || client.status === 'end') throw notResponding('its connection was closed')
-    // A socket keeps the async context it was opened in: the first request's would never be freed.
-    if (client.status === 'wait') detached(() => client.connect().catch(ignore))
-    // `once` also rejects at the first 'error': a refused connection fails at once.
-    this.#opening ??= once(client, 'ready').finally(() => {
-      this.#opening = undefined
-    })
-    await withDeadline(deadline, this.#opening, 'Redis', options).catch((error: unknown) => {
-      throw asNotResponding(refusalOf(client) ?? error)
-    })
+    this.#circuit.throwIfOpen()
+    if (!this.#isConnected) await this.#connected(deadline, options)
+  }
+
+  /** Probes the server at once while the circuit breaker is open: a check must not be rejected without a look. */
+  async probe(deadline: number): Promise<void> {
+    if (this.#circuit.isOpen) await withDeadline(deadline, this.#circuit.probe(), 'Redis')
   }
 
   async send(command: Command, deadline: number, options?: DeadlineOptions): Promise<unknown> {
@@ -150,6 +166,7 @@ export class Connection {
 
   close(): void {
     this.#isClosed = true
+    this.#circuit.stop()
     this.#silence.close()
     this.#role.close()
     end(this.#client)
@@ -191,20 +208,93 @@ export class Connection {
     options?: DeadlineOptions,
   ): Promise<unknown[]> {
     const unanswered = this.#silence.prepare(commands)
+    const { stream } = this.#client
     try {
       const answer = send()
       this.#silence.sent(unanswered)
-      const lost = () => this.#silence.lost(unanswered)
+      const lost = (reason: unknown) => this.#lost(unanswered, stream, reason)
       answer.then((replies) => {
-        if (replies.some(isLoss)) lost()
-        else this.#silence.answered(unanswered)
-        this.#replyLimit.answered(this.#client.stream)
+        const loss = replies.find(isLoss)
+        if (loss) lost(loss)
+        else this.#arrived(unanswered)
       }, lost)
       return await withDeadline(deadline, answer, 'Redis', options)
     } catch (error) {
-      if (this.#silence.has(unanswered)) this.#silence.abandon(unanswered)
-      throw asNotResponding(error)
+      const failure = asNotResponding(error)
+      if (this.#silence.has(unanswered)) {
+        this.#silence.abandon(unanswered)
+        if (this.#isSilence(unanswered, deadline, error)) this.#circuit.unanswered(failure, unanswered.sentAt)
+      }
+      throw failure
     }
+  }
+
+  #arrived(unanswered: Unanswered): void {
+    this.#silence.answered(unanswered)
+    this.#replyLimit.answered(this.#client.stream)
+    this.#circuit.answered(unanswered.sentAt, unanswered.isAbandoned)
+  }
+
+  /** Everything that was lost with one socket counts as one failure, and as none where this process has ended it. */
+  #lost(unanswered: Unanswered, stream: unknown, reason: unknown): void {
+    this.#silence.lost(unanswered)
+    if (stream === this.#lostSocket || stream === this.#endedSocket || this.#isClosed) return
+    this.#lostSocket = stream
+    this.#circuit.unanswered(asNotResponding(reason), unanswered.sentAt)
+  }
+
+  /** Whether a deadline has passed because the server is silent. */
+  #isSilence({ sentAt }: Unanswered, deadline: number, error: unknown): boolean {
+    // It was sent when most of its time was over.
+    if (deadline - sentAt < this.#timeoutMs / 2) return false
+    // A large reply, or a large command, holds up everything after it.
+    if (this.#replyLimit.isArrivingSince(sentAt)) return false
+    const { oldest } = this.#silence
+    if (oldest && oldest.bytes >= LARGE.bytes) {
+      const sendingMs = oldest.bytes / LARGE.bytesPerMs
+      if (performance.now() - oldest.sentAt < deadline - sentAt + sendingMs) return false
+    }
+    // This process was busy, and has not read everything that arrived.
+    return ownDelayOf(error) === 0 || !this.#replyLimit.hasReceivedSince(deadline)
+  }
+
+  /** Whether there is a connection, which may be silent. */
+  get #isConnected(): boolean {
+    const { status, stream } = this.#client
+    // One that is being replaced is `ready` until its socket is closed.
+    return status === 'ready' && stream.writable
+  }
+
+  async #connected(deadline: number, options?: DeadlineOptions): Promise<void> {
+    const client = this.#client
+    // The client ends a moment later, and nothing should wait for that.
+    if (this.#isClosed || client.status === 'end') throw notResponding('its connection was closed')
+    // A socket keeps the async context it was opened in: the first request's would never be freed.
+    if (client.status === 'wait') detached(() => client.connect().catch(ignore))
+    // `once` also rejects at the first 'error': a refused connection fails at once.
+    this.#opening ??= once(client, 'ready').finally(() => {
+      this.#opening = undefined
+    })
+    const startedAt = performance.now()
+    try {
+      await withDeadline(deadline, this.#opening, 'Redis', options)
+    } catch (error) {
+      const failure = asNotResponding(refusalOf(client) ?? error)
+      const isFailure = !(error instanceof NodeOfClusterError) && error !== this.#failedAttempt
+      if (isFailure && ownDelayOf(error) === 0) this.#circuit.unanswered(failure, startedAt)
+      this.#failedAttempt = error
+      throw failure
+    }
+  }
+
+  #notifyReady(): void {
+    for (const listener of this.#readyListeners) listener()
+  }
+
+  async #sendProbe(): Promise<void> {
+    const deadline = performance.now() + this.#timeoutMs
+    if (!this.#isConnected) await this.#connected(deadline, BACKGROUND)
+    await this.#answered([PING], deadline, () => this.#alone(PING), BACKGROUND)
   }
 
   /** On each new socket. */
@@ -243,13 +333,15 @@ export class Connection {
   /** The reply to `INFO replication`, or the error where there is none. */
   async #readRole(): Promise<unknown> {
     if (!this.isReady) return undefined
-    const deadline = performance.now() + ROLE_TIMEOUT_MS
+    const deadline = performance.now() + this.#timeoutMs
     return await this.#replies([['INFO', 'replication']], deadline, BACKGROUND).then(
       ([reply]) => reply,
       ignore,
     )
   }
 }
+
+const PING: Command = ['PING']
 
 /** Whether a reply is missing because the connection was lost. */
 function isLoss(reply: unknown): boolean {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { MAX_FRAME_BYTES } from '../../entry/layout.js'
 import type { CacheKey } from '../../key/cache-key.js'
+import type { StoreHealth } from '../health.js'
 import { newId } from '../ids.js'
 import type {
   AcquireOptions,
@@ -69,6 +70,7 @@ export class RedisStore implements Store {
   readonly shared = true
   readonly statistics: RedisStatistics
   readonly tracking?: RedisTracking
+  readonly health: StoreHealth
   readonly #servers: Servers
   readonly #names: Names
   readonly #order = new OwnOrder()
@@ -100,6 +102,7 @@ export class RedisStore implements Store {
     const values = new Values(servers, names)
     const generations = new Generations(servers, names)
     this.#servers = servers
+    this.health = servers.health
     this.#names = names
     if (servers.only) this.tracking = new RedisTracking(servers.only, names, timeoutMs)
     this.#fills = new Fills(servers, names, values, generations)
@@ -193,6 +196,7 @@ export class RedisStore implements Store {
   }
 
   async check(): Promise<void> {
+    await this.#servers.probe()
     const id = newId()
     const { rest } = await this.#servers.run(PROBE, [this.#names.probe()], [id])
     if (!(rest[0] instanceof Buffer) || !rest[0].equals(id)) {

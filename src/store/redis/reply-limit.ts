@@ -19,6 +19,18 @@ interface Socket {
 export class ReplyLimit {
   /** Bytes that the socket had received when the last command was answered. */
   #answeredBytes = 0
+  #received = 0
+  #receivedAt = Number.NEGATIVE_INFINITY
+
+  /** Whether a part of the next reply has arrived after this moment of `performance.now()`, and the rest has not. */
+  isArrivingSince(moment: number): boolean {
+    return this.#received > 0 && this.#receivedAt > moment
+  }
+
+  /** Whether anything has arrived after this moment of `performance.now()`. */
+  hasReceivedSince(moment: number): boolean {
+    return this.#receivedAt > moment
+  }
 
   /** Watches a new socket; calls `onExceeded` with the commands whose reply is too large. */
   watch(
@@ -27,8 +39,11 @@ export class ReplyLimit {
     onExceeded: (commands: Unanswered) => void,
   ): void {
     this.#answeredBytes = 0
+    this.#received = 0
     socket.on('data', () => {
       const received = socket.bytesRead - this.#answeredBytes
+      this.#received = received
+      this.#receivedAt = performance.now()
       if (received <= MAX_ABANDONED_REPLY_BYTES) return
       // Replies come in order: all bytes since the last answer belong to the oldest command.
       const commands = oldest()
@@ -40,5 +55,6 @@ export class ReplyLimit {
 
   answered(socket: Socket | undefined): void {
     this.#answeredBytes = socket?.bytesRead ?? 0
+    this.#received = 0
   }
 }

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { DeadlineOptions } from '../deadline.js'
+import type { StoreHealth } from '../health.js'
 import type { Tracking } from '../tracking.js'
 import type { ServerAccess } from './access.js'
 import { Batching } from './batching.js'
@@ -33,6 +34,8 @@ export interface Server {
   readonly description: string
   readonly clock: ServerClock
   readonly isReady: boolean
+  /** Its circuit breaker. */
+  readonly health: StoreHealth
   /** Whether a command is unanswered after its deadline. */
   readonly isSilent: boolean
   /** Sends a command, and rejects with an error reply. */
@@ -45,6 +48,8 @@ export interface Server {
   onLost(listener: () => void): void
   /** A second client for this server, not connected yet, for subscriptions. */
   openSubscriber(): Redis
+  /** Probes it at once while its circuit breaker is open. */
+  probe(): Promise<void>
 }
 
 /** The servers that hold the names of one store: one server, or the masters of a Cluster. */
@@ -68,6 +73,10 @@ export interface Servers {
   sendTo(name: string, commands: readonly Command[], options?: SendOptions): Promise<unknown[]>
   /** Whether a server leaves a command unanswered after its deadline. */
   readonly isSilent: boolean
+  /** Their circuit breakers. */
+  readonly health: StoreHealth
+  /** Probes those whose circuit breaker is open. */
+  probe(): Promise<void>
   /** The server, where there is only one. */
   readonly only: Server | undefined
   /** Every server. */
@@ -100,7 +109,7 @@ export class SingleServer implements Servers, Server {
   readonly #timeoutMs: number
 
   constructor({ redis, connectTimeoutMs, timeoutMs, maxBytes, tracking }: ServersOptions) {
-    this.#connection = new Connection(redis, connectTimeoutMs)
+    this.#connection = new Connection(redis, connectTimeoutMs, timeoutMs)
     this.clientPrefix = this.#connection.clientPrefix
     const epochs = {
       get epoch() {
@@ -129,6 +138,14 @@ export class SingleServer implements Servers, Server {
 
   get isSilent(): boolean {
     return this.#connection.isSilent
+  }
+
+  get health(): StoreHealth {
+    return this.#connection.health
+  }
+
+  probe(): Promise<void> {
+    return this.#connection.probe(this.#deadline())
   }
 
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<ScriptReply> {

@@ -4,6 +4,7 @@ import type { PageRequest } from '../../page-request.js'
 import { readAvailableStats } from '../../reading/available-stats.js'
 import { past } from '../../rendering/figures.js'
 import { boardOf } from './board.js'
+import { breakersOf } from './breakers.js'
 import { familiesOf } from './families.js'
 import { historyOf } from './history.js'
 import { hitRatiosOf } from './hit-ratios.js'
@@ -27,6 +28,7 @@ export async function overview(request: PageRequest): Promise<Page> {
     live: true,
     data: {
       store,
+      breakers: breakersOf(cache.processStats().breakers, now),
       memory,
       pending: cache.pendingInvalidations,
       enabled: cache.enabled,

@@ -2,6 +2,7 @@
 import { setTimeout } from 'node:timers'
 import type { Redis } from 'ioredis'
 import { withDeadline } from '../../deadline.js'
+import type { BreakerChange, StoreHealth } from '../../health.js'
 import type { ClusterAccess, ServerAccess } from '../access.js'
 import type { ServerClock } from '../clock.js'
 import type { Argument, Command } from '../command.js'
@@ -25,9 +26,11 @@ import { ClusterServers } from './cluster-servers.js'
  */
 export class AdaptiveServers implements Servers {
   readonly clientPrefix: string
+  readonly health: StoreHealth
   readonly #access: ServerAccess
   readonly #options: Omit<ServersOptions, 'redis'>
   readonly #single: SingleServer
+  readonly #listeners: ((change: BreakerChange) => void)[] = []
   #servers: Servers
   /** Whether it is known what the server is: what fails from then on has another reason. */
   #isDecided = false
@@ -40,6 +43,16 @@ export class AdaptiveServers implements Servers {
     this.clientPrefix = access.keyPrefix
     this.#single = new SingleServer({ ...options, redis: access })
     this.#servers = this.#single
+    const servers = () => this.#servers
+    this.health = {
+      get breakers() {
+        return servers().health.breakers
+      },
+      onChange: (listener) => {
+        this.#listeners.push(listener)
+      },
+    }
+    this.#single.health.onChange(this.#notify)
     this.#single.onKind((isCluster) => {
       this.#isDecided = true
       if (isCluster) this.#becomeCluster()
@@ -56,6 +69,10 @@ export class AdaptiveServers implements Servers {
 
   get isSilent(): boolean {
     return this.#servers.isSilent
+  }
+
+  probe(): Promise<void> {
+    return this.#servers.probe()
   }
 
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<ScriptReply> {
@@ -125,6 +142,10 @@ export class AdaptiveServers implements Servers {
     this.#servers.close()
   }
 
+  readonly #notify = (change: BreakerChange): void => {
+    for (const listener of this.#listeners) listener(change)
+  }
+
   async #orInCluster<T>(
     first: () => Promise<T>,
     again: (cluster: ClusterServers, limit: number) => Promise<T>,
@@ -160,6 +181,7 @@ export class AdaptiveServers implements Servers {
       current: () => this.#access.current(),
     }
     this.#servers = new ClusterServers(access, this.#options)
+    this.#servers.health.onChange(this.#notify)
     // What was sent to it may still get its answer.
     setTimeout(() => this.#single.close(), 2 * this.#options.timeoutMs).unref()
   }

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis'
+import type { BreakerChange, StoreHealth } from '../../health.js'
 import { type ClusterAccess, nodeAccess } from '../access.js'
 import { Batching } from '../batching.js'
 import type { ServerClock } from '../clock.js'
@@ -14,6 +15,8 @@ export interface ClusterNodeOptions extends Omit<ServersOptions, 'redis'> {
   readonly access: ClusterAccess
   /** The order of writes to all nodes. */
   readonly order: WriteOrder
+  /** Called when the circuit breaker of a node has opened or closed. */
+  readonly onBreakerChange: (change: BreakerChange) => void
 }
 
 /** A node of a Cluster. Its connection opens when it is first needed. */
@@ -24,9 +27,10 @@ export class ClusterNode implements Server {
 
   constructor(
     readonly address: Address,
-    { access, order, connectTimeoutMs, timeoutMs, maxBytes, tracking }: ClusterNodeOptions,
+    { access, order, onBreakerChange, connectTimeoutMs, timeoutMs, maxBytes, tracking }: ClusterNodeOptions,
   ) {
-    this.#connection = new Connection(nodeAccess(access, address), connectTimeoutMs)
+    this.#connection = new Connection(nodeAccess(access, address), connectTimeoutMs, timeoutMs)
+    this.#connection.health.onChange(onBreakerChange)
     const epochs = {
       get epoch() {
         return tracking().epoch
@@ -50,6 +54,14 @@ export class ClusterNode implements Server {
 
   get isSilent(): boolean {
     return this.#connection.isSilent
+  }
+
+  get health(): StoreHealth {
+    return this.#connection.health
+  }
+
+  probe(): Promise<void> {
+    return this.#connection.probe(this.#deadline())
   }
 
   send(command: Command, options?: SendOptions): Promise<unknown> {

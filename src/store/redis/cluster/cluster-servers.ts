@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { withDeadline } from '../../deadline.js'
+import type { BreakerChange, StoreHealth } from '../../health.js'
 import { type ClusterAccess, nodeAccess, type ServerAccess } from '../access.js'
 import { ServerClock } from '../clock.js'
 import type { Argument, Command } from '../command.js'
@@ -43,6 +44,7 @@ interface SharedRead {
 export class ClusterServers implements Servers {
   readonly only = undefined
   readonly clientPrefix: string
+  readonly health: StoreHealth
   readonly #access: ClusterAccess
   readonly #topology: Topology
   readonly #timeoutMs: number
@@ -57,7 +59,19 @@ export class ClusterServers implements Servers {
     this.clientPrefix = access.keyPrefix
     this.#timeoutMs = options.timeoutMs
     this.#connectTimeoutMs = options.connectTimeoutMs
-    this.#topology = new Topology({ ...options, access, order: new WriteOrder() }, () => this.#changed())
+    const listeners: ((change: BreakerChange) => void)[] = []
+    const onBreakerChange = (change: BreakerChange) => {
+      for (const listener of listeners) listener(change)
+    }
+    const nodes = { ...options, access, order: new WriteOrder(), onBreakerChange }
+    const topology = new Topology(nodes, () => this.#changed())
+    this.#topology = topology
+    this.health = {
+      get breakers() {
+        return topology.masters.flatMap(({ health }) => health.breakers)
+      },
+      onChange: (listener) => void listeners.push(listener),
+    }
   }
 
   get description(): string {
@@ -68,6 +82,10 @@ export class ClusterServers implements Servers {
 
   get isSilent(): boolean {
     return this.#topology.masters.some(({ isSilent }) => isSilent)
+  }
+
+  async probe(): Promise<void> {
+    await Promise.all(this.#topology.masters.map((node) => node.probe()))
   }
 
   /** A `limit` is a moment after which the script must not run, where the caller has waited before. */
