@@ -1,0 +1,606 @@
+import type { KeyedCache } from '../../src/cache.js'
+import { CachedObject } from '../../src/model/cached-object.js'
+import type { Answer } from '../helpers/http.js'
+
+/** What an operation needs of the store. One that needs several things is served where it gets all of them. */
+export type Need =
+  | 'read'
+  | 'fill'
+  | 'write'
+  | 'invalidate'
+  | 'peek'
+  | 'list'
+  | 'usage'
+  | 'check'
+  | 'report'
+  | 'history'
+  | 'secret'
+
+/** The cache that an operation is called on, and its dashboard. */
+export interface Subject {
+  readonly cache: KeyedCache
+  /** Requests a page of the dashboard, as staff. */
+  ask(path: string, form?: Readonly<Record<string, string>>): Promise<Answer>
+}
+
+/** What a caller gets: a value, or the code of an error. */
+export type Outcome = { readonly value: unknown } | { readonly error: unknown }
+
+/** One public operation, as it is documented. */
+export interface Operation {
+  readonly name: string
+  readonly needs: readonly Need[]
+  run(subject: Subject): Promise<unknown>
+  /** Outcome while the store provides what the operation needs. */
+  readonly served: Outcome
+  /** Outcome while it does not. */
+  readonly failed: Outcome
+  /** The latter in words, where a value does not say it. */
+  readonly inWords?: string
+  /** Keys whose old value no process may read once the store is back. */
+  readonly invalidates?: readonly string[]
+  /** How many deadlines of the store it may take, one after the other. @default 1 */
+  readonly deadlines?: number
+}
+
+const OLD = 'old'
+const COMPUTED = 'computed'
+const LONG = { ttl: '1d' } as const
+
+const value = (result: unknown): Outcome => ({ value: result })
+const NOT_RESPONDING: Outcome = { error: 'ERR_KEYEDCACHE_NOT_RESPONDING' }
+
+class Row {
+  constructor(
+    readonly id: number,
+    readonly name: string,
+  ) {}
+}
+
+function modelOf(cache: KeyedCache) {
+  return CachedObject(Row, { cache, ...LONG, name: 'product' })
+}
+
+function functionOf(cache: KeyedCache) {
+  const known = FUNCTIONS.get(cache)
+  if (known !== undefined) return known
+  const made = wrap(cache)
+  FUNCTIONS.set(cache, made)
+  return made
+}
+
+function wrap(cache: KeyedCache) {
+  return cache.cached(async (_weight: number) => COMPUTED, { ...LONG, name: 'quote' })
+}
+
+/** A function is wrapped once for each cache. */
+const FUNCTIONS = new WeakMap<KeyedCache, ReturnType<typeof wrap>>()
+
+/** Writes what the operations expect: old values, of which one is stale. */
+export async function prepare(cache: KeyedCache): Promise<void> {
+  const names = ['tree', 'tree::a', 'tree::b', 'stale', functionOf(cache).key(1).text]
+  const values = names.map((name) => [name, OLD] as const)
+  const stored = await cache.setMany(values, { ...LONG, grace: '1d' })
+  if (stored < names.length) throw new Error(`Only ${stored} of ${names.length} values were stored.`)
+  if (!(await new (modelOf(cache))(1, OLD).cacheSet())) throw new Error('The object was not stored.')
+  if (!(await cache.expire('stale'))) throw new Error('The value was not expired.')
+  await cache.deleteMany(['missing', 'early'])
+  // Only a value whose computation took time is refreshed early.
+  const slow = () => new Promise((resolve) => setTimeout(resolve, 2, OLD))
+  await cache.getOrSet('early', slow, LONG)
+  if (!(await cache.has('early'))) throw new Error('The computed value was not stored.')
+  if (cache.pendingInvalidations > 0) throw new Error('A delete was not confirmed.')
+  // Nothing is left for the background to report, which would meet the fault before the operation does.
+  await cache.stats()
+}
+
+const compute = async () => COMPUTED
+
+const CACHE_OPERATIONS: readonly Operation[] = [
+  {
+    name: 'get',
+    needs: ['read'],
+    run: ({ cache }) => cache.get('tree::a'),
+    served: value(OLD),
+    failed: value(undefined),
+  },
+  {
+    name: 'get with a default',
+    needs: ['read'],
+    run: ({ cache }) => cache.get('tree::a', { default: 'default' }),
+    served: value(OLD),
+    failed: value('default'),
+  },
+  {
+    name: 'getOrThrow',
+    needs: ['read'],
+    run: ({ cache }) => cache.getOrThrow('tree::a'),
+    served: value(OLD),
+    failed: { error: 'ERR_KEYEDCACHE_NOT_CACHED' },
+  },
+  {
+    name: 'has',
+    needs: ['read'],
+    run: ({ cache }) => cache.has('tree::a'),
+    served: value(true),
+    failed: value(false),
+  },
+  {
+    name: 'getMany',
+    needs: ['read'],
+    run: ({ cache }) => cache.getMany(['tree::a', 'tree::b']),
+    served: value([OLD, OLD]),
+    failed: value([undefined, undefined]),
+  },
+  {
+    name: 'get after a set in the same request',
+    needs: ['write'],
+    run: ({ cache }) =>
+      cache.withRequestMemory(async (own) => {
+        await own.set('tree::a', 'new')
+        return await own.get('tree::a')
+      }),
+    served: value('new'),
+    failed: value('new'),
+    invalidates: ['tree::a'],
+  },
+  {
+    name: 'set',
+    needs: ['write'],
+    run: ({ cache }) => cache.set('tree::a', 'new', LONG),
+    served: value(true),
+    failed: value(false),
+    invalidates: ['tree::a'],
+  },
+  {
+    name: 'set, compressed',
+    needs: ['write'],
+    run: ({ cache }) => cache.set('tree::a', 'new'.repeat(20_000), LONG),
+    served: value(true),
+    failed: value(false),
+    invalidates: ['tree::a'],
+  },
+  {
+    name: 'setMany',
+    needs: ['write'],
+    run: ({ cache }) =>
+      cache.setMany(
+        ['tree::a', 'tree::b'].map((key) => [key, 'new'] as const),
+        LONG,
+      ),
+    served: value(2),
+    failed: value(0),
+    invalidates: ['tree::a', 'tree::b'],
+  },
+  {
+    name: 'set after a miss in the same request',
+    needs: ['read', 'fill', 'write'],
+    run: ({ cache }) =>
+      cache.withRequestMemory(async (own) => {
+        await own.get('missing')
+        return await own.set('missing', 'new', LONG)
+      }),
+    served: value(true),
+    failed: value(false),
+    deadlines: 2,
+  },
+  {
+    name: 'set with overwrite after a miss',
+    needs: ['write'],
+    run: ({ cache }) =>
+      cache.withRequestMemory(async (own) => {
+        await own.get('missing')
+        return await own.set('missing', 'new', { ...LONG, overwrite: true })
+      }),
+    served: value(true),
+    failed: value(false),
+    deadlines: 2,
+  },
+  {
+    name: 'getOrSet, hit',
+    needs: ['read'],
+    run: ({ cache }) => cache.getOrSet('tree::a', compute, LONG),
+    served: value(OLD),
+    failed: value(COMPUTED),
+  },
+  {
+    name: 'getOrSet, miss',
+    needs: ['read', 'write'],
+    run: ({ cache }) => cache.getOrSet('missing', compute, LONG),
+    served: value(COMPUTED),
+    failed: value(COMPUTED),
+    deadlines: 3,
+  },
+  {
+    name: 'getOrSet, stale with a grace',
+    needs: ['read'],
+    run: ({ cache }) => cache.getOrSet('stale', compute, { ...LONG, grace: '1d' }),
+    served: value(OLD),
+    failed: value(COMPUTED),
+  },
+  {
+    name: 'getOrSet, stale with a softTimeout',
+    needs: ['read', 'write'],
+    run: ({ cache }) => cache.getOrSet('stale', compute, { ...LONG, grace: '1d', softTimeout: '30s' }),
+    served: value(COMPUTED),
+    failed: value(COMPUTED),
+    deadlines: 3,
+  },
+  {
+    name: 'getOrSet, refreshed early',
+    needs: ['read'],
+    run: ({ cache }) => cache.getOrSet('early', compute, { ...LONG, earlyRefresh: { beta: 1e12 } }),
+    served: value(OLD),
+    failed: value(COMPUTED),
+  },
+  {
+    name: 'getOrSetMany',
+    needs: ['read'],
+    run: ({ cache }) =>
+      cache.getOrSetMany(['tree::a', 'missing'], async (keys) => keys.map(() => COMPUTED), LONG),
+    served: value([OLD, COMPUTED]),
+    failed: value([COMPUTED, COMPUTED]),
+    deadlines: 3,
+  },
+  {
+    name: 'a cached function',
+    needs: ['read'],
+    run: ({ cache }) => functionOf(cache)(1),
+    served: value(OLD),
+    failed: value(COMPUTED),
+  },
+  {
+    name: 'delete of a cached function',
+    needs: ['invalidate'],
+    run: ({ cache }) => functionOf(cache).delete(1),
+    served: value(true),
+    failed: value(false),
+    invalidates: ['func::quote::1'],
+  },
+  {
+    name: 'deleteAll of a cached function',
+    needs: ['invalidate'],
+    run: ({ cache }) => functionOf(cache).deleteAll(),
+    served: value(true),
+    failed: value(false),
+    invalidates: ['func::quote::1'],
+  },
+  {
+    name: 'deleteFunction',
+    needs: ['invalidate'],
+    run: ({ cache }) => cache.deleteFunction(functionOf(cache)),
+    served: value(true),
+    failed: value(false),
+    invalidates: ['func::quote::1'],
+  },
+  {
+    name: 'delete',
+    needs: ['invalidate'],
+    run: ({ cache }) => cache.delete('tree::a'),
+    served: value(true),
+    failed: value(false),
+    invalidates: ['tree::a'],
+  },
+  {
+    name: 'delete with children',
+    needs: ['invalidate'],
+    run: ({ cache }) => cache.delete('tree', { children: true }),
+    served: value(true),
+    failed: value(false),
+    invalidates: ['tree', 'tree::a', 'tree::b'],
+  },
+  {
+    name: 'deleteMany',
+    needs: ['invalidate'],
+    run: ({ cache }) => cache.deleteMany(['tree::a', 'tree::b']),
+    served: value(2),
+    failed: value(0),
+    invalidates: ['tree::a', 'tree::b'],
+  },
+  {
+    name: 'expire',
+    needs: ['invalidate'],
+    run: ({ cache }) => cache.expire('tree::a'),
+    served: value(true),
+    failed: value(false),
+    invalidates: ['tree::a'],
+  },
+  {
+    name: 'expire with children',
+    needs: ['invalidate'],
+    run: ({ cache }) => cache.expire('tree', { children: true }),
+    served: value(true),
+    failed: value(false),
+    invalidates: ['tree', 'tree::a', 'tree::b'],
+  },
+  {
+    name: 'clear',
+    needs: ['invalidate'],
+    run: ({ cache }) => cache.clear(),
+    served: value(true),
+    failed: value(false),
+    invalidates: ['tree', 'tree::a', 'product::1', 'func::quote::1'],
+  },
+  {
+    name: 'inspect',
+    needs: ['peek'],
+    run: async ({ cache }) => (await cache.inspect('tree::a')).state,
+    served: value('fresh'),
+    failed: value('unknown'),
+    deadlines: 2,
+  },
+  {
+    name: 'keys',
+    needs: ['list'],
+    async run({ cache }) {
+      const texts = new Set<string>()
+      for await (const { text } of cache.keys('tree')) texts.add(text)
+      return [...texts].sort()
+    },
+    served: value(['tree', 'tree::a', 'tree::b']),
+    failed: NOT_RESPONDING,
+    deadlines: 2,
+  },
+  {
+    name: 'list',
+    needs: ['list'],
+    run: async ({ cache }) => Array.isArray((await cache.list({})).entries),
+    served: value(true),
+    failed: NOT_RESPONDING,
+    deadlines: 2,
+  },
+  {
+    name: 'usage',
+    needs: ['usage'],
+    run: async ({ cache }) => (await cache.usage())?.policy,
+    served: value('noeviction'),
+    failed: NOT_RESPONDING,
+  },
+  {
+    name: 'check',
+    needs: ['check'],
+    run: ({ cache }) => cache.check(),
+    served: value(undefined),
+    failed: NOT_RESPONDING,
+  },
+  {
+    name: 'stats',
+    needs: ['report', 'history'],
+    run: async ({ cache }) => (await cache.stats()).scope,
+    served: value('all processes'),
+    failed: NOT_RESPONDING,
+    deadlines: 5,
+  },
+  {
+    name: 'history',
+    needs: ['history'],
+    run: async ({ cache }) => Array.isArray(await cache.history()),
+    served: value(true),
+    failed: NOT_RESPONDING,
+    deadlines: 2,
+  },
+  {
+    name: 'events',
+    needs: ['report'],
+    run: async ({ cache }) => Array.isArray(await cache.events()),
+    served: value(true),
+    failed: NOT_RESPONDING,
+    deadlines: 4,
+  },
+  {
+    name: 'requests',
+    needs: ['report'],
+    run: async ({ cache }) => Array.isArray(await cache.requests()),
+    served: value(true),
+    failed: NOT_RESPONDING,
+    deadlines: 4,
+  },
+  {
+    name: 'findCached of a model',
+    needs: ['read'],
+    run: async ({ cache }) => {
+      const Product = modelOf(cache)
+      return (await Product.findCached(1, (id) => new Product(id, COMPUTED)))?.name
+    },
+    served: value(OLD),
+    failed: value(COMPUTED),
+  },
+  {
+    name: 'cacheGet of a model',
+    needs: ['read'],
+    run: ({ cache }) => new (modelOf(cache))(1, COMPUTED).cacheGet(),
+    served: value({ id: 1, name: OLD }),
+    failed: value(undefined),
+  },
+  {
+    name: 'isCached of a model',
+    needs: ['read'],
+    run: ({ cache }) => new (modelOf(cache))(1, COMPUTED).isCached(),
+    served: value(true),
+    failed: value(false),
+  },
+  {
+    name: 'cacheSet of a model',
+    needs: ['write'],
+    run: ({ cache }) => new (modelOf(cache))(1, COMPUTED).cacheSet(),
+    served: value(true),
+    failed: value(false),
+    invalidates: ['product::1'],
+  },
+  {
+    name: 'cacheDelete of a model',
+    needs: ['invalidate'],
+    run: ({ cache }) => new (modelOf(cache))(1, COMPUTED).cacheDelete(),
+    served: value(true),
+    failed: value(false),
+    invalidates: ['product::1'],
+  },
+  {
+    name: 'cacheReset of a model',
+    needs: ['write', 'invalidate'],
+    run: ({ cache }) => new (modelOf(cache))(1, COMPUTED).cacheReset(),
+    served: value(true),
+    failed: value(false),
+    invalidates: ['product::1'],
+    deadlines: 2,
+  },
+  {
+    name: 'close',
+    needs: [],
+    run: ({ cache }) => cache.close(),
+    served: value(undefined),
+    failed: value(undefined),
+    deadlines: 3,
+  },
+]
+
+/** Requests a page: its status, and of a page that is shown whether it says that the store is not responding. */
+function page(path: string, form?: Readonly<Record<string, string>>): Operation['run'] {
+  return async ({ ask }) => {
+    const { status, body } = await ask(path, form)
+    return status === 200 ? [status, /Store not responding|the store is not responding/.test(body)] : [status]
+  }
+}
+
+const SHOWN = value([200, false])
+const SHOWN_WITH_WARNING = {
+  failed: value([200, true]),
+  inWords: '200, and says that the store is not responding',
+}
+const UNAVAILABLE = { failed: value([503]), inWords: '503' }
+
+const PAGE_OPERATIONS: readonly Operation[] = [
+  {
+    name: 'dashboard: overview',
+    needs: ['report', 'history', 'usage', 'list'],
+    run: page('/'),
+    served: SHOWN,
+    ...SHOWN_WITH_WARNING,
+    deadlines: 5,
+  },
+  {
+    name: 'dashboard: processes',
+    needs: ['report', 'history'],
+    run: page('/processes'),
+    served: SHOWN,
+    ...SHOWN_WITH_WARNING,
+    deadlines: 5,
+  },
+  {
+    name: 'dashboard: events',
+    needs: ['report'],
+    run: page('/events'),
+    served: SHOWN,
+    ...SHOWN_WITH_WARNING,
+    deadlines: 5,
+  },
+  {
+    name: 'dashboard: requests',
+    needs: ['report'],
+    run: page('/requests'),
+    served: SHOWN,
+    ...SHOWN_WITH_WARNING,
+    deadlines: 5,
+  },
+  {
+    name: 'dashboard: keys',
+    needs: ['list'],
+    run: page('/keys'),
+    served: SHOWN,
+    ...SHOWN_WITH_WARNING,
+    deadlines: 4,
+  },
+  {
+    name: 'dashboard: search in all keys',
+    needs: ['list'],
+    run: page('/keys?q=tree&whole=yes'),
+    served: SHOWN,
+    ...SHOWN_WITH_WARNING,
+    deadlines: 4,
+  },
+  {
+    name: 'dashboard: a key',
+    needs: ['peek', 'report'],
+    run: page('/keys/tree::a'),
+    served: SHOWN,
+    ...SHOWN_WITH_WARNING,
+    deadlines: 4,
+  },
+  {
+    name: 'dashboard: download',
+    needs: ['peek'],
+    run: page('/download?key=tree::a'),
+    served: SHOWN,
+    ...UNAVAILABLE,
+    deadlines: 4,
+  },
+  {
+    name: 'dashboard: preview of a delete',
+    needs: ['list'],
+    run: page('/delete?key=tree&children=yes&preview=yes'),
+    served: SHOWN,
+    ...SHOWN_WITH_WARNING,
+    deadlines: 4,
+  },
+  {
+    name: 'dashboard: delete',
+    needs: ['invalidate'],
+    run: page('/delete', { key: 'tree::a' }),
+    served: SHOWN,
+    ...UNAVAILABLE,
+    invalidates: ['tree::a'],
+    deadlines: 5,
+  },
+  {
+    name: 'dashboard: expire',
+    needs: ['invalidate'],
+    run: page('/delete', { key: 'tree::b', how: 'expire' }),
+    served: SHOWN,
+    ...UNAVAILABLE,
+    invalidates: ['tree::b'],
+    deadlines: 5,
+  },
+  {
+    name: 'dashboard: link without the cache',
+    needs: ['secret'],
+    run: page('/bypass', { path: '/' }),
+    served: value([303]),
+    ...UNAVAILABLE,
+    deadlines: 2,
+  },
+  ...(['stats', 'processes'] as const).map((name) => ({
+    name: `JSON of the dashboard: ${name}`,
+    needs: ['report', 'history'] as const,
+    run: page(`/api/${name}`),
+    served: SHOWN,
+    ...UNAVAILABLE,
+    deadlines: 5,
+  })),
+  ...(['events', 'requests'] as const).map((name) => ({
+    name: `JSON of the dashboard: ${name}`,
+    needs: ['report'] as const,
+    run: page(`/api/${name}`),
+    served: SHOWN,
+    ...UNAVAILABLE,
+    deadlines: 5,
+  })),
+  {
+    name: 'JSON of the dashboard: keys',
+    needs: ['list'],
+    run: page('/api/keys'),
+    served: SHOWN,
+    ...UNAVAILABLE,
+    deadlines: 4,
+  },
+  {
+    name: 'JSON of the dashboard: key',
+    needs: ['peek', 'report'],
+    run: page('/api/key?key=tree::a'),
+    served: SHOWN,
+    ...UNAVAILABLE,
+    deadlines: 4,
+  },
+]
+
+/** Every operation of a cache, a model and the dashboard that needs the store. */
+export const OPERATIONS: readonly Operation[] = [...CACHE_OPERATIONS, ...PAGE_OPERATIONS]
