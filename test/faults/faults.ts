@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import { eventually } from '../helpers/alive-time.js'
 import type { Proxy as FaultyProxy } from '../helpers/proxy.js'
-import type { Need } from './operations.js'
+import type { Need, Operation, Outcome } from './operations.js'
 import { allowEverything, type FaultTarget, USER, urlOf } from './target.js'
 
 /** Something that goes wrong with Redis, or on the way to it. */
@@ -14,8 +14,13 @@ export interface Fault {
   readonly meaning: string
   /** Part of the message with which `check()` rejects; `undefined` where it resolves. */
   readonly message: RegExp | undefined
-  /** What the store does not provide meanwhile. Operations that need none of it are served. */
-  readonly withholds: readonly Need[]
+  /**
+   * What the store does not provide meanwhile. Operations that need none of it are served. With `something` each operation
+   * may be served or fail.
+   */
+  readonly withholds: readonly Need[] | 'something'
+  /** Outcomes, by operation, that are neither. */
+  readonly outcomes?: Readonly<Record<string, Outcome>>
   /** Deadline of the caches: short where nothing is answered, or else long enough for a machine that is busy. */
   readonly storeTimeoutMs: number
   /** The option `redis` of the caches. */
@@ -31,10 +36,24 @@ export interface Fault {
 /** Time after a fault until the cache serves again. */
 export const BACK_WITHIN_MS = 2_000
 
+/** Outcomes of an operation that are right during a fault. */
+export function expectedOutcomes(
+  operation: Operation,
+  { withholds, outcomes = {} }: Fault,
+): readonly Outcome[] {
+  const { name, needs, served, failed } = operation
+  const other = outcomes[name]
+  if (withholds === 'something') return [served, failed, ...(other ? [other] : [])]
+  if (other) return [other]
+  return needs.some((need) => withholds.includes(need)) ? [failed] : [served]
+}
+
 const EVERYTHING: readonly Need[] = [
   ...(['read', 'fill', 'write', 'invalidate', 'peek', 'list', 'usage', 'check'] as const),
   ...(['report', 'history', 'secret'] as const),
 ]
+/** A server answers `INFO` also while it answers nothing else. */
+const ALL_BUT_USAGE = EVERYTHING.filter((need) => need !== 'usage')
 /** What needs a command that changes something. */
 const CHANGES: readonly Need[] = ['fill', 'write', 'invalidate', 'check', 'report', 'secret']
 
@@ -98,8 +117,8 @@ export const NETWORK_FAULTS: readonly Fault[] = [
     meaning: 'old connections have become silent without an end, new ones work',
     begin: onProxies((proxy) => proxy.silence()),
     end: restored,
-    // A connection is given up after five seconds of silence.
-    backWithinMs: 7_000,
+    // A connection is given up after five seconds of silence, and a delete may be repeated five seconds later.
+    backWithinMs: 12_000,
   },
   {
     ...UNANSWERED,
@@ -177,6 +196,7 @@ export const SERVER_FAULTS: readonly Fault[] = [
     name: 'LOADING',
     meaning: 'the server reads its data after a start',
     message: /LOADING/,
+    withholds: ALL_BUT_USAGE,
     async begin({ admins }) {
       await Promise.all(admins.map(startLoading))
     },
@@ -228,7 +248,7 @@ export const SERVER_FAULTS: readonly Fault[] = [
     name: 'MASTERDOWN',
     meaning: 'a replica that has lost its master, with replica-serve-stale-data no',
     message: /MASTERDOWN|READONLY/,
-    withholds: EVERYTHING.filter((need) => need !== 'usage'),
+    withholds: ALL_BUT_USAGE,
     begin: onServers(async (admin) => {
       await admin.config('SET', 'replica-serve-stale-data', 'no')
       await admin.replicaof('127.0.0.1', 1)
@@ -272,6 +292,7 @@ export const SERVER_FAULTS: readonly Fault[] = [
     name: 'NOPERM',
     meaning: 'the user may run no command',
     message: /NOPERM/,
+    outcomes: { usage: { value: undefined } },
     begin: onServers((admin) => admin.call('ACL', 'SETUSER', USER.name, '-@all')),
     end: onServers((admin) => allowEverything(admin)),
   },
@@ -322,6 +343,26 @@ export const SERVER_FAULTS: readonly Fault[] = [
     end: restored,
   },
 ]
+
+/** The user of the caches may not run one command, as it is named in an ACL: `get`, `script|load`. */
+export function withoutRight(command: string): Fault {
+  return {
+    name: `NOPERM: ${command}`,
+    meaning: `the user may not run ${command}`,
+    message: /NOPERM/,
+    withholds: 'something',
+    outcomes: { usage: { value: undefined } },
+    storeTimeoutMs: SHORT_MS,
+    begin: onBoth(
+      (admin) => admin.call('ACL', 'SETUSER', USER.name, `-${command}`),
+      (proxy) => proxy.cut(),
+    ),
+    end: onBoth(
+      (admin) => admin.call('ACL', 'SETUSER', USER.name, `+${command}`),
+      (proxy) => proxy.cut(),
+    ),
+  }
+}
 
 function onBoth(run: (admin: Redis) => unknown, then: (proxy: FaultyProxy) => unknown) {
   return async (target: FaultTarget) => {

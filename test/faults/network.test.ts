@@ -1,10 +1,11 @@
 import { beforeAll, test } from 'vitest'
+import { expectNoEscapes } from './escapes.js'
 import { NETWORK_FAULTS, resolveName } from './faults.js'
-import { runFault } from './run-fault.js'
+import { runFaults } from './run-fault.js'
 import { startServer } from './target.js'
 
+expectNoEscapes()
 beforeAll(resolveName)
-
 for (const fault of NETWORK_FAULTS) {
-  test(`${fault.name}: ${fault.meaning}`, () => runFault(fault, startServer))
+  test(`${fault.name}: ${fault.meaning}`, () => runFaults([fault], startServer))
 }

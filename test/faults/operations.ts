@@ -39,6 +39,8 @@ export interface Operation {
   readonly inWords?: string
   /** Keys whose old value no process may read once the store is back. */
   readonly invalidates?: readonly string[]
+  /** Whether the cache is of no use after it. */
+  readonly ends?: true
   /** How many deadlines of the store it may take, one after the other. @default 1 */
   readonly deadlines?: number
 }
@@ -78,6 +80,8 @@ const FUNCTIONS = new WeakMap<KeyedCache, ReturnType<typeof wrap>>()
 
 /** Writes what the operations expect: old values, of which one is stale. */
 export async function prepare(cache: KeyedCache): Promise<void> {
+  // Repeated after the values are written, it would delete them.
+  if (cache.pendingInvalidations > 0) throw new Error('A delete is pending.')
   const names = ['tree', 'tree::a', 'tree::b', 'stale', functionOf(cache).key(1).text]
   const values = names.map((name) => [name, OLD] as const)
   const stored = await cache.setMany(values, { ...LONG, grace: '1d' })
@@ -448,6 +452,7 @@ const CACHE_OPERATIONS: readonly Operation[] = [
     name: 'close',
     needs: [],
     run: ({ cache }) => cache.close(),
+    ends: true,
     served: value(undefined),
     failed: value(undefined),
     deadlines: 3,
@@ -458,7 +463,8 @@ const CACHE_OPERATIONS: readonly Operation[] = [
 function page(path: string, form?: Readonly<Record<string, string>>): Operation['run'] {
   return async ({ ask }) => {
     const { status, body } = await ask(path, form)
-    return status === 200 ? [status, /Store not responding|the store is not responding/.test(body)] : [status]
+    if (status === 200) return [status, /Store not responding|the store is not responding/.test(body)]
+    return [status]
   }
 }
 

@@ -1,8 +1,11 @@
 import { test } from 'vitest'
+import { expectNoEscapes } from './escapes.js'
 import { SERVER_FAULTS } from './faults.js'
-import { runFault } from './run-fault.js'
+import { runFaults } from './run-fault.js'
 import { startServer } from './target.js'
 
+expectNoEscapes()
+
 for (const fault of SERVER_FAULTS) {
-  test(`${fault.name}: ${fault.meaning}`, () => runFault(fault, startServer))
+  test(`${fault.name}: ${fault.meaning}`, () => runFaults([fault], startServer))
 }
