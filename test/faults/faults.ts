@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import { eventually } from '../helpers/alive-time.js'
 import type { Proxy as FaultyProxy } from '../helpers/proxy.js'
-import type { Need, Operation, Outcome } from './operations.js'
+import { type Need, NOT_RESPONDING, type Operation, type Outcome } from './operations.js'
 import { allowEverything, type FaultTarget, USER, urlOf } from './target.js'
 
 /** Something that goes wrong with Redis, or on the way to it. */
@@ -12,8 +12,8 @@ export interface Fault {
   readonly name: string
   /** Cause and effect in a phrase, for readers. */
   readonly meaning: string
-  /** Part of the message with which `check()` rejects; `undefined` where it resolves. */
-  readonly message: RegExp | undefined
+  /** Part of the message with which `check()` rejects; `undefined` where it resolves, or may resolve. */
+  readonly message?: string
   /**
    * What the store does not provide meanwhile. Operations that need none of it are served. With `something` each operation
    * may be served or fail.
@@ -36,12 +36,15 @@ export interface Fault {
 /** Time after a fault until the cache serves again. */
 export const BACK_WITHIN_MS = 2_000
 
-/** Outcomes of an operation that are right during a fault. */
+/** Outcomes of an operation that are right during a fault, of a cache with or without `throwOnStoreError`. */
 export function expectedOutcomes(
   operation: Operation,
   { withholds, outcomes = {} }: Fault,
+  throwing: boolean,
 ): readonly Outcome[] {
-  const { name, needs, served, failed } = operation
+  const { name, needs, served, isPage = false } = operation
+  const thrown = (withholds.includes('read' as never) ? undefined : operation.readOnly) ?? NOT_RESPONDING
+  const failed = throwing && !isPage ? thrown : operation.failed
   const other = outcomes[name]
   if (withholds === 'something') return [served, failed, ...(other ? [other] : [])]
   if (other) return [other]
@@ -60,9 +63,9 @@ const CHANGES: readonly Need[] = ['fill', 'write', 'invalidate', 'check', 'repor
 const SHORT_MS = 250
 const LONG_MS = 1_000
 
-const UNANSWERED = { withholds: EVERYTHING, storeTimeoutMs: SHORT_MS, message: /no answer in time/ }
+const UNANSWERED = { withholds: EVERYTHING, storeTimeoutMs: SHORT_MS, message: 'no answer in time' }
 const REFUSED = { withholds: EVERYTHING, storeTimeoutMs: LONG_MS }
-const SERVED = { withholds: [], storeTimeoutMs: LONG_MS, message: undefined }
+const SERVED = { withholds: [], storeTimeoutMs: LONG_MS }
 
 const onProxies =
   (run: (proxy: FaultyProxy) => unknown) =>
@@ -81,7 +84,7 @@ export const NETWORK_FAULTS: readonly Fault[] = [
     ...REFUSED,
     name: 'refused',
     meaning: 'nothing listens at the address',
-    message: /ECONNREFUSED/,
+    message: 'ECONNREFUSED',
     begin: onProxies((proxy) => proxy.refuse()),
     end: restored,
   },
@@ -89,7 +92,7 @@ export const NETWORK_FAULTS: readonly Fault[] = [
     ...REFUSED,
     name: 'name not resolved',
     meaning: 'the host name is unknown to DNS',
-    message: /ENOTFOUND/,
+    message: 'ENOTFOUND',
     redis: ({ proxies: [proxy] }) => urlOf(UNRESOLVED, (proxy as FaultyProxy).port),
     async begin({ proxies }) {
       forgetName()
@@ -145,7 +148,6 @@ export const NETWORK_FAULTS: readonly Fault[] = [
     ...REFUSED,
     name: 'cut in mid-reply',
     meaning: 'each connection is lost in the middle of its first reply',
-    message: /./,
     begin: onProxies((proxy) => proxy.cutReplies()),
     end: restored,
   },
@@ -153,7 +155,7 @@ export const NETWORK_FAULTS: readonly Fault[] = [
     ...REFUSED,
     name: 'garbage',
     meaning: 'replies are bytes that are no reply',
-    message: /./,
+    message: 'Protocol error',
     begin: onProxies((proxy) => proxy.garble()),
     end: restored,
   },
@@ -195,7 +197,7 @@ export const SERVER_FAULTS: readonly Fault[] = [
     ...REFUSED,
     name: 'LOADING',
     meaning: 'the server reads its data after a start',
-    message: /LOADING/,
+    message: 'LOADING',
     withholds: ALL_BUT_USAGE,
     async begin({ admins }) {
       await Promise.all(admins.map(startLoading))
@@ -208,7 +210,7 @@ export const SERVER_FAULTS: readonly Fault[] = [
     ...REFUSED,
     name: 'BUSY',
     meaning: 'a script of another client does not end',
-    message: /BUSY/,
+    message: 'BUSY',
     begin: onServers(async (admin) => {
       await admin.config('SET', 'busy-reply-threshold', '1')
       const other = admin.duplicate()
@@ -221,7 +223,7 @@ export const SERVER_FAULTS: readonly Fault[] = [
     ...REFUSED,
     name: 'MISCONF',
     meaning: 'the server cannot save its data, and takes no writes',
-    message: /MISCONF/,
+    message: 'MISCONF',
     withholds: CHANGES,
     begin: onServers(async (admin) => {
       await admin.config('SET', 'save', '3600 1000000')
@@ -238,7 +240,7 @@ export const SERVER_FAULTS: readonly Fault[] = [
     ...REFUSED,
     name: 'READONLY',
     meaning: 'the server has become a replica',
-    message: /READONLY/,
+    message: 'READONLY',
     withholds: CHANGES,
     begin: onServers((admin) => admin.replicaof('127.0.0.1', 1)),
     end: onServers((admin) => admin.replicaof('NO', 'ONE')),
@@ -247,7 +249,7 @@ export const SERVER_FAULTS: readonly Fault[] = [
     ...REFUSED,
     name: 'MASTERDOWN',
     meaning: 'a replica that has lost its master, with replica-serve-stale-data no',
-    message: /MASTERDOWN|READONLY/,
+    message: 'MASTERDOWN',
     withholds: ALL_BUT_USAGE,
     begin: onServers(async (admin) => {
       await admin.config('SET', 'replica-serve-stale-data', 'no')
@@ -259,7 +261,7 @@ export const SERVER_FAULTS: readonly Fault[] = [
     ...REFUSED,
     name: 'OOM',
     meaning: 'the server is full, with the policy noeviction',
-    message: /OOM/,
+    message: 'OOM',
     withholds: CHANGES.filter((need) => need !== 'invalidate'),
     begin: onServers((admin) => admin.config('SET', 'maxmemory', '1mb')),
     end: onServers((admin) => admin.config('SET', 'maxmemory', '0')),
@@ -268,7 +270,7 @@ export const SERVER_FAULTS: readonly Fault[] = [
     ...REFUSED,
     name: 'NOAUTH',
     meaning: 'the server requires a password, and none is given',
-    message: /NOAUTH/,
+    message: 'NOAUTH',
     redis: ({ proxies: [proxy] }) => (proxy as FaultyProxy).url,
     begin: onBoth(
       (admin) => admin.call('ACL', 'SETUSER', 'default', 'resetpass', `>${USER.password}`),
@@ -280,7 +282,7 @@ export const SERVER_FAULTS: readonly Fault[] = [
     ...REFUSED,
     name: 'WRONGPASS',
     meaning: 'the password is wrong, or was changed',
-    message: /WRONGPASS/,
+    message: 'WRONGPASS',
     begin: onBoth(
       (admin) => admin.call('ACL', 'SETUSER', USER.name, 'resetpass', '>changed'),
       (proxy) => proxy.cut(),
@@ -291,7 +293,7 @@ export const SERVER_FAULTS: readonly Fault[] = [
     ...REFUSED,
     name: 'NOPERM',
     meaning: 'the user may run no command',
-    message: /NOPERM/,
+    message: 'NOPERM',
     outcomes: { usage: { value: undefined } },
     begin: onServers((admin) => admin.call('ACL', 'SETUSER', USER.name, '-@all')),
     end: onServers((admin) => allowEverything(admin)),
@@ -300,7 +302,7 @@ export const SERVER_FAULTS: readonly Fault[] = [
     ...REFUSED,
     name: 'maxclients',
     meaning: 'the server takes no further connections',
-    message: /max number of clients/,
+    message: 'max number of clients',
     begin: onBoth(
       (admin) => admin.config('SET', 'maxclients', '1'),
       (proxy) => proxy.cut(),
@@ -311,7 +313,6 @@ export const SERVER_FAULTS: readonly Fault[] = [
     ...REFUSED,
     name: 'NOSCRIPT',
     meaning: 'the server forgets its scripts, and the connection is lost after each such answer',
-    message: /./,
     withholds: CHANGES,
     readsCommands: true,
     begin: onProxies((proxy) =>
@@ -349,7 +350,6 @@ export function withoutRight(command: string): Fault {
   return {
     name: `NOPERM: ${command}`,
     meaning: `the user may not run ${command}`,
-    message: /NOPERM/,
     withholds: 'something',
     outcomes: { usage: { value: undefined } },
     storeTimeoutMs: SHORT_MS,

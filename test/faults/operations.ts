@@ -35,12 +35,21 @@ export interface Operation {
   readonly served: Outcome
   /** Outcome while it does not. */
   readonly failed: Outcome
-  /** The latter in words, where a value does not say it. */
-  readonly inWords?: string
+  /**
+   * Outcome with `throwOnStoreError` where the store is read, and takes no writes.
+   * @default {@link NOT_RESPONDING}
+   */
+  readonly readOnly?: Outcome
+  /** The outcomes in words, where a value does not say them. */
+  readonly inWords?: { readonly served?: string; readonly failed?: string }
   /** Keys whose old value no process may read once the store is back. */
   readonly invalidates?: readonly string[]
+  /** Whether it refreshes values in the background. */
+  readonly refreshes?: true
   /** Whether the cache is of no use after it. */
   readonly ends?: true
+  /** Whether it is a page of the dashboard, which is shown with `throwOnStoreError` too. */
+  readonly isPage?: boolean
   /** How many deadlines of the store it may take, one after the other. @default 1 */
   readonly deadlines?: number
 }
@@ -48,9 +57,11 @@ export interface Operation {
 const OLD = 'old'
 const COMPUTED = 'computed'
 const LONG = { ttl: '1d' } as const
+const GRACE = { grace: '1d' } as const
 
 const value = (result: unknown): Outcome => ({ value: result })
-const NOT_RESPONDING: Outcome = { error: 'ERR_KEYEDCACHE_NOT_RESPONDING' }
+/** Outcome of an operation of a cache with `throwOnStoreError`, while the store does not provide what it needs. */
+export const NOT_RESPONDING: Outcome = { error: 'ERR_KEYEDCACHE_NOT_RESPONDING' }
 
 class Row {
   constructor(
@@ -84,11 +95,11 @@ export async function prepare(cache: KeyedCache): Promise<void> {
   if (cache.pendingInvalidations > 0) throw new Error('A delete is pending.')
   const names = ['tree', 'tree::a', 'tree::b', 'stale', functionOf(cache).key(1).text]
   const values = names.map((name) => [name, OLD] as const)
-  const stored = await cache.setMany(values, { ...LONG, grace: '1d' })
+  const stored = await cache.setMany(values, { ...LONG, ...GRACE })
   if (stored < names.length) throw new Error(`Only ${stored} of ${names.length} values were stored.`)
   if (!(await new (modelOf(cache))(1, OLD).cacheSet())) throw new Error('The object was not stored.')
   if (!(await cache.expire('stale'))) throw new Error('The value was not expired.')
-  await cache.deleteMany(['missing', 'early'])
+  await cache.deleteMany(['missing', 'missing::too', 'early'])
   // Only a value whose computation took time is refreshed early.
   const slow = () => new Promise((resolve) => setTimeout(resolve, 2, OLD))
   await cache.getOrSet('early', slow, LONG)
@@ -99,6 +110,7 @@ export async function prepare(cache: KeyedCache): Promise<void> {
 }
 
 const compute = async () => COMPUTED
+const computeMany = async (keys: readonly unknown[]) => keys.map(() => COMPUTED)
 
 const CACHE_OPERATIONS: readonly Operation[] = [
   {
@@ -218,31 +230,42 @@ const CACHE_OPERATIONS: readonly Operation[] = [
   {
     name: 'getOrSet, stale with a grace',
     needs: ['read'],
-    run: ({ cache }) => cache.getOrSet('stale', compute, { ...LONG, grace: '1d' }),
+    refreshes: true,
+    run: ({ cache }) => cache.getOrSet('stale', compute, { ...LONG, ...GRACE }),
     served: value(OLD),
     failed: value(COMPUTED),
   },
   {
     name: 'getOrSet, stale with a softTimeout',
     needs: ['read', 'write'],
-    run: ({ cache }) => cache.getOrSet('stale', compute, { ...LONG, grace: '1d', softTimeout: '30s' }),
+    run: ({ cache }) =>
+      cache.getOrSet('stale', compute, { ...LONG, ...GRACE, softTimeout: '30s', retryDelay: 1 }),
     served: value(COMPUTED),
     failed: value(COMPUTED),
+    // As where computing fails.
+    readOnly: value(OLD),
     deadlines: 3,
   },
   {
     name: 'getOrSet, refreshed early',
     needs: ['read'],
+    refreshes: true,
     run: ({ cache }) => cache.getOrSet('early', compute, { ...LONG, earlyRefresh: { beta: 1e12 } }),
     served: value(OLD),
     failed: value(COMPUTED),
   },
   {
-    name: 'getOrSetMany',
+    name: 'getOrSetMany, hits',
     needs: ['read'],
-    run: ({ cache }) =>
-      cache.getOrSetMany(['tree::a', 'missing'], async (keys) => keys.map(() => COMPUTED), LONG),
-    served: value([OLD, COMPUTED]),
+    run: ({ cache }) => cache.getOrSetMany(['tree::a', 'tree::b'], computeMany, LONG),
+    served: value([OLD, OLD]),
+    failed: value([COMPUTED, COMPUTED]),
+  },
+  {
+    name: 'getOrSetMany, misses',
+    needs: ['read', 'write'],
+    run: ({ cache }) => cache.getOrSetMany(['missing', 'missing::too'], computeMany, LONG),
+    served: value([COMPUTED, COMPUTED]),
     failed: value([COMPUTED, COMPUTED]),
     deadlines: 3,
   },
@@ -343,6 +366,7 @@ const CACHE_OPERATIONS: readonly Operation[] = [
     },
     served: value(['tree', 'tree::a', 'tree::b']),
     failed: NOT_RESPONDING,
+    inWords: { served: 'keys' },
     deadlines: 2,
   },
   {
@@ -351,6 +375,7 @@ const CACHE_OPERATIONS: readonly Operation[] = [
     run: async ({ cache }) => Array.isArray((await cache.list({})).entries),
     served: value(true),
     failed: NOT_RESPONDING,
+    inWords: { served: 'a page of entries' },
     deadlines: 2,
   },
   {
@@ -359,6 +384,7 @@ const CACHE_OPERATIONS: readonly Operation[] = [
     run: async ({ cache }) => (await cache.usage())?.policy,
     served: value('noeviction'),
     failed: NOT_RESPONDING,
+    inWords: { served: 'figures' },
   },
   {
     name: 'check',
@@ -373,6 +399,7 @@ const CACHE_OPERATIONS: readonly Operation[] = [
     run: async ({ cache }) => (await cache.stats()).scope,
     served: value('all processes'),
     failed: NOT_RESPONDING,
+    inWords: { served: 'figures' },
     deadlines: 5,
   },
   {
@@ -381,6 +408,7 @@ const CACHE_OPERATIONS: readonly Operation[] = [
     run: async ({ cache }) => Array.isArray(await cache.history()),
     served: value(true),
     failed: NOT_RESPONDING,
+    inWords: { served: 'figures' },
     deadlines: 2,
   },
   {
@@ -389,6 +417,7 @@ const CACHE_OPERATIONS: readonly Operation[] = [
     run: async ({ cache }) => Array.isArray(await cache.events()),
     served: value(true),
     failed: NOT_RESPONDING,
+    inWords: { served: 'events' },
     deadlines: 4,
   },
   {
@@ -397,6 +426,7 @@ const CACHE_OPERATIONS: readonly Operation[] = [
     run: async ({ cache }) => Array.isArray(await cache.requests()),
     served: value(true),
     failed: NOT_RESPONDING,
+    inWords: { served: 'requests' },
     deadlines: 4,
   },
   {
@@ -468,19 +498,22 @@ function page(path: string, form?: Readonly<Record<string, string>>): Operation[
   }
 }
 
-const SHOWN = value([200, false])
 const SHOWN_WITH_WARNING = {
+  served: value([200, false]),
   failed: value([200, true]),
-  inWords: '200, and says that the store is not responding',
+  inWords: { served: '200', failed: '200, and says that the store is not responding' },
 }
-const UNAVAILABLE = { failed: value([503]), inWords: '503' }
+const UNAVAILABLE = {
+  served: value([200, false]),
+  failed: value([503]),
+  inWords: { served: '200', failed: '503' },
+}
 
 const PAGE_OPERATIONS: readonly Operation[] = [
   {
     name: 'dashboard: overview',
     needs: ['report', 'history', 'usage', 'list'],
     run: page('/'),
-    served: SHOWN,
     ...SHOWN_WITH_WARNING,
     deadlines: 5,
   },
@@ -488,7 +521,6 @@ const PAGE_OPERATIONS: readonly Operation[] = [
     name: 'dashboard: processes',
     needs: ['report', 'history'],
     run: page('/processes'),
-    served: SHOWN,
     ...SHOWN_WITH_WARNING,
     deadlines: 5,
   },
@@ -496,7 +528,6 @@ const PAGE_OPERATIONS: readonly Operation[] = [
     name: 'dashboard: events',
     needs: ['report'],
     run: page('/events'),
-    served: SHOWN,
     ...SHOWN_WITH_WARNING,
     deadlines: 5,
   },
@@ -504,7 +535,6 @@ const PAGE_OPERATIONS: readonly Operation[] = [
     name: 'dashboard: requests',
     needs: ['report'],
     run: page('/requests'),
-    served: SHOWN,
     ...SHOWN_WITH_WARNING,
     deadlines: 5,
   },
@@ -512,7 +542,6 @@ const PAGE_OPERATIONS: readonly Operation[] = [
     name: 'dashboard: keys',
     needs: ['list'],
     run: page('/keys'),
-    served: SHOWN,
     ...SHOWN_WITH_WARNING,
     deadlines: 4,
   },
@@ -520,7 +549,6 @@ const PAGE_OPERATIONS: readonly Operation[] = [
     name: 'dashboard: search in all keys',
     needs: ['list'],
     run: page('/keys?q=tree&whole=yes'),
-    served: SHOWN,
     ...SHOWN_WITH_WARNING,
     deadlines: 4,
   },
@@ -528,7 +556,6 @@ const PAGE_OPERATIONS: readonly Operation[] = [
     name: 'dashboard: a key',
     needs: ['peek', 'report'],
     run: page('/keys/tree::a'),
-    served: SHOWN,
     ...SHOWN_WITH_WARNING,
     deadlines: 4,
   },
@@ -536,7 +563,6 @@ const PAGE_OPERATIONS: readonly Operation[] = [
     name: 'dashboard: download',
     needs: ['peek'],
     run: page('/download?key=tree::a'),
-    served: SHOWN,
     ...UNAVAILABLE,
     deadlines: 4,
   },
@@ -544,7 +570,6 @@ const PAGE_OPERATIONS: readonly Operation[] = [
     name: 'dashboard: preview of a delete',
     needs: ['list'],
     run: page('/delete?key=tree&children=yes&preview=yes'),
-    served: SHOWN,
     ...SHOWN_WITH_WARNING,
     deadlines: 4,
   },
@@ -552,7 +577,6 @@ const PAGE_OPERATIONS: readonly Operation[] = [
     name: 'dashboard: delete',
     needs: ['invalidate'],
     run: page('/delete', { key: 'tree::a' }),
-    served: SHOWN,
     ...UNAVAILABLE,
     invalidates: ['tree::a'],
     deadlines: 5,
@@ -561,7 +585,6 @@ const PAGE_OPERATIONS: readonly Operation[] = [
     name: 'dashboard: expire',
     needs: ['invalidate'],
     run: page('/delete', { key: 'tree::b', how: 'expire' }),
-    served: SHOWN,
     ...UNAVAILABLE,
     invalidates: ['tree::b'],
     deadlines: 5,
@@ -571,14 +594,14 @@ const PAGE_OPERATIONS: readonly Operation[] = [
     needs: ['secret'],
     run: page('/bypass', { path: '/' }),
     served: value([303]),
-    ...UNAVAILABLE,
+    failed: value([503]),
+    inWords: { served: '303', failed: '503' },
     deadlines: 2,
   },
   ...(['stats', 'processes'] as const).map((name) => ({
     name: `JSON of the dashboard: ${name}`,
     needs: ['report', 'history'] as const,
     run: page(`/api/${name}`),
-    served: SHOWN,
     ...UNAVAILABLE,
     deadlines: 5,
   })),
@@ -586,7 +609,6 @@ const PAGE_OPERATIONS: readonly Operation[] = [
     name: `JSON of the dashboard: ${name}`,
     needs: ['report'] as const,
     run: page(`/api/${name}`),
-    served: SHOWN,
     ...UNAVAILABLE,
     deadlines: 5,
   })),
@@ -594,7 +616,6 @@ const PAGE_OPERATIONS: readonly Operation[] = [
     name: 'JSON of the dashboard: keys',
     needs: ['list'],
     run: page('/api/keys'),
-    served: SHOWN,
     ...UNAVAILABLE,
     deadlines: 4,
   },
@@ -602,11 +623,20 @@ const PAGE_OPERATIONS: readonly Operation[] = [
     name: 'JSON of the dashboard: key',
     needs: ['peek', 'report'],
     run: page('/api/key?key=tree::a'),
-    served: SHOWN,
     ...UNAVAILABLE,
     deadlines: 4,
   },
 ]
 
 /** Every operation of a cache, a model and the dashboard that needs the store. */
-export const OPERATIONS: readonly Operation[] = [...CACHE_OPERATIONS, ...PAGE_OPERATIONS]
+export const OPERATIONS: readonly Operation[] = [
+  ...CACHE_OPERATIONS,
+  ...PAGE_OPERATIONS.map((operation) => ({ ...operation, isPage: true })),
+]
+
+const CHANGES: readonly Need[] = ['fill', 'write', 'invalidate']
+
+/** Whether an operation changes what {@link prepare} has written. */
+export function changesValues({ needs, refreshes }: Operation): boolean {
+  return refreshes === true || needs.some((need) => CHANGES.includes(need))
+}

@@ -9,7 +9,14 @@ import { serve, type TestServer } from '../helpers/http.js'
 import { STAFF, signIn } from '../helpers/sign-in.js'
 import { BACK_WITHIN_MS, expectedOutcomes, type Fault } from './faults.js'
 import { cellOf, KNOWN } from './known.js'
-import { OPERATIONS, type Operation, type Outcome, prepare, type Subject } from './operations.js'
+import {
+  changesValues,
+  OPERATIONS,
+  type Operation,
+  type Outcome,
+  prepare,
+  type Subject,
+} from './operations.js'
 import type { FaultTarget, StartTarget } from './target.js'
 
 /** What an operation may take beyond its deadlines, and a deadline that is postponed once. */
@@ -25,6 +32,11 @@ interface Cell {
   close(): Promise<void>
 }
 
+export interface FaultOptions {
+  /** Option of the caches. @default false */
+  readonly throwOnStoreError?: boolean
+}
+
 /**
  * Makes faults, one after the other. During each it calls every operation, and afterwards it checks the promises:
  * 1. The operation settles in time, as it is documented.
@@ -33,11 +45,17 @@ interface Cell {
  *
  * Rejects with the cells that break a promise, unless they are known, and with those that are known and do not.
  */
-export async function runFaults(faults: readonly Fault[], start: StartTarget): Promise<void> {
+export async function runFaults(
+  faults: readonly Fault[],
+  start: StartTarget,
+  { throwOnStoreError = false }: FaultOptions = {},
+): Promise<void> {
   const [first] = faults as [Fault]
   const target = await start({ readsCommands: first.readsCommands === true })
   const operations = faults.length === 1 ? OPERATIONS : OPERATIONS.filter(({ ends }) => !ends)
-  const cells = operations.map((operation, index) => openCell(operation, index, first, target))
+  const cells = operations.map((operation, index) =>
+    openCell(operation, index, first, target, throwOnStoreError),
+  )
   const wrong: string[] = []
   try {
     await Promise.all(
@@ -45,7 +63,7 @@ export async function runFaults(faults: readonly Fault[], start: StartTarget): P
     )
     for (const fault of faults) {
       await fault.begin(target)
-      const met = await Promise.all(cells.map((cell) => problemOf(meet(cell, fault))))
+      const met = await Promise.all(cells.map((cell) => problemOf(meet(cell, fault, throwOnStoreError))))
       await fault.end(target)
       const recovered = await Promise.all(cells.map((cell) => problemOf(recover(cell, fault, target))))
       for (const [index, { operation }] of cells.entries()) {
@@ -81,12 +99,14 @@ function openCell(
   index: number,
   { storeTimeoutMs, redis }: Fault,
   target: FaultTarget,
+  throwOnStoreError: boolean,
 ): Cell {
   const keyPrefix = `faults:${index}`
   const cache = createCache({
     redis: redis?.(target) ?? target.redis,
     keyPrefix,
     timeouts: { store: storeTimeoutMs },
+    throwOnStoreError,
     logger: { warn() {} },
   })
   let site: Promise<TestServer> | undefined
@@ -114,7 +134,7 @@ function serveDashboard(cache: KeyedCache): Promise<TestServer> {
 }
 
 /** Calls the operation while the fault lasts. */
-async function meet({ operation, subject }: Cell, fault: Fault): Promise<void> {
+async function meet({ operation, subject }: Cell, fault: Fault, throwing: boolean): Promise<void> {
   const { deadlines = 1 } = operation
   const boundMs = deadlines * 2 * fault.storeTimeoutMs + SLACK_MS
   const outcome = await withinAliveTime(
@@ -122,7 +142,10 @@ async function meet({ operation, subject }: Cell, fault: Fault): Promise<void> {
     outcomeOf(() => operation.run(subject)),
     operation.name,
   )
-  expect(outcome).toBeOneOf([...expectedOutcomes(operation, fault)])
+  expect(outcome).toBeOneOf([...expectedOutcomes(operation, fault, throwing)])
+  if (operation.name === 'check' && fault.message !== undefined) {
+    await expect(subject.cache.check()).rejects.toThrow(fault.message)
+  }
 }
 
 /** Checks that everything is as before once the fault is over. */
@@ -141,7 +164,7 @@ async function recover(
   })
   if (operation.invalidates) await expectGone(operation.invalidates, keyPrefix, target)
   await eventually(backWithinMs, async () => {
-    await prepare(cache)
+    if (changesValues(operation)) await prepare(cache)
     expect(await outcomeOf(() => operation.run(subject)), 'once the fault is over').toEqual(operation.served)
   })
 }

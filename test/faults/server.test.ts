@@ -9,3 +9,8 @@ expectNoEscapes()
 for (const fault of SERVER_FAULTS) {
   test(`${fault.name}: ${fault.meaning}`, () => runFaults([fault], startServer))
 }
+
+const some = SERVER_FAULTS.filter(({ name }) => ['BUSY', 'READONLY'].includes(name))
+test.each(some.map((fault) => [fault.name, fault] as const))('%s, with throwOnStoreError', (_, fault) =>
+  runFaults([fault], startServer, { throwOnStoreError: true }),
+)
