@@ -26,7 +26,7 @@ During a fault they call every operation at once, each on a cache of its own, an
 
 - it settles within its deadlines (\`timeouts.store\`), with the outcome below;
 - the cache serves again within two seconds after the fault;
-- no invalidation is lost: then no process reads what was deleted, expired or overwritten meanwhile;
+- no invalidation is lost: within seconds no process reads what was deleted, expired or overwritten meanwhile;
 - no rejection is unhandled, and no client prints an error.
 
 ## What fails

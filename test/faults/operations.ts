@@ -1,5 +1,9 @@
+import { expect } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
 import { CachedObject } from '../../src/model/cached-object.js'
+import type { CacheOptions } from '../../src/options.js'
+import { Gate } from '../compute/gate.js'
+import { eventually } from '../helpers/alive-time.js'
 import type { Answer } from '../helpers/http.js'
 
 /** What an operation needs of the store. One that needs several things is served where it gets all of them. */
@@ -31,6 +35,12 @@ export interface Operation {
   readonly name: string
   readonly needs: readonly Need[]
   run(subject: Subject): Promise<unknown>
+  /** Options of its cache. */
+  readonly options?: CacheOptions
+  /** Happens before the fault, with another process that the fault may not reach. */
+  readonly before?: (subject: Subject, other: KeyedCache) => Promise<unknown>
+  /** Done by that process during the fault. */
+  readonly meanwhile?: (other: KeyedCache) => Promise<unknown>
   /** Outcome while the store provides what the operation needs. */
   readonly served: Outcome
   /** Outcome while it does not. */
@@ -48,6 +58,8 @@ export interface Operation {
   readonly refreshes?: true
   /** Whether the cache is of no use after it. */
   readonly ends?: true
+  /** Whether it may fail or be served, since it has begun before the fault, or needs the store only for a proof. */
+  readonly varies?: true
   /** Whether it is a page of the dashboard, which is shown with `throwOnStoreError` too. */
   readonly isPage?: boolean
   /** How many deadlines of the store it may take, one after the other. @default 1 */
@@ -99,7 +111,7 @@ export async function prepare(cache: KeyedCache): Promise<void> {
   if (stored < names.length) throw new Error(`Only ${stored} of ${names.length} values were stored.`)
   if (!(await new (modelOf(cache))(1, OLD).cacheSet())) throw new Error('The object was not stored.')
   if (!(await cache.expire('stale'))) throw new Error('The value was not expired.')
-  await cache.deleteMany(['missing', 'missing::too', 'early'])
+  await cache.deleteMany(['missing', 'missing::too', 'awaited', 'early'])
   // Only a value whose computation took time is refreshed early.
   const slow = () => new Promise((resolve) => setTimeout(resolve, 2, OLD))
   await cache.getOrSet('early', slow, LONG)
@@ -108,6 +120,16 @@ export async function prepare(cache: KeyedCache): Promise<void> {
   // Nothing is left for the background to report, which would meet the fault before the operation does.
   await cache.stats()
 }
+
+const THEIRS = 'theirs'
+
+interface Waiting {
+  readonly waiting: Promise<unknown>
+  /** Ends the computation of the other process. */
+  end(): void
+}
+
+const WAITING = new WeakMap<KeyedCache, Waiting>()
 
 const compute = async () => COMPUTED
 const computeMany = async (keys: readonly unknown[]) => keys.map(() => COMPUTED)
@@ -158,6 +180,26 @@ const CACHE_OPERATIONS: readonly Operation[] = [
       }),
     served: value('new'),
     failed: value('new'),
+    invalidates: ['tree::a'],
+  },
+  {
+    name: 'get from process memory, of what another process deletes meanwhile',
+    needs: ['read'],
+    options: { memory: {} },
+    varies: true,
+    before: ({ cache }) =>
+      eventually(5_000, async () => {
+        await cache.get('tree::a')
+        expect(cache.memoryUsage).toMatchObject({ entries: 1, isServing: true })
+      }),
+    meanwhile: (other) => other.delete('tree::a'),
+    run: ({ cache }) => cache.get('tree::a'),
+    served: value(OLD),
+    failed: value(undefined),
+    inWords: {
+      served: "`'old'`, and soon `undefined`",
+      failed: "`'old'` for a second at most, then `undefined`",
+    },
     invalidates: ['tree::a'],
   },
   {
@@ -226,6 +268,34 @@ const CACHE_OPERATIONS: readonly Operation[] = [
     served: value(COMPUTED),
     failed: value(COMPUTED),
     deadlines: 3,
+  },
+  {
+    name: 'getOrSet, waiting for another process',
+    varies: true,
+    needs: ['read', 'write'],
+    async before({ cache }, other) {
+      const holder = new Gate()
+      const computing = other.getOrSet('awaited', async () => {
+        await holder.pass()
+        return THEIRS
+      })
+      await holder.reached()
+      const waiting = cache.getOrSet('awaited', compute, LONG)
+      // Once as many commands are answered, the caller has asked for the lease.
+      for (let commands = 0; commands < 4; commands++) await cache.get('tree::a')
+      // It may reject before the operation awaits it.
+      waiting.catch(() => {})
+      computing.catch(() => {})
+      WAITING.set(cache, { waiting, end: () => holder.open() })
+    },
+    async run({ cache }) {
+      const { waiting, end } = WAITING.get(cache) as Waiting
+      end()
+      return await waiting
+    },
+    served: value(THEIRS),
+    failed: value(COMPUTED),
+    deadlines: 6,
   },
   {
     name: 'getOrSet, stale with a grace',
@@ -637,6 +707,6 @@ export const OPERATIONS: readonly Operation[] = [
 const CHANGES: readonly Need[] = ['fill', 'write', 'invalidate']
 
 /** Whether an operation changes what {@link prepare} has written. */
-export function changesValues({ needs, refreshes }: Operation): boolean {
-  return refreshes === true || needs.some((need) => CHANGES.includes(need))
+export function changesValues({ needs, refreshes, meanwhile }: Operation): boolean {
+  return refreshes === true || meanwhile !== undefined || needs.some((need) => CHANGES.includes(need))
 }

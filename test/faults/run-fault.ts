@@ -4,6 +4,7 @@ import type { KeyedCache } from '../../src/cache.js'
 import { createCache } from '../../src/create-cache.js'
 import { dashboard } from '../../src/dashboard/mount.js'
 import { KeyedCacheError } from '../../src/errors.js'
+import { STALENESS_BOUND_MS } from '../../src/store/tracking.js'
 import { eventually, withinAliveTime } from '../helpers/alive-time.js'
 import { serve, type TestServer } from '../helpers/http.js'
 import { STAFF, signIn } from '../helpers/sign-in.js'
@@ -22,13 +23,21 @@ import type { FaultTarget, StartTarget } from './target.js'
 /** What an operation may take beyond its deadlines, and a deadline that is postponed once. */
 const SLACK_MS = 500
 
+/** Time after which no invalidation is pending: they are repeated at intervals of five seconds at most. */
+const REPEATED_WITHIN_MS = 7_000
+
+const QUIET = { warn() {} }
+
 const PREPARED_WITHIN_MS = 10_000
 
 /** An operation with a cache of its own, so that the operations of one fault do not help or disturb each other. */
 interface Cell {
   readonly operation: Operation
   readonly subject: Subject
-  readonly keyPrefix: string
+  /** A cache of the same entries in another process, which no proxy disturbs. */
+  readonly other: KeyedCache
+  /** What that process does during the fault. */
+  meanwhile?: Promise<unknown> | undefined
   close(): Promise<void>
 }
 
@@ -59,13 +68,19 @@ export async function runFaults(
   const wrong: string[] = []
   try {
     await Promise.all(
-      cells.map(({ subject }) => eventually(PREPARED_WITHIN_MS, () => prepare(subject.cache))),
+      cells.map(({ subject, other }) =>
+        eventually(PREPARED_WITHIN_MS, async () => {
+          await prepare(subject.cache)
+          await other.check()
+        }),
+      ),
     )
     for (const fault of faults) {
+      await Promise.all(cells.map(({ operation, subject, other }) => operation.before?.(subject, other)))
       await fault.begin(target)
       const met = await Promise.all(cells.map((cell) => problemOf(meet(cell, fault, throwOnStoreError))))
       await fault.end(target)
-      const recovered = await Promise.all(cells.map((cell) => problemOf(recover(cell, fault, target))))
+      const recovered = await Promise.all(cells.map((cell) => problemOf(recover(cell, fault))))
       for (const [index, { operation }] of cells.entries()) {
         const problems = [met[index], recovered[index]].filter((problem) => problem !== undefined)
         wrong.push(...verdictOn(cellOf(fault.name, operation.name), problems))
@@ -107,8 +122,10 @@ function openCell(
     keyPrefix,
     timeouts: { store: storeTimeoutMs },
     throwOnStoreError,
-    logger: { warn() {} },
+    logger: QUIET,
+    ...operation.options,
   })
+  const other = createCache({ redis: target.directly, keyPrefix, timeouts: { store: '1s' }, logger: QUIET })
   let site: Promise<TestServer> | undefined
   const ask: Subject['ask'] = async (path, form) => {
     site ??= serveDashboard(cache)
@@ -120,10 +137,10 @@ function openCell(
     )
   }
   const close = async () => {
-    await cache.close()
+    await Promise.all([cache.close(), other.close()])
     await (await site)?.close()
   }
-  return { operation, subject: { cache, ask }, keyPrefix, close }
+  return { operation, subject: { cache, ask }, other, close }
 }
 
 function serveDashboard(cache: KeyedCache): Promise<TestServer> {
@@ -134,56 +151,53 @@ function serveDashboard(cache: KeyedCache): Promise<TestServer> {
 }
 
 /** Calls the operation while the fault lasts. */
-async function meet({ operation, subject }: Cell, fault: Fault, throwing: boolean): Promise<void> {
-  const { deadlines = 1 } = operation
+async function meet(cell: Cell, fault: Fault, throwing: boolean): Promise<void> {
+  const { operation, subject, other } = cell
+  const { name, deadlines = 1 } = operation
+  cell.meanwhile = operation.meanwhile?.(other)
   const boundMs = deadlines * 2 * fault.storeTimeoutMs + SLACK_MS
-  const outcome = await withinAliveTime(
-    boundMs,
-    outcomeOf(() => operation.run(subject)),
-    operation.name,
-  )
+  const outcome = await withinAliveTime(boundMs, outcomeOf(operation, subject), name)
   expect(outcome).toBeOneOf([...expectedOutcomes(operation, fault, throwing)])
-  if (operation.name === 'check' && fault.message !== undefined) {
+  if (name === 'check' && fault.message !== undefined) {
     await expect(subject.cache.check()).rejects.toThrow(fault.message)
   }
 }
 
 /** Checks that everything is as before once the fault is over. */
-async function recover(
-  { operation, subject, keyPrefix }: Cell,
-  fault: Fault,
-  target: FaultTarget,
-): Promise<void> {
-  // An invalidation is repeated after its own deadline only.
-  const backWithinMs = (fault.backWithinMs ?? BACK_WITHIN_MS) + fault.storeTimeoutMs
+async function recover({ operation, subject, other, meanwhile }: Cell, fault: Fault): Promise<void> {
+  const { backWithinMs = BACK_WITHIN_MS } = fault
   const { cache } = subject
   if (operation.ends) return
-  await eventually(backWithinMs, async () => {
+  await meanwhile
+  await eventually(backWithinMs, () => cache.check())
+  await eventually(REPEATED_WITHIN_MS, async () => {
     expect(cache.pendingInvalidations, 'pending invalidations').toBe(0)
-    await cache.check()
   })
-  if (operation.invalidates) await expectGone(operation.invalidates, keyPrefix, target)
+  if (operation.invalidates) {
+    await eventually(operation.meanwhile ? REPEATED_WITHIN_MS : 0, async () => {
+      expect(other.pendingInvalidations, 'pending invalidations of another process').toBe(0)
+    })
+    expect(await oldValues(operation, other), 'old values that another process reads').toEqual([])
+    await eventually(operation.options?.memory ? STALENESS_BOUND_MS : 0, async () => {
+      expect(await oldValues(operation, cache), 'old values').toEqual([])
+    })
+  }
   await eventually(backWithinMs, async () => {
     if (changesValues(operation)) await prepare(cache)
-    expect(await outcomeOf(() => operation.run(subject)), 'once the fault is over').toEqual(operation.served)
+    await operation.before?.(subject, other)
+    const expected = operation.varies ? [operation.served, operation.failed] : [operation.served]
+    expect(await outcomeOf(operation, subject), 'once the fault is over').toBeOneOf(expected)
   })
 }
 
-/** Another process reads no old value. */
-async function expectGone(keys: readonly string[], keyPrefix: string, target: FaultTarget): Promise<void> {
-  const other = createCache({ redis: target.directly, keyPrefix, timeouts: { store: '10s' } })
-  try {
-    const values = await other.getMany(keys)
-    const old = keys.filter((_, index) => JSON.stringify(values[index])?.includes('old'))
-    expect(old, 'old values that another process reads').toEqual([])
-  } finally {
-    await other.close()
-  }
+async function oldValues({ invalidates = [] }: Operation, cache: KeyedCache): Promise<string[]> {
+  const values = await cache.getMany(invalidates)
+  return invalidates.filter((_, index) => JSON.stringify(values[index])?.includes('old'))
 }
 
-async function outcomeOf(run: () => Promise<unknown>): Promise<Outcome> {
+async function outcomeOf({ run }: Operation, subject: Subject): Promise<Outcome> {
   try {
-    return { value: await run() }
+    return { value: await run(subject) }
   } catch (error) {
     return { error: error instanceof KeyedCacheError ? error.code : error }
   }
