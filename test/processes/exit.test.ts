@@ -171,4 +171,16 @@ describe('close() is quick', () => {
     expect(closedAfterMs).toBeLessThan(SOON_MS)
     expect(lingeredMs).toBeLessThan(SOON_MS)
   })
+
+  test.each<[string, () => Promise<void> | void]>([
+    ['is frozen', () => server.freeze()],
+    ['cannot be reached', () => blackHole(server)],
+  ])('where the only sentinel %s', async (_, happens) => {
+    await happens()
+    const redis = { sentinels: [{ host: '127.0.0.1', port: server.port }], name: 'mymaster' }
+    const exit = await run({ jobs: JOBS, options: { ...options, redis }, end: 'close' })
+    expect(exit).toMatchObject({ code: 0, complaints: '', done: [false, null, false, 2] })
+    expect(exit.closedAfterMs).toBeLessThan(SOON_MS)
+    expect(exit.lingeredMs).toBeLessThan(SOON_MS)
+  })
 })

@@ -11,7 +11,11 @@ beforeAll(async () => {
   sentinel = await startSentinel('mymaster', master.port)
 })
 
+/** Servers that are silent, in the places of sentinels. */
+const silent: RedisServer[] = []
+
 afterAll(async () => {
+  await Promise.all(silent.map((server) => server.stop()))
   await sentinel?.stop()
   await master?.stop()
 })
@@ -38,5 +42,24 @@ test('a cache finds the master of its sentinels, with process memory', async () 
   await expect.poll(() => cache.memoryUsage?.isServing, { timeout: 5_000 }).toBe(true)
   expect(await cache.delete('product', { children: true })).toBe(true)
   expect(await cache.get(['product', 1])).toBeUndefined()
+  await cache.close()
+})
+
+test('a sentinel that is silent is passed over', async () => {
+  const frozen = await startRedis()
+  silent.push(frozen)
+  frozen.freeze()
+  const cache = createCache({
+    redis: {
+      sentinels: [
+        { host: '127.0.0.1', port: frozen.port },
+        { host: '127.0.0.1', port: sentinel.port },
+      ],
+      name: 'mymaster',
+    },
+    keyPrefix: 'shop',
+    timeouts: { store: '20s', connect: '300ms' },
+  })
+  await cache.check()
   await cache.close()
 })

@@ -1,6 +1,7 @@
 import type { Redis, RedisOptions } from 'ioredis'
 import { ignore } from '../../background.js'
 import { loadIoredis } from './ioredis.js'
+import { endSentinels, guardSentinels } from './sentinel-clients.js'
 import type { RedisTarget } from './target.js'
 
 /** In RESP3 ioredis 6 drops the server's messages about changes; ioredis 5 has RESP2 only. */
@@ -55,6 +56,7 @@ export function reconnect(client: Redis): void {
 export function end(client: Redis): void {
   client.disconnect()
   client.stream?.destroy()
+  endSentinels(client)
 }
 
 /** The key prefix that the options or the client of the application add to every key. */
@@ -79,6 +81,7 @@ export function describeClient(client: Redis): string {
  * by its pauses between attempts to connect. A command that is waited for does, by the timer of its deadline.
  */
 function unobtrusive(client: Redis): Redis {
+  guardSentinels(client)
   client.on('error', ignore)
   client.on('connect', () => client.stream.unref())
   client.on('reconnecting', () => {
