@@ -14,7 +14,11 @@ beforeAll(async () => {
   sentinel = await startSentinel('mymaster', master.port)
 })
 
+/** Servers that are silent, in the places of sentinels. */
+const silent: RedisServer[] = []
+
 afterAll(async () => {
+  await Promise.all(silent.map((server) => server.stop()))
   await sentinel?.stop()
   await replica?.stop()
   await master?.stop()
@@ -99,4 +103,23 @@ test('a master that is killed under load is followed by its replica: no call err
   }
   await Promise.all(loads)
   await Promise.all([cache.close(), other.close()])
+})
+
+test('a sentinel that is silent is passed over', async () => {
+  const frozen = await startRedis()
+  silent.push(frozen)
+  frozen.freeze()
+  const cache = createCache({
+    redis: {
+      sentinels: [
+        { host: '127.0.0.1', port: frozen.port },
+        { host: '127.0.0.1', port: sentinel.port },
+      ],
+      name: 'mymaster',
+    },
+    keyPrefix: 'shop',
+    timeouts: { store: '20s', connect: '300ms' },
+  })
+  await cache.check()
+  await cache.close()
 })

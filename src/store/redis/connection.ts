@@ -280,8 +280,8 @@ export class Connection {
       await withDeadline(deadline, this.#opening, 'Redis', options)
     } catch (error) {
       const failure = asNotResponding(refusalOf(client) ?? error)
-      if (error !== this.#failedAttempt && ownDelayOf(error) === 0)
-        this.#circuit.unanswered(failure, startedAt)
+      const isFailure = !(error instanceof NodeOfClusterError) && error !== this.#failedAttempt
+      if (isFailure && ownDelayOf(error) === 0) this.#circuit.unanswered(failure, startedAt)
       this.#failedAttempt = error
       throw failure
     }

@@ -3,6 +3,7 @@ import { BACKGROUND, withDeadline } from '../deadline.js'
 import type { ServerAccess } from './access.js'
 import { effectiveOptions } from './effective-options.js'
 import { withoutArguments } from './safe-error.js'
+import { endSentinels, guardSentinels } from './sentinel-clients.js'
 
 /** Opens clients of the cache's own for one server. */
 export interface OwnClients {
@@ -61,6 +62,7 @@ export function end(client: Redis): void {
   ended.add(client)
   client.disconnect()
   client.stream?.destroy()
+  endSentinels(client)
 }
 
 /** Text for people: address and database, never a password. */
@@ -75,6 +77,7 @@ export function describeClient(client: Redis): string {
  * by its pauses between attempts to connect. A command that is waited for does, by the timer of its deadline.
  */
 function unobtrusive(client: Redis): Redis {
+  guardSentinels(client)
   client.on('error', (error: Error & { readonly command?: { readonly name?: string } }) => {
     // ioredis would go on in database 0.
     if (error.command?.name !== 'select') return

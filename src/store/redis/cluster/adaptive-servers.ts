@@ -30,12 +30,12 @@ export class AdaptiveServers implements Servers {
   readonly #access: ServerAccess
   readonly #options: Omit<ServersOptions, 'redis'>
   readonly #single: SingleServer
+  readonly #listeners: ((change: BreakerChange) => void)[] = []
   #servers: Servers
   /** Whether it is known what the server is: what fails from then on has another reason. */
   #isDecided = false
   #refusal: string | undefined
   #isClosed = false
-  readonly #breakerListeners: ((change: BreakerChange) => void)[] = []
 
   constructor(access: ServerAccess, options: Omit<ServersOptions, 'redis'>) {
     this.#access = access
@@ -43,16 +43,16 @@ export class AdaptiveServers implements Servers {
     this.clientPrefix = access.keyPrefix
     this.#single = new SingleServer({ ...options, redis: access })
     this.#servers = this.#single
-    const breakers = () => this.#servers.health.breakers
+    const servers = () => this.#servers
     this.health = {
       get breakers() {
-        return breakers()
+        return servers().health.breakers
       },
       onChange: (listener) => {
-        this.#breakerListeners.push(listener)
-        this.#servers.health.onChange(listener)
+        this.#listeners.push(listener)
       },
     }
+    this.#single.health.onChange(this.#notify)
     this.#single.onKind((isCluster) => {
       this.#isDecided = true
       if (isCluster) this.#becomeCluster()
@@ -71,8 +71,8 @@ export class AdaptiveServers implements Servers {
     return this.#servers.isSilent
   }
 
-  async probe(): Promise<void> {
-    await this.#servers.probe()
+  probe(): Promise<void> {
+    return this.#servers.probe()
   }
 
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<ScriptReply> {
@@ -142,6 +142,10 @@ export class AdaptiveServers implements Servers {
     this.#servers.close()
   }
 
+  readonly #notify = (change: BreakerChange): void => {
+    for (const listener of this.#listeners) listener(change)
+  }
+
   async #orInCluster<T>(
     first: () => Promise<T>,
     again: (cluster: ClusterServers, limit: number) => Promise<T>,
@@ -177,7 +181,7 @@ export class AdaptiveServers implements Servers {
       current: () => this.#access.current(),
     }
     this.#servers = new ClusterServers(access, this.#options)
-    for (const listener of this.#breakerListeners) this.#servers.health.onChange(listener)
+    this.#servers.health.onChange(this.#notify)
     // What was sent to it may still get its answer.
     setTimeout(() => this.#single.close(), 2 * this.#options.timeoutMs).unref()
   }
