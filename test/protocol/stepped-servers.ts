@@ -3,6 +3,7 @@ import { ignore } from '../../src/background.js'
 import type { StoreHealth } from '../../src/store/health.js'
 import type { ServerClock } from '../../src/store/redis/clock.js'
 import type { Argument, Command } from '../../src/store/redis/command.js'
+import type { Names } from '../../src/store/redis/names.js'
 import type { ScriptReply } from '../../src/store/redis/script-calls.js'
 import { OBSERVE, RECLAIM, WRITE } from '../../src/store/redis/scripts/entries.js'
 import { ENSURE } from '../../src/store/redis/scripts/generations.js'
@@ -10,6 +11,7 @@ import { CLEAR, EXPIRE, REMOVE } from '../../src/store/redis/scripts/invalidatio
 import { ACQUIRE, COMMIT, RELEASE, RENEW } from '../../src/store/redis/scripts/leases.js'
 import type { Script } from '../../src/store/redis/scripts/script.js'
 import type { SendOptions, Server, ServerRead, Servers } from '../../src/store/redis/servers.js'
+import type { StoreTracking } from '../../src/store/redis/tracking.js'
 import type { Steps } from './steps.js'
 
 const NAMES = new Map<Script, string>(
@@ -92,8 +94,8 @@ export class SteppedServers implements Servers {
     return this.#servers.isSilent
   }
 
-  get only(): Server | undefined {
-    return this.#servers.only
+  openTracking(names: Names, timeoutMs: number): StoreTracking {
+    return this.#servers.openTracking(names, timeoutMs)
   }
 
   sendTo(name: string, commands: readonly Command[], options?: SendOptions): Promise<unknown[]> {

@@ -139,6 +139,11 @@ export class Names {
     return `${this.#own('sample')}${id}`
   }
 
+  /** Such a key with another hash tag, in a slot of a certain node of a Cluster. */
+  sampleWithTag(tag: string): string {
+    return `${this.prefix}:sample:{${tag}}`
+  }
+
   /** A `SCAN` pattern that matches all entries at and below a key, and other names that `keyOf` sorts out. */
   pattern(under?: CacheKey): string {
     const literal = this.#entries + (under?.text ?? '')

@@ -44,7 +44,7 @@ import { SECRET } from './scripts/secret.js'
 import type { ServerRead, Servers, ServersOptions } from './servers.js'
 import { RedisStatistics } from './statistics.js'
 import type { RedisTarget } from './target.js'
-import { RedisTracking } from './tracking.js'
+import type { StoreTracking } from './tracking.js'
 import { readUsage } from './usage.js'
 
 export interface RedisStoreOptions {
@@ -62,14 +62,11 @@ export interface RedisStoreOptions {
 /** Life of a secret that no process reads: signatures expire much earlier. */
 const SECRET_LIFE_MS = 86_400_000
 
-/** The epoch of reads whose changes are not reported. */
-const UNTRACKED = { epoch: undefined }
-
 /** A store in a Redis server. Every process with the same key prefix sees the same entries. */
 export class RedisStore implements Store {
   readonly shared = true
   readonly statistics: RedisStatistics
-  readonly tracking?: RedisTracking
+  readonly tracking: StoreTracking
   readonly health: StoreHealth
   readonly #servers: Servers
   readonly #names: Names
@@ -90,7 +87,7 @@ export class RedisStore implements Store {
     maxFrameBytes = MAX_FRAME_BYTES,
     openServers = openServersOf,
   }: RedisStoreOptions) {
-    const tracking = () => this.tracking ?? UNTRACKED
+    const tracking = () => this.tracking
     const servers = openServers({
       redis,
       connectTimeoutMs,
@@ -104,7 +101,7 @@ export class RedisStore implements Store {
     this.#servers = servers
     this.health = servers.health
     this.#names = names
-    if (servers.only) this.tracking = new RedisTracking(servers.only, names, timeoutMs)
+    this.tracking = servers.openTracking(names, timeoutMs)
     this.#fills = new Fills(servers, names, values, generations)
     this.#plainWrites = new PlainWrites(values, generations, this.#order)
     this.#leases = new Leases(servers, names, values, generations)
@@ -206,7 +203,7 @@ export class RedisStore implements Store {
 
   async close(): Promise<void> {
     this.#leaseEvents.close()
-    this.tracking?.close()
+    this.tracking.close()
     await Promise.all([this.#reclaiming.close(), this.#servers.flush()])
     this.#servers.close()
   }

@@ -7,9 +7,11 @@ import { Batching } from './batching.js'
 import type { ServerClock } from './clock.js'
 import type { Argument, Command } from './command.js'
 import { Connection } from './connection.js'
+import type { Names } from './names.js'
 import type { ScriptReply } from './script-calls.js'
 import type { Script } from './scripts/script.js'
 import type { RedisTarget } from './target.js'
+import { RedisTracking, type StoreTracking } from './tracking.js'
 
 /** Result of a read: the values under its names. */
 export interface ServerRead {
@@ -77,10 +79,10 @@ export interface Servers {
   readonly health: StoreHealth
   /** Probes those whose circuit breaker is open. */
   probe(): Promise<void>
-  /** The server, where there is only one. */
-  readonly only: Server | undefined
   /** Every server. */
   masters(): Promise<readonly Server[]>
+  /** Tracking of all servers. Its epoch covers tracked reads from then on. */
+  openTracking(names: Names, timeoutMs: number): StoreTracking
   /** A client for any of the servers, not connected yet, that gets what is published on all of them. */
   openSubscriber(): Redis
   /** Clock of the server of this name. */
@@ -118,10 +120,6 @@ export class SingleServer implements Servers, Server {
     }
     this.#batching = new Batching(this.#connection, epochs, timeoutMs, maxBytes)
     this.#timeoutMs = timeoutMs
-  }
-
-  get only(): Server {
-    return this
   }
 
   get description(): string {
@@ -179,6 +177,10 @@ export class SingleServer implements Servers, Server {
 
   async masters(): Promise<readonly Server[]> {
     return [this]
+  }
+
+  openTracking(names: Names, timeoutMs: number): StoreTracking {
+    return new RedisTracking(this, names, timeoutMs)
   }
 
   clockOf(_name: string): ServerClock {

@@ -37,6 +37,11 @@ const FOR_GOOD = /^(?:NOPERM|ERR)\b/
 /** Makes the server track the keys of the next command. */
 export const TRACK_NEXT: Command = ['CLIENT', 'CACHING', 'YES']
 
+/** Tracking that is closed with its store. */
+export interface StoreTracking extends Tracking {
+  close(): void
+}
+
 /** A moment by both clocks: a machine that sleeps may stop one of them. */
 interface ClockReading {
   readonly monotonic: number
@@ -59,10 +64,11 @@ const NEVER: ClockReading = { monotonic: Number.NEGATIVE_INFINITY, wall: Number.
  * @see https://redis.io/docs/latest/commands/client-tracking/
  * @see https://redis.io/docs/latest/commands/client-caching/
  */
-export class RedisTracking implements Tracking {
+export class RedisTracking implements StoreTracking {
   readonly #server: Server
   readonly #names: Names
   readonly #timeoutMs: number
+  readonly #nameOn: (() => string) | undefined
   #listener: TrackingListener | undefined
   #subscriber: Redis | undefined
   /** Id of the second connection on the server, while it exists. */
@@ -76,7 +82,12 @@ export class RedisTracking implements Tracking {
   #proved: ClockReading = NEVER
   readonly #closed = new AbortController()
 
-  constructor(server: Server, names: Names, timeoutMs: number) {
+  /**
+   * In a Cluster, `nameOn` returns a name of which this server is the master. Reading it is the proof then, in the place of
+   * the ping on the reading connection: a node that is no longer the master refuses it.
+   */
+  constructor(server: Server, names: Names, timeoutMs: number, nameOn?: () => string) {
+    this.#nameOn = nameOn
     this.#server = server
     this.#names = names
     this.#timeoutMs = timeoutMs
@@ -95,6 +106,7 @@ export class RedisTracking implements Tracking {
     this.#listener = listener
     this.#server.onReady(() => detached(() => this.#begin()))
     this.#server.onLost(() => this.#end())
+    if (this.#server.isReady) detached(() => this.#begin())
   }
 
   close(): void {
@@ -163,7 +175,7 @@ export class RedisTracking implements Tracking {
    * connection may have the same id.
    */
   async #trackSample(): Promise<void> {
-    const name = this.#names.sample(randomUUID())
+    const name = this.#nameOn?.() ?? this.#names.sample(randomUUID())
     const arrival = new Promise<void>((reported, lost) => {
       this.#sample = { name, reported, lost }
     })
@@ -199,7 +211,7 @@ export class RedisTracking implements Tracking {
     const sent = { monotonic: performance.now(), wall: Date.now() }
     const deadline = performance.now() + timeoutMs
     await Promise.all([
-      this.#server.send(['PING'], { ...BACKGROUND, timeoutMs }),
+      this.#server.send(this.#nameOn ? ['GET', this.#nameOn()] : ['PING'], { ...BACKGROUND, timeoutMs }),
       withDeadline(deadline, subscriber.ping(), 'Redis', BACKGROUND),
     ])
     return sent

@@ -115,7 +115,7 @@ describe('What names one node of a Cluster', () => {
   test('may have process memory in its options', async () => {
     const cache = open(url(), { memory: {} })
     await everything(cache)
-    expect(cache.memoryUsage?.isServing).toBe(false)
+    await expect.poll(() => cache.memoryUsage?.isServing, { timeout: 5_000 }).toBe(true)
   })
 
   test('is refused with a database number, in a sentence that says what to write', async () => {

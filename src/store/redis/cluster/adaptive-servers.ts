@@ -1,11 +1,13 @@
 // Node's own, also while a test has faked the global one: it waits for a server.
 import { setTimeout } from 'node:timers'
 import type { Redis } from 'ioredis'
+import { ignore } from '../../../background.js'
 import { withDeadline } from '../../deadline.js'
 import type { BreakerChange, StoreHealth } from '../../health.js'
 import type { ClusterAccess, ServerAccess } from '../access.js'
 import type { ServerClock } from '../clock.js'
 import type { Argument, Command } from '../command.js'
+import type { Names } from '../names.js'
 import { notResponding } from '../not-responding.js'
 import { redirectionIn } from '../redirection.js'
 import type { ScriptReply } from '../script-calls.js'
@@ -18,6 +20,8 @@ import {
   type ServersOptions,
   SingleServer,
 } from '../servers.js'
+import type { StoreTracking } from '../tracking.js'
+import { AdaptiveTracking } from './adaptive-tracking.js'
 import { ClusterServers } from './cluster-servers.js'
 
 /**
@@ -36,6 +40,7 @@ export class AdaptiveServers implements Servers {
   #isDecided = false
   #refusal: string | undefined
   #isClosed = false
+  #followTracking: (servers: Servers) => void = ignore
 
   constructor(access: ServerAccess, options: Omit<ServersOptions, 'redis'>) {
     this.#access = access
@@ -57,10 +62,6 @@ export class AdaptiveServers implements Servers {
       this.#isDecided = true
       if (isCluster) this.#becomeCluster()
     })
-  }
-
-  get only(): Server {
-    return this.#single
   }
 
   get description(): string {
@@ -124,6 +125,12 @@ export class AdaptiveServers implements Servers {
     return await this.#servers.masters()
   }
 
+  openTracking(names: Names, timeoutMs: number): StoreTracking {
+    const tracking = new AdaptiveTracking(this.#servers.openTracking(names, timeoutMs))
+    this.#followTracking = (servers) => tracking.replaceBy(servers.openTracking(names, timeoutMs))
+    return tracking
+  }
+
   openSubscriber(): Redis {
     return this.#servers.openSubscriber()
   }
@@ -182,6 +189,7 @@ export class AdaptiveServers implements Servers {
     }
     this.#servers = new ClusterServers(access, this.#options)
     this.#servers.health.onChange(this.#notify)
+    this.#followTracking(this.#servers)
     // What was sent to it may still get its answer.
     setTimeout(() => this.#single.close(), 2 * this.#options.timeoutMs).unref()
   }

@@ -8,6 +8,7 @@ import { type ClusterAccess, nodeAccess, type ServerAccess } from '../access.js'
 import { ServerClock } from '../clock.js'
 import type { Argument, Command } from '../command.js'
 import { replaceSilentSockets } from '../handshake.js'
+import type { Names } from '../names.js'
 import { asNotResponding, notResponding } from '../not-responding.js'
 import { ownClients, reconnect } from '../own-client.js'
 import type { ReadBatch } from '../read-batch.js'
@@ -16,8 +17,10 @@ import type { Address } from '../redis-url.js'
 import type { ScriptReply, Write } from '../script-calls.js'
 import type { Script } from '../scripts/script.js'
 import type { SendOptions, Server, ServerRead, Servers, ServersOptions } from '../servers.js'
+import type { StoreTracking } from '../tracking.js'
 import { WriteOrder } from '../write-order.js'
 import type { ClusterNode } from './cluster-node.js'
+import { ClusterTracking } from './cluster-tracking.js'
 import { slotOf } from './slot.js'
 import { textOf } from './slot-owners.js'
 import { Topology } from './topology.js'
@@ -42,7 +45,6 @@ interface SharedRead {
  * that it has not run it, and within the deadline of its caller.
  */
 export class ClusterServers implements Servers {
-  readonly only = undefined
   readonly clientPrefix: string
   readonly health: StoreHealth
   readonly #access: ClusterAccess
@@ -53,6 +55,7 @@ export class ClusterServers implements Servers {
   /** Reads of this tick that callers may share, by their ids. */
   readonly #shared = new Map<string, SharedRead>()
   readonly #subscribers = new Map<Redis, Address>()
+  #tracking: ClusterTracking | undefined
 
   constructor(access: ClusterAccess, options: Omit<ServersOptions, 'redis'>) {
     this.#access = access
@@ -188,11 +191,18 @@ export class ClusterServers implements Servers {
     return this.#topology.ownerOf(slotOf(name))?.clock ?? this.#unknownClock
   }
 
+  openTracking(names: Names, timeoutMs: number): StoreTracking {
+    const tracking = new ClusterTracking(this.#topology, names, timeoutMs)
+    this.#tracking = tracking
+    return tracking
+  }
+
   /** It connects to another node where the last was lost: a message that is published on one reaches all. */
   openSubscriber(): Redis {
     let opened: Redis | undefined
     const current = () => {
-      const address = this.#topology.anyAddress() ?? { host: '127.0.0.1', port: 6379 }
+      // No server has port 0.
+      const address = this.#topology.anyAddress() ?? { host: '127.0.0.1', port: 0 }
       if (opened) this.#subscribers.set(opened, address)
       return nodeAccess(this.#access, address).current()
     }
@@ -324,6 +334,7 @@ export class ClusterServers implements Servers {
   }
 
   #changed(): void {
+    this.#tracking?.mastersChanged()
     const known = new Set(this.#topology.masters.map(({ address }) => textOf(address)))
     for (const [subscriber, address] of this.#subscribers) {
       if (!known.has(textOf(address))) reconnect(subscriber)

@@ -20,7 +20,7 @@ const MOVED_PAUSE_MS = 100
 const DOUBT_PAUSE_MS = { first: 100, maximum: 1_000 }
 
 /** How long a node may take to say who owns which slots, and the time after which another one is asked too. */
-const ASK_MS = { timeout: 1_000, patience: 250 }
+const ASK_MS = { timeout: 1_000, patience: 100 }
 
 /**
  * The nodes of a Cluster, and which of them is the master of each slot. It is read from any node:
