@@ -38,7 +38,7 @@ async function denied(by = admin): Promise<string[]> {
   })
 }
 
-async function useEverything(cache: KeyedCache, other: KeyedCache, hasMemory = true): Promise<void> {
+async function useEverything(cache: KeyedCache, other: KeyedCache): Promise<void> {
   await cache.check()
   await cache.set(['product', 1], 'Lamp')
   await cache.setMany(Array.from({ length: 200 }, (_, id) => [['many', id], 'x'] as const))
@@ -64,7 +64,7 @@ async function useEverything(cache: KeyedCache, other: KeyedCache, hasMemory = t
   await vi.waitFor(async () => expect((await other.events()).length).toBeGreaterThan(3), 5_000)
   await cache.history('fine')
   await cache.requests()
-  if (hasMemory) await vi.waitFor(() => expect(cache.memoryUsage?.isServing).toBe(true), 5_000)
+  await vi.waitFor(() => expect(cache.memoryUsage?.isServing).toBe(true), 5_000)
   expect((await other.stats()).processes.length).toBeGreaterThan(0)
   await cache.clear()
 }
@@ -103,9 +103,9 @@ test('on a Cluster with the further rights of the guide too, also while slots ar
     timeouts: { store: '5s' },
     logger: { warn: (message: string) => void warnings.push(message) },
   } as const
-  const [cache, other] = [createCache(options), createCache(options)]
+  const [cache, other] = [createCache({ ...options, memory: {} }), createCache(options)]
   try {
-    await useEverything(cache, other, false)
+    await useEverything(cache, other)
     await cache.set('moved', 1)
     const from = await cluster.masterOf('shop:moved')
     const to = (await cluster.masters()).find((master) => master !== from)

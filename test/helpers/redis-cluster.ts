@@ -1,5 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Redis } from 'ioredis'
+import type { Certificate } from './certificate.js'
+import { freePort } from './ports.js'
 import { type RedisServer, startRedis } from './redis.js'
 
 const SLOTS = 16_384
@@ -12,6 +14,8 @@ const STEP_MS = 30_000
 export interface ClusterNode extends Pick<RedisServer, 'port' | 'pid'> {
   readonly id: string
   readonly address: { readonly host: string; readonly port: number }
+  /** `undefined` without a certificate. */
+  readonly tlsPort: number | undefined
   readonly admin: Redis
   /** SIGSTOP: connections stay open and nothing answers. */
   freeze(): void
@@ -61,6 +65,8 @@ export interface RedisClusterOptions {
   readonly replicas?: boolean
   /** Further arguments of each server. */
   readonly args?: readonly string[]
+  /** Lets the nodes take TLS connections too, each on a second port. */
+  readonly certificate?: Certificate
 }
 
 interface Node extends ClusterNode {
@@ -73,8 +79,9 @@ export async function startRedisCluster({
   nodeTimeoutMs = 1_500,
   replicas = true,
   args = [],
+  certificate,
 }: RedisClusterOptions = {}): Promise<RedisCluster> {
-  const start = () => startNode(nodeTimeoutMs, args)
+  const start = () => startNode(nodeTimeoutMs, args, certificate)
   const nodes = await Promise.all(Array.from({ length: replicas ? 6 : 3 }, start))
   const cluster = new Cluster(nodes, start)
   try {
@@ -215,7 +222,9 @@ class Cluster implements RedisCluster {
 
   async #meet(nodes: readonly Node[]): Promise<void> {
     for (const { admin } of nodes) {
-      for (const { port } of this.nodes) await admin.call('CLUSTER', 'MEET', '127.0.0.1', port)
+      for (const { port, tlsPort } of this.nodes) {
+        await admin.call('CLUSTER', 'MEET', '127.0.0.1', tlsPort ?? port)
+      }
     }
     await until('the nodes know each other', async () => {
       const known = await Promise.all(this.#up().map((node) => this.#lines(node)))
@@ -269,11 +278,18 @@ class Cluster implements RedisCluster {
   }
 }
 
-async function startNode(nodeTimeoutMs: number, args: readonly string[]): Promise<Node> {
+async function startNode(
+  nodeTimeoutMs: number,
+  args: readonly string[],
+  certificate?: Certificate,
+): Promise<Node> {
+  const tlsPort = certificate && (await freePort())
+  const tls =
+    tlsPort === undefined ? [] : [...(certificate?.redisArgs(tlsPort) ?? []), '--tls-cluster', 'yes']
   const server = await startRedis({
     args: [
       ...['--cluster-enabled', 'yes', '--cluster-node-timeout', String(nodeTimeoutMs)],
-      ...['--cluster-replica-validity-factor', '0', ...REPLICATION, ...args],
+      ...['--cluster-replica-validity-factor', '0', ...REPLICATION, ...tls, ...args],
     ],
   })
   const { port } = server
@@ -284,6 +300,7 @@ async function startNode(nodeTimeoutMs: number, args: readonly string[]): Promis
     server,
     port,
     address: { host: '127.0.0.1', port },
+    tlsPort,
     admin,
     id: String(await admin.cluster('MYID')),
     isUp: true,

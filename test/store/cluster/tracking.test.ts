@@ -114,6 +114,27 @@ test('nothing is older than the bound through a failover, and a failback', async
   expect(cache.processStats().totals.processHits).toBeGreaterThan(0)
 })
 
+test('a replaced master that is cut off from the new one proves nothing, though its connections are there', async () => {
+  const [cache, writer] = open()
+  await writer.set('a', 'old', { ttl: '1h' })
+  await cache.get('a')
+  await isServing(cache)
+  expect(await cache.get('a')).toBe('old')
+  const master = await cluster.masterOf(`tracking:${prefixes}:a`)
+  await cluster.failover(master)
+  // It cannot replicate from the new master: a password that is not there is refused.
+  await master.admin.config('SET', 'masterauth', 'none')
+  await master.admin.client('KILL', 'TYPE', 'master')
+  await expect.poll(() => writer.set('a', 'new', { ttl: '1h' }), { timeout: 5_000 }).toBe(true)
+  const begin = performance.now()
+  while ((await cache.get('a')) !== 'new') {
+    expect(performance.now() - begin).toBeLessThan(BOUND_MS)
+    await pause(5)
+  }
+  await master.admin.config('SET', 'masterauth', '')
+  await isServing(cache)
+})
+
 test('nothing is older than the bound while slots are moved', async () => {
   const [cache, writer] = open()
   const stop = startChanges(cache, writer)
