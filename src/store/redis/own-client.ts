@@ -25,6 +25,8 @@ export function ownClients(access: ServerAccess, connectTimeoutMs: number): OwnC
       const given = access.current()
       return effectiveOptions(given, {
         connectTimeout: given.connectTimeout ?? connectTimeoutMs,
+        // Else a sentinel that answers nothing would be waited for for ever, and no other one asked.
+        sentinelCommandTimeout: given.sentinelCommandTimeout ?? connectTimeoutMs,
         connectionName: given.connectionName ?? 'keyedcache',
         retryStrategy,
       })
