@@ -7,7 +7,7 @@ import type { BreakerChange, StoreHealth } from '../../health.js'
 import { type ClusterAccess, nodeAccess, type ServerAccess } from '../access.js'
 import { ServerClock } from '../clock.js'
 import type { Argument, Command } from '../command.js'
-import { replaceSilentSockets } from '../handshake.js'
+import { replaceSilentSubscriptions } from '../handshake.js'
 import { asNotResponding, notResponding } from '../not-responding.js'
 import { ownClients, reconnect } from '../own-client.js'
 import type { ReadBatch } from '../read-batch.js'
@@ -192,7 +192,7 @@ export class ClusterServers implements Servers {
     const subscriber = ownClients(access, this.#connectTimeoutMs).openSubscriber()
     opened = subscriber
     subscriber.on('end', () => this.#subscribers.delete(subscriber))
-    return replaceSilentSockets(subscriber)
+    return replaceSilentSubscriptions(subscriber)
   }
 
   async flush(): Promise<void> {
