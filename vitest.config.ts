@@ -11,6 +11,7 @@ const PEERS = [
   'test/store/{batching,circuit,foreign,large-values,late-commands,not-responding,reclaiming}.test.ts',
   'test/store/{reconnecting,redis-store,sentinel,server-failures,silent-connections,target}.test.ts',
   'test/store/{connection-options,current-password,ways-in}.test.ts',
+  'test/store/cluster/{cluster-servers,recognised,store,topology-changes}.test.ts',
   'test/cache/{breaker,operations,outage}.test.ts',
   'test/tiers/{pending-invalidations,process-memory}.test.ts',
 ]

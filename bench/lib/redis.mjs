@@ -5,15 +5,16 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** Starts an empty redis-server, in memory only, on a loopback port. `stop()` ends it. */
-export async function startRedis() {
+/** Starts an empty redis-server, in memory only, on a loopback port, with further arguments. `stop()` ends it. */
+export async function startRedis(args = []) {
   const port = await freePort()
   const directory = mkdtempSync(join(tmpdir(), 'keyedcache-bench-'))
   const server = spawn(
     'redis-server',
-    ['--port', port, '--bind', '127.0.0.1', '--dir', directory, '--save', '', '--appendonly', 'no'].map(
-      String,
-    ),
+    [
+      ...['--port', port, '--bind', '127.0.0.1', '--dir', directory, '--save', '', '--appendonly', 'no'],
+      ...args,
+    ].map(String),
     { stdio: ['ignore', 'pipe', 'inherit'] },
   )
   const end = () => {

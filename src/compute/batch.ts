@@ -74,6 +74,7 @@ interface PendingKey {
  */
 class Batch {
   readonly #factory: ManyFactory<CacheKey, unknown>
+  readonly #order: readonly string[]
   /** Keys that may still have to be computed here. */
   readonly #undecided: Set<string>
   /** The caller's async context, whichever key is decided last. */
@@ -83,7 +84,8 @@ class Batch {
 
   constructor(keys: readonly CacheKey[], factory: ManyFactory<CacheKey, unknown>) {
     this.#factory = factory
-    this.#undecided = new Set(keys.map(({ text }) => text))
+    this.#order = keys.map(({ text }) => text)
+    this.#undecided = new Set(this.#order)
   }
 
   /** The factory of one key. */
@@ -109,7 +111,7 @@ class Batch {
   }
 
   async #run(): Promise<void> {
-    const pending = this.#pending
+    const pending = inOrder(this.#pending, this.#order)
     this.#pending = []
     const keys = pending.map(({ key }) => key)
     const [{ computation }] = pending as [PendingKey, ...PendingKey[]]
@@ -139,6 +141,14 @@ class Batch {
       all.end()
     }
   }
+}
+
+/** What is to be computed, in the order of the caller's keys. */
+function inOrder(pending: readonly PendingKey[], order: readonly string[]): PendingKey[] {
+  if (pending.length === 1) return [...pending]
+  const places = new Map(order.map((text, place) => [text, place]))
+  const placeOf = ({ key }: PendingKey) => places.get(key.text) as number
+  return [...pending].sort((one, other) => placeOf(one) - placeOf(other))
 }
 
 /** A function of its own: work that the factory leaves behind keeps this in memory, and must not keep the values. */

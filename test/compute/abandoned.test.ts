@@ -12,6 +12,7 @@ import { collectGarbage } from '../helpers/memory.js'
 import { becomesStale } from '../helpers/stale.js'
 
 const MANY = 1_000
+const SOON = { timeout: 20_000, interval: 10 }
 const BRIEF = { waitTimeout: 40, leaseTime: 40 } as const
 
 /** The objects of a computation; a mock that records its calls would retain them all. */
@@ -170,7 +171,7 @@ describeOnEveryBackend('A factory that never ends', (open) => {
       for (const key of keys) expect(await cache.getOrSet(key, hung, options)).toBe('old')
       // 32 at once.
       expect(hung.mock.calls.length).toBeGreaterThan(64)
-    })
+    }, SOON)
   })
 
   test('is notified by its signal, with the reason', async () => {
@@ -193,11 +194,12 @@ describeOnEveryBackend('A factory that never ends', (open) => {
     const warnings: string[] = []
     const cache = open({ logger: { warn: (message) => void warnings.push(message) } })
     const late = (key: string) => {
-      let end!: (value: string) => void
+      let end: ((value: string) => void) | undefined
       const computing = cache.getOrSet(key, () => new Promise<string>((resolve) => (end = resolve)), BRIEF)
-      return { computing, end: () => end(key) }
+      return { computing, hasBegun: () => end !== undefined, end: () => end?.(key) }
     }
     const calls = ['late::1', 'late::2', 'other'].map(late)
+    await vi.waitFor(() => expect(calls.every(({ hasBegun }) => hasBegun())).toBe(true), SOON)
     await new Promise((resolve) => setTimeout(resolve, 200))
     for (const { end } of calls) end()
     expect(await Promise.all(calls.map(({ computing }) => computing))).toEqual([

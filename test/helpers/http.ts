@@ -32,22 +32,7 @@ export async function serve(app: RequestListener): Promise<TestServer> {
   return {
     url: `http://127.0.0.1:${port}`,
     port,
-    ask: (path, { body, ...options } = {}) =>
-      new Promise((resolve, reject) => {
-        const asking = request({ host: '127.0.0.1', port, path, agent, ...options }, (answer) => {
-          let text = ''
-          answer.setEncoding('utf8')
-          answer.on('data', (chunk: string) => {
-            text += chunk
-          })
-          answer.on('end', () =>
-            resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: text }),
-          )
-          answer.on('error', reject)
-        })
-        asking.on('error', reject)
-        asking.end(body)
-      }),
+    ask: (path, options) => requestOn({ port, path, agent, ...options }),
     close: async () => {
       agent.destroy()
       server.close()
@@ -55,4 +40,21 @@ export async function serve(app: RequestListener): Promise<TestServer> {
       await once(server, 'close')
     },
   }
+}
+
+/** Makes a request to a server on this machine. */
+export function requestOn({ body, ...options }: ClientRequestArgs & { body?: string }): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const asking = request({ host: '127.0.0.1', ...options }, (answer) => {
+      let text = ''
+      answer.setEncoding('utf8')
+      answer.on('data', (chunk: string) => {
+        text += chunk
+      })
+      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: text }))
+      answer.on('error', reject)
+    })
+    asking.on('error', reject)
+    asking.end(body)
+  })
 }

@@ -164,6 +164,7 @@ class Cluster implements RedisCluster {
     if (moved.some((slot) => !own.includes(slot)) || moved.length === 0) {
       throw new Error(`The node at ${from.port} has no such slots.`)
     }
+    const others = (await this.masters()).filter((master) => master !== from && master !== to)
     for (const slot of moved) {
       await to.admin.cluster('SETSLOT', slot, 'IMPORTING', from.id)
       await from.admin.cluster('SETSLOT', slot, 'MIGRATING', to.id)
@@ -175,7 +176,12 @@ class Cluster implements RedisCluster {
       }
       // The new owner first: a slot that is nobody's is refused by all.
       await to.admin.cluster('SETSLOT', slot, 'NODE', to.id)
-      await from.admin.cluster('SETSLOT', slot, 'NODE', to.id)
+      await from.admin.cluster('SETSLOT', slot, 'NODE', to.id).catch((error: Error) => {
+        // It has heard of it already: with its last slot it has become a replica.
+        if (!error.message.includes('only with masters')) throw error
+      })
+      // They would hear of it later.
+      await Promise.all(others.map(({ admin }) => admin.cluster('SETSLOT', slot, 'NODE', to.id)))
     }
     await this.#agree((owners) => moved.every((slot) => owners[slot] === to.id))
   }
@@ -184,6 +190,7 @@ class Cluster implements RedisCluster {
     const node = await this.startNode()
     this.nodes.push(node)
     await this.#meet([node])
+    await this.#agree(() => true)
     return node
   }
 

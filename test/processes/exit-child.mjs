@@ -2,7 +2,9 @@
 import { createCache } from 'keyedcache'
 
 const { url, options, jobs, end } = JSON.parse(process.argv[2])
-const cache = createCache({ redis: url, keyPrefix: 'exit', logger: { warn() {} }, ...options })
+const open = () => createCache({ redis: url, keyPrefix: 'exit', logger: { warn() {} }, ...options })
+const cache = open()
+const caches = [cache]
 const work = {
   set: () => cache.set(['product', 1], 1),
   get: () => cache.get(['product', 1]),
@@ -10,7 +12,8 @@ const work = {
   getOrSet: () => cache.getOrSet(['product', 2], () => 2),
   /** Waits for another cache's computation, and so listens for its end. */
   wait: async () => {
-    const other = createCache({ redis: url, keyPrefix: 'exit' })
+    const other = open()
+    caches.push(other)
     const slow = () => new Promise((resolve) => setTimeout(resolve, 200, 3))
     await Promise.all([other.getOrSet(['product', 3], slow), cache.getOrSet(['product', 3], slow)])
   },
@@ -20,13 +23,13 @@ const work = {
   pause: () => {
     const told = new Promise((resolve) => process.once('message', resolve))
     process.send('paused')
-    return told.then(() => process.disconnect())
+    return told.then(() => {})
   },
 }
 const done = []
 for (const job of jobs) done.push(await work[job]())
 const began = performance.now()
-if (end === 'close') await cache.close()
+if (end === 'close') await Promise.all(caches.map((one) => one.close()))
 const line = JSON.stringify({ done, closedAfterMs: performance.now() - began, at: Date.now() })
 process.stdout.write(`${line}\n`)
 if (process.connected) process.disconnect()

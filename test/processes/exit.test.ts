@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { CacheOptions } from '../../src/options.js'
+import { type BlackHole, openBlackHole } from '../helpers/black-hole.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
 
 const CHILD = fileURLToPath(new URL('exit-child.mjs', import.meta.url))
@@ -12,8 +13,8 @@ interface Script {
   readonly options?: CacheOptions
   /** `nothing`: it just has nothing more to do. */
   readonly end: 'close' | 'nothing'
-  /** What happens to the server while the script pauses. */
-  readonly meanwhile?: () => Promise<void> | void
+  /** What happens to the server while the script pauses, each time. */
+  readonly meanwhile?: readonly (() => Promise<void> | void)[]
 }
 
 interface Exit {
@@ -26,15 +27,24 @@ interface Exit {
 }
 
 let server: RedisServer
+let hole: BlackHole | undefined
 beforeEach(async () => {
   server = await startRedis()
 })
 afterEach(async () => {
+  hole?.stop()
+  hole = undefined
   server.thaw()
   await server.stop()
 })
 
-async function run({ jobs, options, end, meanwhile }: Script): Promise<Exit> {
+/** Nothing answers at the address of the server any more. */
+async function blackHole(own: RedisServer): Promise<void> {
+  await own.kill()
+  hole = await openBlackHole(own.port)
+}
+
+async function run({ jobs, options, end, meanwhile = [] }: Script): Promise<Exit> {
   const given = JSON.stringify({ url: server.url, options, jobs, end })
   const child = fork(CHILD, [given], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
   let [output, complaints] = ['', '']
@@ -44,8 +54,9 @@ async function run({ jobs, options, end, meanwhile }: Script): Promise<Exit> {
   child.stderr?.on('data', (text: Buffer) => {
     complaints += text.toString()
   })
-  child.once('message', async () => {
-    await meanwhile?.()
+  const happening = [...meanwhile]
+  child.on('message', async () => {
+    await happening.shift()?.()
     child.send('go on')
   })
   let gone = 0
@@ -88,7 +99,7 @@ describe('A script without further work ends', () => {
     ['is gone', (own) => own.kill()],
   ])('after its server %s', async (_, happens) => {
     const jobs = [...JOBS, 'pause', ...JOBS]
-    const meanwhile = () => happens(server)
+    const meanwhile = [() => happens(server)]
     const { code, lingeredMs } = await run({ jobs, options: { memory: {} }, end: 'nothing', meanwhile })
     expect(code).toBe(0)
     expect(lingeredMs).toBeLessThan(SOON_MS)
@@ -125,10 +136,51 @@ describe('close() is quick', () => {
     const jobs = [...JOBS, 'pause', ...JOBS]
     const { code, closedAfterMs, lingeredMs } = await run({
       ...{ jobs, options, end: 'close' },
-      meanwhile: () => happens(server),
+      meanwhile: [() => happens(server)],
     })
     expect(code).toBe(0)
     expect(closedAfterMs).toBeLessThan(SOON_MS)
     expect(lingeredMs).toBeLessThan(SOON_MS)
+  })
+
+  /** How the server is away while the script closes the cache, after `ms` of it. */
+  const AWAY: [string, number, (own: RedisServer) => Promise<void> | void][] = [
+    ['is frozen, for longer than a silent connection is kept', 6_000, (own) => own.freeze()],
+    ['is gone, and the connection is between two attempts', 700, (own) => own.kill()],
+    ['is gone, and nothing answers at its address', 0, blackHole],
+    ['is gone, and the second attempt gets no answer either', 2_500, blackHole],
+  ]
+  test.each(AWAY)(
+    'with all connections and a pending delete, after the server %s',
+    async (_, ms, happens) => {
+      const jobs = [...JOBS, 'wait', 'pause', 'deleteTree', 'pause', 'get']
+      const meanwhile = () => happens(server)
+      const longer = () => new Promise<void>((resolve) => setTimeout(resolve, ms))
+      const exit = await run({ jobs, options, end: 'close', meanwhile: [meanwhile, longer] })
+      expect(exit).toMatchObject({ code: 0, complaints: '' })
+      expect(exit.done.slice(-4)).toEqual([null, false, null, null])
+      expect(exit.closedAfterMs).toBeLessThan(SOON_MS)
+      expect(exit.lingeredMs).toBeLessThan(SOON_MS)
+    },
+  )
+
+  test('where nothing has answered at all', async () => {
+    await blackHole(server)
+    const { code, done, closedAfterMs, lingeredMs } = await run({ jobs: JOBS, options, end: 'close' })
+    expect({ code, done }).toEqual({ code: 0, done: [false, null, false, 2] })
+    expect(closedAfterMs).toBeLessThan(SOON_MS)
+    expect(lingeredMs).toBeLessThan(SOON_MS)
+  })
+
+  test.each<[string, () => Promise<void> | void]>([
+    ['is frozen', () => server.freeze()],
+    ['cannot be reached', () => blackHole(server)],
+  ])('where the only sentinel %s', async (_, happens) => {
+    await happens()
+    const redis = { sentinels: [{ host: '127.0.0.1', port: server.port }], name: 'mymaster' }
+    const exit = await run({ jobs: JOBS, options: { ...options, redis }, end: 'close' })
+    expect(exit).toMatchObject({ code: 0, complaints: '', done: [false, null, false, 2] })
+    expect(exit.closedAfterMs).toBeLessThan(SOON_MS)
+    expect(exit.lingeredMs).toBeLessThan(SOON_MS)
   })
 })

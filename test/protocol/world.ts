@@ -43,6 +43,8 @@ export type Operation =
 export interface Caller {
   readonly process: 0 | 1
   readonly operations: readonly Operation[]
+  /** What another caller does once this one is done. */
+  readonly next?: Caller
 }
 
 export interface Configuration {
@@ -141,10 +143,12 @@ export class World {
       for (const servers of this.#servers) servers.isStepped = true
       await this.#check('begin')
       const calling = Promise.all(
-        this.#configuration.callers.map(async ({ process, operations }, caller) => {
-          for (const operation of operations) {
-            await this.#steps.take(`caller ${caller} ${operation.join(' ')}`, () => {})
-            await this.#do(process, operation)
+        this.#configuration.callers.map(async (caller, index) => {
+          for (let current: Caller | undefined = caller; current; current = current.next) {
+            for (const operation of current.operations) {
+              await this.#steps.take(`caller ${index} ${operation.join(' ')}`, () => {})
+              await this.#do(current.process, operation)
+            }
           }
         }),
       )
@@ -307,8 +311,9 @@ export class World {
     return token
   }
 
-  #load(process: number): Promise<number> {
-    return this.#steps.take(`${process} reads the data`, () => this.#made())
+  async #load(process: number): Promise<number> {
+    const token = await this.#steps.take(`${process} reads the data`, () => this.#made())
+    return await this.#steps.take(`${process} reads the data: answer`, () => token)
   }
 
   async #floored(place: Place, read: (key: CacheKey) => Promise<number | undefined>, acceptsStale = false) {

@@ -34,7 +34,8 @@ describeOnEveryBackend('cache.events()', (open, statistics) => {
     await cache.delete('cart')
     await own.delete(['product', 1])
     await internalsOf(own).deleteOutcome('product', { children: true })
-    await own.deleteMany(['a', 'b'])
+    await own.deleteMany(['a'])
+    await own.deleteMany(['b'])
     await own.clear()
     const events = await cache.events()
     expect(events.map(facts)).toEqual([
@@ -116,7 +117,8 @@ describeOnEveryBackend('cache.events()', (open, statistics) => {
     const leftOut = events.reduce((sum, event) => sum + (event.leftOut ?? 0), 0)
     expect(leftOut).toBeGreaterThan(5_000)
     expect(events.length + leftOut).toBe(10_001)
-    expect(events[0]?.key).toBe('k::9999')
+    // Those of one moment have no order.
+    expect(events[0]?.key).toMatch(/^k::99\d\d$/)
     await cache.delete('later')
     const [last] = await cache.events(1)
     expect(last).toMatchObject({ key: 'later' })

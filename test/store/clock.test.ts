@@ -33,6 +33,36 @@ describe('The estimate of a server’s clock', () => {
     )
   })
 
+  test('is not made worse by a reply that was read late, as by a process that was frozen', () => {
+    const clock = new ServerClock()
+    clock.sample(1_000_000, 0, 2)
+    // Ten seconds in the process's own buffer, after the first sample has become old.
+    clock.sample(1_020_001, 20_000, 30_001)
+    expect(clock.at(30_001)).toBeLessThanOrEqual(1_030_001)
+    expect(clock.at(30_001)).toBeGreaterThan(1_029_980)
+    expect(clock.isRecent(30_001)).toBe(true)
+  })
+
+  test('is asked for again where all that is known came late', () => {
+    const clock = new ServerClock()
+    clock.sample(1_000_000, 0, 10_000)
+    expect(clock.known).toBe(true)
+    expect(clock.isRecent(10_000)).toBe(false)
+    clock.sample(1_010_001, 10_000, 10_002)
+    expect(clock.isRecent(10_002)).toBe(true)
+    expect(clock.at(10_002)).toBeGreaterThan(1_009_999)
+  })
+
+  test('stays behind a clock that drifts as much as one is ever slewed', () => {
+    const clock = new ServerClock()
+    const serverAt = (moment: number) => 1_000_000 + moment * (1 - 0.0005)
+    clock.sample(Math.floor(serverAt(0)), 0, 1)
+    for (let moment = 11_000; moment < 1_000_000; moment += 11_000) {
+      clock.sample(Math.floor(serverAt(moment)), moment - 5_000, moment + 5_000)
+      expect(clock.at(moment + 5_000)).toBeLessThanOrEqual(serverAt(moment + 5_000))
+    }
+  })
+
   test('follows a clock that is set back, at the first reply', () => {
     const clock = new ServerClock()
     clock.sample(1_000_000, 0, 2)

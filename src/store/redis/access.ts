@@ -81,7 +81,13 @@ export function serverAccess(options: RedisServerOptions): ServerAccess {
 
 /** How to connect to a node of a Cluster. */
 export function nodeAccess({ current }: ClusterAccess, { host, port }: Address): ServerAccess {
-  return { kind: 'server', keyPrefix: '', current: () => ({ ...current(), host, port }), create: newClient }
+  return {
+    kind: 'server',
+    keyPrefix: '',
+    // With its check ioredis waits for seconds where a node loads its data, which its error replies say at once.
+    current: () => ({ ...current(), host, port, enableReadyCheck: false }),
+    create: newClient,
+  }
 }
 
 function clusterAccess({ cluster, redisOptions = {}, natMap }: RedisClusterOptions): ClusterAccess {

@@ -1,6 +1,12 @@
 /** How long a sample is good for: clocks drift 50 µs in a second at worst, so this keeps the drift under a millisecond. */
 const SAMPLE_LIFE_MS = 10_000
 
+/** The greatest rate at which a clock is slewed: an old bound is one for that much less. */
+const MAX_DRIFT = 0.0005
+
+/** A bound that may be this far from the server's time is not good enough to decide freshness for long. */
+const IMPRECISE_MS = 100
+
 /**
  * A lower bound of a server's clock, kept beside this process's monotonic clock. Two machines' clocks are never compared:
  * everything is decided in the server's time, and this estimates it.
@@ -13,6 +19,8 @@ export class ServerClock {
   #difference: number | undefined
   #sampledAt = 0
   #forgottenAt = Number.NEGATIVE_INFINITY
+  /** How far the bound may be from the server's time. */
+  #uncertaintyMs = 0
 
   get known(): boolean {
     return this.#difference !== undefined
@@ -20,7 +28,7 @@ export class ServerClock {
 
   /** Whether the clock was sampled not long before `moment`, which is one of `performance.now()`. */
   isRecent(moment: number): boolean {
-    return this.known && moment - this.#sampledAt < SAMPLE_LIFE_MS
+    return this.known && moment - this.#sampledAt < SAMPLE_LIFE_MS && this.#uncertaintyMs < IMPRECISE_MS
   }
 
   /** Lower bound of the server's time at `moment` of `performance.now()`, in milliseconds since the epoch. */
@@ -39,8 +47,12 @@ export class ServerClock {
     const isTighter = this.#difference === undefined || lowest > this.#difference
     // A clock that was set back, or that drifts: the old bound is no bound any more.
     const isWrong = this.#difference !== undefined && highest < this.#difference
-    if (!isTighter && !isWrong && receivedAt - this.#sampledAt < SAMPLE_LIFE_MS) return
-    this.#difference = lowest
+    const ageMs = receivedAt - this.#sampledAt
+    if (!isTighter && !isWrong && ageMs < SAMPLE_LIFE_MS) return
+    // A reply that came late, as where this process was frozen, is a worse bound than the old one.
+    const old = isWrong || this.#difference === undefined ? lowest : this.#difference - ageMs * MAX_DRIFT
+    this.#difference = Math.max(lowest, old)
+    this.#uncertaintyMs = highest - this.#difference
     this.#sampledAt = receivedAt
   }
 

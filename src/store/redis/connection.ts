@@ -5,10 +5,12 @@ import { Circuit } from '../circuit.js'
 import { BACKGROUND, type DeadlineOptions, ownDelayOf, withDeadline } from '../deadline.js'
 import type { StoreHealth } from '../health.js'
 import { isAccess, type ServerAccess, serverAccessOf } from './access.js'
+import { detectCluster, NodeOfClusterError } from './cluster-detection.js'
 import type { Command } from './command.js'
 import { replaceSilentSockets, replaceSilentSubscriptions } from './handshake.js'
 import { asNotResponding, isOfReplica, notResponding } from './not-responding.js'
-import { describeClient, end, type OwnClients, ownClients, reconnect } from './own-client.js'
+import { describeClient, end, type OwnClients, ownClients, reconnect, refusalOf } from './own-client.js'
+import { isRedirection } from './redirection.js'
 import { ReplyLimit } from './reply-limit.js'
 import { RoleCheck } from './role-check.js'
 import { SilenceDetection, type Unanswered } from './silence-detection.js'
@@ -50,6 +52,7 @@ export class Connection {
   /** Whether the next attempt to connect is made at once, since the server is known to be there. */
   #reconnectsAtOnce = false
   #onTooLarge: (commands: readonly Command[]) => void = ignore
+  #onKind: ((isCluster: boolean) => void) | undefined
 
   /** `timeoutMs` is the deadline of a probe while the server does not respond. */
   constructor(target: RedisTarget | ServerAccess, connectTimeoutMs: number, timeoutMs: number) {
@@ -103,6 +106,18 @@ export class Connection {
     this.#onTooLarge = listener
   }
 
+  /**
+   * Calls `listener` when the server says whether it is a node of a Cluster. For such a node, what waits for the
+   * connection is rejected with a `NodeOfClusterError` as its cause.
+   */
+  onKind(listener: (isCluster: boolean) => void): void {
+    this.#onKind = listener
+    detectCluster(this.#client, (isCluster) => {
+      listener(isCluster)
+      if (isCluster) this.#client.emit('error', new NodeOfClusterError())
+    })
+  }
+
   /** Calls `listener` whenever commands can be sent on a new connection, or again after the circuit breaker was open. */
   onReady(listener: () => void): void {
     this.#readyListeners.push(listener)
@@ -141,6 +156,7 @@ export class Connection {
   /** Looks at the error of one of several calls in a reply: a replica gets a new connection. */
   noticeRefusal(error: unknown): void {
     if (isOfReplica(error)) this.#leaveReplica()
+    else if (this.#onKind !== undefined && isRedirection(error)) this.#onKind(true)
   }
 
   /** A second client for the same server, not connected yet: a connection that subscribes can do nothing else. */
@@ -263,9 +279,9 @@ export class Connection {
     try {
       await withDeadline(deadline, this.#opening, 'Redis', options)
     } catch (error) {
-      const failure = asNotResponding(error)
-      if (error !== this.#failedAttempt && ownDelayOf(error) === 0)
-        this.#circuit.unanswered(failure, startedAt)
+      const failure = asNotResponding(refusalOf(client) ?? error)
+      const isFailure = !(error instanceof NodeOfClusterError) && error !== this.#failedAttempt
+      if (isFailure && ownDelayOf(error) === 0) this.#circuit.unanswered(failure, startedAt)
       this.#failedAttempt = error
       throw failure
     }

@@ -1,5 +1,6 @@
 import { BoundedMap } from '../../bounded-map.js'
 import type { Command } from './command.js'
+import { asNotResponding } from './not-responding.js'
 
 /** Interval at which the size of a value that is too large is looked up again. */
 const RECHECK_MS = 1_000
@@ -48,7 +49,10 @@ export class LargeValues {
     return this.#names.size > 0 && names.some((name) => this.#names.has(name))
   }
 
-  /** Fetches values. A suspected one is fetched only if its size is small enough. */
+  /**
+   * Fetches values. A suspected one is fetched only if its size is small enough.
+   * @throws CacheNotRespondingError
+   */
   async read(names: readonly string[], send: Send): Promise<(Buffer | null)[]> {
     const now = performance.now()
     const unknown = names.filter((name) => {
@@ -72,7 +76,7 @@ export class LargeValues {
     const values = new Map<string, Buffer | null>()
     for (const part of parts(fetched, sizes, this.#slotOf)) {
       const [reply] = await send([['MGET', ...part]])
-      if (reply instanceof Error) throw reply
+      if (reply instanceof Error) throw asNotResponding(reply)
       for (const [index, name] of part.entries()) {
         values.set(name, (reply as (Buffer | null)[])[index] ?? null)
         this.#names.delete(name)

@@ -1,6 +1,10 @@
 import { CacheNotRespondingError } from '../../errors.js'
 import { withoutArguments, withoutQuotes } from './safe-error.js'
 
+/** Messages of ioredis that name options which this cache sets, where a reader needs to know what has happened. */
+const OF_LOST_CONNECTION =
+  /^(?:Stream isn't writeable and enableOfflineQueue|Reached the max retries per request limit)/
+
 export function notResponding(why: string, cause?: unknown): CacheNotRespondingError {
   // Some messages of ioredis end with a full stop.
   return new CacheNotRespondingError(`Redis is not responding: ${why.replace(/\.$/, '')}.`, { cause })
@@ -10,7 +14,8 @@ export function notResponding(why: string, cause?: unknown): CacheNotRespondingE
 export function asNotResponding(error: unknown): CacheNotRespondingError {
   if (error instanceof CacheNotRespondingError) return error
   const message = error instanceof Error ? error.message : String(error)
-  return notResponding(withoutQuotes(message), withoutArguments(error))
+  const why = OF_LOST_CONNECTION.test(message) ? 'its connection was lost' : withoutQuotes(message)
+  return notResponding(why, withoutArguments(error))
 }
 
 /** Whether the server has answered with an error. */

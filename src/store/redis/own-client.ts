@@ -3,6 +3,7 @@ import { BACKGROUND, withDeadline } from '../deadline.js'
 import type { ServerAccess } from './access.js'
 import { effectiveOptions } from './effective-options.js'
 import { withoutArguments } from './safe-error.js'
+import { endSentinels, guardSentinels } from './sentinel-clients.js'
 
 /** Opens clients of the cache's own for one server. */
 export interface OwnClients {
@@ -15,6 +16,14 @@ export interface OwnClients {
 /** Clients that were ended: none of them may connect any more. */
 const ended = new WeakSet<Redis>()
 
+/** The errors for which sockets are being replaced: what fails on one meanwhile has this reason. */
+const refusals = new WeakMap<Redis, Error>()
+
+/** The error for which the socket of a client is being replaced. */
+export function refusalOf(client: Redis): Error | undefined {
+  return refusals.get(client)
+}
+
 /**
  * Opens clients of the cache's own. A client that the application uses too would queue, resend and delay commands as
  * the application has configured it.
@@ -25,8 +34,6 @@ export function ownClients(access: ServerAccess, connectTimeoutMs: number): OwnC
       const given = access.current()
       return effectiveOptions(given, {
         connectTimeout: given.connectTimeout ?? connectTimeoutMs,
-        // Else a sentinel that answers nothing would be waited for for ever, and no other one asked.
-        sentinelCommandTimeout: given.sentinelCommandTimeout ?? connectTimeoutMs,
         connectionName: given.connectionName ?? 'keyedcache',
         retryStrategy,
       })
@@ -55,6 +62,7 @@ export function end(client: Redis): void {
   ended.add(client)
   client.disconnect()
   client.stream?.destroy()
+  endSentinels(client)
 }
 
 /** Text for people: address and database, never a password. */
@@ -69,10 +77,14 @@ export function describeClient(client: Redis): string {
  * by its pauses between attempts to connect. A command that is waited for does, by the timer of its deadline.
  */
 function unobtrusive(client: Redis): Redis {
+  guardSentinels(client)
   client.on('error', (error: Error & { readonly command?: { readonly name?: string } }) => {
     // ioredis would go on in database 0.
-    if (error.command?.name === 'select') client.disconnect(true)
+    if (error.command?.name !== 'select') return
+    refusals.set(client, error)
+    client.disconnect(true)
   })
+  client.on('close', () => refusals.delete(client))
   client.on('connect', () => client.stream.unref())
   client.on('reconnecting', () => {
     ;(client as unknown as { reconnectTimeout: NodeJS.Timeout | null }).reconnectTimeout?.unref()

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis'
 import type { DeadlineOptions } from '../deadline.js'
 import type { StoreHealth } from '../health.js'
 import type { Tracking } from '../tracking.js'
+import type { ServerAccess } from './access.js'
 import { Batching } from './batching.js'
 import type { ServerClock } from './clock.js'
 import type { Argument, Command } from './command.js'
@@ -90,7 +91,7 @@ export interface Servers {
 }
 
 export interface ServersOptions {
-  readonly redis: RedisTarget
+  readonly redis: RedisTarget | ServerAccess
   readonly connectTimeoutMs: number
   /** Deadline of a command in milliseconds, connecting included. */
   readonly timeoutMs: number
@@ -190,6 +191,11 @@ export class SingleServer implements Servers, Server {
 
   onLost(listener: () => void): void {
     this.#connection.onLost(listener)
+  }
+
+  /** Calls `listener` when the server says whether it is a node of a Cluster. See `Connection.onKind`. */
+  onKind(listener: (isCluster: boolean) => void): void {
+    this.#connection.onKind(listener)
   }
 
   openSubscriber(): Redis {

@@ -6,6 +6,7 @@ import { BACKGROUND, withDeadline } from '../deadline.js'
 import { STALENESS_BOUND_MS, type Tracking, type TrackingListener } from '../tracking.js'
 import type { Command } from './command.js'
 import type { Names } from './names.js'
+import { asNotResponding } from './not-responding.js'
 import { end, reconnect } from './own-client.js'
 import type { Server } from './servers.js'
 
@@ -23,6 +24,15 @@ const MAX_REFUSALS = 3
 
 /** Time until a server that does not track, or forbids it, is tried again. */
 const REFUSED_PAUSE_MS = 60_000
+
+/** Time until tracking is tried again on a server that refuses commands for a while. */
+const PASSING_PAUSE_MS = 1_000
+
+/**
+ * Beginnings of the errors with which a server refuses commands for good. All others pass: while it loads its data, is full,
+ * cannot save, or has lost its master.
+ */
+const FOR_GOOD = /^(?:NOPERM|ERR)\b/
 
 /** Makes the server track the keys of the next command. */
 export const TRACK_NEXT: Command = ['CLIENT', 'CACHING', 'YES']
@@ -160,7 +170,9 @@ export class RedisTracking implements Tracking {
     // Either may fail first.
     arrival.catch(ignore)
     const change: Command = ['SET', name, '', 'PX', STALENESS_BOUND_MS]
-    await this.#server.sendAll([TRACK_NEXT, ['GET', name], change], BACKGROUND)
+    const replies = await this.#server.sendAll([TRACK_NEXT, ['GET', name], change], BACKGROUND)
+    const refused = replies.find((reply) => reply instanceof Error)
+    if (refused !== undefined) throw asNotResponding(refused)
     await withDeadline(performance.now() + SILENT_MS, arrival, 'Redis', BACKGROUND).catch(() => {
       throw new UnreportedError('changes are not reported on the connection that listens for them')
     })
@@ -193,17 +205,31 @@ export class RedisTracking implements Tracking {
     return sent
   }
 
-  /** Tries again: at once where the server is silent, much later where it does not track, or forbids it. */
+  /**
+   * Tries again: at once where the server is silent, soon where it refuses commands for a while, much later where it does
+   * not track, or forbids it.
+   */
   #failed(subscriber: Redis, error: unknown): void {
     const refusal = refusalIn(error)
+    if (refusal && isPassing(refusal)) {
+      this.#end()
+      this.#after(PASSING_PAUSE_MS, () => {
+        if (this.#subscriberId === undefined) reconnect(subscriber)
+        else if (this.#epoch === undefined) void this.#track()
+      })
+      return
+    }
     if (!refusal || ++this.#refusals < MAX_REFUSALS) {
       reconnect(subscriber)
       return
     }
     this.#refusals = 0
     this.#listener?.refused(refusal)
-    const again = () => reconnect(subscriber)
-    pause(REFUSED_PAUSE_MS, undefined, { signal: this.#closed.signal, ref: false }).then(again, ignore)
+    this.#after(REFUSED_PAUSE_MS, () => reconnect(subscriber))
+  }
+
+  #after(ms: number, act: () => void): void {
+    pause(ms, undefined, { signal: this.#closed.signal, ref: false }).then(act, ignore)
   }
 
   /** Ends the epoch: no value that was read in it may be served from memory any more. */
@@ -233,6 +259,10 @@ export class RedisTracking implements Tracking {
 }
 
 class UnreportedError extends Error {}
+
+function isPassing(refusal: Error): boolean {
+  return !(refusal instanceof UnreportedError) && !FOR_GOOD.test(refusal.message)
+}
 
 /** The error with which the server has refused tracking, or that it reports nothing; `undefined` for other failures. */
 function refusalIn(error: unknown): Error | undefined {

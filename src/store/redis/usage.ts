@@ -1,10 +1,15 @@
 import type { StoreUsage } from '../store.js'
+import { asNotResponding } from './not-responding.js'
 import type { Server, Servers } from './servers.js'
+
+/** Replies to a command that this user may not run, and to one that the server has disabled. */
+const NOT_ALLOWED = /^(?:NOPERM|ERR unknown command)/
 
 const FIELD = /^(\w+):(.*?)\r?$/gm
 
 /**
  * Reads how full the servers are: the sum of all. `undefined` where their user may not run `INFO`.
+ * @throws CacheNotRespondingError
  * @see https://redis.io/docs/latest/commands/info/
  */
 export async function readUsage(servers: Servers): Promise<StoreUsage | undefined> {
@@ -22,6 +27,11 @@ async function usageOf(server: Server): Promise<StoreUsage | undefined> {
     ['INFO', 'memory'],
     ['INFO', 'stats'],
   ])
+  const refusal = replies.find((reply) => reply instanceof Error)
+  if (refusal instanceof Error) {
+    if (NOT_ALLOWED.test(refusal.message)) return undefined
+    throw asNotResponding(refusal)
+  }
   const fields = new Map(replies.flatMap((reply) => [...String(reply).matchAll(FIELD)].map(toPair)))
   const [usedBytes, maxBytes, evictions] = ['used_memory', 'maxmemory', 'evicted_keys'].map((name) => {
     return Number(fields.get(name) ?? Number.NaN)

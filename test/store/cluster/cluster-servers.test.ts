@@ -7,6 +7,7 @@ import { slotOf } from '../../../src/store/redis/cluster/slot.js'
 import { PROBE } from '../../../src/store/redis/scripts/probe.js'
 import { checkTarget, type RedisTarget } from '../../../src/store/redis/target.js'
 import { type ClusterNode, type RedisCluster, startRedisCluster } from '../../helpers/redis-cluster.js'
+import { names, startLoad, valuesOf, write } from './load.js'
 
 let cluster: RedisCluster
 const opened: ClusterServers[] = []
@@ -29,19 +30,6 @@ function open(redis: RedisTarget = cluster.url, timeoutMs = 2_000): ClusterServe
   })
   opened.push(servers)
   return servers
-}
-
-/** Names with all three masters among their owners. */
-const names = Array.from({ length: 30 }, (_, index) => `shop:product::${index}`)
-
-const valuesOf = ({ values }: { readonly values: readonly (Buffer | null)[] }) => {
-  return values.map((value) => value?.toString() ?? null)
-}
-
-/** Writes by a script, which checks `run` on the way. */
-const write = async (servers: ClusterServers, name: string, value: string) => {
-  const { rest } = await servers.run(PROBE, [name], [Buffer.from(value)])
-  return String(rest[0])
 }
 
 async function other(node: ClusterNode): Promise<ClusterNode> {
@@ -238,33 +226,3 @@ describe('While slots are moved', () => {
     expect(load.calls()).toBeGreaterThan(100)
   })
 })
-
-/** Reads and writes all the time. Each name has one writer, which reads what it wrote. */
-function startLoad(servers: ClusterServers) {
-  const failures: string[] = []
-  let calls = 0
-  let isRunning = true
-  const work = async (name: string) => {
-    for (let value = 1; isRunning; value++) {
-      try {
-        await write(servers, name, String(value))
-        const [read] = await servers.read([name, ...names.slice(0, 3)], valuesOf)
-        if (read !== String(value)) failures.push(`${name} is ${read} instead of ${value}`)
-      } catch (error) {
-        failures.push((error as Error).message)
-      }
-      calls++
-      await pause(5)
-    }
-  }
-  const working = Promise.all(names.map(work))
-  return {
-    calls: () => calls,
-    failures,
-    async stop() {
-      isRunning = false
-      await working
-      return failures
-    },
-  }
-}

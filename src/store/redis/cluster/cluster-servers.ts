@@ -25,6 +25,9 @@ import { Topology } from './topology.js'
 /** Pauses before a command is sent again that has met an open slot, or the third redirection in a row. */
 const AGAIN_MS = { first: 5, maximum: 50 }
 
+/** Minimum time for that: where this process was too busy to read a redirection, its deadline may be over. */
+const MIN_LEFT_MS = 50
+
 /** What one node has answered. */
 type Part = Omit<ServerRead, 'now'>
 
@@ -85,22 +88,28 @@ export class ClusterServers implements Servers {
     await Promise.all(this.#topology.masters.map((node) => node.probe()))
   }
 
-  async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<ScriptReply> {
+  /** A `limit` is a moment after which the script must not run, where the caller has waited before. */
+  async run(
+    script: Script,
+    keys: readonly string[],
+    args: readonly Argument[],
+    limit?: number,
+  ): Promise<ScriptReply> {
     const slot = slotOf(keys[0] as string)
-    const write: Write = { script, keys, args, slot }
+    const write: Write = { script, keys, args, slot, ...(limit === undefined ? {} : { limit }) }
     if (!this.#topology.isKnown) {
-      write.limit = performance.now() + this.#timeoutMs
+      write.limit ??= performance.now() + this.#timeoutMs
       await this.#topology.ready(write.limit)
     }
     const owner = this.#ownerOf(slot)
     try {
       return await owner.batching.runWrite(write)
     } catch (error) {
-      const limit = write.deadline ?? performance.now()
-      write.limit = limit
-      return await this.#redirected(slot, owner, error, limit, (node, isAsking) => {
+      const enough = extended(write.deadline)
+      write.limit = enough
+      return await this.#redirected(slot, owner, error, enough, (node, isAsking) => {
         write.isAsking = isAsking
-        return withDeadline(limit, node.batching.runWrite(write), 'Redis')
+        return withDeadline(enough, node.batching.runWrite(write), 'Redis')
       })
     }
   }
@@ -181,14 +190,13 @@ export class ClusterServers implements Servers {
 
   /** What is published on any node reaches all of them. It connects to another one where the last was lost. */
   openSubscriber(): Redis {
-    const { create } = nodeAccess(this.#access, { host: '', port: 0 })
     let opened: Redis | undefined
     const current = () => {
       const address = this.#topology.anyAddress() ?? { host: '127.0.0.1', port: 6379 }
       if (opened) this.#subscribers.set(opened, address)
-      return { ...this.#access.current(), ...address }
+      return nodeAccess(this.#access, address).current()
     }
-    const access: ServerAccess = { kind: 'server', keyPrefix: '', current, create }
+    const access: ServerAccess = { ...nodeAccess(this.#access, { host: '', port: 0 }), current }
     const subscriber = ownClients(access, this.#connectTimeoutMs).openSubscriber()
     opened = subscriber
     subscriber.on('end', () => this.#subscribers.delete(subscriber))
@@ -244,8 +252,9 @@ export class ClusterServers implements Servers {
       if (redirection.kind === 'moved') {
         this.#topology.moved(redirection.slot, this.#topology.redirectedTo(redirection.to, node))
       }
+      const enough = extended(limit)
       // Each by a command of its own: while a slot is moved, some of its names are here and others there.
-      const values = await Promise.all(names.map((name) => this.#readAlone(name, limit)))
+      const values = await Promise.all(names.map((name) => this.#readAlone(name, enough)))
       return { values, epoch: undefined, isOneMoment: false }
     }
   }
@@ -320,4 +329,8 @@ export class ClusterServers implements Servers {
       if (!known.has(textOf(address))) reconnect(subscriber)
     }
   }
+}
+
+function extended(deadline = 0): number {
+  return Math.max(deadline, performance.now() + MIN_LEFT_MS)
 }
