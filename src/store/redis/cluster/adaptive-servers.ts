@@ -1,8 +1,9 @@
 // Node's own, also while a test has faked the global one: it waits for a server.
 import { setTimeout } from 'node:timers'
 import type { Redis } from 'ioredis'
+import type { BreakerMessage } from '../../../channels.js'
 import { withDeadline } from '../../deadline.js'
-import type { BreakerChange, StoreHealth } from '../../health.js'
+import type { StoreHealth } from '../../health.js'
 import type { ClusterAccess, ServerAccess } from '../access.js'
 import type { ServerClock } from '../clock.js'
 import type { Argument, Command } from '../command.js'
@@ -30,7 +31,7 @@ export class AdaptiveServers implements Servers {
   readonly #access: ServerAccess
   readonly #options: Omit<ServersOptions, 'redis'>
   readonly #single: SingleServer
-  readonly #listeners: ((change: BreakerChange) => void)[] = []
+  readonly #listeners: ((change: BreakerMessage) => void)[] = []
   #servers: Servers
   /** Whether it is known what the server is: what fails from then on has another reason. */
   #isDecided = false
@@ -142,7 +143,7 @@ export class AdaptiveServers implements Servers {
     this.#servers.close()
   }
 
-  readonly #notify = (change: BreakerChange): void => {
+  readonly #notify = (change: BreakerMessage): void => {
     for (const listener of this.#listeners) listener(change)
   }
 

@@ -2,8 +2,9 @@
 import { setImmediate } from 'node:timers'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
+import type { BreakerMessage } from '../../../channels.js'
 import { withDeadline } from '../../deadline.js'
-import type { BreakerChange, StoreHealth } from '../../health.js'
+import type { StoreHealth } from '../../health.js'
 import { type ClusterAccess, nodeAccess, type ServerAccess } from '../access.js'
 import { ServerClock } from '../clock.js'
 import type { Argument, Command } from '../command.js'
@@ -59,8 +60,8 @@ export class ClusterServers implements Servers {
     this.clientPrefix = access.keyPrefix
     this.#timeoutMs = options.timeoutMs
     this.#connectTimeoutMs = options.connectTimeoutMs
-    const listeners: ((change: BreakerChange) => void)[] = []
-    const onBreakerChange = (change: BreakerChange) => {
+    const listeners: ((change: BreakerMessage) => void)[] = []
+    const onBreakerChange = (change: BreakerMessage) => {
       for (const listener of listeners) listener(change)
     }
     const nodes = { ...options, access, order: new WriteOrder(), onBreakerChange }
