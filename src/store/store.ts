@@ -208,7 +208,7 @@ export interface Store {
   /** Reports changes of what was read. Without it nothing is kept in process memory. */
   readonly tracking?: Tracking
 
-  /** Its circuit breakers. A store of the application's own gets one where it has none. */
+  /** Its circuit breakers. A store of the application gets one, in the place of its own. */
   readonly health?: StoreHealth
 
   /**
