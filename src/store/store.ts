@@ -160,6 +160,8 @@ export interface StoreUsage {
   readonly evictions: number
   /** The store's name of what it does when it is full: `allkeys-lru`, `noeviction`. */
   readonly policy: string
+  /** Why this policy does not suit a cache, or why the store will soon refuse values, as a sentence. */
+  readonly warning?: string | undefined
 }
 
 export interface ListOptions {

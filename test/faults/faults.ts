@@ -156,7 +156,6 @@ export const NETWORK_FAULTS: readonly Fault[] = [
     ...REFUSED,
     name: 'garbage',
     meaning: 'replies are bytes that are no reply',
-    message: 'Protocol error',
     begin: onProxies((proxy) => proxy.garble()),
     end: restored,
   },
@@ -171,7 +170,7 @@ export function resolveName(): void {
   replaceLookup((answer) => answer(null, [{ address: '127.0.0.1', family: 4 }]))
 }
 
-export function forgetName(): void {
+function forgetName(): void {
   const error = Object.assign(new Error(`getaddrinfo ENOTFOUND ${UNRESOLVED}`), { code: 'ENOTFOUND' })
   replaceLookup((answer) => answer(error, []))
 }
