@@ -14,6 +14,9 @@ interface Part {
   readonly sentAt: number
 }
 
+/** Maximum number of bytes that pass before a connection is cut. */
+const CUT_BYTES = 7
+
 /** One direction of a connection. Bytes keep their order, whatever the mode and its changes. */
 export class Delivery {
   readonly #to: Socket
@@ -61,7 +64,8 @@ export class Delivery {
       }
       this.#parts.shift()
       if (mode.kind === 'cut') {
-        this.#to.write(part.bytes.subarray(0, part.bytes.length / 2))
+        // Little enough that the first reply is cut, where several have arrived together.
+        this.#to.write(part.bytes.subarray(0, Math.min(part.bytes.length / 2, CUT_BYTES)))
         this.#to.destroySoon()
         this.#from.destroy()
         return
