@@ -1,15 +1,18 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { CacheOptions } from '../../src/options.js'
 import { type BlackHole, openBlackHole } from '../helpers/black-hole.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
+import { type RedisCluster, startRedisCluster } from '../helpers/redis-cluster.js'
 
 const CHILD = fileURLToPath(new URL('exit-child.mjs', import.meta.url))
 
 interface Script {
   readonly jobs: readonly string[]
+  /** Default: that of the server. */
+  readonly url?: string
   readonly options?: CacheOptions
   /** `nothing`: it just has nothing more to do. */
   readonly end: 'close' | 'nothing'
@@ -44,8 +47,8 @@ async function blackHole(own: RedisServer): Promise<void> {
   hole = await openBlackHole(own.port)
 }
 
-async function run({ jobs, options, end, meanwhile = [] }: Script): Promise<Exit> {
-  const given = JSON.stringify({ url: server.url, options, jobs, end })
+async function run({ jobs, url = server.url, options, end, meanwhile = [] }: Script): Promise<Exit> {
+  const given = JSON.stringify({ url, options, jobs, end })
   const child = fork(CHILD, [given], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
   let [output, complaints] = ['', '']
   child.stdout?.on('data', (text: Buffer) => {
@@ -181,6 +184,43 @@ describe('close() is quick', () => {
     const exit = await run({ jobs: JOBS, options: { ...options, redis }, end: 'close' })
     expect(exit).toMatchObject({ code: 0, complaints: '', done: [false, null, false, 2] })
     expect(exit.closedAfterMs).toBeLessThan(SOON_MS)
+    expect(exit.lingeredMs).toBeLessThan(SOON_MS)
+  })
+})
+
+describe('With a Cluster', () => {
+  let cluster: RedisCluster
+  beforeAll(async () => {
+    cluster = await startRedisCluster({ replicas: false })
+  })
+  afterAll(() => cluster.stop())
+  const options: CacheOptions = { memory: {}, timeouts: { store: '250ms' } }
+  const freezeAll = () => {
+    for (const node of cluster.nodes) node.freeze()
+  }
+
+  test.each(['nothing', 'close'] as const)('a script that has done everything ends: %s', async (end) => {
+    for (const url of [cluster.url, `redis://127.0.0.1:${cluster.nodes[0]?.port}`]) {
+      const exit = await run({ jobs: [...JOBS, 'wait'], url, options: { memory: {} }, end })
+      expect(exit).toMatchObject({ code: 0, complaints: '' })
+      expect(exit.lingeredMs).toBeLessThan(SOON_MS)
+    }
+  })
+
+  test.each(['nothing', 'close'] as const)('also after its nodes are frozen: %s', async (end) => {
+    const jobs = [...JOBS, 'pause', ...JOBS]
+    const meanwhile = [() => freezeAll()]
+    const exit = await run({ jobs, url: cluster.url, options, end, meanwhile })
+    for (const node of cluster.nodes) node.thaw()
+    expect(exit.code).toBe(0)
+    expect(exit.closedAfterMs ?? 0).toBeLessThan(SOON_MS)
+    expect(exit.lingeredMs).toBeLessThan(SOON_MS)
+  })
+
+  test('a script without any node ends too', async () => {
+    const url = 'redis+cluster://127.0.0.1:1,127.0.0.1:2'
+    const exit = await run({ jobs: JOBS, url, options, end: 'nothing' })
+    expect(exit).toMatchObject({ code: 0, done: [false, null, false, 2] })
     expect(exit.lingeredMs).toBeLessThan(SOON_MS)
   })
 })
