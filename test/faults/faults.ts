@@ -27,6 +27,8 @@ export interface Fault {
   readonly redis?: (target: FaultTarget) => string
   /** Whether the proxies must read commands for it. */
   readonly readsCommands?: true
+  /** Number of reads, and of writes, that each cache has under way when its operation is called. @default 0 */
+  readonly load?: number
   /** Time after the end until the cache serves again, if it is not {@link BACK_WITHIN_MS}. */
   readonly backWithinMs?: number
   begin(target: FaultTarget): Promise<unknown>
@@ -112,6 +114,14 @@ export const NETWORK_FAULTS: readonly Fault[] = [
     ...UNANSWERED,
     name: 'silent',
     meaning: 'connections are accepted, and nothing passes',
+    begin: onProxies((proxy) => proxy.hold()),
+    end: restored,
+  },
+  {
+    ...UNANSWERED,
+    name: 'silent under load',
+    meaning: 'nothing passes, and each cache has two hundred operations under way',
+    load: 100,
     begin: onProxies((proxy) => proxy.hold()),
     end: restored,
   },

@@ -156,6 +156,7 @@ async function meet(cell: Cell, fault: Fault, throwing: boolean): Promise<void> 
   const { operation, subject, other } = cell
   const { name, deadlines = 1 } = operation
   cell.meanwhile = operation.meanwhile?.(other)
+  putUnderLoad(subject.cache, fault.load)
   const boundMs = deadlines * 2 * fault.storeTimeoutMs + SLACK_MS
   const outcome = await withinAliveTime(boundMs, outcomeOf(operation, subject), name)
   expect(outcome).toBeOneOf([...expectedOutcomes(operation, fault, throwing)])
@@ -163,6 +164,14 @@ async function meet(cell: Cell, fault: Fault, throwing: boolean): Promise<void> 
     // Between two attempts to connect there is no answer.
     const checked = () => expect(subject.cache.check()).rejects.toThrow(fault.message)
     await eventually(3_000, checked)
+  }
+}
+
+/** Begins reads and writes of other keys, which the operation does not wait for. */
+function putUnderLoad(cache: KeyedCache, load = 0): void {
+  for (let index = 0; index < load; index++) {
+    // With `throwOnStoreError` they reject.
+    for (const begun of [cache.get(['load', index]), cache.set(['load', index], index)]) begun.catch(() => {})
   }
 }
 
