@@ -8,16 +8,11 @@ import { STALENESS_BOUND_MS } from '../../src/store/tracking.js'
 import { eventually, withinAliveTime } from '../helpers/alive-time.js'
 import { serve, type TestServer } from '../helpers/http.js'
 import { STAFF, signIn } from '../helpers/sign-in.js'
-import { BACK_WITHIN_MS, expectedOutcomes, type Fault } from './faults.js'
+import { BACK_WITHIN_MS, expectedOutcomes, type Fault } from './fault.js'
 import { cellOf, KNOWN } from './known.js'
-import {
-  changesValues,
-  OPERATIONS,
-  type Operation,
-  type Outcome,
-  prepare,
-  type Subject,
-} from './operations.js'
+import type { Operation, Outcome, Subject } from './operation.js'
+import { changesValues, OPERATIONS } from './operations.js'
+import { prepare } from './prepared-values.js'
 import type { FaultTarget, StartTarget } from './target.js'
 
 /** What an operation may take beyond its deadlines, and a deadline that is postponed once. */
