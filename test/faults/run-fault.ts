@@ -8,16 +8,11 @@ import { STALENESS_BOUND_MS } from '../../src/store/tracking.js'
 import { eventually, withinAliveTime } from '../helpers/alive-time.js'
 import { serve, type TestServer } from '../helpers/http.js'
 import { STAFF, signIn } from '../helpers/sign-in.js'
-import { BACK_WITHIN_MS, expectedOutcomes, type Fault } from './faults.js'
+import { BACK_WITHIN_MS, expectedOutcomes, type Fault } from './fault.js'
 import { cellOf, KNOWN } from './known.js'
-import {
-  changesValues,
-  OPERATIONS,
-  type Operation,
-  type Outcome,
-  prepare,
-  type Subject,
-} from './operations.js'
+import type { Operation, Outcome, Subject } from './operation.js'
+import { changesValues, OPERATIONS } from './operations.js'
+import { prepare } from './prepared-values.js'
 import type { FaultTarget, StartTarget } from './target.js'
 
 /** What an operation may take beyond its deadlines, and a deadline that is postponed once. */
@@ -156,6 +151,7 @@ async function meet(cell: Cell, fault: Fault, throwing: boolean): Promise<void> 
   const { operation, subject, other } = cell
   const { name, deadlines = 1 } = operation
   cell.meanwhile = operation.meanwhile?.(other)
+  putUnderLoad(subject.cache, fault.load)
   const boundMs = deadlines * 2 * fault.storeTimeoutMs + SLACK_MS
   const outcome = await withinAliveTime(boundMs, outcomeOf(operation, subject), name)
   expect(outcome).toBeOneOf([...expectedOutcomes(operation, fault, throwing)])
@@ -163,6 +159,14 @@ async function meet(cell: Cell, fault: Fault, throwing: boolean): Promise<void> 
     // Between two attempts to connect there is no answer.
     const checked = () => expect(subject.cache.check()).rejects.toThrow(fault.message)
     await eventually(3_000, checked)
+  }
+}
+
+/** Begins reads and writes of other keys, which the operation does not wait for. */
+function putUnderLoad(cache: KeyedCache, load = 0): void {
+  for (let index = 0; index < load; index++) {
+    // With `throwOnStoreError` they reject.
+    for (const begun of [cache.get(['load', index]), cache.set(['load', index], index)]) begun.catch(() => {})
   }
 }
 

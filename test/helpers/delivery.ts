@@ -14,8 +14,8 @@ interface Part {
   readonly sentAt: number
 }
 
-/** Maximum number of bytes that pass before a connection is cut. */
-const CUT_BYTES = 7
+/** Bytes of a reply before its connection is cut: fewer than the shortest has. */
+const CUT_AFTER = 2
 
 /** One direction of a connection. Bytes keep their order, whatever the mode and its changes. */
 export class Delivery {
@@ -64,8 +64,7 @@ export class Delivery {
       }
       this.#parts.shift()
       if (mode.kind === 'cut') {
-        // Little enough that the first reply is cut, where several have arrived together.
-        this.#to.write(part.bytes.subarray(0, Math.min(part.bytes.length / 2, CUT_BYTES)))
+        this.#to.write(part.bytes.subarray(0, CUT_AFTER))
         this.#to.destroySoon()
         this.#from.destroy()
         return
