@@ -82,7 +82,7 @@ export type { CacheFigures, Figures, HistoryFigures, Timed } from './stats/metri
 export type { OperationMessage } from './stats/operation-message.js'
 export type { CallRecord, RequestRecord } from './stats/request-record.js'
 export type { BreakerState } from './store/breaker.js'
-export type { BreakerChange, BreakerStatus, StoreHealth } from './store/health.js'
+export type { BreakerStatus, StoreHealth } from './store/health.js'
 export type { KeyChange, KeyChangeKind, KeyHistory } from './store/key-history.js'
 export type { AbsenceReason } from './store/liveness.js'
 export type { MemoryStoreOptions } from './store/memory-store.js'

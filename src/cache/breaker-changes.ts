@@ -1,6 +1,6 @@
 import { type BreakerMessage, breakers } from '../channels.js'
 import type { Logger } from '../logger.js'
-import type { BreakerChange, StoreHealth } from '../store/health.js'
+import type { StoreHealth } from '../store/health.js'
 import type { PendingInvalidations } from '../tiers/pending-invalidations.js'
 
 /**
@@ -9,13 +9,13 @@ import type { PendingInvalidations } from '../tiers/pending-invalidations.js'
  */
 export function reportBreakers(health: StoreHealth, pending: PendingInvalidations, logger: Logger): void {
   health.onChange((change) => {
-    if (breakers.hasSubscribers) breakers.publish(change satisfies BreakerMessage)
+    if (breakers.hasSubscribers) breakers.publish(change)
     if (change.state === 'open') return
     logger.warn(`keyedcache: ${inWords(change)}`)
     pending.replayNow()
   })
 }
 
-function inWords({ server, openMs = 0 }: BreakerChange): string {
+function inWords({ server, openMs = 0 }: BreakerMessage): string {
   return `${server} is responding again, after ${(openMs / 1_000).toFixed(1)} s.`
 }

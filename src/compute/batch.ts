@@ -143,7 +143,7 @@ class Batch {
   }
 }
 
-/** What is to be computed, in the order of the caller's keys. */
+/** Pending keys in the order of the caller. */
 function inOrder(pending: readonly PendingKey[], order: readonly string[]): PendingKey[] {
   if (pending.length === 1) return [...pending]
   const places = new Map(order.map((text, place) => [text, place]))

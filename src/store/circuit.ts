@@ -1,9 +1,10 @@
 // Node's own, also while a test has faked the global ones: they wait for a server.
 import { clearTimeout, setTimeout } from 'node:timers'
 import { detached, ignore } from '../background.js'
+import type { BreakerMessage } from '../channels.js'
 import { CacheNotRespondingError } from '../errors.js'
 import { Breaker } from './breaker.js'
-import type { BreakerChange, BreakerStatus, StoreHealth } from './health.js'
+import type { BreakerStatus, StoreHealth } from './health.js'
 
 interface CircuitOptions {
   /** The server, in words. */
@@ -20,7 +21,7 @@ export class Circuit implements StoreHealth {
   readonly #server: () => string
   readonly #sendProbe: () => Promise<unknown>
   readonly #breaker = new Breaker()
-  readonly #listeners: ((change: BreakerChange) => void)[] = []
+  readonly #listeners: ((change: BreakerMessage) => void)[] = []
   #since: number | undefined
   #openings = 0
   #openedAt = 0
@@ -43,7 +44,7 @@ export class Circuit implements StoreHealth {
     return [{ server, state, since: this.#since, openings: this.#openings, failure: failure?.message }]
   }
 
-  onChange(listener: (change: BreakerChange) => void): void {
+  onChange(listener: (change: BreakerMessage) => void): void {
     this.#listeners.push(listener)
   }
 

@@ -1,4 +1,4 @@
-import type { CacheNotRespondingError } from '../errors.js'
+import type { BreakerMessage } from '../channels.js'
 import type { BreakerState } from './breaker.js'
 
 /** The circuit breaker of a store, or of one server of it. */
@@ -15,20 +15,10 @@ export interface BreakerStatus {
   readonly failure: string | undefined
 }
 
-/** A breaker has opened or closed. */
-export interface BreakerChange {
-  readonly server: string
-  readonly state: BreakerState
-  /** The failure for which it has opened; `undefined` once it has closed. */
-  readonly error: CacheNotRespondingError | undefined
-  /** For how long it was open, in milliseconds; `undefined` where it has opened. */
-  readonly openMs: number | undefined
-}
-
 /** Whether the servers of a store respond, as its circuit breakers have it. */
 export interface StoreHealth {
   /** One for each server that this process is connected to. */
   readonly breakers: readonly BreakerStatus[]
   /** Calls `listener` whenever a breaker has opened or closed. */
-  onChange(listener: (change: BreakerChange) => void): void
+  onChange(listener: (change: BreakerMessage) => void): void
 }

@@ -160,6 +160,8 @@ export interface StoreUsage {
   readonly evictions: number
   /** The store's name of what it does when it is full: `allkeys-lru`, `noeviction`. */
   readonly policy: string
+  /** Why this policy does not suit a cache, or why the store will soon refuse values, as a sentence. */
+  readonly warning?: string | undefined
 }
 
 export interface ListOptions {
@@ -208,7 +210,7 @@ export interface Store {
   /** Reports changes of what was read. Without it nothing is kept in process memory. */
   readonly tracking?: Tracking
 
-  /** Its circuit breakers. A store of the application's own gets one where it has none. */
+  /** Its circuit breakers. A store of the application gets one, in the place of its own. */
   readonly health?: StoreHealth
 
   /**

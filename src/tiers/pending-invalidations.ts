@@ -76,7 +76,7 @@ export class PendingInvalidations {
     return isCovered(key, this.#pending)
   }
 
-  /** What is pending now, for readers of keys that are not known yet. */
+  /** The keys that are covered now, for a reader that does not know its keys yet. */
   snapshot(): Pick<PendingInvalidations, 'size' | 'covers'> {
     const names = new Set(this.#pending.keys())
     return { size: names.size, covers: (key) => isCovered(key, names) }

@@ -123,7 +123,9 @@ export class StoreWriter {
       const entry = this.#entryOf(payload, lifetimes)
       const writing = this.#store.write(key, entry)
       unsent?.sent((origin) => this.#store.expire(key, { children: false, origin }))
-      return writtenAs(await this.#answered(writing), entry)
+      const result = await writing
+      this.#pending.storeAnswered()
+      return writtenAs(result, entry)
     } catch (error) {
       this.#pending.add(key, false, this.#originOf(scope?.origin()))
       throw error
@@ -172,19 +174,14 @@ export class StoreWriter {
     const entry = this.#entryOf(await encoded, lifetimes)
     const basis = await observed
     if (!basis) return { written: REFUSED, basis }
-    const result = await this.#answered(this.#store.write(key, entry, { basis }))
+    const result = await this.#store.write(key, entry, { basis })
+    this.#pending.storeAnswered()
     const written = writtenAs(result, entry)
     return { written, basis: result.written ? { ...basis, frameId: result.id } : basis }
   }
 
   #entryOf({ bytes, format }: Payload, lifetimes: Lifetimes): NewEntry {
     return { format, payload: bytes, ...lifetimes, writtenBy: this.#process }
-  }
-
-  async #answered<T>(answer: Promise<T>): Promise<T> {
-    const result = await answer
-    this.#pending.storeAnswered()
-    return result
   }
 
   /** Completes an entry for a commit; its payload is compressed where that makes it smaller. */
@@ -243,7 +240,8 @@ export class StoreWriter {
     const covered = operation === 'expire' ? undefined : this.#unsent.cover(key, children)
     this.#drop(key, children, scope)
     try {
-      const wasThere = await this.#answered(send())
+      const wasThere = await send()
+      this.#pending.storeAnswered()
       return wasThere === false ? absent : done
     } catch (error) {
       this.#pending.add(key, children, origin)

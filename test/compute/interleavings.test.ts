@@ -116,6 +116,35 @@ describe('No order of events breaks the rule:', () => {
     )
   })
 
+  test.each(Object.entries(DOOMS))('an own invalidation that fails and is repeated, %s', (name, doom) => {
+    let isDown = false
+    return holds(
+      async ({ s, database, caches: [one] }) => {
+        isDown = false
+        const ways: ((key: string) => Promise<number | undefined>)[] = [
+          (key) => one.get(key),
+          (key) => one.getOrSet(key, () => database.load(key)),
+          (key) => one.withRequestMemory((job) => job.get<number>(key)),
+          async (key) => (await one.inspect(key)).value as number | undefined,
+        ]
+        const readAll = () => ways.map((read) => database.check('a::k', () => read('a::k')))
+        await one.getOrSet('a::k', () => database.load('a::k'))
+        const change = async () => {
+          isDown = true
+          await database.change(['a::k'], () => doom(one, 'a::k'), howOf(name))
+          const reads = readAll()
+          await s.schedule(Promise.resolve(), 'the store is back')
+          isDown = false
+          await Promise.all([...reads, ...readAll()])
+        }
+        await Promise.all([change(), ...readAll()])
+        await vi.waitFor(() => expect(one.pendingInvalidations).toBe(0), { timeout: 20_000, interval: 1 })
+        await Promise.all(readAll())
+      },
+      () => ({ replays: true, fails: (operation) => isDown && ['remove', 'expire'].includes(operation) }),
+    )
+  })
+
   const CHANGES: Record<string, (cache: KeyedCache, version: number) => Promise<unknown>> = {
     delete: (cache) => cache.delete('a::k'),
     'delete with children': (cache) => cache.delete('a', { children: true }),

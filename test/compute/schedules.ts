@@ -1,10 +1,11 @@
 import fc, { type Scheduler } from 'fast-check'
 import { expect } from 'vitest'
 import type { KeyedCache } from '../../src/cache.js'
-import { createCache } from '../../src/create-cache.js'
+import { cacheWith } from '../../src/create-cache.js'
 import type { Ttl } from '../../src/duration.js'
 import { CacheNotRespondingError } from '../../src/errors.js'
 import { CacheKey } from '../../src/key/cache-key.js'
+import { resolveOptions } from '../../src/options.js'
 import { MemoryStore } from '../../src/store/memory-store.js'
 import type { ReadOptions, Store } from '../../src/store/store.js'
 import { type StoreOperation, wrapStore } from '../../src/store/wrap-store.js'
@@ -202,6 +203,8 @@ export interface WorldOptions {
   readonly lease?: Ttl
   /** Number of processes with a process memory. */
   readonly memories?: 0 | 1 | 2
+  /** Whether failed invalidations are repeated at once, which takes place in any order too. */
+  readonly replays?: boolean
 }
 
 export function worldOf(
@@ -211,17 +214,20 @@ export function worldOf(
     fails = () => false,
     lease = '5s',
     memories = 0,
+    replays = false,
   }: WorldOptions = {},
 ): World {
   const database = new Database(s)
   const streams = ['one', 'two'].slice(0, memories).map((name) => new Stream(s, name, database))
-  const open = (name: string, failing: (operation: string) => boolean, own?: Stream) =>
-    createCache({
+  const open = (name: string, failing: (operation: string) => boolean, own?: Stream) => {
+    const options = resolveOptions({
       store: scheduled(s, store, name, { fails: failing, streams, ...(own && { own }) }),
       timeouts: { store: '1h', lease },
       logger: { warn() {} },
       ...(own && { memory: { maxEntries: 50 } }),
     })
+    return cacheWith(replays ? { ...options, storeTimeoutMs: 0 } : options)
+  }
   return {
     s,
     store,

@@ -175,6 +175,22 @@ test('the overview shows no memory use when the Redis user may not read it', asy
   await admin.quit()
 })
 
+test('the overview warns of an eviction policy that evicts generations', async () => {
+  const admin = new Redis(redis.url)
+  const { ask } = await openSite({ cache: await connected() })
+  const overview = async () => words((await ask('/cache/')).text)
+  try {
+    expect(await overview()).not.toContain('evicts generations')
+    await admin.config('SET', 'maxmemory', '100mb', 'maxmemory-policy', 'allkeys-random')
+    expect(await overview()).toContain(
+      'Eviction policy: allkeys-random. The policy allkeys-random evicts generations as often as entries',
+    )
+  } finally {
+    await admin.config('SET', 'maxmemory', '0', 'maxmemory-policy', 'noeviction')
+    admin.disconnect()
+  }
+})
+
 test('after a delete whose confirmation was lost, the page shows the current state of the key', async () => {
   const store = new MemoryStore()
   const remove = store.remove.bind(store)

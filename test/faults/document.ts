@@ -1,6 +1,9 @@
-import { type Fault, NETWORK_FAULTS, SERVER_FAULTS } from './faults.js'
+import type { Fault } from './fault.js'
 import { KNOWN } from './known.js'
-import { type Need, OPERATIONS, type Outcome } from './operations.js'
+import { NETWORK_FAULTS } from './network-faults.js'
+import type { Need, Outcome } from './operation.js'
+import { OPERATIONS } from './operations.js'
+import { SERVER_FAULTS } from './server-faults.js'
 
 /** What the store provides or withholds, by the operations that need it. */
 const NEEDS: Readonly<Record<Need, string>> = {

@@ -1,6 +1,7 @@
 import { beforeAll, test, vi } from 'vitest'
 import { expectNoEscapes } from './escapes.js'
-import { NETWORK_FAULTS, resolveName } from './faults.js'
+import { resolveName } from './host-name.js'
+import { NETWORK_FAULTS } from './network-faults.js'
 import { runFaults } from './run-fault.js'
 import { startServer } from './target.js'
 

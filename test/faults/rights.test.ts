@@ -2,8 +2,8 @@ import { expect, test } from 'vitest'
 import { ROOT } from '../docs/project.js'
 import { readPage } from '../docs/samples.js'
 import { expectNoEscapes } from './escapes.js'
-import { withoutRight } from './faults.js'
 import { runFaults } from './run-fault.js'
+import { withoutRight } from './server-faults.js'
 import { startServer } from './target.js'
 
 expectNoEscapes()

@@ -8,16 +8,11 @@ import { STALENESS_BOUND_MS } from '../../src/store/tracking.js'
 import { eventually, withinAliveTime } from '../helpers/alive-time.js'
 import { serve, type TestServer } from '../helpers/http.js'
 import { STAFF, signIn } from '../helpers/sign-in.js'
-import { BACK_WITHIN_MS, expectedOutcomes, type Fault } from './faults.js'
+import { BACK_WITHIN_MS, expectedOutcomes, type Fault } from './fault.js'
 import { cellOf, KNOWN } from './known.js'
-import {
-  changesValues,
-  OPERATIONS,
-  type Operation,
-  type Outcome,
-  prepare,
-  type Subject,
-} from './operations.js'
+import type { Operation, Outcome, Subject } from './operation.js'
+import { changesValues, OPERATIONS } from './operations.js'
+import { prepare } from './prepared-values.js'
 import type { FaultTarget, StartTarget } from './target.js'
 
 /** What an operation may take beyond its deadlines, and a deadline that is postponed once. */
@@ -28,7 +23,7 @@ const REPEATED_WITHIN_MS = 7_000
 
 const QUIET = { warn() {} }
 
-const PREPARED_WITHIN_MS = 10_000
+const READY_WITHIN_MS = 10_000
 
 /** An operation with a cache of its own, so that the operations of one fault do not help or disturb each other. */
 interface Cell {
@@ -67,16 +62,8 @@ export async function runFaults(
   )
   const wrong: string[] = []
   try {
-    await Promise.all(
-      cells.map(({ subject, other }) =>
-        eventually(PREPARED_WITHIN_MS, async () => {
-          await prepare(subject.cache)
-          await other.check()
-        }),
-      ),
-    )
     for (const fault of faults) {
-      await Promise.all(cells.map(({ operation, subject, other }) => operation.before?.(subject, other)))
+      await Promise.all(cells.map((cell) => makeReady(cell, fault === first)))
       await fault.begin(target)
       const met = await Promise.all(cells.map((cell) => problemOf(meet(cell, fault, throwOnStoreError))))
       await fault.end(target)
@@ -92,6 +79,15 @@ export async function runFaults(
     await target.stop()
   }
   if (wrong.length > 0) throw new Error(wrong.join('\n'))
+}
+
+/** Writes what the operation expects, unless it is there. */
+async function makeReady({ operation, subject, other }: Cell, isFirst: boolean): Promise<void> {
+  await eventually(READY_WITHIN_MS, async () => {
+    if (isFirst || changesValues(operation)) await prepare(subject.cache)
+    await other.check()
+  })
+  await operation.before?.(subject, other)
 }
 
 /** What is wrong with a cell, if it is not known. */
@@ -155,11 +151,22 @@ async function meet(cell: Cell, fault: Fault, throwing: boolean): Promise<void> 
   const { operation, subject, other } = cell
   const { name, deadlines = 1 } = operation
   cell.meanwhile = operation.meanwhile?.(other)
+  putUnderLoad(subject.cache, fault.load)
   const boundMs = deadlines * 2 * fault.storeTimeoutMs + SLACK_MS
   const outcome = await withinAliveTime(boundMs, outcomeOf(operation, subject), name)
   expect(outcome).toBeOneOf([...expectedOutcomes(operation, fault, throwing)])
   if (name === 'check' && fault.message !== undefined) {
-    await expect(subject.cache.check()).rejects.toThrow(fault.message)
+    // Between two attempts to connect there is no answer.
+    const checked = () => expect(subject.cache.check()).rejects.toThrow(fault.message)
+    await eventually(3_000, checked)
+  }
+}
+
+/** Begins reads and writes of other keys, which the operation does not wait for. */
+function putUnderLoad(cache: KeyedCache, load = 0): void {
+  for (let index = 0; index < load; index++) {
+    // With `throwOnStoreError` they reject.
+    for (const begun of [cache.get(['load', index]), cache.set(['load', index], index)]) begun.catch(() => {})
   }
 }
 

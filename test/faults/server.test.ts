@@ -1,7 +1,7 @@
 import { test, vi } from 'vitest'
 import { expectNoEscapes } from './escapes.js'
-import { SERVER_FAULTS } from './faults.js'
 import { runFaults } from './run-fault.js'
+import { SERVER_FAULTS } from './server-faults.js'
 import { startServer } from './target.js'
 
 expectNoEscapes()

@@ -1,13 +1,14 @@
 import { Redis } from 'ioredis'
+import type { CacheOptions } from '../../src/options.js'
 import { type Proxy as FaultyProxy, startProxy } from '../helpers/proxy.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
 
 /** What a fault is made in: servers, and the proxies before them through which caches connect. */
 export interface FaultTarget {
   /** The option `redis` of a cache that the fault affects, with a user of its own: see {@link USER}. */
-  readonly redis: string
+  readonly redis: CacheOptions['redis']
   /** The option `redis` of a cache that no proxy disturbs. */
-  readonly directly: string
+  readonly directly: CacheOptions['redis']
   readonly servers: readonly RedisServer[]
   readonly proxies: readonly FaultyProxy[]
   /** A client for each server, which no proxy disturbs. */

@@ -14,6 +14,9 @@ interface Part {
   readonly sentAt: number
 }
 
+/** Bytes of a reply before its connection is cut: fewer than the shortest has. */
+const CUT_AFTER = 2
+
 /** One direction of a connection. Bytes keep their order, whatever the mode and its changes. */
 export class Delivery {
   readonly #to: Socket
@@ -61,7 +64,7 @@ export class Delivery {
       }
       this.#parts.shift()
       if (mode.kind === 'cut') {
-        this.#to.write(part.bytes.subarray(0, part.bytes.length / 2))
+        this.#to.write(part.bytes.subarray(0, CUT_AFTER))
         this.#to.destroySoon()
         this.#from.destroy()
         return

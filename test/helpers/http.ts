@@ -25,6 +25,8 @@ export interface Answer {
 
 export async function serve(app: RequestListener): Promise<TestServer> {
   const server: Server = createServer(app)
+  // A connection that the server closes while the agent takes it for a request is reset.
+  server.keepAliveTimeout = 60_000
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

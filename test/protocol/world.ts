@@ -165,11 +165,10 @@ export class World {
     const { store, known } = this.#configuration
     const caches = this.#caches as [KeyedCache, KeyedCache]
     if (store === 'empty') return
-    const [first] = caches
-    await first.set('a::beside', 0, STORED)
     const write = { ...{ format: 2, payload: Buffer.from('0'), ttlMs: 3_600_000 }, writtenBy: 'test:0' }
     const origin = { process: 'test:0' }
     const tree = CacheKey.from('a')
+    await this.#admin.write(CacheKey.from('a::beside'), write)
     if (known === 'old' || known === 'oldest') {
       for (const cache of caches) await cache.set('a::beside', 0, STORED)
       if (known === 'old') await this.#admin.remove(tree, { children: true, origin })

@@ -20,6 +20,7 @@ describe('A write that is sent again', () => {
   test('does not undo a later delete when it was late', async () => {
     const store = open({ timeoutMs: 1_000 })
     await connected(store)
+    await store.write(key(['large', 0]), entry())
     // Large ones before it hold it up in this process, which is then busy until its deadline has passed.
     const filling = [1, 2, 3].map((n) => store.write(key(['large', n]), entry('x'.repeat(4_000_000))))
     const writing = store.write(key('a'), entry())
@@ -64,7 +65,7 @@ describe('A write that is sent again', () => {
     expect(await isLive(store, ['tree', 'a'])).toBe(false)
   })
 
-  test('is rejected when the server had the later script only', async () => {
+  test('resolves to false when the server had the later script only', async () => {
     const store = open()
     await warm(store)
     await shared.admin.script('FLUSH')
@@ -72,7 +73,7 @@ describe('A write that is sent again', () => {
     const writing = store.write(key('a'), entry())
     const other = store.write(key('b'), entry())
     const removing = store.remove(key('a'), gone)
-    await expect(writing).rejects.toThrow(/a later write has overtaken/)
+    expect(await writing).toEqual({ written: false })
     await removing
     expect(await other).toMatchObject({ written: true })
     expect(await isLive(store, 'a')).toBe(false)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { CacheNotRespondingError } from '../../src/errors.js'
-import { withDeadline } from '../../src/store/deadline.js'
+import { ownDelayOf, withDeadline } from '../../src/store/deadline.js'
 
 const never = new Promise<never>(() => {})
 
@@ -25,6 +25,16 @@ test('a deadline is extended once for a process that was blocked, also when it i
   isOver = true
   // The first hold passes the deadline, two or three more the quarter of a second that it is put off by.
   expect(holds).toBeLessThanOrEqual(6)
+})
+
+test('an error of a deadline has the delay of this process, if there was one', async () => {
+  const failureOf = (deadline: number) =>
+    withDeadline(deadline, never, 'Redis').catch((error: unknown) => error)
+  const busy = failureOf(performance.now() + 10)
+  hold(100)
+  expect(ownDelayOf(await busy)).toBeGreaterThan(50)
+  expect(ownDelayOf(new CacheNotRespondingError('down'))).toBe(0)
+  expect(ownDelayOf(undefined)).toBe(0)
 })
 
 test('a reply that arrived while the process was blocked is accepted', async () => {

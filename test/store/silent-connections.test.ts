@@ -1,11 +1,12 @@
 import { Redis } from 'ioredis'
 import { describe, expect, test, vi } from 'vitest'
 import { ignore } from '../../src/background.js'
+import { newId } from '../../src/store/ids.js'
 import { startProxy } from '../helpers/proxy.js'
 import { startRedis } from '../helpers/redis.js'
-import { connected, entry, key, NOTHING, useRedisStores } from './redis-stores.js'
+import { connected, entry, key, NOTHING, ORIGIN, useRedisStores } from './redis-stores.js'
 
-const { redis: shared, open } = useRedisStores()
+const { redis: shared, open, newPrefix } = useRedisStores()
 
 /** Twice the time after which a silent connection is replaced, for a machine that is busy. */
 const REPLACED = { timeout: 11_000, interval: 100 }
@@ -53,6 +54,35 @@ describe('A connection on which no answer arrives is replaced', () => {
       admin.disconnect()
       await proxy.stop()
       await own.stop()
+    }
+  })
+
+  test('also that of lease events, whose waiters read again then', async () => {
+    const proxy = await startProxy(shared.server.port)
+    try {
+      const keyPrefix = newPrefix('events')
+      const [store, other] = [open({ redis: proxy.url, keyPrefix }), open({ keyPrefix })]
+      await connected(store)
+      let woken = 0
+      const watch = store.watch(key('a'), () => void woken++)
+      await watch.activate()
+      expect(watch.active).toBe(true)
+      // The second connection is the subscription.
+      proxy.silenceOne(1)
+      await vi.waitFor(() => expect(woken).toBeGreaterThan(0), { timeout: 20_000, interval: 100 })
+      await vi.waitFor(() => expect(watch.active).toBe(true), REPLACED)
+      const before = woken
+      const [holder, waiter] = [newId(), newId()]
+      expect(await other.acquire(key('a'), holder, { leaseMs: 60_000, awaiting: false })).toMatchObject({
+        won: true,
+      })
+      expect(await store.acquire(key('a'), waiter, { leaseMs: 60_000, awaiting: true })).toMatchObject({
+        won: false,
+      })
+      await other.remove(key('a'), { children: false, origin: ORIGIN })
+      await vi.waitFor(() => expect(woken).toBeGreaterThan(before), { timeout: 5_000, interval: 20 })
+    } finally {
+      await proxy.stop()
     }
   })
 

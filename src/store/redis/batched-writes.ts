@@ -1,4 +1,3 @@
-import type { CacheNotRespondingError } from '../../errors.js'
 import type { ServerClock } from './clock.js'
 import { type Command, sizeOf } from './command.js'
 import type { Connection } from './connection.js'
@@ -8,7 +7,7 @@ import { asNotResponding, isServerGone, notResponding } from './not-responding.j
 import { ASKING, isRedirection } from './redirection.js'
 import { commandOf, grouped, type ScriptReply, type Write } from './script-calls.js'
 import { LATE } from './scripts/script.js'
-import { WriteOrder } from './write-order.js'
+import { overtakenError, WriteOrder } from './write-order.js'
 import { WriteQueue } from './write-queue.js'
 
 /** Maximum number of writes of one tick that are sent at once. Of more, the next are sent when these are answered. */
@@ -139,7 +138,7 @@ export class BatchedWrites {
   async #evaluate(batch: readonly Write[], deadline: number): Promise<Write[]> {
     const writes = batch.filter((write) => {
       const isAdmitted = this.#order.admit(write)
-      if (!isAdmitted) write.reject?.(overtaken())
+      if (!isAdmitted) write.reject?.(overtakenError())
       return isAdmitted
     })
     if (writes.length === 0) return []
@@ -201,10 +200,6 @@ export class BatchedWrites {
   #deadline(): number {
     return performance.now() + this.#timeoutMs
   }
-}
-
-function overtaken(): CacheNotRespondingError {
-  return notResponding('a later write has overtaken this one')
 }
 
 function rejectAll(writes: readonly Write[], error: unknown): void {

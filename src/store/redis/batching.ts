@@ -13,7 +13,7 @@ import type { ScriptReply, Write } from './script-calls.js'
 import type { Script } from './scripts/script.js'
 import type { WriteOrder } from './write-order.js'
 
-/** Differences of a node of a Cluster, where a command has names of one slot. */
+/** Differences of a node of a Cluster: a command has names of one slot. */
 export interface InCluster {
   readonly slotOf?: (name: string) => number
   /** The order of writes to all nodes. */

@@ -7,7 +7,7 @@ import type { StoreHealth } from '../health.js'
 import { isAccess, type ServerAccess, serverAccessOf } from './access.js'
 import { detectCluster, NodeOfClusterError } from './cluster-detection.js'
 import type { Command } from './command.js'
-import { replaceSilentSockets } from './handshake.js'
+import { replaceSilentSockets, replaceSilentSubscriptions } from './handshake.js'
 import { asNotResponding, isOfReplica, notResponding } from './not-responding.js'
 import { describeClient, end, type OwnClients, ownClients, reconnect, refusalOf } from './own-client.js'
 import { isRedirection } from './redirection.js'
@@ -161,7 +161,7 @@ export class Connection {
 
   /** A second client for the same server, not connected yet: a connection that subscribes can do nothing else. */
   openSubscriber(): Redis {
-    return replaceSilentSockets(this.#clients.openSubscriber())
+    return replaceSilentSubscriptions(this.#clients.openSubscriber())
   }
 
   close(): void {

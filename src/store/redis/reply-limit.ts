@@ -15,7 +15,7 @@ interface Socket {
   on(event: 'data', listener: () => void): unknown
 }
 
-/** Detects a reply that is too large while it is still arriving. */
+/** Follows replies while they are arriving, and detects one that is too large. */
 export class ReplyLimit {
   /** Bytes that the socket had received when the last command was answered. */
   #answeredBytes = 0

@@ -37,12 +37,23 @@ async function usageOf(server: Server): Promise<StoreUsage | undefined> {
     return Number(fields.get(name) ?? Number.NaN)
   }) as [number, number, number]
   if (Number.isNaN(usedBytes) || Number.isNaN(evictions)) return undefined
-  return {
-    usedBytes,
-    maxBytes: maxBytes > 0 ? maxBytes : undefined,
-    evictions,
-    policy: fields.get('maxmemory_policy') ?? '',
+  const policy = fields.get('maxmemory_policy') ?? ''
+  const limit = maxBytes > 0 ? maxBytes : undefined
+  return { usedBytes, maxBytes: limit, evictions, policy, warning: warningOf(policy, usedBytes, limit) }
+}
+
+/** Share of its memory limit from which a server that evicts nothing counts as nearly full. */
+const NEARLY_FULL = 0.9
+
+function warningOf(policy: string, usedBytes: number, maxBytes: number | undefined): string | undefined {
+  if (maxBytes === undefined) return undefined
+  if (policy.endsWith('-random')) {
+    return `The policy ${policy} evicts generations as often as entries, and everything below them is missed: choose allkeys-lru or allkeys-lfu.`
   }
+  if (policy === 'noeviction' && usedBytes > maxBytes * NEARLY_FULL) {
+    return 'The server is nearly full and evicts nothing: it will refuse new values.'
+  }
+  return undefined
 }
 
 /** One without a limit makes the whole unlimited. Where the policies differ, all are named. */

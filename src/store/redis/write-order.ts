@@ -1,8 +1,22 @@
+import { CacheNotRespondingError } from '../../errors.js'
+import { notResponding } from './not-responding.js'
 import type { Write } from './script-calls.js'
 import { entryOf, isUnconditional, treeOf } from './write-scope.js'
 
 /** Maximum number of names in each of two maps: the older one is dropped when the newer one is full. */
 const MAX_NAMES = 4_096
+
+/** The cause of the error of a write that did not run, and is not sent again since a later one has overtaken it. */
+const OVERTAKEN = new Error('It did not run.')
+
+export function overtakenError(): CacheNotRespondingError {
+  return notResponding('a later write has overtaken this one', OVERTAKEN)
+}
+
+/** Whether a write failed because a later one has overtaken it. */
+export function isOvertaken(error: unknown): boolean {
+  return error instanceof CacheNotRespondingError && error.cause === OVERTAKEN
+}
 
 /**
  * Numbers writes as they are sent, and keeps the number of the last one for each name. A write that must be sent again

@@ -21,22 +21,18 @@ function causeOf({ message }: Error): string {
   return message.replace(/^.{1,100}? is not responding: /s, '').replace(/\.+$/, '')
 }
 
-/** Share of its memory limit from which a store counts as nearly full. */
-const NEARLY_FULL = 0.9
-
 /** Memory of the store; `undefined` where the store does not report it. */
 export async function storeMemory(cache: Cache) {
   const usage = await cache.usage().catch((error: unknown) => {
     if (!(error instanceof CacheNotRespondingError)) throw error
   })
   if (!usage) return undefined
-  const { usedBytes, maxBytes, evictions, policy } = usage
+  const { usedBytes, maxBytes, evictions, policy, warning } = usage
   return {
     used: size(usedBytes),
     max: maxBytes === undefined ? undefined : size(maxBytes),
-    // A store that evicts is meant to be full.
-    isNearlyFull: policy === 'noeviction' && maxBytes !== undefined && usedBytes > maxBytes * NEARLY_FULL,
     evictions: whole(evictions),
     policy,
+    warning,
   }
 }

@@ -2,8 +2,9 @@
 import { setTimeout } from 'node:timers'
 import type { Redis } from 'ioredis'
 import { ignore } from '../../../background.js'
+import type { BreakerMessage } from '../../../channels.js'
 import { withDeadline } from '../../deadline.js'
-import type { BreakerChange, StoreHealth } from '../../health.js'
+import type { StoreHealth } from '../../health.js'
 import type { ClusterAccess, ServerAccess } from '../access.js'
 import type { ServerClock } from '../clock.js'
 import type { Argument, Command } from '../command.js'
@@ -34,7 +35,7 @@ export class AdaptiveServers implements Servers {
   readonly #access: ServerAccess
   readonly #options: Omit<ServersOptions, 'redis'>
   readonly #single: SingleServer
-  readonly #listeners: ((change: BreakerChange) => void)[] = []
+  readonly #listeners: ((change: BreakerMessage) => void)[] = []
   #servers: Servers
   /** Whether it is known what the server is: what fails from then on has another reason. */
   #isDecided = false
@@ -149,7 +150,7 @@ export class AdaptiveServers implements Servers {
     this.#servers.close()
   }
 
-  readonly #notify = (change: BreakerChange): void => {
+  readonly #notify = (change: BreakerMessage): void => {
     for (const listener of this.#listeners) listener(change)
   }
 

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
-import type { BreakerChange, StoreHealth } from '../../health.js'
+import type { BreakerMessage } from '../../../channels.js'
+import type { StoreHealth } from '../../health.js'
 import { type ClusterAccess, nodeAccess } from '../access.js'
 import { Batching } from '../batching.js'
 import type { ServerClock } from '../clock.js'
@@ -16,7 +17,7 @@ export interface ClusterNodeOptions extends Omit<ServersOptions, 'redis'> {
   /** The order of writes to all nodes. */
   readonly order: WriteOrder
   /** Called when the circuit breaker of a node has opened or closed. */
-  readonly onBreakerChange: (change: BreakerChange) => void
+  readonly onBreakerChange: (change: BreakerMessage) => void
 }
 
 /** A node of a Cluster. Its connection opens when it is first needed. */

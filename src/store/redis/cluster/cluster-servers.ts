@@ -2,12 +2,13 @@
 import { setImmediate } from 'node:timers'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
+import type { BreakerMessage } from '../../../channels.js'
 import { withDeadline } from '../../deadline.js'
-import type { BreakerChange, StoreHealth } from '../../health.js'
+import type { StoreHealth } from '../../health.js'
 import { type ClusterAccess, nodeAccess, type ServerAccess } from '../access.js'
 import { ServerClock } from '../clock.js'
 import type { Argument, Command } from '../command.js'
-import { replaceSilentSockets } from '../handshake.js'
+import { replaceSilentSubscriptions } from '../handshake.js'
 import type { Names } from '../names.js'
 import { asNotResponding, notResponding } from '../not-responding.js'
 import { ownClients, reconnect } from '../own-client.js'
@@ -62,8 +63,8 @@ export class ClusterServers implements Servers {
     this.clientPrefix = access.keyPrefix
     this.#timeoutMs = options.timeoutMs
     this.#connectTimeoutMs = options.connectTimeoutMs
-    const listeners: ((change: BreakerChange) => void)[] = []
-    const onBreakerChange = (change: BreakerChange) => {
+    const listeners: ((change: BreakerMessage) => void)[] = []
+    const onBreakerChange = (change: BreakerMessage) => {
       for (const listener of listeners) listener(change)
     }
     const nodes = { ...options, access, order: new WriteOrder(), onBreakerChange }
@@ -210,7 +211,7 @@ export class ClusterServers implements Servers {
     const subscriber = ownClients(access, this.#connectTimeoutMs).openSubscriber()
     opened = subscriber
     subscriber.on('end', () => this.#subscribers.delete(subscriber))
-    return replaceSilentSockets(subscriber)
+    return replaceSilentSubscriptions(subscriber)
   }
 
   async flush(): Promise<void> {

@@ -6,7 +6,7 @@ import { ENSURE } from '../scripts/generations.js'
 import type { Servers } from '../servers.js'
 import { isInUse, KnownGenerations } from './known-generations.js'
 
-/** What the generations above an entry must be before something is stored below them. */
+/** Requirements on the generations above an entry before something is stored below them. */
 export interface Need {
   /** Life that they have at least, in milliseconds. */
   readonly lifeMs: number

@@ -1,3 +1,4 @@
+import { ignore } from '../../../background.js'
 import { encodeProvenance } from '../../../entry/provenance.js'
 import type { CacheKey } from '../../../key/cache-key.js'
 import { newId } from '../../ids.js'
@@ -8,6 +9,7 @@ import type { Names } from '../names.js'
 import { CLEAR, EXPIRE, REMOVE } from '../scripts/invalidations.js'
 import type { Script } from '../scripts/script.js'
 import type { Servers } from '../servers.js'
+import { isOvertaken } from '../write-order.js'
 import type { Generations } from './generations.js'
 import { isValueFrame } from './judging.js'
 import type { OwnOrder } from './own-order.js'
@@ -32,8 +34,16 @@ export class Invalidations {
   /** Resolves to whether anything was there. */
   remove(key: CacheKey, { children, origin }: InvalidateOptions): Promise<boolean> {
     const args = [newId(), TOMBSTONE_LIFE_MS, this.#provenance(key, origin), this.#names.leaseEvents()]
+    const open = this.#order.begin(key)
     const removing = this.#invalidate(REMOVE, key, children, args)
-    this.#order.cover(key, children, removing)
+      .catch(async (error: unknown) => {
+        if (children || open.coveredBy === undefined || !isOvertaken(error)) throw error
+        // It would delete what was set after it.
+        await open.coveredBy.catch(ignore)
+        return false
+      })
+      .finally(() => this.#order.end(open))
+    this.#order.cover(key, children, removing, open)
     return removing
   }
 

@@ -1,6 +1,6 @@
 import type { CacheKey } from '../../../key/cache-key.js'
 
-/** A plain write of this process that has not sent everything yet. */
+/** A plain write or a delete of this process that is not answered yet. */
 export interface OpenWrite {
   readonly key: CacheKey
   /** A later operation of this process that covers its key, and settles when that was answered or has failed. */

@@ -6,6 +6,7 @@ import { newId } from '../../ids.js'
 import type { NewEntry, WriteResult } from '../../store.js'
 import { CONDITION } from '../scripts/entries.js'
 import { DONE } from '../scripts/script.js'
+import { isOvertaken } from '../write-order.js'
 import type { Generations } from './generations.js'
 import { isInUse } from './known-generations.js'
 import type { OpenWrite, OwnOrder } from './own-order.js'
@@ -61,7 +62,13 @@ export class PlainWrites {
     const writing = this.#values.write(first, CONDITION.none)
     const verifying = Promise.all([this.#generations.read(key), this.#generations.ensure(key, need)])
     verifying.catch(ignore)
-    await writing
+    try {
+      await writing
+    } catch (error) {
+      if (open.coveredBy === undefined || !isOvertaken(error)) throw error
+      await open.coveredBy.catch(ignore)
+      return UNWRITTEN
+    }
     let current: (Buffer | null)[]
     try {
       ;[current] = await verifying
