@@ -137,9 +137,19 @@ export class Connection {
   async send(command: Command, deadline: number, options?: DeadlineOptions): Promise<unknown> {
     if (!this.isReady) await this.ready(deadline, options)
     this.#role.used()
-    const [reply] = await this.#replies([command], deadline, options)
-    if (reply instanceof Error) throw asNotResponding(reply)
-    return reply
+    const [name, ...args] = command
+    try {
+      return await this.#answered(
+        [command],
+        deadline,
+        () => this.#client.callBuffer(name, args),
+        none,
+        options,
+      )
+    } catch (error) {
+      this.noticeRefusal((error as Error).cause)
+      throw error
+    }
   }
 
   /** Sends several commands at once. Each has its own reply, which may be an error. */
@@ -179,7 +189,7 @@ export class Connection {
   ): Promise<unknown[]> {
     const send = () =>
       commands.length === 1 ? this.#alone(commands[0] as Command) : this.#pipelined(commands)
-    const replies = await this.#answered(commands, deadline, send, options)
+    const replies = await this.#answered(commands, deadline, send, lossAmong, options)
     for (const reply of replies) if (reply instanceof Error) this.noticeRefusal(reply)
     return replies
   }
@@ -201,23 +211,26 @@ export class Connection {
   }
 
   /** Follows commands until they are answered, which may be long after their deadline. */
-  async #answered(
+  async #answered<T>(
     commands: readonly Command[],
     deadline: number,
-    send: () => Promise<unknown[]>,
+    send: () => Promise<T>,
+    lossIn: (reply: T) => unknown,
     options?: DeadlineOptions,
-  ): Promise<unknown[]> {
+  ): Promise<T> {
     const unanswered = this.#silence.prepare(commands)
     const { stream } = this.#client
     try {
       const answer = send()
       this.#silence.sent(unanswered)
-      const lost = (reason: unknown) => this.#lost(unanswered, stream, reason)
-      answer.then((replies) => {
-        const loss = replies.find(isLoss)
-        if (loss) lost(loss)
-        else this.#arrived(unanswered)
-      }, lost)
+      const settle = (loss: unknown) => {
+        if (loss === undefined) this.#arrived(unanswered)
+        else this.#lost(unanswered, stream, loss)
+      }
+      answer.then(
+        (reply) => settle(lossIn(reply)),
+        (error: unknown) => settle(isLoss(error) ? error : undefined),
+      )
       return await withDeadline(deadline, answer, 'Redis', options)
     } catch (error) {
       const failure = asNotResponding(error)
@@ -294,7 +307,7 @@ export class Connection {
   async #sendProbe(): Promise<void> {
     const deadline = performance.now() + this.#timeoutMs
     if (!this.#isConnected) await this.#connected(deadline, BACKGROUND)
-    await this.#answered([PING], deadline, () => this.#alone(PING), BACKGROUND)
+    await this.#answered([PING], deadline, () => this.#alone(PING), lossAmong, BACKGROUND)
   }
 
   /** On each new socket. */
@@ -342,6 +355,12 @@ export class Connection {
 }
 
 const PING: Command = ['PING']
+
+function none(): undefined {}
+
+function lossAmong(replies: readonly unknown[]): unknown {
+  return replies.find(isLoss)
+}
 
 /** Whether a reply is missing because the connection was lost. */
 function isLoss(reply: unknown): boolean {
