@@ -68,6 +68,7 @@ const NAMES: Readonly<Record<string, (id: string) => readonly string[]>> = {
   requests: () => [names.requests()],
   keyHistory: () => [names.keyHistory()],
   sample: () => [names.sample('x')],
+  sampleWithTag: () => [names.sampleWithTag('x')],
 }
 /** The names of statistics, which exist once a process has reported. */
 const REPORTED = ['figures', 'processes', 'process', 'history', 'events', 'requests', 'keyHistory']

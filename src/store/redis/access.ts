@@ -70,7 +70,7 @@ export function serverAccessOf(target: RedisTarget): ServerAccess {
   )
 }
 
-export function serverAccess(options: RedisServerOptions): ServerAccess {
+function serverAccess(options: RedisServerOptions): ServerAccess {
   return {
     kind: 'server',
     keyPrefix: options.keyPrefix ?? '',

@@ -323,14 +323,14 @@ export class ClusterServers implements Servers {
   #ownerOf(slot: number): ClusterNode {
     const owner = this.#topology.ownerOf(slot)
     if (owner) return owner
-    this.#topology.doubt()
+    this.#topology.refreshSoon()
     throw notResponding('no node of the Cluster has the slot of this key')
   }
 
   /** Looks for another master where one is away. Returns the error for the caller. */
   #noticed(node: ClusterNode, error: unknown): unknown {
     if (!node.isReady || node.isSilent) this.#topology.doubt(node)
-    else if (redirectionIn(error)?.kind === 'down') this.#topology.doubt()
+    else if (redirectionIn(error)?.kind === 'down') this.#topology.refreshSoon()
     return asNotResponding(error)
   }
 

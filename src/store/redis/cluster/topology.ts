@@ -13,8 +13,8 @@ import { type OwnedRange, ownedRanges, reachable, textOf } from './slot-owners.j
 /** Interval at which the owners of all slots are read, since a node that is not used says nothing. */
 const REFRESH_MS = 10_000
 
-/** Time from a redirection to the refresh: while slots are moved, one of many serves all. */
-const MOVED_PAUSE_MS = 100
+/** Time from a redirection, or from a failure of the Cluster, to the refresh. */
+const SOON_MS = 100
 
 /** Pauses between refreshes while a master is away, until the Cluster has another one. */
 const DOUBT_PAUSE_MS = { first: 100, maximum: 1_000 }
@@ -92,12 +92,18 @@ export class Topology {
     if (this.#owners === undefined || this.#owners[slot] === owner) return
     this.#owners[slot] = owner
     this.#onChanged()
-    this.#soon ??= detached(() => setTimeout(() => this.#refreshNow(), MOVED_PAUSE_MS)).unref()
+    this.refreshSoon()
   }
 
-  /** Follows the Cluster until this master is back, or is none any more; without one, refreshes. */
-  doubt(master?: ClusterNode): void {
-    if (master) this.#doubted.add(master)
+  /** Reads the masters in a moment: where many calls show that they have changed, one refresh serves all. */
+  refreshSoon(): void {
+    if (this.#closed.signal.aborted) return
+    this.#soon ??= detached(() => setTimeout(() => this.#refreshNow(), SOON_MS)).unref()
+  }
+
+  /** Follows the Cluster until this master is back, or is none any more. */
+  doubt(master: ClusterNode): void {
+    this.#doubted.add(master)
     if (!this.#isFollowing) void detached(() => this.#follow())
   }
 
@@ -198,6 +204,7 @@ export class Topology {
     const name = textOf(address)
     const known = this.#nodes.get(name)
     if (known) return known
+    if (this.#closed.signal.aborted) throw notResponding('its connections were closed')
     const node = new ClusterNode(address, this.#options)
     node.onLost(() => {
       if (this.#masters.includes(node)) this.doubt(node)
