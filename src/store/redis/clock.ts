@@ -17,7 +17,7 @@ const IMPRECISE_MS = 100
  */
 export class ServerClock {
   #difference: number | undefined
-  /** What is assumed while nothing is known: most servers are the same after a reconnect. */
+  /** The difference that is assumed while none is known: after a reconnect it is mostly the same server. */
   #assumed: number | undefined
   #sampledAt = 0
   #forgottenAt = Number.NEGATIVE_INFINITY
