@@ -83,7 +83,7 @@ export const bulk = (text: string) => `$${text.length}\r\n${text}\r\n`
 export const array = (parts: readonly string[]) => `*${parts.length}\r\n${parts.join('')}`
 
 /** Reply of a script that has run. */
-export const done = (now: number) => array([':1\r\n', `:${Math.floor(now)}\r\n`])
+const done = (now: number) => array([':1\r\n', `:${Math.floor(now)}\r\n`])
 
 function usualReply([name = '', ...args]: readonly string[], now: number): string {
   if (name === 'time')
