@@ -4,7 +4,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
 import { afterEach, expect, test } from 'vitest'
-import { type RedisServer, startRedis } from '../helpers/redis.js'
+import { startRedis } from '../helpers/redis.js'
+import { startRedisCluster } from '../helpers/redis-cluster.js'
 import { random } from './random.mjs'
 
 const SECONDS = process.env.SOAK ? 180 : 12
@@ -25,30 +26,101 @@ interface Counts {
 type Message = { violation?: string; counts: Counts }
 
 const children = new Set<ChildProcess>()
-const servers: RedisServer[] = []
+const stops: (() => Promise<void>)[] = []
 afterEach(async () => {
   for (const child of children) child.kill('SIGKILL')
-  await Promise.all(servers.splice(0).map((server) => server.stop()))
+  await Promise.all(stops.splice(0).map((stop) => stop()))
 })
+
+/** Little memory, so that values, generations and markers are evicted. */
+const SMALL = ['--maxmemory', '3mb', '--maxmemory-policy', 'allkeys-lru']
+
+/** Where entries are stored, and what happens to it now and then. */
+interface Subject {
+  readonly url: string
+  readonly disturbances: readonly (() => unknown)[]
+}
+
+type Pick = (count: number) => number
+
+async function server(pick: Pick): Promise<Subject> {
+  const store = await startRedis({ args: SMALL })
+  const admin = new Redis(store.url)
+  admin.on('error', () => {})
+  stops.push(async () => {
+    admin.disconnect()
+    await store.stop()
+  })
+  const freeze = async () => {
+    store.freeze()
+    await pause(pick(700))
+    store.thaw()
+  }
+  return { url: store.url, disturbances: [freeze, ...onServer(() => admin, pick)] }
+}
+
+/** With failovers that lose nothing: one that loses an invalidation is a limit that is stated. */
+async function cluster(pick: Pick): Promise<Subject> {
+  const store = await startRedisCluster({ args: SMALL, nodeTimeoutMs: 5_000 })
+  stops.push(() => store.stop())
+  const master = async () => {
+    const masters = await store.masters()
+    return masters[pick(masters.length)] as (typeof masters)[number]
+  }
+  let admin = (await master()).admin
+  const freeze = async () => {
+    const node = await master()
+    node.freeze()
+    await pause(pick(700))
+    node.thaw()
+  }
+  const failover = async () => void (await store.failover(await master()))
+  const reshard = async () => {
+    const [from, to] = await store.masters()
+    if (from && to) await store.reshard(from, to, 1 + pick(20))
+  }
+  const other = async () => {
+    ;({ admin } = await master())
+  }
+  return {
+    url: store.url,
+    disturbances: [other, freeze, failover, reshard, ...onServer(() => admin, pick)],
+  }
+}
+
+function onServer(admin: () => Redis, pick: Pick): (() => unknown)[] {
+  return [
+    () => admin().flushall(),
+    () => admin().script('FLUSH'),
+    () => admin().client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes'),
+    () => admin().client('KILL', 'TYPE', 'pubsub'),
+    // Foreign values, which evict generations and markers at random.
+    () =>
+      Promise.allSettled(
+        Array.from({ length: 200 }, (_, n) =>
+          admin().set(`junk:${n}:${pick(1e6)}`, 'x'.repeat(10_000), 'PX', 5_000),
+        ),
+      ),
+  ]
+}
 
 /**
  * Rule: a read that starts after an invalidation has returned never yields a
  * version older than the one at that invalidation; in the one process that
  * has a process memory, after one that has returned a second ago.
  */
-test(
-  `a history of ${SECONDS} s: no read yields what was invalidated before it began`,
-  async () => {
+test.each([
+  ['a server', server],
+  ['a Cluster', cluster],
+] as const)(
+  `a history of ${SECONDS} s on %s: no read yields what was invalidated before it began`,
+  async (_, subject) => {
     const seed = process.env.SEED ?? randomBytes(4).toString('hex')
     console.log(`SEED=${seed}`)
     const pick = random(seed)
-    const [store, database] = [
-      await startRedis({ args: ['--maxmemory', '3mb', '--maxmemory-policy', 'allkeys-lru'] }),
-      await startRedis(),
-    ]
-    servers.push(store, database)
-    const redis = new Redis(store.url)
-    redis.on('error', () => {})
+    const database = await startRedis()
+    stops.push(() => database.stop())
+    const store = await subject(pick)
 
     const violations: string[] = []
     const counts = new Map<number, Counts>()
@@ -79,30 +151,14 @@ test(
         await pause(pick(600))
         reader?.kill('SIGCONT')
       },
-      async () => {
-        store.freeze()
-        await pause(pick(700))
-        store.thaw()
-      },
-      () => redis.flushall(),
-      () => redis.script('FLUSH'),
-      () => redis.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes'),
-      () => redis.client('KILL', 'TYPE', 'pubsub'),
-      // Foreign values, which evict generations and markers at random.
-      () =>
-        Promise.all(
-          Array.from({ length: 200 }, (_, n) =>
-            redis.set(`junk:${n}:${pick(1e6)}`, 'x'.repeat(10_000), 'PX', 5_000),
-          ),
-        ),
+      ...store.disturbances,
     ]
     const end = Date.now() + SECONDS * 1_000
     while (Date.now() < end && violations.length === 0) {
       await pause(300 + pick(300))
-      await disturbances[pick(disturbances.length)]?.()
+      // What a disturbance finds in the middle of another one does not matter.
+      await Promise.resolve(disturbances[pick(disturbances.length)]?.()).catch(() => {})
     }
-    redis.disconnect()
-
     expect(violations).toEqual([])
     const total = (name: keyof Counts) => [...counts.values()].reduce((sum, one) => sum + one[name], 0)
     // It must have been a real race: fills and computations, and some that lost.
