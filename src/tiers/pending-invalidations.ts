@@ -82,9 +82,12 @@ export class PendingInvalidations {
     return { size: names.size, covers: (key) => isCovered(key, names) }
   }
 
-  /** Adds one that has just failed: with `children` of everything below the key too, without a key of everything. */
-  add(key: CacheKey | undefined, children: boolean, origin: InvalidationOrigin): void {
-    const notBefore = performance.now() + this.#timeoutMs
+  /**
+   * Adds one that has just failed: with `children` of everything below the key too, without a key of everything.
+   * `mayRunLater` is whether what failed may still take effect, until its deadline.
+   */
+  add(key: CacheKey | undefined, children: boolean, origin: InvalidationOrigin, mayRunLater = true): void {
+    const notBefore = performance.now() + (mayRunLater ? this.#timeoutMs : 0)
     this.#set({ key, children, origin, notBefore, failedAt: 0, isUnderWay: false })
     if (this.#pending.size > MAX_PENDING)
       this.#merge(({ key }) => key && CacheKey.from(key.segments[0] as string))

@@ -1,6 +1,7 @@
 import { compressPayload, encodeValue, type Payload } from '../codec/codec.js'
 import type { NewEntry } from '../entry/body.js'
 import type { CacheKey } from '../key/cache-key.js'
+import { isErrorReply } from '../store/error-reply.js'
 import type { Failsafe } from '../store/failsafe.js'
 import type { InvalidationOrigin, Observation, Store, WriteResult } from '../store/store.js'
 import type { Memories } from './memories.js'
@@ -127,7 +128,7 @@ export class StoreWriter {
       this.#pending.storeAnswered()
       return writtenAs(result, entry)
     } catch (error) {
-      this.#pending.add(key, false, this.#originOf(scope?.origin()))
+      this.#pending.add(key, false, this.#originOf(scope?.origin()), !isErrorReply(error))
       throw error
     } finally {
       if (unsent) {
@@ -244,7 +245,7 @@ export class StoreWriter {
       this.#pending.storeAnswered()
       return wasThere === false ? absent : done
     } catch (error) {
-      this.#pending.add(key, children, origin)
+      this.#pending.add(key, children, origin, !isErrorReply(error))
       return this.#failsafe.absorb(operation, key?.text, error, 'failed')
     } finally {
       this.#drop(key, children, scope)

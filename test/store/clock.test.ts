@@ -63,6 +63,28 @@ describe('The estimate of a server’s clock', () => {
     }
   })
 
+  test('that was forgotten is still assumed, and is replaced by the first sample after that', () => {
+    const clock = new ServerClock()
+    const now = performance.now()
+    clock.sample(1_000_000, now - 2, now - 1)
+    const assumed = clock.at(now)
+    clock.forget()
+    expect([clock.known, clock.isRecent(now), clock.at(now)]).toEqual([false, false, assumed])
+    const later = performance.now() + 1
+    clock.sample(500, later, later + 1)
+    expect(clock.known).toBe(true)
+    expect(clock.at(later + 1)).toBe(500)
+  })
+
+  test('ignores a reply to what was sent before it was forgotten', () => {
+    const clock = new ServerClock()
+    const sentAt = performance.now()
+    clock.forget()
+    clock.sample(1_000_000, sentAt - 1, sentAt)
+    clock.correct(1_000_000, sentAt - 1, sentAt)
+    expect(clock.known).toBe(false)
+  })
+
   test('follows a clock that is set back, at the first reply', () => {
     const clock = new ServerClock()
     clock.sample(1_000_000, 0, 2)

@@ -363,3 +363,28 @@ describe('Failed invalidations', () => {
     await cache.close()
   })
 })
+
+describe('An invalidation for what the server has refused with an error', () => {
+  test.each(['write', 'remove'] as const)(
+    'of a %s is made at once: nothing can take effect later',
+    async (operation) => {
+      const memory = new MemoryStore()
+      let isRefused = false
+      const store = wrapStore(memory, async (name, proceed) => {
+        if (name !== operation || !isRefused) return await proceed()
+        isRefused = false
+        const cause = Object.assign(new Error('OOM command not allowed'), { name: 'ReplyError' })
+        throw new CacheNotRespondingError('refused', { cause })
+      })
+      const own = createCache({ store, logger, timeouts: { store: '1h' } })
+      await own.set('other', 1)
+      isRefused = operation === 'write'
+      await own.set('a', 1)
+      isRefused = operation === 'remove'
+      await own.delete('a')
+      await vi.waitFor(() => expect(own.pendingInvalidations).toBe(0), { timeout: 20_000 })
+      expect(await own.get('a')).toBeUndefined()
+      await own.close()
+    },
+  )
+})

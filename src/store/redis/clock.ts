@@ -17,6 +17,8 @@ const IMPRECISE_MS = 100
  */
 export class ServerClock {
   #difference: number | undefined
+  /** The difference that is assumed while none is known: after a reconnect it is mostly the same server. */
+  #assumed: number | undefined
   #sampledAt = 0
   #forgottenAt = Number.NEGATIVE_INFINITY
   /** How far the bound may be from the server's time. */
@@ -33,7 +35,7 @@ export class ServerClock {
 
   /** Lower bound of the server's time at `moment` of `performance.now()`, in milliseconds since the epoch. */
   at(moment: number): number {
-    return moment + (this.#difference ?? performance.timeOrigin)
+    return moment + (this.#difference ?? this.#assumed ?? performance.timeOrigin)
   }
 
   /**
@@ -69,6 +71,7 @@ export class ServerClock {
 
   /** Drops what is known: another server may answer next. */
   forget(): void {
+    this.#assumed = this.#difference ?? this.#assumed
     this.#difference = undefined
     this.#forgottenAt = performance.now()
   }

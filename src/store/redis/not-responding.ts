@@ -1,4 +1,5 @@
 import { CacheNotRespondingError } from '../../errors.js'
+import { isErrorReply } from '../error-reply.js'
 import { withoutArguments, withoutQuotes } from './safe-error.js'
 
 /** Messages of ioredis that name options which this cache sets, where a reader needs to know what has happened. */
@@ -16,12 +17,6 @@ export function asNotResponding(error: unknown): CacheNotRespondingError {
   const message = error instanceof Error ? error.message : String(error)
   const why = OF_LOST_CONNECTION.test(message) ? 'its connection was lost' : withoutQuotes(message)
   return notResponding(why, withoutArguments(error))
-}
-
-/** Whether the server has answered with an error. */
-export function isErrorReply(error: unknown): boolean {
-  const { cause } = error as Error
-  return cause instanceof Error && cause.name === 'ReplyError'
 }
 
 /** Whether the connection was lost before the answer came. */
