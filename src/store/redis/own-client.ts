@@ -4,6 +4,7 @@ import type { ServerAccess } from './access.js'
 import { effectiveOptions } from './effective-options.js'
 import { withoutArguments } from './safe-error.js'
 import { endSentinels, guardSentinels } from './sentinel-clients.js'
+import type { RedisServerOptions } from './target.js'
 
 /** Opens clients of the cache's own for one server. */
 export interface OwnClients {
@@ -30,15 +31,14 @@ export function refusalOf(client: Redis): Error | undefined {
  */
 export function ownClients(access: ServerAccess, connectTimeoutMs: number): OwnClients {
   const open = (retryStrategy: (attempt: number) => number): Redis => {
-    const effective = () => {
-      const given = access.current()
+    const effective = (given: RedisServerOptions) => {
       return effectiveOptions(given, {
         connectTimeout: given.connectTimeout ?? connectTimeoutMs,
         connectionName: given.connectionName ?? 'keyedcache',
         retryStrategy,
       })
     }
-    const client = access.create(effective())
+    const client = access.create(effective(access.current()))
     connectWithCurrentOptions(client, access, effective, connectTimeoutMs)
     return unobtrusive(client)
   }
@@ -96,15 +96,16 @@ function unobtrusive(client: Redis): Redis {
 function connectWithCurrentOptions(
   client: Redis,
   access: ServerAccess,
-  effective: () => RedisOptions,
+  effective: (given: RedisServerOptions) => RedisOptions,
   timeoutMs: number,
 ): void {
   const connect = client.connect.bind(client)
   let connecting: Promise<void> | undefined
   const begin = async (): Promise<void> => {
     try {
-      Object.assign(client.options, effective())
-      const { password } = access.current()
+      const current = access.current()
+      Object.assign(client.options, effective(current))
+      const { password } = current
       if (typeof password === 'function') {
         const deadline = performance.now() + timeoutMs
         const asked = Promise.resolve().then(password)
