@@ -6,8 +6,8 @@ import { addFigures, noCacheFigures, noFigures } from './figures.js'
 import { record } from './latency.js'
 import type { CacheFigures, Counter, Figures } from './metrics.js'
 
-/** Figures of this process since it started. */
-export interface ProcessFigures extends Readonly<CacheFigures> {
+/** Figures of this process since it started, and its circuit breakers as they are now. */
+export interface ProcessStats extends Readonly<CacheFigures> {
   /** `host:pid` */
   readonly process: string
   /** Time at which counting began, in milliseconds since the epoch. */
@@ -16,13 +16,12 @@ export interface ProcessFigures extends Readonly<CacheFigures> {
   readonly totals: Readonly<Figures>
   /** Figures by family: the first segment of the keys. Families beyond the first hundred are counted as `other`. */
   readonly families: ReadonlyMap<string, Readonly<Figures>>
-}
-
-/** Figures of this process since it started, and its circuit breakers as they are now. */
-export interface ProcessStats extends ProcessFigures {
   /** One for each server of the store. None for a store in this process. */
   readonly breakers: readonly BreakerStatus[]
 }
+
+/** Figures of this process since it started. */
+type ProcessFigures = Omit<ProcessStats, 'breakers'>
 
 /** Maximum number of families that are counted separately. */
 const MAX_FAMILIES = 100

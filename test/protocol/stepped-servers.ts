@@ -94,6 +94,10 @@ export class SteppedServers implements Servers {
     return this.#servers.isSilent
   }
 
+  probeNames(names: Names): Promise<readonly string[]> {
+    return this.#servers.probeNames(names)
+  }
+
   openTracking(names: Names, timeoutMs: number): StoreTracking {
     return this.#servers.openTracking(names, timeoutMs)
   }

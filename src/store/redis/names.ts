@@ -84,6 +84,11 @@ export class Names {
     return this.#own('probe')
   }
 
+  /** Such a key with another hash tag, in a slot of a certain node of a Cluster. */
+  probeWithTag(tag: string): string {
+    return `${this.prefix}:probe:{${tag}}`
+  }
+
   /** The secret that all processes sign with. */
   secret(): string {
     return this.#own('secret')

@@ -194,8 +194,14 @@ export class RedisStore implements Store {
 
   async check(): Promise<void> {
     await this.#servers.probe()
+    const names = await this.#servers.probeNames(this.#names)
+    await Promise.all(names.map((name) => this.#checkAt(name)))
+  }
+
+  /** Proves that the server of this name takes and returns values. */
+  async #checkAt(name: string): Promise<void> {
     const id = newId()
-    const { rest } = await this.#servers.run(PROBE, [this.#names.probe()], [id])
+    const { rest } = await this.#servers.run(PROBE, [name], [id])
     if (!(rest[0] instanceof Buffer) || !rest[0].equals(id)) {
       throw notResponding('a value that was just written could not be read')
     }

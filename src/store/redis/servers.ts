@@ -81,6 +81,8 @@ export interface Servers {
   probe(): Promise<void>
   /** Every server. */
   masters(): Promise<readonly Server[]>
+  /** The keys that `check()` writes, one on each server. */
+  probeNames(names: Names): Promise<readonly string[]>
   /** Tracking of all servers. Its epoch covers tracked reads from then on. */
   openTracking(names: Names, timeoutMs: number): StoreTracking
   /** A client for any of the servers, not connected yet, that gets what is published on all of them. */
@@ -177,6 +179,10 @@ export class SingleServer implements Servers, Server {
 
   async masters(): Promise<readonly Server[]> {
     return [this]
+  }
+
+  async probeNames(names: Names): Promise<readonly string[]> {
+    return [names.probe()]
   }
 
   openTracking(names: Names, timeoutMs: number): StoreTracking {

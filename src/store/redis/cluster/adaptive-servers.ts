@@ -126,6 +126,11 @@ export class AdaptiveServers implements Servers {
     return await this.#servers.masters()
   }
 
+  async probeNames(names: Names): Promise<readonly string[]> {
+    await this.masters()
+    return await this.#servers.probeNames(names)
+  }
+
   openTracking(names: Names, timeoutMs: number): StoreTracking {
     const tracking = new AdaptiveTracking(this.#servers.openTracking(names, timeoutMs))
     this.#followTracking = (servers) => tracking.replaceBy(servers.openTracking(names, timeoutMs))

@@ -192,6 +192,14 @@ export class ClusterServers implements Servers {
     return this.#topology.ownerOf(slotOf(name))?.clock ?? this.#unknownClock
   }
 
+  async probeNames(names: Names): Promise<readonly string[]> {
+    await this.#topology.ready(performance.now() + this.#timeoutMs)
+    return this.#topology.masters.map((node) => {
+      let count = 0
+      return this.#topology.nameOn(node, () => names.probeWithTag(String(count++)))
+    })
+  }
+
   openTracking(names: Names, timeoutMs: number): StoreTracking {
     const tracking = new ClusterTracking(this.#topology, names, timeoutMs)
     this.#tracking = tracking

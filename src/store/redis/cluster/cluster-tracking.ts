@@ -3,14 +3,9 @@ import { ignore } from '../../../background.js'
 import { BACKGROUND } from '../../deadline.js'
 import type { TrackingListener } from '../../tracking.js'
 import type { Names } from '../names.js'
-import { notResponding } from '../not-responding.js'
 import { RedisTracking, type StoreTracking } from '../tracking.js'
 import type { ClusterNode } from './cluster-node.js'
-import { slotOf } from './slot.js'
 import type { Topology } from './topology.js'
-
-/** Maximum number of names that are tried for one in a slot of a certain node. */
-const MAX_NAMES = 100_000
 
 /**
  * Tracking of all masters: an epoch lasts as long as that of each of them, and as long as each slot has the same master.
@@ -83,11 +78,7 @@ export class ClusterTracking implements StoreTracking {
 
   /** A name for the samples and the proofs of one master, in one of its slots. */
   #nameOn(node: ClusterNode): string {
-    for (let attempt = 0; attempt < MAX_NAMES; attempt++) {
-      const name = this.#names.sampleWithTag(randomBytes(9).toString('base64url'))
-      if (this.#topology.ownerOf(slotOf(name)) === node) return name
-    }
-    throw notResponding('a node has no slots any more')
+    return this.#topology.nameOn(node, () => this.#names.sampleWithTag(randomBytes(9).toString('base64url')))
   }
 
   #end(): void {

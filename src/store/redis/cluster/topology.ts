@@ -7,7 +7,7 @@ import { asNotResponding, notResponding } from '../not-responding.js'
 import type { Address } from '../redis-url.js'
 import { ClusterNode, type ClusterNodeOptions } from './cluster-node.js'
 import { firstAnswer } from './first-answer.js'
-import { SLOTS } from './slot.js'
+import { SLOTS, slotOf } from './slot.js'
 import { type OwnedRange, ownedRanges, reachable, textOf } from './slot-owners.js'
 
 /** Interval at which the owners of all slots are read, since a node that is not used says nothing. */
@@ -18,6 +18,9 @@ const SOON_MS = 100
 
 /** Pauses between refreshes while a master is away, until the Cluster has another one. */
 const DOUBT_PAUSE_MS = { first: 100, maximum: 1_000 }
+
+/** Maximum number of names that are tried for one in a slot of a certain node. */
+const MAX_NAMES = 100_000
 
 /** How long a node may take to say who owns which slots, and the time after which another one is asked too. */
 const ASK_MS = { timeout: 1_000, patience: 100 }
@@ -63,6 +66,15 @@ export class Topology {
   /** Every node that has a connection, or gets one. */
   get nodes(): readonly ClusterNode[] {
     return [...this.#nodes.values(), ...this.#leaving]
+  }
+
+  /** The first of these names that is in a slot of this node. */
+  nameOn(node: ClusterNode, next: () => string): string {
+    for (let attempt = 0; attempt < MAX_NAMES; attempt++) {
+      const name = next()
+      if (this.ownerOf(slotOf(name)) === node) return name
+    }
+    throw notResponding('a node has no slots any more')
   }
 
   ownerOf(slot: number): ClusterNode | undefined {

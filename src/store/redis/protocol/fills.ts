@@ -1,4 +1,3 @@
-import { ignore } from '../../../background.js'
 import { lifetimeOf } from '../../../entry/body.js'
 import { frameId } from '../../../entry/frame.js'
 import { joinGenerations } from '../../../entry/generation.js'
@@ -76,13 +75,12 @@ export class Fills {
     if (!this.#generations.areKnownInUse(key)) await this.#generations.ensure(key, need)
     const value = { key, entry, id: newId(), joined }
     const writing = this.#values.write(value, CONDITION.observed, basis.frameId)
-    const verifying = Promise.all([this.#generations.read(key), this.#generations.ensure(key, need)])
-    verifying.catch(ignore)
-    const { status, rest } = await writing
-    const current = await verifying.then(
+    const verifying = Promise.all([this.#generations.read(key), this.#generations.ensure(key, need)]).then(
       ([generations]) => generations,
       () => undefined,
     )
+    const { status, rest } = await writing
+    const current = await verifying
     if (!current) return { written: false }
     if (status !== DONE) return refused(isFenced(rest[0] as Buffer | null, joined, current))
     const isLive = joinGenerations(current)?.equals(joined) === true

@@ -1,3 +1,4 @@
+import { BoundedMap } from '../../../bounded-map.js'
 import { isGeneration } from '../../../entry/generation.js'
 import type { CacheKey } from '../../../key/cache-key.js'
 import { newId } from '../../ids.js'
@@ -14,11 +15,21 @@ export interface Need {
   readonly inUse: boolean
 }
 
+/** Maximum number of parents whose names are kept. */
+const MAX_PARENTS = 10_000
+
+/** Path of the parent; empty for a key of one segment. */
+function parentOf({ ancestors }: CacheKey): string {
+  return ancestors.at(-1) ?? ''
+}
+
 /** Reads the generations above entries, and makes those that are absent. */
 export class Generations {
   readonly #servers: Servers
   readonly #names: Names
   readonly #known = new KnownGenerations()
+  /** Names of the generations above the children of a parent. */
+  readonly #namesOfParents = new BoundedMap<string, readonly string[]>(MAX_PARENTS)
   /** Generations that are being made or prolonged, by name: callers with the same need share the call. */
   readonly #ensuring = new Map<string, { readonly need: Need; readonly generation: Promise<Buffer> }>()
 
@@ -27,26 +38,38 @@ export class Generations {
     this.#names = names
   }
 
-  /** Those that this process has read last; `undefined` for each that it does not know, or that does not meet the need. */
+  /**
+   * All of them as this process has read them last, joined by `joinGenerations`; `undefined` unless it knows all, and that
+   * they are in use.
+   */
+  knownAbove(key: CacheKey): Buffer | undefined {
+    return this.#known.above(parentOf(key), this.#namesAbove(key))?.joined
+  }
+
+  /** Those that this process has read last; `undefined` for each that it does not know, or not to be in use. */
   known(key: CacheKey): (Buffer | undefined)[] {
-    return this.#names.generationsAbove(key).map((name) => {
+    return this.#namesAbove(key).map((name) => {
       const known = this.#known.get(name)
       return known && isInUse(known) ? known : undefined
     })
   }
 
-  /** Reads all of them, at any moments after this call. */
-  read(key: CacheKey): Promise<(Buffer | null)[]> {
-    const names = this.#names.generationsAbove(key)
-    return this.#servers.read(names, ({ values }) => {
-      for (const [index, name] of names.entries()) this.#known.learn(name, values[index] ?? null)
-      return values
-    })
+  /** Reads all of them, at any moments after this call. Callers of one tick share the result: it must not be changed. */
+  read(key: CacheKey): Promise<readonly (Buffer | null)[]> {
+    const names = this.#namesAbove(key)
+    return this.#servers.readShared(
+      `{above}${parentOf(key)}`,
+      () => names,
+      ({ values }) => {
+        for (const [index, name] of names.entries()) this.#known.learn(name, values[index] ?? null)
+        return values
+      },
+    )
   }
 
   /** Records what a read has found. */
   learn(key: CacheKey, generations: readonly (Buffer | null)[]): void {
-    const names = this.#names.generationsAbove(key)
+    const names = this.#namesAbove(key)
     for (const [index, name] of names.entries()) this.#known.learn(name, generations[index] ?? null)
   }
 
@@ -61,7 +84,7 @@ export class Generations {
     found: readonly (Buffer | null | undefined)[],
     need: Need,
   ): Promise<Buffer[]> {
-    const names = this.#names.generationsAbove(key)
+    const names = this.#namesAbove(key)
     return await Promise.all(
       names.map((name, index) => {
         const generation = found[index] ?? null
@@ -70,15 +93,29 @@ export class Generations {
     )
   }
 
-  /** Prolongs those that are not known to meet the need. */
-  async ensure(key: CacheKey, need: Need): Promise<void> {
-    const missing = this.#names.generationsAbove(key).filter((name) => !this.#meets(name, need))
-    if (missing.length > 0) await Promise.all(missing.map((name) => this.#ensure(name, need)))
+  /** Prolongs those that are not known to meet the need; `undefined` if all are. */
+  ensure(key: CacheKey, need: Need): Promise<unknown> | undefined {
+    let missing: Promise<Buffer>[] | undefined
+    for (const name of this.#namesAbove(key)) {
+      if (this.#meets(name, need)) continue
+      missing ??= []
+      missing.push(this.#ensure(name, need))
+    }
+    return missing && Promise.all(missing)
   }
 
-  /** Whether all of them are known to be in use, as far as this process knows. */
+  /** Whether this process knows that all of them are in use. */
   areKnownInUse(key: CacheKey): boolean {
-    return this.known(key).every((generation) => generation !== undefined)
+    return this.knownAbove(key) !== undefined
+  }
+
+  #namesAbove(key: CacheKey): readonly string[] {
+    const parent = parentOf(key)
+    const known = this.#namesOfParents.get(parent)
+    if (known) return known
+    const names = this.#names.generationsAbove(key)
+    this.#namesOfParents.set(parent, names)
+    return names
   }
 
   #meets(name: string, { lifeMs, inUse }: Need): boolean {

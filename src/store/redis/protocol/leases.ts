@@ -86,7 +86,7 @@ export class Leases {
     const renewing = this.#servers.run(RENEW, [this.#names.lease(key.text)], [token, leaseMs])
     const verifying = this.#generations.read(key).catch(() => undefined)
     // Where this fails, the computed value may be dead on arrival.
-    void this.#generations.ensure(key, { lifeMs: leaseMs, inUse: false }).catch(ignore)
+    this.#generations.ensure(key, { lifeMs: leaseMs, inUse: false })?.catch(ignore)
     const { status, rest } = await renewing
     const current = await verifying
     if (status !== DONE) return false
@@ -114,7 +114,7 @@ export class Leases {
       length,
     ])
     const verifying = this.#generations.read(key).catch(() => undefined)
-    void this.#generations.ensure(key, need).catch(ignore)
+    this.#generations.ensure(key, need)?.catch(ignore)
     const { status, rest } = await committing
     const current = await verifying
     if (status !== DONE) {

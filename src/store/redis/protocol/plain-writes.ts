@@ -44,24 +44,24 @@ export class PlainWrites {
   async #write(open: OpenWrite, entry: NewEntry): Promise<WriteResult> {
     const { key } = open
     const need = { lifeMs: lifetimeOf(entry), inUse: true }
-    const known = this.#generations.known(key)
-    let generations = known as Buffer[]
-    if (known.includes(undefined)) {
-      const completing = this.#generations.completed(key, known, need)
+    let joined = this.#generations.knownAbove(key)
+    if (joined === undefined) {
+      const completing = this.#generations.completed(key, this.#generations.known(key), need)
       // A read that is called meanwhile waits, or it would overtake this write.
       open.preparing = completing.catch(ignore)
-      generations = await completing
+      joined = joinGenerations(await completing) as Buffer
       if (open.coveredBy !== undefined) {
         // Its caller may act on the answer: what covers it must be in force then.
         await open.coveredBy.catch(ignore)
         return UNWRITTEN
       }
     }
-    const joined = joinGenerations(generations) as Buffer
     const first = { key, entry, id: newId(), joined }
     const writing = this.#values.write(first, CONDITION.none)
-    const verifying = Promise.all([this.#generations.read(key), this.#generations.ensure(key, need)])
+    const verifying = this.#generations.read(key)
     verifying.catch(ignore)
+    const prolonging = this.#generations.ensure(key, need)
+    prolonging?.catch(ignore)
     try {
       await writing
     } catch (error) {
@@ -69,10 +69,13 @@ export class PlainWrites {
       await open.coveredBy.catch(ignore)
       return UNWRITTEN
     }
-    let current: (Buffer | null)[]
+    let generations: readonly Buffer[]
     try {
-      ;[current] = await verifying
-      if (joinGenerations(current)?.equals(joined) || isOver(open)) return { written: true, id: first.id }
+      const current = await verifying
+      if (prolonging !== undefined) await prolonging
+      // What was read is known by now: the same buffer means the same generations.
+      const isSame = this.#generations.knownAbove(key) === joined || joinGenerations(current)?.equals(joined)
+      if (isSame || isOver(open)) return { written: true, id: first.id }
       const used = current.map((generation) => (generation && isInUse(generation) ? generation : null))
       generations = await this.#generations.completed(key, used, need)
     } catch {
