@@ -159,7 +159,7 @@ describe('Options', () => {
       {},
       /^redis is not a URL that begins with redis:\/\/ or rediss:\/\/: write it like/,
     ],
-    ['a cluster URL', { redis: 'redis+cluster://a,b' }, {}, /not supported yet/],
+    ['a database of a Cluster', { redis: 'redis+cluster://a,b/3' }, {}, /database/],
     [
       'an unknown alias',
       { backends: { default: { store: 'memory' }, catalog: { store: 'memory' } }, alias: 'catalogue' },

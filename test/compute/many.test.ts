@@ -136,6 +136,7 @@ describeOnEveryBackend('getOrSetMany', (open) => {
     await vi.waitFor(async () => {
       expect(await cache.getOrSetMany(['s::1', 's::2'], refresh, later)).toEqual(['new', 'new'])
     })
-    expect(refresh).toHaveBeenCalledOnce()
+    // In one call where their leases are acquired together: in a Cluster they may be on two nodes.
+    expect(refresh.mock.calls.flatMap(([keys]) => keys).sort()).toEqual(['s::1', 's::2'])
   })
 })

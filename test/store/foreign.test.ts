@@ -69,6 +69,7 @@ const NAMES: Readonly<Record<string, (id: string) => readonly string[]>> = {
   keyHistory: () => [names.keyHistory()],
   sample: () => [names.sample('x')],
   sampleWithTag: () => [names.sampleWithTag('x')],
+  probeWithTag: () => [names.probeWithTag('x')],
 }
 /** The names of statistics, which exist once a process has reported. */
 const REPORTED = ['figures', 'processes', 'process', 'history', 'events', 'requests', 'keyHistory']
@@ -224,11 +225,11 @@ describe('When foreign data cannot be replaced', () => {
       expect(await lenient.getOrSet(KEY, () => 2)).toBe(2)
       expect(await lenient.delete('product::1')).toBe(false)
       expect(await redis.admin.exists(names.entry('product::1'))).toBe(0)
-      expect(lenient.pendingInvalidations).toBe(1)
+      // The refused write is followed by a delete, which takes effect at once too.
+      await vi.waitFor(() => expect(lenient.pendingInvalidations).toBe(0), { timeout: 10_000 })
     } finally {
       await redis.admin.config('SET', 'maxmemory', '0')
     }
-    await vi.waitFor(() => expect(lenient.pendingInvalidations).toBe(0), { timeout: 10_000 })
     expect(await lenient.set(KEY, 1)).toBe(true)
     expect(await lenient.get(KEY)).toBe(1)
     await lenient.close()
