@@ -8,12 +8,12 @@ const PEERS = [
   'test/express/*.test.ts',
   'test/dashboard/{access,bypass,delete,expire,headers,host,matrix,outage,pages,same-origin}.test.ts',
   'test/dashboard/{full-search,search-places,streaming}.test.ts',
-  'test/store/{batching,circuit,foreign,large-values,late-commands,not-responding,reclaiming}.test.ts',
-  'test/store/{reconnecting,redis-store,sentinel,server-failures,silent-connections,target}.test.ts',
+  'test/store/{batching,large-values,late-commands,not-responding,reclaiming}.test.ts',
   'test/store/{connection-options,current-password,ways-in}.test.ts',
-  'test/store/cluster/{cluster-servers,reaching-nodes,recognised,store,topology-changes,tracking}.test.ts',
-  'test/cache/{breaker,operations,outage}.test.ts',
-  'test/tiers/{pending-invalidations,process-memory}.test.ts',
+  'test/store/{reconnecting,redis-store,sentinel,server-failures,target}.test.ts',
+  'test/store/cluster/{cluster-servers,reaching-nodes,recognised,tracking}.test.ts',
+  'test/cache/{operations,outage}.test.ts',
+  'test/tiers/process-memory.test.ts',
 ]
 
 /** Tests with a browser, or with the workers of a shop, whose processes are further load: three at a time. */
