@@ -37,9 +37,10 @@ export class Invalidations {
     const open = this.#order.begin(key)
     const removing = this.#invalidate(REMOVE, key, children, args)
       .catch(async (error: unknown) => {
-        if (children || open.coveredBy === undefined || !isOvertaken(error)) throw error
+        const cover = !children && isOvertaken(error) ? this.#order.coverOf(open) : undefined
+        if (cover === undefined) throw error
         // It would delete what was set after it.
-        await open.coveredBy.catch(ignore)
+        await cover.catch(ignore)
         return false
       })
       .finally(() => this.#order.end(open))

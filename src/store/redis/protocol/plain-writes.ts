@@ -9,7 +9,7 @@ import { DONE } from '../scripts/script.js'
 import { isOvertaken } from '../write-order.js'
 import type { Generations } from './generations.js'
 import { isInUse } from './known-generations.js'
-import type { OpenWrite, OwnOrder } from './own-order.js'
+import type { OpenChange, OwnOrder } from './own-order.js'
 import type { Values } from './values.js'
 
 const UNWRITTEN: WriteResult = { written: false }
@@ -41,18 +41,19 @@ export class PlainWrites {
     return result
   }
 
-  async #write(open: OpenWrite, entry: NewEntry): Promise<WriteResult> {
+  async #write(open: OpenChange, entry: NewEntry): Promise<WriteResult> {
     const { key } = open
     const need = { lifeMs: lifetimeOf(entry), inUse: true }
     let joined = this.#generations.knownAbove(key)
     if (joined === undefined) {
       const completing = this.#generations.completed(key, this.#generations.known(key), need)
       // A read that is called meanwhile waits, or it would overtake this write.
-      open.preparing = completing.catch(ignore)
+      this.#order.prepare(open, completing.catch(ignore))
       joined = joinGenerations(await completing) as Buffer
-      if (open.coveredBy !== undefined) {
+      const cover = this.#order.coverOf(open)
+      if (cover !== undefined) {
         // Its caller may act on the answer: what covers it must be in force then.
-        await open.coveredBy.catch(ignore)
+        await cover.catch(ignore)
         return UNWRITTEN
       }
     }
@@ -65,8 +66,9 @@ export class PlainWrites {
     try {
       await writing
     } catch (error) {
-      if (open.coveredBy === undefined || !isOvertaken(error)) throw error
-      await open.coveredBy.catch(ignore)
+      const cover = isOvertaken(error) ? this.#order.coverOf(open) : undefined
+      if (cover === undefined) throw error
+      await cover.catch(ignore)
       return UNWRITTEN
     }
     let generations: readonly Buffer[]
@@ -75,21 +77,16 @@ export class PlainWrites {
       if (prolonging !== undefined) await prolonging
       // What was read is known by now: the same buffer means the same generations.
       const isSame = this.#generations.knownAbove(key) === joined || joinGenerations(current)?.equals(joined)
-      if (isSame || isOver(open)) return { written: true, id: first.id }
+      if (isSame || this.#order.isOver(open)) return { written: true, id: first.id }
       const used = current.map((generation) => (generation && isInUse(generation) ? generation : null))
       generations = await this.#generations.completed(key, used, need)
     } catch {
       // Whether it can be read is not known. There is nothing to undo.
       return UNWRITTEN
     }
-    if (isOver(open)) return { written: true, id: first.id }
+    if (this.#order.isOver(open)) return { written: true, id: first.id }
     const second = { key, entry, id: newId(), joined: joinGenerations(generations) as Buffer }
     const { status } = await this.#values.write(second, CONDITION.notNewer, first.id)
     return { written: true, id: status === DONE ? second.id : first.id }
   }
-}
-
-/** Whether a second write would undo what this process has done since. */
-function isOver({ coveredBy, isExpired }: OpenWrite): boolean {
-  return coveredBy !== undefined || isExpired
 }
