@@ -34,7 +34,7 @@ const CURRENT = { PEERS: 'express 5, ioredis 5' }
 
 /** In this order, one after the other; the tests of the second mostly wait. */
 const THREE = { maxWorkers: 3, sequence: { groupOrder: 0 } }
-const FOUR = { maxWorkers: 4, sequence: { groupOrder: 1 } }
+const FIVE = { maxWorkers: 5, sequence: { groupOrder: 1 } }
 const ONE = { maxWorkers: 1, sequence: { groupOrder: 2 } }
 
 export default defineConfig({
@@ -54,7 +54,7 @@ export default defineConfig({
           env: CURRENT,
           include: ['test/**/*.test.ts'],
           exclude: [...configDefaults.exclude, CONSUMERS, ...PAGES, ...SHARING, ...MEASURING],
-          ...FOUR,
+          ...FIVE,
         },
       },
       {
@@ -64,7 +64,7 @@ export default defineConfig({
           env: CURRENT,
           include: SHARING,
           isolate: false,
-          ...FOUR,
+          ...FIVE,
         },
       },
       {
@@ -75,7 +75,7 @@ export default defineConfig({
           include: PEERS,
           setupFiles: ['test/helpers/other-majors.ts'],
           isolate: false,
-          ...FOUR,
+          ...FIVE,
         },
         resolve: { alias: { express: 'express4', ioredis: 'ioredis6' } },
       },
