@@ -3,15 +3,13 @@ import type { DeadlineOptions } from '../deadline.js'
 import type { StoreHealth } from '../health.js'
 import type { Tracking } from '../tracking.js'
 import type { ServerAccess } from './access.js'
-import { Batching } from './batching.js'
 import type { ServerClock } from './clock.js'
 import type { Argument, Command } from './command.js'
-import { Connection } from './connection.js'
 import type { Names } from './names.js'
 import type { ScriptReply } from './script-calls.js'
 import type { Script } from './scripts/script.js'
 import type { RedisTarget } from './target.js'
-import { RedisTracking, type StoreTracking } from './tracking.js'
+import type { StoreTracking } from './tracking.js'
 
 /** Result of a read: the values under its names. */
 export interface ServerRead {
@@ -101,129 +99,6 @@ export interface ServersOptions {
   readonly timeoutMs: number
   /** Maximum size of a value that is fetched. */
   readonly maxBytes: number
-  /** Its epoch covers tracked reads. It may be made after the servers: it is used when a read is sent. */
+  /** Returns the tracking whose epoch covers tracked reads. It is called when a read is sent: tracking is opened later. */
   readonly tracking: () => Pick<Tracking, 'epoch'>
-}
-
-/** One server, reached by one connection. */
-export class SingleServer implements Servers, Server {
-  readonly clientPrefix: string
-  readonly #connection: Connection
-  readonly #batching: Batching
-  readonly #timeoutMs: number
-
-  constructor({ redis, connectTimeoutMs, timeoutMs, maxBytes, tracking }: ServersOptions) {
-    this.#connection = new Connection(redis, connectTimeoutMs, timeoutMs)
-    this.clientPrefix = this.#connection.clientPrefix
-    const epochs = {
-      get epoch() {
-        return tracking().epoch
-      },
-    }
-    this.#batching = new Batching(this.#connection, epochs, timeoutMs, maxBytes)
-    this.#timeoutMs = timeoutMs
-  }
-
-  get description(): string {
-    return this.#connection.description
-  }
-
-  get clock(): ServerClock {
-    return this.#batching.clock
-  }
-
-  get isReady(): boolean {
-    return this.#connection.isReady
-  }
-
-  get isSilent(): boolean {
-    return this.#connection.isSilent
-  }
-
-  get health(): StoreHealth {
-    return this.#connection.health
-  }
-
-  probe(): Promise<void> {
-    return this.#connection.probe(this.#deadline())
-  }
-
-  run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<ScriptReply> {
-    return this.#batching.run(script, keys, args)
-  }
-
-  read<T>(names: readonly string[], toResult: (read: ServerRead) => T, tracked?: boolean): Promise<T> {
-    return this.#batching.read(names, this.#toRead(toResult), tracked)
-  }
-
-  readShared<T>(
-    id: string,
-    names: () => readonly string[],
-    toResult: (read: ServerRead) => T,
-    tracked?: boolean,
-  ): Promise<T> {
-    return this.#batching.readShared(id, names, this.#toRead(toResult), tracked)
-  }
-
-  sendTo(_name: string, commands: readonly Command[], options?: SendOptions): Promise<unknown[]> {
-    return this.sendAll(commands, options)
-  }
-
-  send(command: Command, options?: SendOptions): Promise<unknown> {
-    return this.#connection.send(command, this.#deadline(options), options)
-  }
-
-  sendAll(commands: readonly Command[], options?: SendOptions): Promise<unknown[]> {
-    return this.#connection.sendAll(commands, this.#deadline(options), options)
-  }
-
-  async masters(): Promise<readonly Server[]> {
-    return [this]
-  }
-
-  async probeNames(names: Names): Promise<readonly string[]> {
-    return [names.probe()]
-  }
-
-  openTracking(names: Names, timeoutMs: number): StoreTracking {
-    return new RedisTracking(this, names, timeoutMs)
-  }
-
-  clockOf(_name: string): ServerClock {
-    return this.clock
-  }
-
-  onReady(listener: () => void): void {
-    this.#connection.onReady(listener)
-  }
-
-  onLost(listener: () => void): void {
-    this.#connection.onLost(listener)
-  }
-
-  /** Calls `listener` when the server says whether it is a node of a Cluster. See `Connection.onKind`. */
-  onKind(listener: (isCluster: boolean) => void): void {
-    this.#connection.onKind(listener)
-  }
-
-  openSubscriber(): Redis {
-    return this.#connection.openSubscriber()
-  }
-
-  flush(): Promise<void> {
-    return this.#batching.flush()
-  }
-
-  close(): void {
-    this.#connection.close()
-  }
-
-  #deadline({ timeoutMs = this.#timeoutMs }: SendOptions = {}): number {
-    return performance.now() + timeoutMs
-  }
-
-  #toRead<T>(toResult: (read: ServerRead) => T) {
-    return (values: (Buffer | null)[], epoch: number | undefined, isOneMoment: boolean): T =>
-      toResult({ values, now: this.clock.at(performance.now()), epoch, isOneMoment })
-  }
 }

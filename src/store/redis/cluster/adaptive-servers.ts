@@ -13,14 +13,8 @@ import { notResponding } from '../not-responding.js'
 import { redirectionIn } from '../redirection.js'
 import type { ScriptReply } from '../script-calls.js'
 import type { Script } from '../scripts/script.js'
-import {
-  type SendOptions,
-  type Server,
-  type ServerRead,
-  type Servers,
-  type ServersOptions,
-  SingleServer,
-} from '../servers.js'
+import type { SendOptions, Server, ServerRead, Servers, ServersOptions } from '../servers.js'
+import { SingleServer } from '../single-server.js'
 import type { StoreTracking } from '../tracking.js'
 import { AdaptiveTracking } from './adaptive-tracking.js'
 import { ClusterServers } from './cluster-servers.js'

@@ -1,13 +1,8 @@
-import type { Redis } from 'ioredis'
 import type { BreakerMessage } from '../../../channels.js'
-import type { StoreHealth } from '../../health.js'
 import { type ClusterAccess, nodeAccess } from '../access.js'
-import { Batching } from '../batching.js'
-import type { ServerClock } from '../clock.js'
-import type { Command } from '../command.js'
-import { Connection } from '../connection.js'
+import { ConnectedServer } from '../connected-server.js'
 import type { Address } from '../redis-url.js'
-import type { SendOptions, Server, ServersOptions } from '../servers.js'
+import type { ServersOptions } from '../servers.js'
 import type { WriteOrder } from '../write-order.js'
 import { slotOf } from './slot.js'
 import { textOf } from './slot-owners.js'
@@ -20,76 +15,17 @@ export interface ClusterNodeOptions extends Omit<ServersOptions, 'redis'> {
   readonly onBreakerChange: (change: BreakerMessage) => void
 }
 
-/** A node of a Cluster. Its connection opens when it is first needed. */
-export class ClusterNode implements Server {
-  readonly batching: Batching
-  readonly #connection: Connection
-  readonly #timeoutMs: number
-
+/** A node of a Cluster. */
+export class ClusterNode extends ConnectedServer {
   constructor(
     readonly address: Address,
-    { access, order, onBreakerChange, connectTimeoutMs, timeoutMs, maxBytes, tracking }: ClusterNodeOptions,
+    { access, order, onBreakerChange, ...options }: ClusterNodeOptions,
   ) {
-    this.#connection = new Connection(nodeAccess(access, address), connectTimeoutMs, timeoutMs)
-    this.#connection.health.onChange(onBreakerChange)
-    const epochs = {
-      get epoch() {
-        return tracking().epoch
-      },
-    }
-    this.batching = new Batching(this.#connection, epochs, timeoutMs, maxBytes, { slotOf, order })
-    this.#timeoutMs = timeoutMs
+    super(nodeAccess(access, address), options, { slotOf, order })
+    this.health.onChange(onBreakerChange)
   }
 
   get description(): string {
     return textOf(this.address)
-  }
-
-  get clock(): ServerClock {
-    return this.batching.clock
-  }
-
-  get isReady(): boolean {
-    return this.#connection.isReady
-  }
-
-  get isSilent(): boolean {
-    return this.#connection.isSilent
-  }
-
-  get health(): StoreHealth {
-    return this.#connection.health
-  }
-
-  probe(): Promise<void> {
-    return this.#connection.probe(this.#deadline())
-  }
-
-  send(command: Command, options?: SendOptions): Promise<unknown> {
-    return this.#connection.send(command, this.#deadline(options), options)
-  }
-
-  sendAll(commands: readonly Command[], options?: SendOptions): Promise<unknown[]> {
-    return this.#connection.sendAll(commands, this.#deadline(options), options)
-  }
-
-  onReady(listener: () => void): void {
-    this.#connection.onReady(listener)
-  }
-
-  onLost(listener: () => void): void {
-    this.#connection.onLost(listener)
-  }
-
-  openSubscriber(): Redis {
-    return this.#connection.openSubscriber()
-  }
-
-  close(): void {
-    this.#connection.close()
-  }
-
-  #deadline({ timeoutMs = this.#timeoutMs }: SendOptions = {}): number {
-    return performance.now() + timeoutMs
   }
 }
